@@ -1,0 +1,198 @@
+"""One attempt to set up an association over several addresses of the peer: the contract of sctp_connectx.
+
+The INIT goes to the next address ``attempt_delay`` after the last one went out, while the earlier ones stay
+open; each address has its own T1-init and Max.Init.Retransmits, and the first INIT ACK wins. A refusal moves
+on to the next address at once. With ``attempt_delay=None`` one address is tried at a time, in rotation
+(RFC 9260 section 5.1). No attempt fails before every address got at least one INIT.
+
+The attempt decides when an INIT is sent where; it builds nothing and sends nothing. Its candidates become
+the report and outlive it.
+"""
+
+from __future__ import annotations
+
+from errno import ECONNREFUSED, ETIMEDOUT
+from typing import Final, final
+
+from ...wire.causes import Cause
+from ..config import AssociationConfig, nanoseconds
+from ..timers import NEVER
+
+ANSWER_SILENCE: Final = 0
+ANSWER_INIT_ACK: Final = 1
+ANSWER_ABORT: Final = 2
+ANSWER_ICMP: Final = 3
+ANSWER_SEND_ERROR: Final = 4
+ANSWER_MALFORMED: Final = 5
+"""An INIT ACK that could not be used."""
+
+ANSWER_NAMES: Final[tuple[str, ...]] = ("silence", "INIT ACK", "ABORT", "ICMP", "send error", "malformed INIT ACK")
+
+
+@final
+class AddressReport:
+    """What became of one address that an association was to be set up over."""
+
+    __slots__ = (
+        "answer",
+        "answered",
+        "causes",
+        "deadline",
+        "error",
+        "first_sent",
+        "inits",
+        "ip",
+        "kept",
+        "last_sent",
+        "listed",
+        "rto",
+        "source",
+        "udp_port",
+    )
+
+    def __init__(self, ip: bytes, udp_port: int, source: bytes, listed: bool, rto: int) -> None:
+        self.ip = ip
+        """The address, packed."""
+        self.udp_port = udp_port
+        """UDP encapsulation port; 0 for none."""
+        self.source = source
+        """Our source address towards it, packed; ``b""`` for any."""
+        self.listed = listed
+        """Whether the caller listed it; else it was learnt from the INIT ACK."""
+        self.inits = 0
+        """INITs sent to it."""
+        self.first_sent = -1
+        """When the first INIT left, ns; -1 for never."""
+        self.answered = -1
+        """When it answered first, ns; -1 for never."""
+        self.answer: int = ANSWER_SILENCE
+        self.causes: list[Cause] = []
+        """Error causes of an ABORT."""
+        self.error = 0
+        """errno of a refusal."""
+        self.kept = False
+        """Whether it became a path of the association."""
+        self.last_sent = 0
+        self.rto = rto
+        self.deadline = NEVER
+        """T1-init of this address."""
+
+    def on_answer(self, now: int, answer: int) -> None:
+        """Note the first answer of any kind; an INIT ACK is worth more than a refusal before it."""
+        if self.answered < 0 or answer == ANSWER_INIT_ACK:
+            self.answered = now
+            self.answer = answer
+
+    @property
+    def refused(self) -> bool:
+        """True if its answer ended the attempt on it."""
+        return self.answer > ANSWER_INIT_ACK
+
+
+@final
+class Attempt:
+    """The INITs of one association that is being set up."""
+
+    __slots__ = ("_current", "_delay", "_next", "_next_start", "_rto_max", "_tries", "candidates", "deadline")
+
+    def __init__(self, candidates: list[AddressReport], now: int, config: AssociationConfig) -> None:
+        self.candidates = candidates
+        """In the caller's order, each address once."""
+        self.deadline = NEVER if config.connect_timeout is None else now + nanoseconds(config.connect_timeout)
+        """When the whole attempt is given up."""
+        self._delay = -1 if config.attempt_delay is None else nanoseconds(config.attempt_delay)
+        self._tries = config.max_init_retransmits + 1
+        self._rto_max = nanoseconds(config.rto_max)
+        self._next = 0  # The candidate whose first INIT is sent next.
+        self._next_start = now
+        self._current = -1  # In rotation: the candidate whose T1-init runs.
+
+    def next_deadline(self) -> int:
+        """When there is something to do."""
+        deadline = min(self.deadline, self._next_start)
+        for candidate in self.candidates:
+            if candidate.deadline < deadline:
+                deadline = candidate.deadline
+        return deadline
+
+    def due(self, now: int) -> list[AddressReport]:
+        """The candidates to which an INIT is sent now."""
+        due = self._rotate(now) if self._delay < 0 else self._race(now)
+        for candidate in due:
+            candidate.inits += 1
+            candidate.last_sent = now
+            if candidate.first_sent < 0:
+                candidate.first_sent = now
+            candidate.deadline = now + candidate.rto
+        return due
+
+    def _race(self, now: int) -> list[AddressReport]:
+        due: list[AddressReport] = []
+        for candidate in self.candidates:
+            if candidate.deadline <= now:
+                self._expire(candidate)
+                if not self._done(candidate):
+                    due.append(candidate)
+        while self._next < len(self.candidates) and self._next_start <= now:
+            candidate = self.candidates[self._next]
+            self._next += 1
+            if not candidate.refused:
+                due.append(candidate)
+                self._next_start = now + self._delay
+        if self._next == len(self.candidates):
+            self._next_start = NEVER
+        return due
+
+    def _rotate(self, now: int) -> list[AddressReport]:
+        """One address at a time: when its T1-init expired or it refused, the next one that is not done."""
+        if self._current >= 0 and self.candidates[self._current].deadline <= now:
+            self._expire(self.candidates[self._current])
+        elif self._next_start > now:
+            return []
+        self._next_start = NEVER
+        for step in range(1, len(self.candidates) + 1):
+            index = (self._current + step) % len(self.candidates)
+            if not self._done(self.candidates[index]):
+                self._current = index
+                return [self.candidates[index]]
+        return []
+
+    def _expire(self, candidate: AddressReport) -> None:
+        candidate.deadline = NEVER
+        candidate.rto = min(candidate.rto * 2, self._rto_max)
+
+    def _done(self, candidate: AddressReport) -> bool:
+        """True if no further INIT goes to it."""
+        return candidate.refused or candidate.inits >= self._tries
+
+    def find(self, ip: bytes) -> AddressReport | None:
+        """The candidate with that address."""
+        for candidate in self.candidates:
+            if candidate.ip == ip:
+                return candidate
+        return None
+
+    def refuse(self, candidate: AddressReport, now: int, answer: int, error: int, causes: list[Cause]) -> None:
+        """The address refused: move on to the next one at once (C8)."""
+        candidate.on_answer(now, answer)
+        candidate.error = error
+        candidate.causes = causes
+        if candidate.deadline != NEVER or not candidate.inits:
+            candidate.deadline = NEVER
+            self._next_start = now
+
+    def failed(self, now: int) -> bool:
+        """True if every address refused or ran out of INITs, or the time is up."""
+        if now >= self.deadline:
+            return True
+        for candidate in self.candidates:
+            if candidate.deadline != NEVER or not self._done(candidate):
+                return False
+        return True
+
+    def error(self) -> int:
+        """The errno of the failure: any silence ETIMEDOUT, any refusal ECONNREFUSED, else what ICMP said."""
+        errors = [candidate.error if candidate.refused else ETIMEDOUT for candidate in self.candidates]
+        if ETIMEDOUT in errors:
+            return ETIMEDOUT
+        return ECONNREFUSED if ECONNREFUSED in errors else errors[0]

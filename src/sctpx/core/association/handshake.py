@@ -1,0 +1,364 @@
+"""Setting an association up: INIT to COOKIE ACK, T1-init and T1-cookie (RFC 9260 section 5.1; the contract C1-C12).
+
+The initiator races its INITs (``connect``). They are byte-identical, and none leaves once an INIT ACK was
+accepted. An address with an unanswered INIT absorbs one ABORT as the answer to that INIT, also later: the
+peer may well answer an INIT that was delayed on the way with the ABORT of sections 5.2.1, 5.2.2 or 8.4.
+
+The listener builds its side from the cookie alone.
+"""
+
+from __future__ import annotations
+
+from errno import ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT
+
+from ...wire import causes, control
+from ...wire.causes import Cause
+from ...wire.codes import PARAM_HOST_NAME, PARAM_STATE_COOKIE
+from ...wire.setup import MINIMUM_RWND, Setup
+from ...wire.setup import parse as parse_setup
+from ...wire.tlv import ParseError, item
+from ..config import nanoseconds
+from ..events import PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
+from ..init_answer import peer_addresses
+from ..path import rto
+from ..path.path import Path
+from ..rx.tsn_map import TsnMap
+from ..state_cookie import Cookie
+from ..timers import NEVER
+from . import reachability, shutdown
+from .connect import ANSWER_ABORT, ANSWER_ICMP, ANSWER_INIT_ACK, ANSWER_MALFORMED, ANSWER_SEND_ERROR, AddressReport, Attempt
+from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
+from .tcb import Tcb
+
+# A cookie that keeps going stale is not worth more tries (section 5.2.6).
+MAX_STALE_RETRIES = 2
+# What a stale cookie asks for beyond the measured round trip: at most a second (section 5.2.6).
+PRESERVATIVE_MARGIN_MS = 1000
+
+
+def start(tcb: Tcb, now: int, candidates: list[AddressReport], announce: list[bytes]) -> None:
+    """Begin to set up the association over these addresses."""
+    setup = Setup(
+        tcb.local_tag,
+        tcb.window.size,
+        tcb.config.streams,
+        tcb.config.max_inbound_streams,
+        tcb.initial_tsn & 0xFFFFFFFF,
+    )
+    setup.addresses = announce
+    tcb.init_chunk = setup.encode()
+    tcb.attempt = Attempt(candidates, now, tcb.config)
+    tcb.transition(COOKIE_WAIT)
+    handle_attempt_timer(tcb, now)
+
+
+def handle_attempt_timer(tcb: Tcb, now: int) -> None:
+    """T1-init of some address, or the next address's turn."""
+    attempt = tcb.attempt
+    assert attempt is not None
+    if tcb.state == COOKIE_WAIT:
+        due = attempt.due(now)
+        tcb.init_targets.extend(due)
+        if not due and attempt.failed(now):
+            _fail(tcb, attempt.error())
+        elif now >= attempt.deadline:
+            _fail(tcb, ETIMEDOUT)
+    elif now >= attempt.deadline:
+        shutdown.abort(tcb, [], ETIMEDOUT)
+
+
+def _fail(tcb: Tcb, error: int) -> None:
+    causes_seen: list[Cause] = []
+    if tcb.attempt is not None:
+        for candidate in tcb.attempt.candidates:
+            causes_seen.extend(candidate.causes)
+    shutdown.end(tcb, CannotStart(tcb.association, error, causes_seen))
+
+
+def refuse(tcb: Tcb, now: int, candidate: AddressReport, answer: int, error: int, seen: list[Cause]) -> None:
+    """In COOKIE-WAIT, an address refused (C8)."""
+    attempt = tcb.attempt
+    assert attempt is not None
+    attempt.refuse(candidate, now, answer, error, seen)
+    handle_attempt_timer(tcb, now)
+
+
+def handle_icmp(tcb: Tcb, now: int, remote: bytes, error: int) -> None:
+    """In COOKIE-WAIT, an ICMP error whose bytes prove our Initiate Tag."""
+    attempt = tcb.attempt
+    candidate = attempt.find(remote) if attempt is not None else None
+    if candidate is not None and candidate.inits and not candidate.refused:
+        refuse(tcb, now, candidate, ANSWER_ICMP, error, [])
+
+
+def handle_send_error(tcb: Tcb, now: int, remote: bytes, error: int) -> None:
+    """In COOKIE-WAIT, an INIT could not be sent."""
+    attempt = tcb.attempt
+    candidate = attempt.find(remote) if attempt is not None else None
+    if candidate is not None and not candidate.refused:
+        refuse(tcb, now, candidate, ANSWER_SEND_ERROR, error or EHOSTUNREACH, [])
+
+
+def handle_abort(tcb: Tcb, now: int, remote: bytes, seen: list[Cause]) -> bool:
+    """An ABORT with our tag, T bit not set. True if it is the answer to an INIT and thereby dealt with."""
+    attempt = tcb.attempt
+    if tcb.state == COOKIE_WAIT:
+        candidate = attempt.find(remote) if attempt is not None else None
+        if candidate is not None and candidate.inits:
+            refuse(tcb, now, candidate, ANSWER_ABORT, ECONNREFUSED, seen)
+        return True  # From elsewhere it answers nothing of ours: out of the blue.
+    path = tcb.find_path(remote)
+    if path is None or not path.unanswered_inits or path is tcb.t1_cookie_path:
+        return False
+    path.unanswered_inits -= 1
+    for candidate in tcb.report if attempt is None else attempt.candidates:
+        if candidate.ip == remote:
+            candidate.on_answer(now, ANSWER_ABORT)
+            candidate.error = ECONNREFUSED
+            candidate.causes = seen
+    reachability.refuse(tcb, now, path, ECONNREFUSED)
+    return True
+
+
+def note_late_init_ack(tcb: Tcb, now: int, remote: bytes) -> None:
+    """An INIT ACK after the winner's: discarded (section 5.2.3), but it answers that address's INIT."""
+    for candidate in tcb.report if tcb.attempt is None else tcb.attempt.candidates:
+        if candidate.ip == remote and candidate.inits and candidate.answered < 0:
+            candidate.on_answer(now, ANSWER_INIT_ACK)
+    path = tcb.find_path(remote)
+    if path is not None and path.unanswered_inits:
+        path.unanswered_inits -= 1
+
+
+def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, value: bytes) -> None:
+    """INIT ACK in COOKIE-WAIT: the first one that can be used wins (sections 3.3.3 and 5.1 C)."""
+    attempt = tcb.attempt
+    assert attempt is not None
+    candidate = attempt.find(remote)
+    try:
+        setup = parse_setup(value, ack=True)
+    except ParseError:
+        if candidate is not None:
+            refuse(tcb, now, candidate, ANSWER_MALFORMED, ECONNREFUSED, [])
+        return
+    if setup.a_rwnd < MINIMUM_RWND and setup.initiate_tag:
+        # "MUST discard the packet, SHOULD send a packet in response containing an ABORT chunk [...] and MUST
+        # NOT change the state of any existing association" (section 3.3.3)
+        tcb.replies.append((setup.initiate_tag, control.abort([causes.invalid_parameter()])))
+        return
+    cause = _unusable(setup)
+    if cause is not None:
+        if setup.initiate_tag:
+            tcb.replies.append((setup.initiate_tag, control.abort([cause])))
+        else:
+            tcb.replies.append((tcb.local_tag, control.abort([cause], reflected=True)))
+        if candidate is not None:
+            refuse(tcb, now, candidate, ANSWER_MALFORMED, ECONNREFUSED, [cause])
+        return
+    _accept_init_ack(tcb, now, local, remote, port, setup)
+
+
+def _unusable(setup: Setup) -> Cause | None:
+    """Why an INIT ACK cannot be used; None if it can."""
+    if setup.initiate_tag == 0 or setup.outbound_streams == 0 or setup.inbound_streams == 0:
+        return causes.invalid_parameter()
+    if setup.host_name is not None:
+        return causes.unresolvable_address(item(PARAM_HOST_NAME, setup.host_name))
+    if not setup.cookie:
+        return causes.missing_parameter([PARAM_STATE_COOKIE])
+    return None
+
+
+def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, setup: Setup) -> None:
+    """The race is won: paths, COOKIE ECHO, T1-cookie."""
+    attempt = tcb.attempt
+    assert attempt is not None
+    tcb.set_peer_tag(setup.initiate_tag)
+    load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
+    tcb.extensions = setup.extensions
+    listed = peer_addresses(remote, setup.addresses)
+    winner = attempt.find(remote)
+    if winner is not None:
+        winner.on_answer(now, ANSWER_INIT_ACK)
+        winner.udp_port = port
+    for candidate in attempt.candidates:
+        if candidate.ip in listed:
+            path = add_listed_path(tcb, candidate, local if candidate is winner else b"")
+            if candidate is winner:
+                path.unanswered_inits = 0
+                if candidate.inits == 1:
+                    # INIT measures the round trip, too (section 8.3); Karn's rule applies.
+                    rto.measure(path, now - candidate.first_sent, tcb.config)
+            elif candidate.inits:
+                # Confirmed is not reachable.
+                path.state = PATH_POTENTIALLY_FAILED
+    for ip in listed:
+        if tcb.find_path(ip) is None:
+            tcb.add_path(ip, local if ip == remote else b"", port)
+            learnt = AddressReport(ip, port, b"", False, 0)
+            learnt.kept = True
+            attempt.candidates.append(learnt)
+    choose_primary(tcb, tcb.find_path(remote), attempt.candidates[0].ip)
+    tcb.init_targets.clear()
+    if setup.unrecognized:
+        tcb.unrecognized = [causes.unrecognized_parameters(setup.unrecognized)]
+    tcb.cookie = setup.cookie
+    tcb.transition(COOKIE_ECHOED)
+    tcb.setup_retries = 0
+    _send_cookie_echo(tcb, now, tcb.data_destination())
+
+
+def add_listed_path(tcb: Tcb, candidate: AddressReport, local: bytes) -> Path:
+    """A path to an address the user listed: confirmed (section 5.4, rule 1; C3)."""
+    path = tcb.add_path(candidate.ip, local or candidate.source, candidate.udp_port)
+    path.confirmed = True
+    path.unanswered_inits = candidate.inits
+    candidate.kept = True
+    return path
+
+
+def choose_primary(tcb: Tcb, winner: Path | None, first_listed: bytes) -> None:
+    """The winner carries the data; the caller's first address is preferred if it answers later (C10)."""
+    confirmed = [path for path in tcb.paths if path.confirmed]
+    if winner is None or (not winner.confirmed and confirmed):
+        winner = confirmed[0] if confirmed else tcb.paths[0]
+    tcb.primary = winner
+    preferred = tcb.find_path(first_listed)
+    tcb.preferred_primary = preferred if preferred is not None and preferred is not winner else None
+
+
+def load_peer(tcb: Tcb, initial_tsn: int, a_rwnd: int, peer_inbound: int, peer_outbound: int) -> None:
+    """What the peer said of itself in INIT or INIT ACK (section 5.1.1 for the streams)."""
+    tcb.peer_initial_tsn = initial_tsn
+    tcb.tsn_map = TsnMap(initial_tsn)
+    tcb.peer_rwnd = a_rwnd
+    tcb.outbound_streams = min(tcb.config.streams, peer_inbound)
+    tcb.inbound_streams = min(tcb.config.max_inbound_streams, peer_outbound)
+
+
+def _send_cookie_echo(tcb: Tcb, now: int, path: Path) -> None:
+    """Send the COOKIE ECHO to ``path`` and start T1-cookie."""
+    tcb.control.append((path, control.cookie_echo(tcb.cookie)))
+    if tcb.unrecognized:
+        # "SHOULD bundle the ERROR chunk [...] with the chunk sent in response (e.g., COOKIE ECHO)" (3.2.2)
+        tcb.control.append((path, control.error(tcb.unrecognized)))
+    if not path.confirmed:
+        reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" (section 5.4)
+    tcb.t1_cookie_path = path
+    tcb.t1_cookie_sent = now
+    tcb.t1_cookie_rto = path.rto if tcb.setup_retries < len(tcb.paths) else min(
+        tcb.t1_cookie_rto * 2, nanoseconds(tcb.config.rto_max)
+    )
+    tcb.t1_cookie_deadline = now + tcb.t1_cookie_rto
+
+
+def handle_t1_cookie(tcb: Tcb, now: int) -> None:
+    """T1-cookie expired: once more, to the next confirmed address (section 5.1)."""
+    if tcb.setup_retries >= tcb.config.max_init_retransmits:
+        _fail(tcb, ETIMEDOUT)
+        return
+    tcb.setup_retries += 1
+    usable = [path for path in tcb.paths if path.confirmed] or tcb.paths
+    last = tcb.t1_cookie_path
+    index = usable.index(last) + 1 if last in usable else 0
+    _send_cookie_echo(tcb, now, usable[index % len(usable)])
+
+
+def handle_cookie_ack(tcb: Tcb, now: int, path: Path) -> None:
+    """COOKIE ACK: the association is up (section 5.1 E). In any other state it is discarded (5.2.5)."""
+    if tcb.state != COOKIE_ECHOED:
+        return
+    if tcb.setup_retries == 0 and path is tcb.t1_cookie_path:
+        rto.measure(path, now - tcb.t1_cookie_sent, tcb.config)
+    establish(tcb, now)
+
+
+def establish(tcb: Tcb, now: int) -> None:
+    """Enter ESTABLISHED from whatever came before."""
+    shutdown.stop_timers(tcb)
+    tcb.cookie = tcb.init_chunk = b""
+    tcb.init_targets.clear()
+    tcb.error_count = 0
+    tcb.transition(ESTABLISHED)
+    for path in tcb.paths:
+        path.last_used = path.last_acknowledged = now
+    tcb.events.append(CommunicationUp(tcb.association, tcb.incoming))
+    reachability.start(tcb, now)
+    if tcb.shutdown_requested:
+        shutdown.shutdown(tcb, now)
+
+
+def handle_stale_cookie(tcb: Tcb, now: int) -> None:
+    """ERROR with Stale Cookie in COOKIE-ECHOED: ask for a longer life (section 5.2.6, alternative 3)."""
+    if tcb.state != COOKIE_ECHOED:
+        return
+    if tcb.stale_retries >= MAX_STALE_RETRIES or tcb.attempt is None:
+        _fail(tcb, ETIMEDOUT)
+        return
+    tcb.stale_retries += 1
+    round_trip_ms = (now - tcb.t1_cookie_sent) // 1_000_000
+    setup = parse_setup(tcb.init_chunk[4:])
+    # "SHOULD use the RTT information measured based on the previous COOKIE ECHO/ERROR chunk exchange and
+    # SHOULD add no more than 1 second beyond the measured RTT"
+    setup.cookie_preservative = round_trip_ms + PRESERVATIVE_MARGIN_MS
+    tcb.init_chunk = setup.encode()
+    winner = tcb.t1_cookie_path
+    again = [_again(tcb, c) for c in tcb.attempt.candidates if c.listed and c.kept]
+    if winner is not None:  # It answered last time: it goes first.
+        again = [c for c in again if c.ip == winner.remote] + [c for c in again if c.ip != winner.remote]
+    if not again:
+        _fail(tcb, ETIMEDOUT)
+        return
+    deadline = tcb.attempt.deadline
+    tcb.attempt = Attempt(again, now, tcb.config)
+    tcb.attempt.deadline = deadline
+    tcb.paths.clear()
+    tcb.primary = tcb.preferred_primary = tcb.t1_cookie_path = None
+    tcb.t1_cookie_deadline = NEVER
+    tcb.control.clear()
+    tcb.transition(COOKIE_WAIT)
+    handle_attempt_timer(tcb, now)
+
+
+def _again(tcb: Tcb, candidate: AddressReport) -> AddressReport:
+    """The same address for a new attempt."""
+    return AddressReport(candidate.ip, candidate.udp_port, candidate.source, True, nanoseconds(tcb.config.rto_initial))
+
+
+def accept(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> None:
+    """A valid COOKIE ECHO: build the listener's side (section 5.1.5, 5 and 6)."""
+    tcb.incoming = True
+    load_cookie(tcb, cookie, local, remote, port)
+    establish(tcb, now)
+    send_cookie_ack(tcb, now, remote)
+
+
+def load_cookie(tcb: Tcb, cookie: Cookie, local: bytes, remote: bytes, port: int) -> None:
+    """Take the peer's side of the association from a cookie of ours."""
+    tcb.set_peer_tag(cookie.peer_tag)
+    load_peer(
+        tcb, cookie.peer_initial_tsn, cookie.peer_a_rwnd, cookie.peer_inbound_streams, cookie.peer_outbound_streams
+    )
+    tcb.extensions = cookie.extensions
+    for ip in cookie.addresses:
+        path = tcb.find_path(ip)
+        if path is None:
+            here = local if ip == remote else (cookie.local if ip == cookie.source else b"")
+            path = tcb.add_path(ip, here, port if ip == remote else cookie.udp_port)
+        if ip == cookie.source:
+            # "the only CONFIRMED address is the address to which the packet containing the INIT ACK chunk
+            # was sent" (section 5.4, rule 2)
+            path.confirmed = True
+    if tcb.primary is None:
+        tcb.primary = tcb.find_path(cookie.source)
+
+
+def send_cookie_ack(tcb: Tcb, now: int, remote: bytes) -> None:
+    """COOKIE ACK to where the COOKIE ECHO came from (section 6.4), first in its packet."""
+    path = tcb.find_path(remote)
+    if path is None:
+        path = tcb.data_destination()
+    tcb.control.insert(0, (path, control.cookie_ack()))
+    if not path.confirmed:
+        reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" (section 5.4)
+

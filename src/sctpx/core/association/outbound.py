@@ -1,0 +1,277 @@
+"""What goes into the next packets, and to which path: the one place where packets are built.
+
+Order (RFC 9260 sections 6.1 and 6.10): control chunks, SACK, retransmissions, new data. ``poll`` is called
+until it returns None.
+"""
+
+from __future__ import annotations
+
+from ...wire.checksum import crc32c, finish_packet
+from ...wire.codes import (
+    CHUNK_ABORT,
+    CHUNK_COOKIE_ECHO,
+    CHUNK_SHUTDOWN_COMPLETE,
+    COMMON_HEADER,
+    DATA_HEADER,
+    DATA_IMMEDIATE,
+)
+from ...wire.packet import prefix
+from ..outputs import Transmit
+from ..path import congestion, failover
+from ..path.path import Path
+from ..timers import NEVER
+from ..tx.outstanding import Batch
+from ..tx.send_queue import Room
+from . import transfer
+from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
+from .tcb import PROBE_NONE, PROBE_SENT, Tcb
+
+# These are alone in their packet (section 6.10; an ABORT ends everything anyway).
+_ALONE = (CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE)
+
+
+def poll(tcb: Tcb, now: int) -> Transmit | None:
+    """The next packets to send, for one destination; None if there is nothing to send now."""
+    if tcb.init_targets:
+        return _init(tcb)
+    if not tcb.control and not tcb.sack_chunks and not _has_data(tcb):
+        _settle(tcb)
+        return None
+    transmit = _poll_chunks(tcb, now)
+    if transmit is None:
+        _settle(tcb)
+    return transmit
+
+
+def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
+    lead = b""
+    path: Path | None = None
+    if tcb.control:
+        path, lead = _take_control(tcb)
+        if lead[0] in _ALONE:
+            return _single(tcb, path, lead)
+    if tcb.state == CLOSED:
+        return None
+    if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
+        # "until the COOKIE ACK chunk is returned, the sender MUST NOT send any other packets" (section 5.1 C)
+        return _single(tcb, path, lead) if path is not None else None
+    if tcb.sack_policy.packets and not tcb.sack_chunks and _data_can_go(tcb, now):
+        transfer.make_sack(tcb)  # "the sender SHOULD create a SACK chunk and bundle it" (section 6.1)
+    if tcb.sack_chunks:
+        sack_path = _sack_path(tcb)
+        if path is None:
+            if len(tcb.sack_chunks) > 1 or not _data_can_go(tcb, now):
+                return _sacks(tcb, sack_path)
+            path = sack_path
+            lead = tcb.sack_chunks.pop()
+        elif path is sack_path and len(tcb.sack_chunks) == 1:
+            if len(lead) + len(tcb.sack_chunks[0]) + COMMON_HEADER <= path.mtu:
+                lead += tcb.sack_chunks.pop()
+    if _data_can_go(tcb, now):
+        transmit = _data(tcb, now, path, lead)
+        if transmit is not None:
+            return transmit
+    return _single(tcb, path, lead) if path is not None else None
+
+
+def _settle(tcb: Tcb) -> None:
+    """Nothing more is sent now: note which windows are fully used (section 7.2.1)."""
+    tcb.fast_retransmit_now = False
+    for path in tcb.paths:
+        path.was_full = path.flight_size >= path.cwnd
+
+
+def _init(tcb: Tcb) -> Transmit:
+    """An INIT: alone, with a Verification Tag of 0 (section 8.5.1 A)."""
+    target = tcb.init_targets.pop(0)
+    packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, 0), tcb.init_chunk)
+    tcb.stats.packets_sent += 1
+    return Transmit(target.source, target.ip, target.udp_port, packet, len(packet))
+
+
+def _take_control(tcb: Tcb) -> tuple[Path, bytes]:
+    """The control chunks that fit into the next packet: those for the path of the first one."""
+    path, first = tcb.control[0]
+    taken = [first]
+    size = COMMON_HEADER + len(first)
+    rest: list[tuple[Path, bytes]] = []
+    for other, chunk in tcb.control[1:]:
+        alone = first[0] in _ALONE or chunk[0] in _ALONE
+        # COOKIE ECHO comes first in its packet (section 3.2.2).
+        if other is path and not rest and not alone and chunk[0] != CHUNK_COOKIE_ECHO and size + len(chunk) <= path.mtu:
+            taken.append(chunk)
+            size += len(chunk)
+        else:
+            rest.append((other, chunk))
+    tcb.control = rest
+    return path, b"".join(taken)
+
+
+def _single(tcb: Tcb, path: Path, chunks: bytes) -> Transmit:
+    """One packet."""
+    packet = tcb.local_prefix + crc32c(chunks, tcb.local_seed).to_bytes(4, "little") + chunks
+    return _transmit(tcb, path, packet, max(len(packet), path.mtu), 1)
+
+
+def _transmit(tcb: Tcb, path: Path, data: bytes, segment: int, packets: int) -> Transmit:
+    path.packets_sent += packets
+    path.bytes_sent += len(data)
+    tcb.stats.packets_sent += packets
+    return Transmit(path.local, path.remote, path.encaps_port, data, segment)
+
+
+def _sack_path(tcb: Tcb) -> Path:
+    """Where the last DATA came from (section 6.7), if it may be sent to (section 5.4)."""
+    path = tcb.sack_path
+    return path if path is not None and path.confirmed else tcb.data_destination()
+
+
+def _sacks(tcb: Tcb, path: Path) -> Transmit:
+    """SACKs of one size, a packet each: what one burst of DATA calls for leaves as one send."""
+    size = len(tcb.sack_chunks[0])
+    parts: list[bytes] = []
+    count = 0
+    limit = max(65507 // (size + COMMON_HEADER), 1)
+    for chunk in tcb.sack_chunks:
+        if len(chunk) != size or count == limit or count == 64:
+            break
+        parts.append(tcb.local_prefix)
+        parts.append(crc32c(chunk, tcb.local_seed).to_bytes(4, "little"))
+        parts.append(chunk)
+        count += 1
+    del tcb.sack_chunks[:count]
+    return _transmit(tcb, path, b"".join(parts), size + COMMON_HEADER, count)
+
+
+def _has_data(tcb: Tcb) -> bool:
+    return len(tcb.send_queue) > 0 or tcb.outstanding.marked_chunks > 0
+
+
+def _data_can_go(tcb: Tcb, now: int) -> bool:
+    """Whether DATA leaves if it is asked for now: state, Nagle and windows."""
+    if tcb.state not in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
+        return False
+    tsn = tcb.outstanding.next_marked()
+    if tsn >= 0:
+        path = _retransmission_path(tcb, tsn)
+        return tcb.fast_retransmit_now or path.flight_size < path.cwnd
+    message = tcb.send_queue.peek()
+    if message is None or tcb.burst <= 0:
+        return False
+    path = _new_data_path(tcb, message.remote)
+    if path.flight_size >= path.cwnd:
+        return False
+    if not tcb.config.nodelay and tcb.outstanding.flight_size and tcb.state == ESTABLISHED:
+        # Nagle: data is in flight and what waits does not fill a packet.
+        if tcb.send_queue.queued_bytes < tcb.packet_limit - COMMON_HEADER - DATA_HEADER:
+            return False
+    return tcb.peer_rwnd >= _next_payload(tcb) or _probe_is_due(tcb, now, path)
+
+
+def _next_payload(tcb: Tcb) -> int:
+    """User data in the next chunk."""
+    message = tcb.send_queue.peek()
+    assert message is not None
+    return min(len(message.data) - message.offset, tcb.packet_limit - COMMON_HEADER - DATA_HEADER)
+
+
+def _probe_is_due(tcb: Tcb, now: int, path: Path) -> bool:
+    """The peer's window is closed: True when a zero window probe may go (section 6.1 A).
+
+    The first one goes one RTO after the window was seen closed with nothing in flight; T3-rtx, which doubles
+    RTO, repeats it.
+    """
+    if tcb.outstanding.flight_size or tcb.outstanding.marked_chunks:
+        return False
+    if tcb.probing != PROBE_NONE:
+        return True
+    if tcb.probe_deadline == NEVER:
+        tcb.probe_interval = min(tcb.probe_interval * 2, 1 << 60) or path.rto
+        tcb.probe_deadline = now + tcb.probe_interval
+    return False
+
+
+def _new_data_path(tcb: Tcb, remote: bytes) -> Path:
+    """Where a message goes: the primary path, or the address the user asked for, while it is good."""
+    if remote:
+        wanted = tcb.find_path(remote)
+        if wanted is not None:
+            return failover.select(tcb.paths, wanted)
+    return tcb.data_destination()
+
+
+def _retransmission_path(tcb: Tcb, tsn: int) -> Path:
+    """Where a lost TSN goes: after a timeout elsewhere (section 6.4), by gap reports where it was."""
+    lost_on = tcb.outstanding.lost_on(tsn)
+    if tcb.outstanding.was_fast(tsn):
+        return failover.select(tcb.paths, lost_on)
+    return tcb.data_destination(avoid=lost_on)
+
+
+def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit | None:
+    """Retransmissions, then new data; None if ``lead`` has to go by itself first."""
+    tsn = tcb.outstanding.next_marked()
+    if tsn >= 0:
+        path = _retransmission_path(tcb, tsn)
+        if lead_path is not None and lead_path is not path:
+            return None
+        return _retransmit(tcb, now, path, lead)
+    message = tcb.send_queue.peek()
+    assert message is not None
+    path = _new_data_path(tcb, message.remote)
+    if lead_path is not None and lead_path is not path:
+        return None
+    if path.flight_size == 0:
+        congestion.on_idle(path, now)
+    rwnd = tcb.peer_rwnd
+    burst = tcb.burst
+    probe = rwnd < _next_payload(tcb)
+    if probe:
+        rwnd = _next_payload(tcb)
+        burst = 1
+    room = Room(path.cwnd - path.flight_size, rwnd, burst)
+    flags = 0
+    if room.cwnd <= path.pmdcs and path.cwnd <= 4 * path.pmdcs or tcb.state == SHUTDOWN_PENDING:
+        flags = DATA_IMMEDIATE  # This fills the window, or ends the association (section 6.1).
+    batch = tcb.send_queue.fill(
+        tcb.outstanding.next_tsn, path, tcb.local_prefix, tcb.local_seed, tcb.packet_limit, lead, room, flags
+    )
+    if batch is None:
+        return None
+    if probe:
+        tcb.probing = PROBE_SENT
+    tcb.burst -= batch.packets
+    tcb.peer_rwnd = max(tcb.peer_rwnd - batch.payload, 0)
+    return _sent(tcb, now, path, batch)
+
+
+def _sent(tcb: Tcb, now: int, path: Path, batch: Batch) -> Transmit:
+    """New data leaves."""
+    tcb.outstanding.sent(batch)
+    tcb.data_path = path
+    tcb.was_dry = False
+    path.last_data_sent = path.last_used = now
+    if path.rtt_tsn < 0:
+        path.rtt_tsn = batch.first_tsn
+        path.rtt_sent = now
+    transfer.start_t3(path, now)
+    return _transmit(tcb, path, batch.data, batch.segment, batch.packets)
+
+
+def _retransmit(tcb: Tcb, now: int, path: Path, lead: bytes) -> Transmit:
+    """One packet of lost chunks."""
+    outstanding = tcb.outstanding
+    before = outstanding.flight_payload
+    earliest = path.earliest_tsn
+    chunks = outstanding.retransmit(path, path.mtu - COMMON_HEADER - len(lead))
+    tcb.fast_retransmit_now = False
+    tcb.peer_rwnd = max(tcb.peer_rwnd - (outstanding.flight_payload - before), 0)
+    tcb.stats.chunks_retransmitted += len(chunks)
+    path.last_data_sent = now
+    # "MUST restart the timer if the earliest [...] outstanding DATA chunk sent to that address is being
+    # retransmitted" (section 6.1).
+    if path.earliest_tsn != earliest:
+        path.t3_deadline = NEVER
+    transfer.start_t3(path, now)
+    return _single(tcb, path, lead + b"".join(chunks))
+

@@ -1,0 +1,153 @@
+"""Watching over the paths: heartbeats, timeouts, failures and recoveries (RFC 9260 sections 5.4, 8.1 to 8.3; RFC 7829)."""
+
+from __future__ import annotations
+
+from ...wire import control
+from ...wire.tlv import ParseError
+from ..events import CHANGE_CONFIRMED, CHANGE_PRIMARY, CHANGE_STATE, PATH_ACTIVE, PATH_INACTIVE, PathChange
+from ..path import failover, heartbeat, rto
+from ..path.path import Path
+from ..timers import NEVER
+from . import shutdown
+from .state import CLOSED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
+from .tcb import Tcb
+
+
+def start(tcb: Tcb, now: int) -> None:
+    """The association is up: begin to watch the paths."""
+    for path in tcb.paths:
+        heartbeat.schedule(path, now, tcb.random_bytes)
+
+
+def stay(tcb: Tcb) -> bool:
+    """True in the states in which HEARTBEATs are sent (section 8.3)."""
+    return tcb.state in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED)
+
+
+def handle_heartbeat_timers(tcb: Tcb, now: int) -> None:
+    """Count lost HEARTBEATs, send those that are due."""
+    for path in tcb.paths:
+        if path.heartbeat_timeout <= now:
+            _on_heartbeat_lost(tcb, now, path)
+            if tcb.state == CLOSED:
+                return
+    if not stay(tcb):
+        return
+    while True:
+        path = min(tcb.paths, key=_heartbeat_deadline)
+        if path.heartbeat_deadline > now or not _burst_allows(tcb, now, path):
+            return
+        if path.confirmed and path.state == PATH_ACTIVE and path.last_used > path.heartbeat_sent:
+            # Not idle: it carried something since the last HEARTBEAT; ask again a period after that.
+            heartbeat.schedule(path, path.last_used, tcb.random_bytes)
+            path.heartbeat_sent = path.last_used
+            if path.heartbeat_deadline > now:
+                continue
+        send_heartbeat(tcb, now, path)
+        tcb.heartbeat_burst += 1
+
+
+def _heartbeat_deadline(path: Path) -> int:
+    return path.heartbeat_deadline
+
+
+def _burst_allows(tcb: Tcb, now: int, path: Path) -> bool:
+    """HB.Max.Burst: so many packets with a HEARTBEAT per RTO (section 5.4)."""
+    if now >= tcb.heartbeat_window:
+        tcb.heartbeat_window = now + path.rto
+        tcb.heartbeat_burst = 0
+    return tcb.heartbeat_burst < tcb.config.heartbeat_max_burst
+
+
+def send_heartbeat(tcb: Tcb, now: int, path: Path) -> None:
+    """Send a HEARTBEAT now."""
+    tcb.control.append((path, control.heartbeat(heartbeat.begin(path, now, tcb.random_bytes))))
+
+
+def _on_heartbeat_lost(tcb: Tcb, now: int, path: Path) -> None:
+    """A HEARTBEAT was not acknowledged within an RTO (sections 5.4, 8.1 and 8.3)."""
+    path.heartbeat_timeout = NEVER
+    # "Unacknowledged HEARTBEAT chunks observed on paths different from the path currently used for data
+    # transfer SHOULD NOT increment the association error counter"; nor do probes of unconfirmed addresses.
+    # While data is outstanding there, T3-rtx counts (RFC 7829 section 3.2 (6)).
+    if path.flight_size == 0:
+        on_timeout(tcb, path, path.confirmed and path is tcb.data_destination())
+        if tcb.state == CLOSED:
+            return
+        rto.back_off(path, tcb.config)
+    heartbeat.schedule(path, now, tcb.random_bytes)
+
+
+def on_timeout(tcb: Tcb, path: Path, counts: bool) -> None:
+    """Something sent on ``path`` was not answered in time; ``counts``: also against the association."""
+    if counts:
+        tcb.error_count += 1
+        if tcb.error_count > tcb.config.association_max_retrans:
+            shutdown.unreachable(tcb)
+            return
+    if failover.on_timeout(path, tcb.config):
+        _tell(tcb, path)
+
+
+def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
+    """The network said that ``path`` is unreachable (section 10, ICMP9): one more error."""
+    if failover.on_timeout(path, tcb.config):
+        tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_STATE, path.state, error))
+        heartbeat.schedule(path, now, tcb.random_bytes)
+
+
+def refuse(tcb: Tcb, now: int, path: Path, error: int) -> None:
+    """A late answer to an INIT said that nobody is there: the path turns inactive."""
+    path.error_count = path.max_retrans + 1
+    if path.state != PATH_INACTIVE:
+        path.state = PATH_INACTIVE
+        tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_STATE, path.state, error))
+    path.heartbeat_timeout = NEVER
+    heartbeat.schedule(path, now, tcb.random_bytes)
+
+
+def on_reached(tcb: Tcb, now: int, path: Path) -> None:
+    """The peer answered on ``path``: acknowledged data that went only there, or a HEARTBEAT ACK."""
+    if failover.on_reached(path, now):
+        _tell(tcb, path)
+        heartbeat.schedule(path, now, tcb.random_bytes)
+    if path is tcb.preferred_primary:
+        # The caller's first address answers after all (C10).
+        set_primary(tcb, path)
+
+
+def set_primary(tcb: Tcb, path: Path) -> None:
+    """New data goes to ``path`` from now on (section 6.4)."""
+    tcb.preferred_primary = None
+    if path is not tcb.primary:
+        tcb.primary = path
+        tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_PRIMARY, path.state))
+
+
+def _tell(tcb: Tcb, path: Path) -> None:
+    if path is tcb.preferred_primary and path.state == PATH_INACTIVE:
+        tcb.preferred_primary = None  # It failed since: the caller's wish has lapsed (C10).
+    tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_STATE, path.state))
+
+
+def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
+    """HEARTBEAT ACK: the nonce tells whether it answers what was sent there (sections 5.4 and 8.3)."""
+    try:
+        info = control.parse_heartbeat_info(value)
+    except ParseError:
+        tcb.stats.packets_discarded += 1
+        return
+    path = heartbeat.find(tcb.paths, info)
+    if path is None:
+        tcb.stats.packets_discarded += 1
+        return
+    path.heartbeat_nonce = b""
+    path.heartbeat_timeout = NEVER
+    rto.measure(path, now - path.heartbeat_sent, tcb.config)
+    tcb.error_count = 0
+    if not path.confirmed:
+        path.confirmed = True
+        tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
+    on_reached(tcb, now, path)
+    if stay(tcb):
+        heartbeat.schedule(path, now, tcb.random_bytes)

@@ -1,0 +1,179 @@
+"""The end of an association: SHUTDOWN, ABORT, T2-shutdown and T5-shutdown-guard (RFC 9260 section 9).
+
+Invariant: in SHUTDOWN-SENT and SHUTDOWN-ACK-SENT everything of ours is acknowledged and T2 runs.
+"""
+
+from __future__ import annotations
+
+from errno import ECONNABORTED, ECONNRESET, ETIMEDOUT
+
+from ...wire import control
+from ...wire.causes import Cause
+from ..config import nanoseconds
+from ..events import CannotStart, CommunicationLost, Event, PeerShutdown, ShutdownComplete
+from ..path import failover, rto
+from ..path.path import Path
+from ..timers import NEVER
+from .state import (
+    CLOSED,
+    COOKIE_ECHOED,
+    COOKIE_WAIT,
+    ESTABLISHED,
+    SHUTDOWN_ACK_SENT,
+    SHUTDOWN_PENDING,
+    SHUTDOWN_RECEIVED,
+    SHUTDOWN_SENT,
+)
+from .tcb import Tcb
+
+
+def end(tcb: Tcb, event: Event, last_words: bytes = b"", path: Path | None = None) -> None:
+    """The association is over; ``last_words`` are the one chunk that still goes out, alone in its packet."""
+    tcb.transition(CLOSED)
+    stop_timers(tcb)
+    tcb.control.clear()
+    tcb.sack_chunks.clear()
+    tcb.init_targets.clear()
+    if last_words and tcb.peer_tag:
+        tcb.control.append((path if path is not None else tcb.data_destination(), last_words))
+    tcb.events.append(event)
+
+
+def stop_timers(tcb: Tcb) -> None:
+    """Nothing is waited for any more."""
+    if tcb.attempt is not None:
+        tcb.report = tcb.attempt.candidates
+        tcb.attempt = None
+    tcb.t1_cookie_deadline = NEVER
+    tcb.t2_deadline = NEVER
+    tcb.t5_deadline = NEVER
+    tcb.probe_deadline = NEVER
+    tcb.sack_policy.deadline = NEVER
+    for path in tcb.paths:
+        path.t3_deadline = NEVER
+        path.heartbeat_deadline = NEVER
+        path.heartbeat_timeout = NEVER
+
+
+def abort(tcb: Tcb, causes: list[Cause], error: int = ECONNABORTED) -> None:
+    """End at once and tell the peer (section 9.1)."""
+    starting = tcb.state == COOKIE_WAIT or (tcb.state == COOKIE_ECHOED and not tcb.incoming)
+    event: Event
+    if starting:
+        event = CannotStart(tcb.association, error, causes)
+    else:
+        event = CommunicationLost(tcb.association, error, False, causes)
+    end(tcb, event, control.abort(causes))
+
+
+def handle_abort(tcb: Tcb, causes: list[Cause]) -> None:
+    """The peer aborted an association that was up; its tag has been checked (section 8.5.1 B)."""
+    end(tcb, CommunicationLost(tcb.association, ECONNRESET, True, causes))
+
+
+def unreachable(tcb: Tcb) -> None:
+    """Association.Max.Retrans was exceeded (section 8.1)."""
+    end(tcb, CommunicationLost(tcb.association, ETIMEDOUT, False, []))
+
+
+def shutdown(tcb: Tcb, now: int) -> None:
+    """The user asks for a graceful end (section 9.2)."""
+    if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
+        tcb.shutdown_requested = True  # Done as soon as the association is up.
+    elif tcb.state == ESTABLISHED:
+        tcb.transition(SHUTDOWN_PENDING)
+        progress(tcb, now)
+    # "Once an endpoint has reached the SHUTDOWN-RECEIVED state, it MUST ignore ULP shutdown requests"
+
+
+def progress(tcb: Tcb, now: int) -> None:
+    """If everything of ours is acknowledged, take the next step of the shutdown."""
+    if len(tcb.send_queue) or not tcb.outstanding.empty:
+        return
+    if tcb.state == SHUTDOWN_PENDING:
+        tcb.transition(SHUTDOWN_SENT)
+        tcb.t5_deadline = now + nanoseconds(tcb.config.shutdown_guard)
+        _send(tcb, now, tcb.data_destination())
+    elif tcb.state == SHUTDOWN_RECEIVED:
+        tcb.transition(SHUTDOWN_ACK_SENT)
+        _send(tcb, now, tcb.data_destination())
+
+
+def _send(tcb: Tcb, now: int, path: Path) -> None:
+    """Send the SHUTDOWN or SHUTDOWN ACK of this state and start T2-shutdown."""
+    for other in tcb.paths:
+        # "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk" (section 8.3)
+        other.heartbeat_deadline = NEVER
+        other.heartbeat_timeout = NEVER
+    if tcb.state == SHUTDOWN_SENT:
+        tcb.control.append((path, control.shutdown(tcb.tsn_map.cumulative_tsn)))
+    else:
+        tcb.control.append((path, control.shutdown_ack()))
+    tcb.t2_path = path
+    tcb.t2_deadline = now + path.rto
+
+
+def handle_t2(tcb: Tcb, now: int) -> None:
+    """T2-shutdown expired: once more, on another path if there is one."""
+    path = tcb.t2_path
+    assert path is not None
+    tcb.error_count += 1
+    failover.on_timeout(path, tcb.config)
+    rto.back_off(path, tcb.config)
+    if tcb.error_count > tcb.config.association_max_retrans:
+        unreachable(tcb)
+        return
+    _send(tcb, now, tcb.data_destination(avoid=path))
+
+
+def handle_t5(tcb: Tcb) -> None:
+    """T5-shutdown-guard expired."""
+    abort(tcb, [], ETIMEDOUT)
+
+
+def on_packet(tcb: Tcb, now: int) -> None:
+    """Any packet came from the peer while T2 runs."""
+    # "The reception of any packet from its peer [...] SHOULD clear the endpoint's retransmission count and
+    # restart the T2-shutdown timer"
+    if tcb.state == SHUTDOWN_SENT and tcb.t2_path is not None:
+        tcb.error_count = 0
+        tcb.t2_deadline = now + tcb.t2_path.rto
+
+
+def on_data_in_shutdown_sent(tcb: Tcb, now: int, path: Path) -> None:
+    """A packet with DATA came in SHUTDOWN-SENT: answer with a SHUTDOWN at once."""
+    _send(tcb, now, path if path.confirmed else tcb.data_destination())
+
+
+def handle_shutdown(tcb: Tcb, now: int) -> None:
+    """SHUTDOWN from the peer; its Cumulative TSN Ack has been processed."""
+    state = tcb.state
+    if state in (ESTABLISHED, SHUTDOWN_PENDING):
+        tcb.transition(SHUTDOWN_RECEIVED)
+        tcb.events.append(PeerShutdown(tcb.association))
+        progress(tcb, now)
+    elif state == SHUTDOWN_RECEIVED:
+        progress(tcb, now)
+    elif state == SHUTDOWN_SENT:
+        tcb.transition(SHUTDOWN_ACK_SENT)
+        _send(tcb, now, tcb.data_destination())
+    elif state == SHUTDOWN_ACK_SENT:
+        resend_shutdown_ack(tcb, now)
+
+
+def resend_shutdown_ack(tcb: Tcb, now: int) -> None:
+    """The peer has not got our SHUTDOWN ACK, or not we its SHUTDOWN COMPLETE (section 9.2)."""
+    _send(tcb, now, tcb.data_destination())
+
+
+def handle_shutdown_ack(tcb: Tcb, path: Path) -> None:
+    """SHUTDOWN ACK: the association is over on both sides."""
+    if tcb.state in (SHUTDOWN_SENT, SHUTDOWN_ACK_SENT):
+        where = path if path.confirmed else None
+        end(tcb, ShutdownComplete(tcb.association), control.shutdown_complete(), where)
+
+
+def handle_shutdown_complete(tcb: Tcb) -> None:
+    """SHUTDOWN COMPLETE, whose tag has been checked (section 8.5.1 C)."""
+    if tcb.state == SHUTDOWN_ACK_SENT:
+        end(tcb, ShutdownComplete(tcb.association))

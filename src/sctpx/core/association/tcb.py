@@ -1,0 +1,283 @@
+"""The Transmission Control Block: the state of one association (RFC 9260 section 14.2), and no logic.
+
+Handlers of this package work on it: ``inbound``, ``handshake``, ``restart``, ``transfer``, ``shutdown``,
+``reachability``; ``outbound`` turns what they leave here into packets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from ...wire.causes import Cause
+from ...wire.checksum import header_checksum
+from ...wire.packet import prefix
+from ..config import AssociationConfig, nanoseconds
+from ..entropy import RandomBytes
+from ..events import Event
+from ..path import congestion, failover
+from ..path.path import Path
+from ..path.source import choose_source
+from ..rx.reassembly import Reassembly
+from ..rx.sack_policy import SackPolicy
+from ..rx.tsn_map import TsnMap
+from ..rx.window import Window
+from ..stats import AssociationStats
+from ..timers import NEVER
+from ..tx.outstanding import Outstanding
+from ..tx.send_queue import SendQueue
+from .connect import AddressReport, Attempt
+from .state import CLOSED, is_legal
+
+if TYPE_CHECKING:
+    from .association import Association
+
+
+# Zero window probing: while the peer answers, a probe's timeout is no error (section 6.1 A).
+PROBE_NONE: Final = 0
+PROBE_SENT: Final = 1
+PROBE_ANSWERED: Final = 2
+
+
+@final
+class Tcb:
+    """Everything one association knows."""
+
+    __slots__ = (
+        "association",
+        "attempt",
+        "burst",
+        "buffered",
+        "config",
+        "control",
+        "cookie",
+        "data_path",
+        "error_count",
+        "events",
+        "extensions",
+        "fast_retransmit_now",
+        "heartbeat_burst",
+        "heartbeat_window",
+        "inbound_streams",
+        "incoming",
+        "init_chunk",
+        "init_targets",
+        "initial_tsn",
+        "local_addresses",
+        "local_port",
+        "local_prefix",
+        "local_seed",
+        "local_tag",
+        "local_tie_tag",
+        "outbound_streams",
+        "outstanding",
+        "packet_limit",
+        "paths",
+        "peer_initial_tsn",
+        "peer_port",
+        "peer_prefix",
+        "peer_rwnd",
+        "peer_seed",
+        "peer_tag",
+        "peer_tie_tag",
+        "preferred_primary",
+        "primary",
+        "probe_deadline",
+        "probe_interval",
+        "probing",
+        "random_bytes",
+        "readable_told",
+        "replies",
+        "reassembly",
+        "report",
+        "response_room",
+        "sack_chunks",
+        "sack_path",
+        "sack_policy",
+        "send_queue",
+        "setup_retries",
+        "shutdown_requested",
+        "stale_retries",
+        "state",
+        "stats",
+        "t1_cookie_deadline",
+        "t1_cookie_path",
+        "t1_cookie_rto",
+        "t1_cookie_sent",
+        "t2_deadline",
+        "t2_path",
+        "t5_deadline",
+        "tsn_map",
+        "unrecognized",
+        "wants_writable",
+        "was_dry",
+        "window",
+    )
+
+    def __init__(
+        self,
+        association: Association,
+        config: AssociationConfig,
+        random_bytes: RandomBytes,
+        events: list[Event],
+        replies: list[tuple[int, bytes]],
+        local_addresses: list[bytes],
+        local_port: int,
+        peer_port: int,
+        local_tag: int,
+        initial_tsn: int,
+    ) -> None:
+        self.association = association
+        """The face of this association: events name it."""
+        self.config = config
+        self.random_bytes = random_bytes
+        self.events = events
+        """The stack's events, shared."""
+        self.replies = replies
+        """Answers to the packet being processed that are not this association's: (tag, chunk). Shared."""
+        self.stats = AssociationStats()
+        self.state: int = CLOSED
+        self.incoming = False
+
+        # Identity (section 14.2).
+        self.local_port = local_port
+        self.peer_port = peer_port
+        self.local_tag = local_tag
+        """My Verification Tag."""
+        self.peer_tag = 0
+        self.local_tie_tag = 0
+        self.peer_tie_tag = 0
+        self.local_prefix = b""
+        """Ports and tag of the packets we send, and the CRC of that header."""
+        self.local_seed = 0
+        self.peer_prefix = prefix(peer_port, local_port, local_tag)
+        """Ports and tag of the packets we receive, and the CRC of that header."""
+        self.peer_seed = header_checksum(self.peer_prefix)
+        self.initial_tsn = initial_tsn
+        self.peer_initial_tsn = 0
+        self.outbound_streams = config.streams
+        self.inbound_streams = config.max_inbound_streams
+        self.extensions = b""
+        """Chunk types the peer said it supports (RFC 5061 section 4.2.7)."""
+
+        # Paths.
+        self.local_addresses = local_addresses
+        """Source addresses of the endpoint, shared."""
+        self.packet_limit = 0
+        """The largest packet that fits all paths, bytes (section 7.3, AMDCS)."""
+        self.paths: list[Path] = []
+        self.primary: Path | None = None
+        self.preferred_primary: Path | None = None
+        """The caller's first address, if another one won the race (C10)."""
+        self.data_path: Path | None = None
+        """Where data went last."""
+        self.error_count = 0
+        """Consecutive retransmissions over all paths (section 8.1)."""
+        self.heartbeat_window = 0
+        """HB.Max.Burst: until when it counts, and how many HEARTBEATs it saw."""
+        self.heartbeat_burst = 0
+
+        # Setting up.
+        self.attempt: Attempt | None = None
+        self.report: list[AddressReport] = []
+        self.init_chunk = b""
+        self.init_targets: list[AddressReport] = []
+        """Where the INIT goes now."""
+        self.cookie = b""
+        """The peer's State Cookie, until it is acknowledged."""
+        self.unrecognized: list[Cause] = []
+        """Unknown parameters of the INIT ACK, reported with the COOKIE ECHO (section 3.2.2)."""
+        self.t1_cookie_deadline = NEVER
+        self.t1_cookie_path: Path | None = None
+        """Where the COOKIE ECHO went last, or goes now."""
+        self.t1_cookie_rto = 0
+        self.t1_cookie_sent = 0
+        self.setup_retries = 0
+        self.stale_retries = 0
+
+        # Sending.
+        self.send_queue = SendQueue()
+        self.outstanding = Outstanding(initial_tsn)
+        self.peer_rwnd = 0
+        """rwnd: what the peer has room for beyond what is in flight (section 6.2.1)."""
+        self.buffered = 0
+        """Bytes of user data accepted and not yet acknowledged for good."""
+        self.wants_writable = False
+        self.was_dry = True
+        self.burst = 0
+        """Packets that new data may still fill in this round (section 6.1 D)."""
+        self.fast_retransmit_now = False
+        """The next retransmission leaves whatever cwnd says (sections 6.3.3 E3 and 7.2.4, 3)."""
+        self.probe_deadline = NEVER
+        """When a zero window probe is sent (section 6.1 A)."""
+        self.probe_interval = 0
+        self.probing: int = PROBE_NONE
+
+        # Receiving.
+        self.tsn_map = TsnMap(0)
+        self.window = Window(config.receive_buffer, config.mtu)
+        self.sack_policy = SackPolicy(nanoseconds(config.sack_delay), config.stretch_sack)
+        self.reassembly = Reassembly(config.receive_buffer)
+        self.readable_told = False
+        self.sack_chunks: list[bytes] = []
+        """SACKs that are owed, in order."""
+        self.sack_path: Path | None = None
+        """Where the last DATA came from (section 6.7)."""
+
+        # Control chunks that wait to be sent, each for a path.
+        self.control: list[tuple[Path, bytes]] = []
+        self.response_room = 0
+        """Bytes of answers the packet being processed may still cause (RFC 9260 section 12.2.4)."""
+
+        # Shutting down.
+        self.shutdown_requested = False
+        self.t2_deadline = NEVER
+        self.t2_path: Path | None = None
+        self.t5_deadline = NEVER
+
+    def transition(self, state: int) -> None:
+        """The one writer of ``state``."""
+        if not is_legal(self.state, state):
+            raise AssertionError(f"illegal transition from {self.state} to {state}")
+        self.state = state
+
+    def set_peer_tag(self, tag: int) -> None:
+        """The peer's Verification Tag is known."""
+        self.peer_tag = tag
+        self.local_prefix = prefix(self.local_port, self.peer_port, tag)
+        self.local_seed = header_checksum(self.local_prefix)
+
+    def add_path(self, remote: bytes, local: bytes, encaps_port: int) -> Path:
+        """A new destination address."""
+        path = Path(remote, local or choose_source(self.local_addresses, remote), encaps_port, self.config)
+        congestion.initialize(path)
+        self.paths.append(path)
+        self.packet_limit = min([path.mtu for path in self.paths])
+        return path
+
+    def find_path(self, remote: bytes) -> Path | None:
+        """The path to that address of the peer."""
+        for path in self.paths:
+            if path.remote == remote:
+                return path
+        return None
+
+    def data_destination(self, avoid: Path | None = None) -> Path:
+        """Where data goes by default: the primary path or what stands in for it."""
+        assert self.primary is not None  # Every association has one from its first path on.
+        return failover.select(self.paths, self.primary, avoid)
+
+    def next_deadline(self) -> int:
+        """The earliest of all timers."""
+        deadline = min(
+            self.t1_cookie_deadline, self.t2_deadline, self.t5_deadline, self.sack_policy.deadline, self.probe_deadline
+        )
+        if self.attempt is not None:
+            deadline = min(deadline, self.attempt.next_deadline())
+        for path in self.paths:
+            if path.t3_deadline < deadline:
+                deadline = path.t3_deadline
+            if path.heartbeat_timeout < deadline:
+                deadline = path.heartbeat_timeout
+            if path.heartbeat_deadline < deadline:
+                deadline = min(deadline, max(path.heartbeat_deadline, self.heartbeat_window))
+        return deadline

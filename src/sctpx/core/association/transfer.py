@@ -1,0 +1,304 @@
+"""User data both ways: DATA and SACK, T3-rtx, the windows (RFC 9260 sections 6, 7.2.4 and 8.1).
+
+The queues compute (``tx.outstanding``, ``rx``); here their results are applied to windows, timers, counters
+and paths.
+"""
+
+from __future__ import annotations
+
+from ...wire import causes, control
+from ...wire import sack as wire_sack
+from ...wire.codes import COMMON_HEADER, DATA_IMMEDIATE, SACK_HEADER
+from ...wire.sack import Ranges
+from ...wire.serial import TSN_MASK, extend_tsn
+from ..events import PATH_ACTIVE, Readable, SenderDry, Writable
+from ..path import congestion, heartbeat, rto
+from ..path.path import Path
+from ..rx.tsn_map import MAX_AHEAD
+from ..timers import NEVER
+from ..tx.outstanding import SackResult
+from . import reachability, shutdown
+from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT
+from .tcb import PROBE_ANSWERED, PROBE_NONE, PROBE_SENT, Tcb
+
+# Beyond the window, a hole may still be filled; but not without end (section 6.2).
+OVERFILL = 2
+
+
+# --- receiving ---------------------------------------------------------------------------------------------
+
+
+def handle_data(
+    tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int, data: bytes
+) -> int:
+    """One DATA chunk in a state that takes data. Returns what the packet's SACK must know of it.
+
+    0 new, in order; 1 acknowledge at once; 2 duplicate; -1 the association was aborted.
+    """
+    tsn_map = tcb.tsn_map
+    tsn = extend_tsn(tsn, tsn_map.cumulative_tsn)
+    if not data:
+        # Section 6.2: "it SHOULD send an ABORT chunk with a 'No User Data' error cause".
+        shutdown.abort(tcb, [causes.no_user_data(tsn & TSN_MASK)])
+        return -1
+    if not tsn_map.is_new(tsn):
+        tcb.stats.duplicate_tsns += 1
+        tcb.sack_policy.on_disturbance()
+        return 2
+    if not _has_room(tcb, tsn, len(data)):
+        tcb.stats.packets_discarded += 1
+        return 1
+    disturbed = bool(tsn_map.ranges)
+    tsn_map.record(tsn)
+    if tsn_map.ranges or disturbed:
+        tcb.sack_policy.on_disturbance()
+        disturbed = True
+    if stream >= tcb.inbound_streams:
+        # Section 6.5: acknowledge, report, discard.
+        respond_error(tcb, [causes.invalid_stream(stream)])
+        return 1
+    tcb.window.receive(len(data))
+    tcb.stats.bytes_received += len(data)
+    ready = len(tcb.reassembly.ready)
+    violation = tcb.reassembly.receive(tsn, flags, stream, ssn, ppid, data, tsn <= tsn_map.cumulative_tsn)
+    if not violation:
+        violation = tcb.reassembly.advance(tsn_map.cumulative_tsn)
+    if violation:
+        shutdown.abort(tcb, [causes.protocol_violation(violation)])
+        return -1
+    tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
+    return 1 if disturbed or flags & DATA_IMMEDIATE else 0
+
+
+def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
+    """Whether a new TSN can be accepted (section 6.2).
+
+    With the window closed, TSNs above the highest one are dropped, and those below are taken in place of
+    what they precede: nothing that was acknowledged is ever dropped, but the buffer may be overfilled by as
+    much again. The next TSN in sequence is always taken up to there, or nothing could move on.
+    """
+    tsn_map = tcb.tsn_map
+    window = tcb.window
+    if tsn > tsn_map.cumulative_tsn + MAX_AHEAD:
+        return False
+    if tsn > tsn_map.highest_tsn:
+        return window.credit > 0 or window.advertise(len(tcb.reassembly.ready)) >= length
+    return window.held + length <= OVERFILL * window.size
+
+
+def on_data_packet(tcb: Tcb, now: int, path: Path, verdict: int) -> None:
+    """A packet with DATA was processed: acknowledge it now or later (section 6.2)."""
+    tcb.sack_path = path
+    policy = tcb.sack_policy
+    if tcb.state == SHUTDOWN_SENT:
+        shutdown.on_data_in_shutdown_sent(tcb, now, path)
+        if tcb.tsn_map.ranges or tcb.tsn_map.duplicates:
+            make_sack(tcb)
+        else:
+            policy.on_sack()  # The SHUTDOWN acknowledges.
+        return
+    policy.packets += 1
+    if verdict or policy.packets >= policy.every:
+        make_sack(tcb)
+
+
+def end_burst(tcb: Tcb, now: int, received: int) -> None:
+    """All packets that arrived together were processed; they brought ``received`` bytes of user data."""
+    if tcb.sack_policy.end_burst(now, received):
+        make_sack(tcb)
+    # Wake the reader, once until it has read.
+    if tcb.reassembly.ready and not tcb.readable_told:
+        tcb.readable_told = True
+        tcb.events.append(Readable(tcb.association))
+
+
+def make_sack(tcb: Tcb) -> None:
+    """A SACK of the present state is owed (section 3.3.4)."""
+    tsn_map = tcb.tsn_map
+    ranges = tsn_map.ranges
+    duplicates = tsn_map.duplicates
+    if ranges or duplicates:
+        # "report the Gap Ack Blocks from the lowest to highest TSNs, within the size limit" (section 6.7).
+        words = (tcb.packet_limit - COMMON_HEADER - SACK_HEADER) // 4
+        ranges = ranges[:words]
+        duplicates = duplicates[: words - len(ranges)]
+        tsn_map.duplicates = []
+    a_rwnd = tcb.window.advertise(len(tcb.reassembly.ready))
+    tcb.sack_chunks.append(wire_sack.encode(tsn_map.cumulative_tsn, a_rwnd, ranges, duplicates))
+    tcb.sack_policy.on_sack()
+    tcb.stats.sacks_sent += 1
+
+
+def handle_sack_timer(tcb: Tcb) -> None:
+    """SACK.Delay is over."""
+    tcb.sack_policy.deadline = NEVER
+    if tcb.sack_policy.packets:
+        make_sack(tcb)
+
+
+def on_read(tcb: Tcb, length: int) -> None:
+    """The user took ``length`` bytes: tell the peer if that opened the window (section 6.2)."""
+    tcb.window.release(length)
+    if tcb.state in (ESTABLISHED, SHUTDOWN_PENDING) and tcb.window.update_is_due(len(tcb.reassembly.ready)):
+        make_sack(tcb)
+
+
+def respond(tcb: Tcb, path: Path, chunk: bytes) -> None:
+    """Answer a chunk of the packet being processed, within one packet in all (RFC 9260 section 12.2.4)."""
+    if len(chunk) <= tcb.response_room:
+        tcb.response_room -= len(chunk)
+        tcb.control.append((path, chunk))
+    else:
+        tcb.stats.packets_discarded += 1
+
+
+def respond_error(tcb: Tcb, error_causes: list[causes.Cause]) -> None:
+    """Report an error in the packet being processed."""
+    respond(tcb, tcb.data_destination(), control.error(error_causes))
+
+
+# --- sending -----------------------------------------------------------------------------------------------
+
+
+def handle_sack(tcb: Tcb, now: int, value: bytes) -> None:
+    """SACK (section 6.2.1). ParseError leaves everything as it was."""
+    reference = tcb.outstanding.cumulative_tsn_ack_point
+    cumulative, a_rwnd, ranges, duplicates = wire_sack.parse(value, reference)
+    tcb.stats.sacks_received += 1
+    if ranges:
+        tcb.stats.gap_sacks_received += 1
+    acknowledge(tcb, now, cumulative, a_rwnd, ranges)
+
+
+def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges) -> None:
+    """What a SACK, or with ``a_rwnd`` -1 a SHUTDOWN, says of the data in flight."""
+    outstanding = tcb.outstanding
+    if cumulative < outstanding.cumulative_tsn_ack_point:
+        return  # Out of order (section 6.2.1 D i).
+    if cumulative >= outstanding.next_tsn or (ranges and ranges[-1][1] > outstanding.next_tsn):
+        # "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been sent"
+        shutdown.abort(tcb, [causes.protocol_violation("acknowledgement of a TSN never sent")])
+        return
+    # A SHUTDOWN has no Gap Ack Blocks: it takes nothing back.
+    if a_rwnd < 0:
+        ranges = [r for r in outstanding.gaps if r[1] > cumulative + 1]
+    in_recovery = outstanding.in_fast_recovery
+    result = outstanding.acknowledge(cumulative, ranges)
+    for slot, path in enumerate(result.paths):
+        _on_path_acknowledged(tcb, now, path, slot, result, in_recovery)
+    for path in result.reneged:
+        start_t3(path, now)  # Section 6.3.2 R4.
+    if result.paths:
+        tcb.error_count = 0  # Section 8.1.
+        tcb.probing = PROBE_NONE
+    elif tcb.probing == PROBE_SENT:
+        tcb.probing = PROBE_ANSWERED
+    if result.newly_marked:
+        _fast_retransmit(tcb, now, result)
+    if a_rwnd >= 0:
+        tcb.peer_rwnd = max(a_rwnd - outstanding.flight_payload, 0)  # Section 6.2.1 D ii.
+        if tcb.peer_rwnd > 0 and outstanding.flight_size == 0:
+            tcb.probe_deadline = NEVER
+            tcb.probe_interval = 0
+    if result.freed:
+        _release(tcb, result.freed)
+    if outstanding.empty:
+        _on_all_acknowledged(tcb)
+    if tcb.state not in (ESTABLISHED, CLOSED):
+        shutdown.progress(tcb, now)
+
+
+def _on_path_acknowledged(
+    tcb: Tcb, now: int, path: Path, slot: int, result: SackResult, in_recovery: bool
+) -> None:
+    """Data sent to ``path`` was newly acknowledged."""
+    acknowledged = result.acknowledged[slot]
+    # A round releases what was acknowledged and Max.Burst (section 6.1 D).
+    tcb.burst += -(-acknowledged // path.pmdcs)
+    if result.rtt[slot]:
+        rto.measure(path, now - path.rtt_sent, tcb.config)
+        path.rtt_tsn = -1
+    if not in_recovery:
+        congestion.on_acknowledged(path, acknowledged)
+    if result.clean[slot]:
+        if path.state != PATH_ACTIVE or path.error_count or path.unanswered_inits or path is tcb.preferred_primary:
+            reachability.on_reached(tcb, now, path)
+        else:
+            path.last_acknowledged = now
+    if path.flight_size == 0:
+        path.t3_deadline = NEVER  # Section 6.3.2 R2.
+        path.earliest_tsn = -1
+    elif result.earliest[slot]:
+        path.t3_deadline = now + path.rto  # R3.
+        path.earliest_tsn = tcb.outstanding.find_earliest(path)
+
+
+def _fast_retransmit(tcb: Tcb, now: int, result: SackResult) -> None:
+    """TSNs have their third miss indication (section 7.2.4)."""
+    outstanding = tcb.outstanding
+    for path in result.newly_marked:
+        path.earliest_tsn = outstanding.find_earliest(path)
+        if not outstanding.in_fast_recovery:
+            congestion.on_fast_retransmit(path)
+    tcb.stats.fast_retransmits += result.marked
+    if not outstanding.in_fast_recovery:
+        outstanding.enter_fast_recovery()
+        tcb.fast_retransmit_now = True
+
+
+def start_t3(path: Path, now: int) -> None:
+    """Start T3-rtx if it does not run (section 6.3.2 R1)."""
+    if path.t3_deadline == NEVER:
+        path.t3_deadline = now + path.rto
+
+
+def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
+    """T3-rtx expired (section 6.3.3)."""
+    path.t3_deadline = NEVER
+    if path.flight_size == 0:
+        return
+    tcb.stats.t3_timeouts += 1
+    # While the peer answers zero window probes with a closed window, that is no error (section 6.1 A).
+    if tcb.probing == PROBE_ANSWERED:
+        tcb.probing = PROBE_SENT
+    else:
+        reachability.on_timeout(tcb, path, True)
+        if tcb.state == CLOSED:
+            return
+    congestion.on_timeout(path)
+    rto.back_off(path, tcb.config)
+    # Rule C of section 6.2.1: what is marked counts back into rwnd.
+    before = tcb.outstanding.flight_payload
+    tcb.outstanding.mark_path(path)
+    tcb.peer_rwnd += before - tcb.outstanding.flight_payload
+    path.rtt_tsn = -1
+    tcb.fast_retransmit_now = True
+    if path.heartbeat_timeout == NEVER and reachability.stay(tcb):
+        heartbeat.schedule(path, now, tcb.random_bytes)
+
+
+def _release(tcb: Tcb, freed: int) -> None:
+    """User data was acknowledged for good: the send buffer has room."""
+    tcb.buffered -= freed
+    if tcb.wants_writable and tcb.buffered < tcb.config.send_buffer:
+        tcb.wants_writable = False
+        tcb.events.append(Writable(tcb.association))
+
+
+def _on_all_acknowledged(tcb: Tcb) -> None:
+    for path in tcb.paths:
+        congestion.on_all_acknowledged(path)
+    if not len(tcb.send_queue) and not tcb.was_dry:
+        tcb.was_dry = True
+        tcb.events.append(SenderDry(tcb.association))
+
+
+def handle_probe_timer(tcb: Tcb) -> None:
+    """The peer's window has been closed for the probe interval: send one DATA chunk all the same."""
+    tcb.probe_deadline = NEVER
+    tcb.probing = PROBE_SENT
+
+
+def sack_is_processed(state: int) -> bool:
+    """States in which SACKs count (section 6)."""
+    return state in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, COOKIE_ECHOED)

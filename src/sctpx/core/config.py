@@ -1,0 +1,106 @@
+"""The protocol parameters of RFC 9260 section 16 and the limits around them, with the RFC's defaults.
+
+Times are in seconds here, where people write them; the core counts in nanoseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+NANOSECONDS: Final = 1_000_000_000
+
+
+def nanoseconds(seconds: float) -> int:
+    """Seconds as the core counts them."""
+    return int(seconds * NANOSECONDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssociationConfig:
+    """How one association behaves. Every field can be left at its default."""
+
+    streams: int = 10
+    """Outbound streams asked for, 1 to 65535 (RFC 6458 section 8.1.3, sinit_num_ostreams)."""
+    max_inbound_streams: int = 65535
+    """Inbound streams allowed to the peer, 1 to 65535."""
+
+    rto_initial: float = 1.0
+    """RTO.Initial, seconds."""
+    rto_min: float = 1.0
+    """RTO.Min, seconds."""
+    rto_max: float = 60.0
+    """RTO.Max, seconds."""
+    max_burst: int = 4
+    """Max.Burst, packets: what cwnd may release beyond what was just acknowledged (section 6.1 D)."""
+    association_max_retrans: int = 10
+    """Association.Max.Retrans."""
+    path_max_retrans: int = 5
+    """Path.Max.Retrans, for each path."""
+    potentially_failed_max_retrans: int = 0
+    """PFMR of RFC 7829: timeouts after which a path is avoided. At or above path_max_retrans: never."""
+    max_init_retransmits: int = 8
+    """Max.Init.Retransmits, for each address."""
+    heartbeat_interval: float = 30.0
+    """HB.interval, seconds; 0 switches heartbeats to idle paths off."""
+    heartbeat_max_burst: int = 1
+    """HB.Max.Burst: packets with a HEARTBEAT sent per RTO while paths are being verified."""
+    sack_delay: float = 0.2
+    """SACK.Delay, seconds, at most 0.5 (RFC 9260 section 6.2)."""
+    stretch_sack: bool = False
+    """Acknowledge a burst of packets that arrived together with one SACK. Departs from the SHOULD of
+    section 6.2 that at least every second packet is acknowledged; used only in a loss-free steady phase."""
+    nodelay: bool = True
+    """Send small messages at once; False waits for acknowledgements to fill packets (Nagle)."""
+    cookie_life: float = 60.0
+    """Valid.Cookie.Life, seconds."""
+    shutdown_guard: float = 300.0
+    """T5-shutdown-guard, seconds: five times RTO.Max (RFC 9260 section 9.2)."""
+
+    attempt_delay: float | None = 0.1
+    """Delay between the first INITs to the listed addresses, seconds, at least 0.01.
+    None: one address at a time, as RFC 9260 section 5.1 has it."""
+    connect_timeout: float | None = None
+    """Give a connect up after this many seconds; None: when every address refused or ran out of INITs."""
+
+    receive_buffer: int = 1 << 20
+    """Bytes of user data held for the peer's messages: the window it is told (a_rwnd). At least 4096."""
+    send_buffer: int = 1 << 20
+    """Bytes of user data accepted from the user and not acknowledged yet."""
+    max_message_size: int = 16 << 20
+    """Largest message ``send`` takes, bytes."""
+    mtu: int = 1500
+    """Largest IP packet sent, bytes, headers and all, until path MTU discovery exists."""
+
+    def __post_init__(self) -> None:
+        for name, low, high in _BOUNDS:
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name} is {value!r}: not between {low} and {high}")
+        if not self.rto_min <= self.rto_initial <= self.rto_max:
+            raise ValueError("rto_initial is not between rto_min and rto_max")
+
+
+_BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
+    ("streams", 1, 65535),
+    ("max_inbound_streams", 1, 65535),
+    ("rto_initial", 0.001, 3600),
+    ("rto_min", 0.001, 3600),
+    ("rto_max", 0.001, 3600),
+    ("max_burst", 1, 1 << 16),
+    ("association_max_retrans", 0, 1 << 16),
+    ("path_max_retrans", 0, 1 << 16),
+    ("potentially_failed_max_retrans", 0, 1 << 16),
+    ("max_init_retransmits", 0, 1 << 16),
+    ("heartbeat_interval", 0, 86400),
+    ("heartbeat_max_burst", 1, 1 << 16),
+    ("sack_delay", 0, 0.5),
+    ("cookie_life", 0.001, 3600),
+    ("shutdown_guard", 0.001, 86400),
+    ("attempt_delay", 0.01, 3600),
+    ("connect_timeout", 0.001, 86400),
+    ("receive_buffer", 4096, 1 << 31),
+    ("send_buffer", 1, 1 << 31),
+    ("max_message_size", 1, 1 << 31),
+    ("mtu", 576, 65535),
+)

@@ -1,0 +1,110 @@
+"""One SCTP port of a stack: listening, its backlog, its associations (RFC 9260 section 1.3, "SCTP Endpoint")."""
+
+from __future__ import annotations
+
+from errno import EALREADY, EINVAL, EISCONN
+from typing import TYPE_CHECKING, final
+
+from .association.association import Association
+from .association.connect import AddressReport
+from .association.handshake import start
+from .association.state import COOKIE_ECHOED, COOKIE_WAIT
+from .config import AssociationConfig, nanoseconds
+from .path.source import choose_source
+
+if TYPE_CHECKING:
+    from .stack import Stack
+
+
+@final
+class PeerAddress:
+    """One address of a peer to connect to."""
+
+    __slots__ = ("ip", "source", "udp_port")
+
+    def __init__(self, ip: bytes, udp_port: int = 0, source: bytes = b"") -> None:
+        self.ip = ip
+        """Packed."""
+        self.udp_port = udp_port
+        """UDP encapsulation port; 0 for none."""
+        self.source = source
+        """Our address to use towards it, packed; ``b""`` for the best match."""
+
+
+@final
+class Endpoint:
+    """One SCTP port. Made by ``Stack.open_endpoint``."""
+
+    __slots__ = ("announce", "associations", "backlog", "config", "local", "port", "stack", "unaccepted")
+
+    def __init__(
+        self, stack: Stack, port: int, local: list[bytes], announce: list[bytes], config: AssociationConfig
+    ) -> None:
+        self.stack = stack
+        self.port = port
+        """The SCTP port."""
+        self.local = local
+        """Source addresses it may use, packed."""
+        self.announce = announce
+        """Addresses told to peers in INIT and INIT ACK; none when single-homed or behind a NAT."""
+        self.config = config
+        """For associations that peers set up, and the default for ours."""
+        self.associations: dict[int, Association] = {}
+        """By association id."""
+        self.backlog = 0
+        """Incoming associations that may wait for ``accept``; 0 while not listening."""
+        self.unaccepted: set[int] = set()
+
+    def listen(self, backlog: int = 128) -> None:
+        """Accept associations from peers. OSError EINVAL if ``backlog`` is below 1."""
+        if backlog < 1:
+            raise OSError(EINVAL, "a backlog below 1")
+        self.backlog = backlog
+
+    def stop_listening(self) -> None:
+        """Refuse further associations."""
+        self.backlog = 0
+
+    def accept(self, association: Association) -> None:
+        """The user took an incoming association: it does not count against the backlog any more."""
+        self.unaccepted.discard(association.id)
+
+    @property
+    def full(self) -> bool:
+        """True if no further association can be accepted now."""
+        return len(self.unaccepted) >= self.backlog
+
+    def connect(
+        self, now: int, remotes: list[PeerAddress], port: int, config: AssociationConfig | None = None
+    ) -> Association:
+        """Begin to set up an association with a peer through these addresses, the first one preferred.
+
+        The addresses have been checked (``sockapi.addresses``); duplicates are dropped. Raises OSError:
+        ``EISCONN`` or ``EALREADY`` if there is an association with the peer, or one in the making.
+        """
+        for remote in remotes:
+            existing = self.stack.find_association(remote.ip, port, self.port)
+            if existing is not None:
+                starting = existing.state in (COOKIE_WAIT, COOKIE_ECHOED)
+                raise OSError(EALREADY if starting else EISCONN, "there is an association with this peer")
+        config = config or self.config
+        candidates: list[AddressReport] = []
+        for remote in remotes:
+            if remote.ip not in [candidate.ip for candidate in candidates]:
+                source = remote.source or choose_source(self.local, remote.ip)
+                rto = nanoseconds(config.rto_initial)
+                candidates.append(AddressReport(remote.ip, remote.udp_port, source, True, rto))
+        if not candidates:
+            raise OSError(EINVAL, "no addresses")
+        association = self.stack.make_association(self, port, config, 0, -1)
+        start(association.tcb, now, candidates, self.announce)
+        self.stack.index(association)
+        self.stack.touch(association)
+        return association
+
+    def close(self, now: int) -> None:
+        """Abort what is left and give the port up."""
+        self.stop_listening()
+        for association in list(self.associations.values()):
+            association.abort(now)
+        self.stack.endpoints.pop(self.port, None)

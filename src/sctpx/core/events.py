@@ -1,0 +1,141 @@
+"""What the core tells its user, pulled with ``Stack.poll_event`` (RFC 9260 section 11.2).
+
+Each event names its association. User data does not travel in events: ``Readable`` says that
+``Association.read`` has something, once per batch of input.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+if TYPE_CHECKING:
+    from .association.association import Association
+
+# States of a path as the user sees them (RFC 6458 section 6.1.2, RFC 7829 section 7.1).
+PATH_ACTIVE: Final = 0
+PATH_POTENTIALLY_FAILED: Final = 1
+PATH_INACTIVE: Final = 2
+
+# What a PathChange reports.
+CHANGE_STATE: Final = 0
+CHANGE_CONFIRMED: Final = 1
+CHANGE_PRIMARY: Final = 2
+
+
+class Event:
+    """Something that happened on one association."""
+
+    __slots__ = ("association",)
+
+    def __init__(self, association: Association) -> None:
+        self.association = association
+
+
+@final
+class CommunicationUp(Event):
+    """The association is established (RFC 9260 section 11.2.4). ``incoming``: the peer initiated it."""
+
+    __slots__ = ("incoming",)
+
+    def __init__(self, association: Association, incoming: bool) -> None:
+        super().__init__(association)
+        self.incoming = incoming
+
+
+@final
+class CannotStart(Event):
+    """The association could not be set up. ``error`` is an errno; the report is on the association."""
+
+    __slots__ = ("causes", "error")
+
+    def __init__(self, association: Association, error: int, causes: list[tuple[int, bytes]]) -> None:
+        super().__init__(association)
+        self.error = error
+        self.causes = causes
+
+
+@final
+class CommunicationLost(Event):
+    """The association ended abruptly (RFC 9260 section 11.2.5).
+
+    ``error`` is ``ECONNRESET`` (the peer aborted, or broke the protocol), ``ECONNABORTED`` (this side
+    aborted) or ``ETIMEDOUT`` (unreachable). ``causes`` are those of the ABORT that was received or sent.
+    """
+
+    __slots__ = ("by_peer", "causes", "error")
+
+    def __init__(self, association: Association, error: int, by_peer: bool, causes: list[tuple[int, bytes]]) -> None:
+        super().__init__(association)
+        self.error = error
+        self.by_peer = by_peer
+        self.causes = causes
+
+
+@final
+class Restarted(Event):
+    """The peer restarted and the association began anew (RFC 9260 sections 5.2.4 A and 11.2.7)."""
+
+    __slots__ = ()
+
+
+@final
+class PeerShutdown(Event):
+    """The peer asked for a graceful end: it takes no more data and will send only what it had queued."""
+
+    __slots__ = ()
+
+
+@final
+class ShutdownComplete(Event):
+    """The association ended gracefully (RFC 9260 section 11.2.8)."""
+
+    __slots__ = ()
+
+
+@final
+class PathChange(Event):
+    """A path changed (RFC 9260 section 11.2.3). ``what`` is one of the ``CHANGE_*``."""
+
+    __slots__ = ("error", "remote", "state", "what")
+
+    def __init__(self, association: Association, remote: bytes, what: int, state: int, error: int = 0) -> None:
+        super().__init__(association)
+        self.remote = remote
+        """The peer's IP address, packed."""
+        self.what = what
+        self.state = state
+        """The path's state now, one of the ``PATH_*``."""
+        self.error = error
+        """An errno where the network said why."""
+
+
+@final
+class RemoteError(Event):
+    """The peer reported an error that did not end the association (RFC 9260 section 11.2.6)."""
+
+    __slots__ = ("causes",)
+
+    def __init__(self, association: Association, causes: list[tuple[int, bytes]]) -> None:
+        super().__init__(association)
+        self.causes = causes
+
+
+@final
+class Readable(Event):
+    """User data waits in ``Association.read``. Comes once, until the data was read."""
+
+    __slots__ = ()
+
+
+@final
+class Writable(Event):
+    """The send buffer has room again, after a ``send`` found it full."""
+
+    __slots__ = ()
+
+
+@final
+class SenderDry(Event):
+    """All user data handed over so far was sent and acknowledged (RFC 6458 section 6.1.9)."""
+
+    __slots__ = ()

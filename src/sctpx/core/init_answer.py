@@ -1,0 +1,90 @@
+"""Answering an INIT without keeping anything: the INIT ACK and its State Cookie, or the ABORT that refuses it.
+
+RFC 9260 sections 3.3.2, 5.1 B, 5.1.2 and 5.1.3. Used where there is no association (``stack``) and where
+there is one already (``association.restart``), which only differ in the tags and numbers they give.
+"""
+
+from __future__ import annotations
+
+from ..wire import causes
+from ..wire.causes import Cause
+from ..wire.codes import PARAM_HOST_NAME
+from ..wire.params import is_unicast
+from ..wire.serial import TSN_MASK
+from ..wire.setup import MINIMUM_RWND, Setup
+from ..wire.tlv import item
+from .config import AssociationConfig, nanoseconds
+from .state_cookie import MAX_EXTENSION_MS, Cookie, CookieJar
+from .timers import MILLISECOND
+
+# More addresses than that in one INIT or INIT ACK are passed over: each costs memory and heartbeats.
+MAX_PEER_ADDRESSES = 64
+IPV4_MAPPED = b"\0" * 10 + b"\xff\xff"
+
+
+def refusal(setup: Setup) -> Cause | None:
+    """Why an INIT with a tag cannot be accepted; None if it can."""
+    if setup.a_rwnd < MINIMUM_RWND or setup.outbound_streams == 0 or setup.inbound_streams == 0:
+        return causes.invalid_parameter()
+    if setup.host_name is not None:
+        return causes.unresolvable_address(item(PARAM_HOST_NAME, setup.host_name))
+    return None
+
+
+def peer_addresses(source: bytes, listed: list[bytes]) -> list[bytes]:
+    """The peer's addresses by section 5.1.2: the source of the packet and those it lists, each once.
+
+    Addresses that no host can have are passed over, and so are IPv4-mapped ones, which must not be sent
+    (section 3.3.2.1.2), and the loopback address of somebody else.
+    """
+    found = [source]
+    local = is_loopback(source)
+    for ip in listed:
+        if len(found) == MAX_PEER_ADDRESSES:
+            break
+        if ip not in found and is_unicast(ip) and ip[:12] != IPV4_MAPPED and (local or not is_loopback(ip)):
+            found.append(ip)
+    return found
+
+
+def is_loopback(ip: bytes) -> bool:
+    """True for 127.0.0.0/8 and ::1."""
+    return ip[0] == 127 if len(ip) == 4 else ip == b"\0" * 15 + b"\1"
+
+
+def make_cookie(
+    setup: Setup, config: AssociationConfig, now: int, local: bytes, source: bytes, udp_port: int
+) -> Cookie:
+    """A cookie with the peer's side of the association filled in."""
+    cookie = Cookie()
+    cookie.created = now
+    cookie.lifespan = nanoseconds(config.cookie_life) + min(setup.cookie_preservative, MAX_EXTENSION_MS) * MILLISECOND
+    cookie.peer_tag = setup.initiate_tag
+    cookie.peer_initial_tsn = setup.initial_tsn
+    cookie.peer_a_rwnd = setup.a_rwnd
+    cookie.peer_outbound_streams = setup.outbound_streams
+    cookie.peer_inbound_streams = setup.inbound_streams
+    cookie.local = local
+    cookie.source = source
+    cookie.udp_port = udp_port
+    cookie.addresses = peer_addresses(source, setup.addresses)
+    cookie.extensions = setup.extensions[:32]
+    return cookie
+
+
+def init_ack(
+    setup: Setup, cookie: Cookie, jar: CookieJar, config: AssociationConfig, now: int, announce: list[bytes]
+) -> bytes:
+    """The INIT ACK chunk for an INIT; our side of it is in the cookie."""
+    ack = Setup(
+        cookie.local_tag,
+        config.receive_buffer,
+        # "the value MUST NOT be greater than the MIS value sent in the INIT chunk" (section 3.3.3)
+        min(config.streams, setup.inbound_streams),
+        config.max_inbound_streams,
+        cookie.local_initial_tsn & TSN_MASK,
+    )
+    ack.addresses = announce
+    ack.unrecognized = setup.unrecognized
+    ack.cookie = jar.sign(cookie, now)
+    return ack.encode(ack=True)

@@ -1,0 +1,73 @@
+"""Error counts, path states and the choice of a path: RFC 9260 sections 6.4, 8.1 and 8.2, RFC 7829.
+
+A path is active, potentially failed (PF: more than PotentiallyFailed.Max.Retrans timeouts in a row) or
+inactive (more than Path.Max.Retrans). Data goes to the primary path while it is active, else to another
+active one, else to the PF path with the fewest errors, and with all of them inactive (the dormant state) to
+the one with the fewest errors, the last acknowledged first. Choosing a path never changes it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..config import AssociationConfig
+from ..events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
+from .path import Path
+
+# How far error counts go above the threshold in the dormant state, as a factor (RFC 7829 section 4.1).
+DORMANT_FACTOR: Final = 10
+
+
+def on_timeout(path: Path, config: AssociationConfig) -> bool:
+    """Count a T3-rtx expiry or an unanswered HEARTBEAT; True if that changed the path's state."""
+    if path.error_count < DORMANT_FACTOR * (path.max_retrans + 1):
+        path.error_count += 1
+    if path.error_count > path.max_retrans:
+        state = PATH_INACTIVE
+    elif path.confirmed and path.error_count > config.potentially_failed_max_retrans:
+        # A path to be verified is probed by its own rules (RFC 9260 section 5.4).
+        state = PATH_POTENTIALLY_FAILED
+    else:
+        state = path.state
+    changed = state != path.state
+    path.state = state
+    return changed
+
+
+def on_reached(path: Path, now: int) -> bool:
+    """The peer answered there; True if that made the path active again."""
+    path.error_count = 0
+    path.last_acknowledged = now
+    path.unanswered_inits = 0
+    changed = path.state != PATH_ACTIVE
+    path.state = PATH_ACTIVE
+    return changed
+
+
+def select(paths: list[Path], preferred: Path, avoid: Path | None = None) -> Path:
+    """The path for data: ``preferred`` if it is as good as any, another one than ``avoid`` if there is one.
+
+    ``avoid`` is the path on which the data timed out (RFC 9260 section 6.4.1). Unconfirmed paths carry no
+    data (section 5.4); an association always has a confirmed one.
+    """
+    best = preferred
+    best_rank = _rank(preferred, preferred, avoid)
+    for path in paths:
+        rank = _rank(path, preferred, avoid)
+        if rank < best_rank:
+            best = path
+            best_rank = rank
+    return best
+
+
+def _rank(path: Path, preferred: Path, avoid: Path | None) -> tuple[bool, int, int, int, int]:
+    """Smaller is better. RFC 7829 section 3.2 (3, 4) and section 4.1."""
+    state = path.state
+    return (
+        not path.confirmed,
+        state,
+        # Among equally healthy paths the most divergent one from where the data was lost.
+        1 if path is avoid and state == PATH_ACTIVE else 0,
+        (path.error_count << 1) + (1 if path is avoid else 0) if state != PATH_ACTIVE else 0,
+        -path.last_acknowledged if state == PATH_INACTIVE else (0 if path is preferred else 1),
+    )

@@ -1,0 +1,56 @@
+"""HEARTBEATs of one path: what they carry, when they are due (RFC 9260 sections 5.4 and 8.3, RFC 7829).
+
+Heartbeat Info, opaque to the peer: a 64-bit nonce and the destination address. The time of sending stays
+here, so that nobody can forge a round-trip time.
+
+A path is in one of four rhythms: unconfirmed or potentially failed, one HEARTBEAT per RTO; otherwise one per
+RTO and HB.interval with a jitter of half an RTO; or none, when the user switched them off.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..entropy import RandomBytes, random_below
+from ..events import PATH_INACTIVE, PATH_POTENTIALLY_FAILED
+from ..timers import NEVER
+from .path import Path
+
+NONCE_LENGTH: Final = 8
+
+
+def schedule(path: Path, now: int, random_bytes: RandomBytes) -> None:
+    """Set when the next HEARTBEAT is due, counted from ``now``."""
+    if path.heartbeat_timeout != NEVER:
+        return  # One is under way; its answer or its loss schedules the next.
+    if not path.confirmed and path.state != PATH_INACTIVE:
+        # "In each RTO, a probe MAY be sent on an active UNCONFIRMED path" (section 5.4).
+        path.heartbeat_deadline = now
+    elif not path.heartbeat_enabled:
+        path.heartbeat_deadline = NEVER
+    elif path.state == PATH_POTENTIALLY_FAILED:
+        path.heartbeat_deadline = now  # RFC 7829 section 3.2 (5, 6)
+    else:
+        jitter = random_below(random_bytes, path.rto + 1) - path.rto // 2
+        path.heartbeat_deadline = now + path.rto + path.heartbeat_interval + jitter
+
+
+def begin(path: Path, now: int, random_bytes: RandomBytes) -> bytes:
+    """A HEARTBEAT leaves now: its Heartbeat Info."""
+    path.heartbeat_nonce = random_bytes(NONCE_LENGTH)
+    path.heartbeat_sent = now
+    path.heartbeat_timeout = now + path.rto
+    path.heartbeat_deadline = NEVER
+    path.heartbeats_sent += 1
+    path.last_used = now
+    return path.heartbeat_nonce + path.remote
+
+
+def find(paths: list[Path], info: bytes) -> Path | None:
+    """The path whose HEARTBEAT this Heartbeat Info answers, if the nonce is the one sent to it."""
+    nonce = info[:NONCE_LENGTH]
+    remote = info[NONCE_LENGTH:]
+    for path in paths:
+        if path.remote == remote:
+            return path if nonce and path.heartbeat_nonce == nonce else None
+    return None

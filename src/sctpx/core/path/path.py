@@ -1,0 +1,124 @@
+"""Path: everything that belongs to one destination transport address of the peer.
+
+State, RTO, congestion window, flight size, error count, T3-rtx and the heartbeat live here and nowhere else
+(RFC 9260 section 14.3). A path knows nothing of the association; the functions of this package and the
+association's handlers work on it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from ..config import AssociationConfig, nanoseconds
+from ..events import PATH_ACTIVE
+from ..timers import NEVER
+
+UDP_HEADER: Final = 8
+IPV4_HEADER: Final = 20
+IPV6_HEADER: Final = 40
+COMMON_HEADER: Final = 12
+
+
+@final
+class Path:
+    """One destination address. Read-only for the layers above the core."""
+
+    __slots__ = (
+        "bytes_sent",
+        "chunks_retransmitted",
+        "confirmed",
+        "cwnd",
+        "earliest_tsn",
+        "encaps_port",
+        "error_count",
+        "flight_size",
+        "heartbeat_deadline",
+        "heartbeat_enabled",
+        "heartbeat_interval",
+        "heartbeat_nonce",
+        "heartbeat_sent",
+        "heartbeat_timeout",
+        "heartbeats_sent",
+        "last_acknowledged",
+        "last_data_sent",
+        "last_used",
+        "local",
+        "max_retrans",
+        "mtu",
+        "packets_sent",
+        "partial_bytes_acked",
+        "pmdcs",
+        "remote",
+        "rto",
+        "rtt_sent",
+        "rtt_tsn",
+        "rttvar",
+        "srtt",
+        "ssthresh",
+        "state",
+        "t3_deadline",
+        "unanswered_inits",
+        "was_full",
+    )
+
+    def __init__(self, remote: bytes, local: bytes, encaps_port: int, config: AssociationConfig) -> None:
+        self.remote = remote
+        """The peer's IP address, packed."""
+        self.local = local
+        """Our source address towards it, packed; ``b""`` leaves the choice to the link."""
+        self.encaps_port = encaps_port
+        """The peer's UDP encapsulation port at this address (RFC 6951 section 5.1); 0 for none."""
+        self.state: int = PATH_ACTIVE
+        self.confirmed = False
+        """Whether the peer has been shown to own the address (RFC 9260 section 5.4)."""
+        self.error_count = 0
+        self.max_retrans = config.path_max_retrans
+        """Path.Max.Retrans."""
+
+        self.srtt = 0
+        """Smoothed round-trip time, ns; 0 before the first measurement."""
+        self.rttvar = 0
+        self.rto = nanoseconds(config.rto_initial)
+        self.rtt_tsn = -1
+        """The TSN whose round trip is being measured; -1 for none."""
+        self.rtt_sent = 0
+
+        header = IPV4_HEADER if len(remote) == 4 else IPV6_HEADER
+        self.mtu = (config.mtu - header - (UDP_HEADER if encaps_port else 0)) & ~3
+        """The largest SCTP packet, bytes: PMTU in the RFC's sense."""
+        self.pmdcs = self.mtu - COMMON_HEADER
+        """Path Maximum DATA Chunk Size."""
+        self.cwnd = 0
+        self.ssthresh = 0
+        self.partial_bytes_acked = 0
+        self.flight_size = 0
+        """Bytes of DATA chunks in flight, with their headers and padding (section 7.2)."""
+        self.was_full = False
+        """Whether the last sending left the congestion window fully used."""
+
+        self.t3_deadline = NEVER
+        self.earliest_tsn = -1
+        """The lowest TSN in flight to this address; -1 for none (rule R3 of section 6.3.2)."""
+        self.last_used = 0
+        """When something was last sent here that can measure the path."""
+        self.last_data_sent = 0
+        """When a DATA chunk was last sent here."""
+        self.last_acknowledged = 0
+        """When the peer last proved to be reachable here."""
+        self.unanswered_inits = 0
+        """INITs sent here that drew no answer yet: each may still draw a late ABORT."""
+
+        self.heartbeat_enabled = config.heartbeat_interval > 0
+        self.heartbeat_interval = nanoseconds(config.heartbeat_interval)
+        self.heartbeat_deadline = NEVER
+        """When the next HEARTBEAT is due."""
+        self.heartbeat_timeout = NEVER
+        """When the HEARTBEAT that is under way counts as lost."""
+        self.heartbeat_nonce = b""
+        self.heartbeat_sent = 0
+
+        self.packets_sent = 0
+        self.bytes_sent = 0
+        """Bytes of SCTP packets sent here."""
+        self.heartbeats_sent = 0
+        self.chunks_retransmitted = 0

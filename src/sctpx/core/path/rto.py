@@ -1,0 +1,32 @@
+"""Round-trip time and retransmission timeout of a path (RFC 9260 section 6.3.1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..config import AssociationConfig, nanoseconds
+from .path import Path
+
+CLOCK_GRANULARITY: Final = 1000  # ns
+
+
+def measure(path: Path, rtt: int, config: AssociationConfig) -> None:
+    """Take a new measurement, ns, and compute RTO from it: rules C2, C3, C6, C7 and G1.
+
+    RTO.Alpha is 1/8 and RTO.Beta 1/4.
+    """
+    if path.srtt == 0:
+        path.srtt = max(rtt, 1)
+        path.rttvar = rtt // 2
+    else:
+        path.rttvar += (abs(path.srtt - rtt) - path.rttvar) // 4
+        path.srtt = max(path.srtt + (rtt - path.srtt) // 8, 1)
+    if path.rttvar <= 0:
+        path.rttvar = CLOCK_GRANULARITY
+    rto = path.srtt + 4 * path.rttvar
+    path.rto = min(max(rto, nanoseconds(config.rto_min)), nanoseconds(config.rto_max))
+
+
+def back_off(path: Path, config: AssociationConfig) -> None:
+    """Double RTO after a timeout, up to RTO.Max: rule E2 of section 6.3.3."""
+    path.rto = min(path.rto * 2, nanoseconds(config.rto_max))

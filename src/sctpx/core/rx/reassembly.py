@@ -1,0 +1,243 @@
+"""From DATA chunks to user messages (RFC 9260 sections 6.5, 6.6 and 6.9).
+
+The fragments of a message have consecutive TSNs. The run of fragments that ends at the cumulative TSN is
+*open*: in sequence, a fragment is only appended to it. Fragments beyond a hole form runs of their own, found
+by their first TSN and by the TSN behind their last, and joined when the hole between them closes; each
+fragment is moved at most log(n) times.
+
+A finished message waits for its turn in its stream unless it is unordered, then for the user in ``ready``.
+A message larger than half the receive buffer is handed over in parts as it comes in (partial delivery);
+until its last part is ready, no other message is, so that parts of two messages never mix.
+
+What breaks the rules of fragmentation (a second beginning, another stream in the middle) is a violation:
+``receive`` returns the words for it and the association is aborted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, final
+
+from ...wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED
+from ...wire.serial import SSN_MASK, TSN_MASK
+
+Message = tuple[bytes, int, int, int, int, int]
+"""(data, stream, PPID, SSN, TSN, flags) with the flags below."""
+
+UNORDERED: Final = 1
+MORE: Final = 2
+"""Partial delivery: more of this message follows."""
+
+
+@final
+class Run:
+    """Fragments of one message with consecutive TSNs [start, end)."""
+
+    __slots__ = ("begins", "end", "ends", "length", "middle_flags", "partial", "parts", "ppid", "ssn", "start", "stream", "unordered")
+
+    def __init__(self, tsn: int, flags: int, stream: int, ssn: int, ppid: int, data: bytes) -> None:
+        self.start = tsn
+        self.end = tsn + 1
+        self.begins = flags & DATA_BEGIN != 0
+        self.ends = flags & DATA_END != 0
+        self.unordered = flags & DATA_UNORDERED != 0
+        self.middle_flags = flags & DATA_UNORDERED
+        """Flags of a fragment that neither begins nor ends it, the I bit aside."""
+        self.stream = stream
+        self.ssn = ssn
+        self.ppid = ppid
+        self.parts: deque[bytes] = deque((data,))
+        self.length = len(data)
+        """Bytes in ``parts``."""
+        self.partial = False
+        """The beginning was handed over already."""
+
+    def matches(self, other: Run) -> bool:
+        """True if ``other``, which follows, can be of the same message."""
+        return (
+            self.stream == other.stream
+            and self.unordered == other.unordered
+            and (self.unordered or self.ssn == other.ssn)
+        )
+
+    def join(self, other: Run) -> Run:
+        """This run and ``other`` behind it, as one."""
+        if len(self.parts) >= len(other.parts):
+            self.parts.extend(other.parts)
+        else:
+            other.parts.extendleft(reversed(self.parts))
+            self.parts = other.parts
+        self.end = other.end
+        self.ends = other.ends
+        self.length += other.length
+        return self
+
+
+@final
+class Reassembly:
+    """Messages coming in on all streams of one association."""
+
+    __slots__ = (
+        "_by_end",
+        "_by_start",
+        "_held_back",
+        "_next_ssn",
+        "_partial",
+        "_waiting",
+        "open_run",
+        "partial_limit",
+        "ready",
+    )
+
+    def __init__(self, buffer: int) -> None:
+        self.ready: list[Message] = []
+        """Messages for the user, in order."""
+        self.open_run: Run | None = None
+        """The unfinished message that ends at the cumulative TSN."""
+        self._by_start: dict[int, Run] = {}
+        self._by_end: dict[int, Run] = {}
+        self._next_ssn: dict[int, int] = {}
+        self._waiting: dict[int, Message] = {}  # Ordered messages ahead of their turn, by stream and SSN.
+        self._partial = False  # The open run is being handed over in parts.
+        self._held_back: list[Message] = []  # Finished meanwhile.
+        self.partial_limit = buffer // 2
+        """Bytes of the open run from which on it is handed over in parts."""
+
+    def receive(self, tsn: int, flags: int, stream: int, ssn: int, ppid: int, data: bytes, in_sequence: bool) -> str:
+        """Take a new chunk; ``in_sequence`` says that no TSN below it is missing. Returns a violation or ""."""
+        if not in_sequence or self._by_start:
+            return self._receive_beyond_hole(Run(tsn, flags, stream, ssn, ppid, data))
+        run = self.open_run
+        if flags & DATA_BEGIN:
+            if run is not None:
+                return "a message begins within another"
+            if flags & DATA_END:
+                return self._finish((data, stream, ppid, ssn, tsn & TSN_MASK, flags & DATA_UNORDERED and UNORDERED))
+            self.open_run = Run(tsn, flags, stream, ssn, ppid, data)
+            return ""
+        if run is None:
+            return "a fragment without a beginning"
+        if run.stream != stream or run.unordered != (flags & DATA_UNORDERED != 0):
+            return "fragments of one message differ"
+        if run.ssn != ssn and not run.unordered:
+            return "fragments of one message differ"
+        run.parts.append(data)
+        run.length += len(data)
+        run.end = tsn + 1
+        if flags & DATA_END:
+            self.open_run = None
+            return self._complete(run)
+        if run.length >= self.partial_limit:
+            self._deliver_part(run)
+        return ""
+
+    def _receive_beyond_hole(self, run: Run) -> str:
+        """A chunk with holes around: join it to its neighbours."""
+        left = self.open_run
+        if left is None or left.end != run.start:
+            left = self._by_end.get(run.start)
+        if left is not None:
+            if run.begins or not left.matches(run):
+                return "a message begins within another"
+        right = self._by_start.get(run.end)
+        if right is not None and not right.begins:
+            if run.ends or not run.matches(right):
+                return "a message ends within another"
+        else:
+            right = None
+        was_open = left is not None and left is self.open_run
+        if left is not None:
+            if not was_open:
+                del self._by_end[left.end]
+                del self._by_start[left.start]
+            run = left.join(run)
+        if right is not None:
+            del self._by_start[right.start]
+            del self._by_end[right.end]
+            run = run.join(right)
+        if run.begins and run.ends:
+            if was_open:
+                self.open_run = None
+            return self._complete(run)
+        if was_open:
+            self.open_run = run
+            if run.length >= self.partial_limit:
+                self._deliver_part(run)
+        else:
+            self._by_start[run.start] = run
+            if not run.ends:
+                self._by_end[run.end] = run
+        return ""
+
+    def advance(self, cumulative_tsn: int) -> str:
+        """No TSN up to this one is missing: an unfinished message that ends there becomes the open run."""
+        if self.open_run is None and self._by_start:
+            run = self._by_end.pop(cumulative_tsn + 1, None)
+            if run is not None:
+                del self._by_start[run.start]
+                if not run.begins:
+                    return "a fragment without a beginning"
+                self.open_run = run
+                if run.length >= self.partial_limit:
+                    self._deliver_part(run)
+        return ""
+
+    def _complete(self, run: Run) -> str:
+        """The last fragment of a message is there."""
+        tsn = (run.end - 1) & TSN_MASK
+        message = (b"".join(run.parts), run.stream, run.ppid, run.ssn, tsn, UNORDERED if run.unordered else 0)
+        if not run.partial:
+            return self._finish(message)
+        self._partial = False
+        self.ready.append(message)
+        self.ready.extend(self._held_back)
+        self._held_back = []
+        if not run.unordered:
+            self._next_turn(run.stream, run.ssn)
+        return ""
+
+    def _finish(self, message: Message) -> str:
+        """A message is whole: hand it over if it is its turn."""
+        if message[5] & UNORDERED:
+            self._hand_over(message)
+            return ""
+        stream = message[1]
+        ssn = message[3]
+        if ssn == self._next_ssn.get(stream, 0):
+            self._hand_over(message)
+            self._next_turn(stream, ssn)
+            return ""
+        # Its TSN is new, so the SSN is ahead of its turn.
+        key = stream << 16 | ssn
+        if key in self._waiting:
+            return "one SSN for two messages"
+        self._waiting[key] = message
+        return ""
+
+    def _next_turn(self, stream: int, ssn: int) -> None:
+        """The message with that SSN was handed over: now those that waited for it."""
+        ssn = (ssn + 1) & SSN_MASK
+        while self._waiting:
+            message = self._waiting.pop(stream << 16 | ssn, None)
+            if message is None:
+                break
+            self._hand_over(message)
+            ssn = (ssn + 1) & SSN_MASK
+        self._next_ssn[stream] = ssn
+
+    def _hand_over(self, message: Message) -> None:
+        if self._partial:
+            self._held_back.append(message)
+        else:
+            self.ready.append(message)
+
+    def _deliver_part(self, run: Run) -> None:
+        """The open run has grown large: hand over what is there, if it is its turn (section 6.9)."""
+        if not run.unordered and run.ssn != self._next_ssn.get(run.stream, 0):
+            return
+        flags = MORE | (UNORDERED if run.unordered else 0)
+        tsn = (run.end - 1) & TSN_MASK
+        self.ready.append((b"".join(run.parts), run.stream, run.ppid, run.ssn, tsn, flags))
+        run.parts.clear()
+        run.length = 0
+        run.partial = self._partial = True

@@ -1,0 +1,561 @@
+"""The stack: many endpoints and associations over one set of links, without I/O.
+
+It owns the port table, the index of associations, the cookie secrets, the demultiplexing of packets and the
+fan-in of output. The contract of every driver: one mutation (``receive``, ``handle_timeout``, a verb), then
+``poll_transmit`` until None, ``poll_event`` until None, then wait until ``next_timeout``.
+
+Associations are found by the first eight bytes of a packet (ports and our tag) and, where a packet does not
+carry our tag, by the sender's address and the ports. A packet with the right tag from an address that is not
+the association's is out of the blue, except INIT ACK and COOKIE ECHO.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from errno import EADDRINUSE, EINVAL
+from heapq import heappop, heappush
+from typing import Final, final
+
+from ..wire import causes, control
+from ..wire.checksum import finish_packet, verify_packet
+from ..wire.codes import (
+    CHUNK_ABORT,
+    CHUNK_COOKIE_ECHO,
+    CHUNK_INIT,
+    CHUNK_INIT_ACK,
+    CHUNK_SHUTDOWN_ACK,
+    CHUNK_SHUTDOWN_COMPLETE,
+    COMMON_HEADER,
+    FLAG_T,
+)
+from ..wire.packet import chunks as split_chunks
+from ..wire.packet import parse_prefix, prefix
+from ..wire.params import is_unicast
+from ..wire.setup import Setup
+from ..wire.setup import parse as parse_setup
+from ..wire.tlv import ParseError
+from . import out_of_the_blue
+from .association import handshake, inbound, reachability, restart, shutdown
+from .association.association import Association
+from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
+from .association.tcb import Tcb
+from .config import AssociationConfig
+from .endpoint import Endpoint
+from .entropy import RandomBytes, random_below, random_tag, random_u32
+from .events import Event
+from .init_answer import init_ack, make_cookie, refusal
+from .outputs import Transmit
+from .state_cookie import Cookie, CookieJar
+from .stats import StackStats
+from .timers import NEVER
+
+EPHEMERAL_FIRST: Final = 49152
+EPHEMERAL_COUNT: Final = 65536 - EPHEMERAL_FIRST
+# Stateless answers that wait to be sent; more than one batch of input can cause.
+MAX_RESPONSES: Final = 4096
+
+
+@final
+class Stack:
+    """Endpoints and associations of one driver."""
+
+    __slots__ = (
+        "_by_address",
+        "_by_prefix",
+        "_events",
+        "_heap",
+        "_heap_count",
+        "_jar",
+        "_last_id",
+        "_random_bytes",
+        "_ready",
+        "_replies",
+        "_responses",
+        "endpoints",
+        "stats",
+    )
+
+    def __init__(self, random_bytes: RandomBytes, now: int) -> None:
+        self._random_bytes = random_bytes
+        self._jar = CookieJar(random_bytes, now)
+        self.endpoints: dict[int, Endpoint] = {}
+        """By SCTP port."""
+        self.stats = StackStats()
+        self._by_prefix: dict[bytes, Association] = {}
+        self._by_address: dict[bytes, Association] = {}
+        self._events: list[Event] = []
+        self._heap: list[tuple[int, int, Association]] = []
+        self._heap_count = 0
+        self._last_id = 0
+        self._ready: deque[Association] = deque()
+        self._replies: list[tuple[int, bytes]] = []
+        self._responses: deque[Transmit] = deque()
+
+    # --- endpoints and associations ---
+
+    def open_endpoint(
+        self,
+        port: int = 0,
+        local: Sequence[bytes] = (),
+        config: AssociationConfig | None = None,
+        announce: Sequence[bytes] = (),
+    ) -> Endpoint:
+        """Take an SCTP port; 0 for a free one above 49151.
+
+        ``local`` are the source addresses to choose from and ``announce`` those told to peers, packed. Raises
+        OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
+        """
+        if not 0 <= port <= 65535:
+            raise OSError(EINVAL, f"SCTP port {port}")
+        if port == 0:
+            port = self._free_port()
+        elif port in self.endpoints:
+            raise OSError(EADDRINUSE, f"SCTP port {port} is in use in this stack")
+        endpoint = Endpoint(self, port, list(local), list(announce), config or AssociationConfig())
+        self.endpoints[port] = endpoint
+        return endpoint
+
+    def _free_port(self) -> int:
+        start = random_below(self._random_bytes, EPHEMERAL_COUNT)
+        for step in range(EPHEMERAL_COUNT):
+            port = EPHEMERAL_FIRST + (start + step) % EPHEMERAL_COUNT
+            if port not in self.endpoints:
+                return port
+        raise OSError(EADDRINUSE, "no SCTP port is free in this stack")
+
+    def make_association(
+        self, endpoint: Endpoint, peer_port: int, config: AssociationConfig, local_tag: int, initial_tsn: int
+    ) -> Association:
+        """A new association in CLOSED; a tag of 0 and a TSN of -1 are drawn."""
+        while local_tag == 0:
+            tag = random_tag(self._random_bytes)
+            if prefix(peer_port, endpoint.port, tag) not in self._by_prefix:
+                local_tag = tag
+        if initial_tsn < 0:
+            initial_tsn = random_u32(self._random_bytes)
+        self._last_id += 1
+        association = Association(
+            endpoint,
+            self._last_id,
+            config,
+            self._random_bytes,
+            self._events,
+            self._replies,
+            peer_port,
+            local_tag,
+            # A growing number that starts above 0: ``wire.serial`` extends around it.
+            initial_tsn + (1 << 32),
+        )
+        endpoint.associations[association.id] = association
+        return association
+
+    def find_association(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
+        """The association with that transport address of a peer."""
+        return self._by_address.get(_address_key(remote, peer_port, local_port))
+
+    def index(self, association: Association) -> None:
+        """Make an association findable by its tag and the peer's addresses as they are now."""
+        tcb = association.tcb
+        ips = [path.remote for path in tcb.paths]
+        if not ips and tcb.attempt is not None:
+            ips = [candidate.ip for candidate in tcb.attempt.candidates]
+        keys = [tcb.peer_prefix, *[_address_key(ip, tcb.peer_port, tcb.local_port) for ip in ips]]
+        if keys == association.indexed:
+            return
+        self._unindex(association)
+        self._by_prefix[keys[0]] = association
+        for key in keys[1:]:
+            self._by_address.setdefault(key, association)
+        association.indexed = keys
+
+    def _unindex(self, association: Association) -> None:
+        for key in association.indexed:
+            for table in (self._by_prefix, self._by_address):
+                if table.get(key) is association:
+                    del table[key]
+        association.indexed = []
+
+    def _remove(self, association: Association) -> None:
+        self._unindex(association)
+        association.endpoint.associations.pop(association.id, None)
+        association.endpoint.unaccepted.discard(association.id)
+
+    def touch(self, association: Association) -> None:
+        """An association changed: it may have packets to send and other deadlines."""
+        if not association.ready:
+            association.ready = True
+            self._ready.append(association)
+        if association.tcb.state == CLOSED:
+            self._remove(association)
+
+    # --- input ---
+
+    def receive(
+        self, now: int, local: bytes, remote: bytes, port: int, data: bytes, segment: int, ecn: int = 0
+    ) -> None:
+        """Packets from ``remote``: one datagram, or a run of packets ``segment`` bytes apart.
+
+        ``local`` is our address they came to and ``port`` the UDP port they came from (0 without
+        encapsulation). ``ecn`` are the ECN bits of the IP header.
+        """
+        end = len(data)
+        offset = 0
+        last: Association | None = None
+        segment = max(segment, COMMON_HEADER)
+        while offset < end:
+            association = self._by_prefix.get(data[offset : offset + 8])
+            path = association.tcb.find_path(remote) if association is not None else None
+            before = offset
+            if association is not None and path is not None and data[offset + COMMON_HEADER : offset + 13] != _COOKIE_ECHO:
+                if association is not last:
+                    association.begin_round()
+                    last = association
+                tcb = association.tcb
+                offset = inbound.receive(tcb, now, path, port, data, offset, segment)
+                self._after(association, local, remote, port)
+            else:
+                offset = min(offset + segment, end)
+                self._receive_other(now, local, remote, port, data[before:offset], association)
+                last = None
+            self.stats.packets_received += -((before - offset) // segment)
+
+    def _after(self, association: Association, local: bytes, remote: bytes, port: int) -> None:
+        """An association has processed input."""
+        for tag, chunk in self._replies:
+            self._respond(association.tcb, tag, chunk, local, remote, port)
+        self._replies.clear()
+        if association.tcb.state != CLOSED:
+            self.index(association)
+        self.touch(association)
+
+    def _respond(self, tcb: Tcb, tag: int, chunk: bytes, local: bytes, remote: bytes, port: int) -> None:
+        self._answer(tcb.local_port, tcb.peer_port, tag, chunk, local, remote, port)
+
+    def _answer(
+        self, local_port: int, peer_port: int, tag: int, chunk: bytes, local: bytes, remote: bytes, port: int
+    ) -> None:
+        """A packet that belongs to no association, to where the one being processed came from."""
+        if len(self._responses) < MAX_RESPONSES:
+            packet = finish_packet(prefix(local_port, peer_port, tag), chunk)
+            self._responses.append(Transmit(local, remote, port, packet, len(packet)))
+
+    def _receive_other(
+        self, now: int, local: bytes, remote: bytes, port: int, packet: bytes, association: Association | None
+    ) -> None:
+        """One packet that is not simply for an association: setup, reflected tags, out of the blue.
+
+        ``association`` has its ports and tag, if there is one.
+        """
+        if not verify_packet(packet):
+            self.stats.bad_checksum += 1
+            return
+        if not is_unicast(remote):
+            self.stats.discarded += 1  # Section 8.4, rule 1.
+            return
+        chunks = split_chunks(packet)
+        peer_port, local_port, tag = parse_prefix(packet)
+        if not chunks or peer_port == 0 or local_port == 0:
+            self.stats.discarded += 1
+            return
+        kind, flags, value = chunks[0]
+        if kind == CHUNK_INIT or tag == 0:
+            # "the packet contains only an INIT chunk. Otherwise, the receiver MUST silently discard" (8.5.1 A)
+            if kind == CHUNK_INIT and tag == 0 and len(chunks) == 1:
+                self._receive_init(now, local, remote, port, peer_port, local_port, value)
+            else:
+                self.stats.discarded += 1
+        elif kind == CHUNK_COOKIE_ECHO:
+            self._receive_cookie_echo(now, local, remote, port, peer_port, local_port, tag, packet, value)
+        elif association is not None:
+            self._receive_stray(now, local, remote, port, packet, association, chunks)
+        else:
+            self._receive_reflected(now, local, remote, port, peer_port, local_port, tag, chunks)
+
+    def _receive_stray(
+        self,
+        now: int,
+        local: bytes,
+        remote: bytes,
+        port: int,
+        packet: bytes,
+        association: Association,
+        chunks: list[tuple[int, int, bytes]],
+    ) -> None:
+        """A packet with an association's tag from an address that is not (yet) the association's."""
+        tcb = association.tcb
+        kind, flags, value = chunks[0]
+        if kind == CHUNK_INIT_ACK:
+            if tcb.state == COOKIE_WAIT and len(chunks) == 1:
+                association.begin_round()
+                handshake.handle_init_ack(tcb, now, local, remote, port, value)
+            else:
+                handshake.note_late_init_ack(tcb, now, remote)  # Section 5.2.3: discarded.
+            self._after(association, local, remote, port)
+        elif tcb.state == COOKIE_WAIT and kind == CHUNK_ABORT and not flags & FLAG_T:
+            association.begin_round()
+            handshake.handle_abort(tcb, now, remote, inbound.causes_of(value))
+            self._after(association, local, remote, port)
+        elif tcb.state == COOKIE_WAIT and kind != CHUNK_SHUTDOWN_ACK:
+            self.stats.discarded += 1
+        else:
+            self._out_of_the_blue(local, remote, port, packet, chunks)
+
+    def _receive_reflected(
+        self,
+        now: int,
+        local: bytes,
+        remote: bytes,
+        port: int,
+        peer_port: int,
+        local_port: int,
+        tag: int,
+        chunks: list[tuple[int, int, bytes]],
+    ) -> None:
+        """A packet without a tag of ours: it may carry the peer's own, reflected (section 8.5.1 B, C)."""
+        association = self.find_association(remote, peer_port, local_port)
+        if association is None:
+            self._out_of_the_blue_with(local, remote, port, peer_port, local_port, tag, chunks)
+            return
+        tcb = association.tcb
+        for kind, flags, value in chunks:
+            if not flags & FLAG_T or tag != tcb.peer_tag:
+                continue
+            if kind == CHUNK_ABORT and tcb.state != COOKIE_WAIT:
+                shutdown.handle_abort(tcb, inbound.causes_of(value))
+                self._after(association, local, remote, port)
+                return
+            if kind == CHUNK_SHUTDOWN_COMPLETE:
+                shutdown.handle_shutdown_complete(tcb)
+                self._after(association, local, remote, port)
+                return
+        if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED) and CHUNK_SHUTDOWN_ACK in [kind for kind, _, _ in chunks]:
+            # Out of the blue by section 8.5.1 E.
+            self._out_of_the_blue_with(local, remote, port, peer_port, local_port, tag, chunks)
+            return
+        self.stats.discarded += 1  # Section 8.5: silently discarded.
+
+    def _out_of_the_blue(
+        self, local: bytes, remote: bytes, port: int, packet: bytes, chunks: list[tuple[int, int, bytes]]
+    ) -> None:
+        peer_port, local_port, tag = parse_prefix(packet)
+        self._out_of_the_blue_with(local, remote, port, peer_port, local_port, tag, chunks)
+
+    def _out_of_the_blue_with(
+        self,
+        local: bytes,
+        remote: bytes,
+        port: int,
+        peer_port: int,
+        local_port: int,
+        tag: int,
+        chunks: list[tuple[int, int, bytes]],
+    ) -> None:
+        """Section 8.4, rules 2 and 5 to 8."""
+        self.stats.out_of_the_blue += 1
+        chunk = out_of_the_blue.answer(chunks)
+        if chunk:
+            self._answer(local_port, peer_port, tag, chunk, local, remote, port)
+
+    def _receive_init(
+        self, now: int, local: bytes, remote: bytes, port: int, peer_port: int, local_port: int, value: bytes
+    ) -> None:
+        """INIT (sections 3.3.2, 5.1 B and 5.2)."""
+        self.stats.inits_received += 1
+        try:
+            setup = parse_setup(value)
+        except ParseError:
+            self.stats.discarded += 1
+            return
+        if setup.initiate_tag == 0:
+            self.stats.discarded += 1  # "the receiver MUST silently discard the packet"
+            return
+        cause = refusal(setup)
+        if cause is not None:
+            abort = control.abort([cause])
+            self._answer(local_port, peer_port, setup.initiate_tag, abort, local, remote, port)
+            return
+        association = self._find_by_init(remote, peer_port, local_port, setup)
+        endpoint = self.endpoints.get(local_port)
+        if association is not None:
+            announce = association.endpoint.announce
+            restart.handle_init(association.tcb, now, self._jar, announce, local, remote, port, setup)
+            self._after(association, local, remote, port)
+            return
+        if endpoint is None or endpoint.full:
+            seen = [] if endpoint is None or not endpoint.backlog else [causes.out_of_resource()]
+            abort = control.abort(seen)
+            self._answer(local_port, peer_port, setup.initiate_tag, abort, local, remote, port)
+            return
+        cookie = make_cookie(setup, endpoint.config, now, local, remote, port)
+        cookie.local_port = local_port
+        cookie.peer_port = peer_port
+        cookie.local_tag = random_tag(self._random_bytes)
+        cookie.local_initial_tsn = random_u32(self._random_bytes)
+        chunk = init_ack(setup, cookie, self._jar, endpoint.config, now, endpoint.announce)
+        self._answer(local_port, peer_port, setup.initiate_tag, chunk, local, remote, port)
+
+    def _find_by_init(self, remote: bytes, peer_port: int, local_port: int, setup: Setup) -> Association | None:
+        """The association that an INIT belongs to, by any address in it (section 5.1.2 D)."""
+        for ip in [remote, *setup.addresses]:
+            association = self.find_association(ip, peer_port, local_port)
+            if association is not None:
+                return association
+        return None
+
+    def _receive_cookie_echo(
+        self,
+        now: int,
+        local: bytes,
+        remote: bytes,
+        port: int,
+        peer_port: int,
+        local_port: int,
+        tag: int,
+        packet: bytes,
+        value: bytes,
+    ) -> None:
+        """COOKIE ECHO (sections 5.1.5 and 5.2.4); what is bundled with it counts once it is accepted."""
+        cookie = self._jar.open(value, now)
+        if cookie is None or (cookie.peer_port, cookie.local_port, cookie.local_tag) != (peer_port, local_port, tag):
+            self.stats.cookies_rejected += 1  # "MUST be silently discarded"
+            return
+        association = None
+        for ip in [remote, *cookie.addresses]:
+            association = association or self.find_association(ip, peer_port, local_port)
+        if association is not None:
+            association.begin_round()
+            if restart.handle_cookie_echo(association.tcb, now, cookie, local, remote, port):
+                self._rest_of_packet(association, now, remote, packet, value)
+            self._after(association, local, remote, port)
+            return
+        late = now - cookie.created - cookie.lifespan
+        if late > 0:
+            self.stats.cookies_stale += 1
+            error = control.error([causes.stale_cookie(-(-late // 1000))])
+            self._answer(local_port, peer_port, cookie.peer_tag, error, local, remote, port)
+            return
+        endpoint = self.endpoints.get(local_port)
+        if endpoint is None or endpoint.full:
+            abort = control.abort([causes.out_of_resource()])
+            self._answer(local_port, peer_port, cookie.peer_tag, abort, local, remote, port)
+            return
+        association = self._accept(endpoint, now, cookie, local, remote, port)
+        self._rest_of_packet(association, now, remote, packet, value)
+        self._after(association, local, remote, port)
+
+    def _accept(
+        self, endpoint: Endpoint, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int
+    ) -> Association:
+        association = self.make_association(
+            endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn
+        )
+        endpoint.unaccepted.add(association.id)
+        association.begin_round()
+        handshake.accept(association.tcb, now, cookie, local, remote, port)
+        return association
+
+    def _rest_of_packet(
+        self, association: Association, now: int, remote: bytes, packet: bytes, cookie: bytes
+    ) -> None:
+        """The chunks bundled behind a COOKIE ECHO."""
+        body = packet[COMMON_HEADER:]
+        offset = (len(cookie) + 4 + 3) & ~3
+        path = association.tcb.find_path(remote)
+        if offset < len(body) and path is not None:
+            inbound.handle_rest(association.tcb, now, path, body[offset:])
+
+    def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes) -> None:
+        """An ICMP error about a packet of ours to ``remote``: ``payload`` is as much of it as came back.
+
+        Counts only if the bytes prove the tag (RFC 9260 section 10, ICMP6).
+        """
+        try:
+            local_port, peer_port, tag = parse_prefix(payload)
+        except ParseError:
+            return
+        association = self.find_association(remote, peer_port, local_port)
+        if association is None:
+            return
+        tcb = association.tcb
+        association.begin_round()
+        if tag == 0:
+            proven = payload[COMMON_HEADER : COMMON_HEADER + 1] == _INIT and payload[16:20] == tcb.local_tag.to_bytes(4, "big")
+            if proven and tcb.state == COOKIE_WAIT:
+                handshake.handle_icmp(tcb, now, remote, error)
+        elif tag == tcb.peer_tag and tcb.state not in (CLOSED, COOKIE_WAIT):
+            path = tcb.find_path(remote)
+            if path is not None:
+                reachability.on_error(tcb, now, path, error)
+        self.touch(association)
+
+    def handle_send_error(self, now: int, transmit: Transmit, error: int) -> None:
+        """The link could not send this and will not: ``error`` is the errno."""
+        local_port, peer_port, tag = parse_prefix(transmit.data)
+        association = self.find_association(transmit.remote, peer_port, local_port)
+        # After the handshake it is a loss like any other: T3-rtx and the heartbeats judge the path.
+        if association is not None and tag == 0 and association.state == COOKIE_WAIT:
+            handshake.handle_send_error(association.tcb, now, transmit.remote, error)
+            self.touch(association)
+
+    def handle_timeout(self, now: int) -> None:
+        """Time has passed: let every association with an expired deadline look at its timers."""
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            deadline, _, association = heappop(heap)
+            if association.scheduled != deadline:
+                continue  # Superseded by an earlier one.
+            association.scheduled = NEVER
+            if association.tcb.state != CLOSED:
+                association.handle_timeout(now)
+                if association.tcb.state != CLOSED:
+                    self.index(association)
+                self.touch(association)
+
+    # --- output ---
+
+    def poll_transmit(self, now: int) -> Transmit | None:
+        """The next packets to send; None when there is nothing more to send now."""
+        if self._responses:
+            self.stats.packets_sent += 1
+            return self._responses.popleft()
+        ready = self._ready
+        while ready:
+            association = ready[0]
+            transmit = association.poll_transmit(now)
+            if transmit is not None:
+                self.stats.packets_sent += -(-len(transmit.data) // transmit.segment)
+                if len(ready) > 1:
+                    ready.rotate(-1)  # The others' turn.
+                return transmit
+            ready.popleft()
+            association.ready = False
+            self._schedule(association)
+        return None
+
+    def _schedule(self, association: Association) -> None:
+        """Have the heap look at the association no later than its earliest deadline."""
+        deadline = association.next_timeout()
+        if deadline < association.scheduled:
+            association.scheduled = deadline
+            self._heap_count += 1
+            heappush(self._heap, (deadline, self._heap_count, association))
+
+    def next_timeout(self) -> int | None:
+        """When to call ``handle_timeout``, ns; None if nothing is waited for."""
+        heap = self._heap
+        while heap and heap[0][2].scheduled != heap[0][0]:
+            heappop(heap)
+        return heap[0][0] if heap else None
+
+    def poll_event(self) -> Event | None:
+        """The next event; None when there are no more."""
+        return self._events.pop(0) if self._events else None
+
+
+_INIT: Final = bytes((CHUNK_INIT,))
+_COOKIE_ECHO: Final = bytes((CHUNK_COOKIE_ECHO,))
+
+
+def _address_key(remote: bytes, peer_port: int, local_port: int) -> bytes:
+    return remote + (peer_port << 16 | local_port).to_bytes(4, "big")

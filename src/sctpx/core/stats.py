@@ -1,0 +1,78 @@
+"""Counters. Plain integers that only grow; reading them costs nothing."""
+
+from __future__ import annotations
+
+from typing import final
+
+
+@final
+class AssociationStats:
+    """What one association did."""
+
+    __slots__ = (
+        "bytes_received",
+        "bytes_sent",
+        "chunks_retransmitted",
+        "duplicate_tsns",
+        "fast_retransmits",
+        "gap_sacks_received",
+        "messages_received",
+        "messages_sent",
+        "packets_discarded",
+        "packets_received",
+        "packets_sent",
+        "sacks_received",
+        "sacks_sent",
+        "t3_timeouts",
+    )
+
+    def __init__(self) -> None:
+        self.packets_sent = 0
+        self.packets_received = 0
+        self.packets_discarded = 0
+        """Packets or chunks dropped because they broke a rule."""
+        self.messages_sent = 0
+        """User messages accepted from the user."""
+        self.messages_received = 0
+        """User messages (or parts, in partial delivery) ready for the user."""
+        self.bytes_sent = 0
+        """User data accepted from the user."""
+        self.bytes_received = 0
+        """User data received, duplicates not counted."""
+        self.sacks_sent = 0
+        self.sacks_received = 0
+        self.gap_sacks_received = 0
+        self.duplicate_tsns = 0
+        self.chunks_retransmitted = 0
+        self.fast_retransmits = 0
+        """DATA chunks retransmitted after three miss indications."""
+        self.t3_timeouts = 0
+
+
+@final
+class StackStats:
+    """What one stack did."""
+
+    __slots__ = (
+        "bad_checksum",
+        "cookies_rejected",
+        "cookies_stale",
+        "discarded",
+        "inits_received",
+        "out_of_the_blue",
+        "packets_received",
+        "packets_sent",
+    )
+
+    def __init__(self) -> None:
+        self.packets_sent = 0
+        self.packets_received = 0
+        self.bad_checksum = 0
+        self.out_of_the_blue = 0
+        """Packets that belong to no association (RFC 9260 section 8.4)."""
+        self.discarded = 0
+        """Packets dropped without an answer."""
+        self.inits_received = 0
+        self.cookies_rejected = 0
+        """COOKIE ECHOs whose cookie this stack did not make."""
+        self.cookies_stale = 0

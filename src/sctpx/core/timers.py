@@ -1,0 +1,15 @@
+"""Deadlines. A timer is an attribute holding the time at which it fires, in nanoseconds.
+
+Starting, restarting and stopping is an attribute store; the stack keeps one heap over all associations and
+looks at an association again when the earliest deadline it knew of has come (lazy deadlines).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+NEVER: Final = 1 << 62
+"""A deadline that is not set."""
+
+MILLISECOND: Final = 1_000_000
+SECOND: Final = 1_000_000_000

@@ -1,0 +1,59 @@
+"""What this system's UDP sockets can do, asked once per process.
+
+Each capability is one thing a link does better with than without; nothing needs any. The link is handed the answer
+instead of asking for itself, so that ``Capabilities()``, a system that can do nothing, can be had everywhere.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, final
+
+SOL_UDP: Final = 17
+# linux/udp.h
+UDP_SEGMENT: Final = 103
+UDP_GRO: Final = 104
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What may be used on UDP sockets. ``gso``, ``gro``, ``ecn`` and ``error_queue`` need ``messages``."""
+
+    messages: bool = False
+    """``recvmsg`` and ``sendmsg`` exist; Windows has neither."""
+    gso: bool = False
+    """UDP_SEGMENT: one call sends many packets (Linux 4.18)."""
+    gro: bool = False
+    """UDP_GRO: one call receives many packets (Linux 5.0)."""
+    ecn: bool = False
+    """The ECN bits of a packet can be read and set beside it."""
+    error_queue: bool = False
+    """ICMP errors are kept with the packet that drew them (IP_RECVERR)."""
+
+
+@cache
+def probe() -> Capabilities:
+    """The capabilities of this system. ``OSError`` if not even a UDP socket can be had."""
+    messages = hasattr(socket.socket, "recvmsg") and hasattr(socket.socket, "sendmsg")
+    if sys.platform != "linux" or not messages:
+        return Capabilities(messages=messages)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        return Capabilities(
+            messages=True,
+            gso=_accepts(asking, UDP_SEGMENT, 1200),
+            gro=_accepts(asking, UDP_GRO, 1),
+            ecn=True,
+            error_queue=True,
+        )
+
+
+def _accepts(asking: socket.socket, option: int, value: int) -> bool:
+    try:
+        asking.setsockopt(SOL_UDP, option, value)
+    except OSError:
+        return False
+    return True

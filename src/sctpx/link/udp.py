@@ -1,0 +1,221 @@
+"""SCTP over UDP (RFC 6951): the default link, for which no privilege is needed.
+
+One socket per local address, all on one port number, as RFC 6951 section 5.1 has it: the peer sees the same source
+port whichever address a packet leaves from, and each packet's local address is known from its socket. The kernel
+picks the port for the first address; if another program has that number on one of the other addresses, all are
+given up and the kernel picks again. No SO_REUSEPORT: two stacks on one port would steal each other's packets.
+
+A batch leaves by UDP_SEGMENT, one system call for up to 64 packets, where the system has it. Where it has not, or
+refuses it for this batch, the packets go one by one. One packet alone always goes plain, so that IP may fragment it
+(RFC 9260 section 6.9).
+
+``open`` takes the addresses as they are; what a wildcard stands for and which addresses a client needs is answered by
+``interfaces``. The sockets and their system calls are in ``udp_socket``.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, final
+from weakref import WeakValueDictionary
+
+from ..core.outputs import Transmit
+from .base import Received, ReturnedPacket
+from .capabilities import Capabilities, probe
+from .interfaces import DEFAULT_MTU, AddressLike, SocketAddress, link_scope, nearest, parse_address
+from .port_holder import port_holder
+from .remembered import Remembered
+from .udp_socket import GSO_REFUSALS, UdpSocket
+
+SCTP_TUNNELING_PORT: Final = 9899
+"""The UDP port IANA assigned to SCTP (RFC 6951 section 5.1)."""
+
+_PORT_ATTEMPTS: Final = 16
+_SEGMENTS_LIMIT: Final = 64
+_GSO_BYTES_LIMIT: Final = 65507
+
+_bound: WeakValueDictionary[tuple[bytes, int], UdpSocket] = WeakValueDictionary()
+"""The sockets of this process's links by address and port, to say so when one of them is in the way."""
+
+
+@final
+class UdpLink:
+    """The UDP sockets of one stack. See ``base.Link`` for what the methods promise."""
+
+    def __init__(self, udp_port: int, capabilities: Capabilities) -> None:
+        """A link without addresses yet; ``open`` makes one that has them."""
+        self.gso = capabilities.gso
+        """Whether batches leave by UDP_SEGMENT. Turns false when a route cannot (EIO)."""
+        self.gro = capabilities.gro
+        """Whether packets arrive merged."""
+        self.ecn = capabilities.ecn
+        """Whether the ECN bits of packets are read and set."""
+        self._capabilities = capabilities
+        self._port = udp_port
+        self._sockets: dict[bytes, UdpSocket] = {}
+        self._nearest: Remembered[bytes, UdpSocket] = Remembered()
+
+    @classmethod
+    def open(
+        cls,
+        addresses: Sequence[AddressLike],
+        udp_port: int | Sequence[int] = 0,
+        *,
+        offload: bool = True,
+        ecn: bool = False,
+        capabilities: Capabilities | None = None,
+    ) -> UdpLink:
+        """Open one port number on all of these local addresses.
+
+        ``udp_port`` is that number, or several to try in turn; 0 takes one the system has free on all addresses.
+        ``offload=False`` does without UDP_SEGMENT and UDP_GRO, ``ecn=True`` reads and sets the ECN bits where that is
+        possible, ``capabilities`` stands in for what the system is found to have.
+
+        ``OSError``: EINVAL (no address, or one that is none), EADDRINUSE (the port is taken; the message says where,
+        and by whom if that can be told), EADDRNOTAVAIL (not an address of this host), EAFNOSUPPORT.
+        """
+        wanted = [_local_address(address) for address in addresses]
+        if not wanted:
+            raise OSError(errno.EINVAL, "a link needs at least one local address")
+        able = probe() if capabilities is None else capabilities
+        able = replace(able, gso=able.gso and offload, gro=able.gro and offload, ecn=able.ecn and ecn)
+        if isinstance(udp_port, int):
+            udp_port = (udp_port,) if udp_port else (0,) * _PORT_ATTEMPTS
+        for attempt, port in enumerate(udp_port, 1):
+            link = cls(port, able)
+            try:
+                for ip, scope_id in wanted:
+                    link._bind(ip, scope_id)
+            except OSError as error:
+                link.close()
+                if error.errno != errno.EADDRINUSE or attempt == len(udp_port):
+                    raise _explained(error, ip, link.port) from None
+            else:
+                return link
+        raise OSError(errno.EINVAL, "no UDP port to try")
+
+    @property
+    def port(self) -> int:
+        """The UDP port, the same on every address."""
+        return self._port
+
+    @property
+    def addresses(self) -> list[bytes]:
+        """The local addresses, packed, in the order they were added."""
+        return list(self._sockets)
+
+    @property
+    def sockets(self) -> list[UdpSocket]:
+        """One socket per address, in that order."""
+        return list(self._sockets.values())
+
+    def add_address(self, address: AddressLike) -> None:
+        """One more local address on the link's port; one it has already is no error. ``OSError`` as for ``open``."""
+        ip, scope_id = _local_address(address)
+        try:
+            self._bind(ip, scope_id)
+        except OSError as error:
+            raise _explained(error, ip, self._port) from None
+
+    def _bind(self, ip: bytes, scope_id: int) -> None:
+        if ip in self._sockets:
+            return
+        sock = UdpSocket(ip, scope_id, self._port, self._capabilities)
+        self._port = sock.port
+        self._sockets[ip] = _bound[ip, sock.port] = sock
+        self._nearest.clear()
+
+    def close(self) -> None:
+        """Close all sockets. Packets handed over are still sent; closing twice does nothing."""
+        for sock in self._sockets.values():
+            sock.close()
+
+    def max_packet(self, remote: bytes, local: bytes = b"") -> int:
+        """The largest IP packet for a destination: the MTU of the interface it leaves by, at most 1500 bytes."""
+        sock = self._sockets.get(local) or self._socket_near(remote)
+        return sock.max_packet() if sock else DEFAULT_MTU
+
+    # --- receiving ---
+
+    def receive(self, sock: UdpSocket, budget: int = 8) -> list[Received]:
+        """At most ``budget`` datagrams, or batches the system merged. Never raises for what the network does."""
+        return sock.receive(budget)
+
+    def receive_errors(self, sock: UdpSocket) -> list[ReturnedPacket]:
+        """The ICMP errors for packets sent from a socket; none on systems that keep no such queue."""
+        return sock.receive_errors()
+
+    # --- sending ---
+
+    def socket_for(self, transmit: Transmit) -> UdpSocket | None:
+        """The socket of ``transmit.local``; if that is ``b""``, of the address nearest to the destination."""
+        if transmit.local:
+            return self._sockets.get(transmit.local)
+        return self._socket_near(transmit.remote)
+
+    def send(self, transmit: Transmit) -> int:
+        """Send the packets of a Transmit: 0, or an errno with ``transmit.data`` cut to what was not sent."""
+        sock = self._sockets.get(transmit.local) or self.socket_for(transmit)
+        if sock is None:
+            return errno.EADDRNOTAVAIL if transmit.local else errno.EAFNOSUPPORT
+        if len(transmit.remote) != len(sock.address):
+            return errno.EAFNOSUPPORT
+        destination = sock.destination(transmit.remote, transmit.port)
+        segment = transmit.segment
+        stride = segment
+        if self.gso:
+            stride *= max(1, min(_SEGMENTS_LIMIT, _GSO_BYTES_LIMIT // segment))
+        sent, code = self._send_pieces(sock, transmit, destination, stride, 0)
+        if code in GSO_REFUSALS and stride > segment:
+            self.gso = self.gso and code != errno.EIO
+            sent, code = self._send_pieces(sock, transmit, destination, segment, sent)
+        if code:
+            transmit.data = transmit.data[sent:]
+        return code
+
+    def _send_pieces(
+        self, sock: UdpSocket, transmit: Transmit, destination: SocketAddress, stride: int, start: int
+    ) -> tuple[int, int]:
+        """Send the data from ``start`` on in pieces of ``stride`` bytes: ``(bytes sent in all, errno)``."""
+        data = transmit.data
+        ecn = transmit.ecn if self.ecn else 0
+        for offset in range(start, len(data), stride):
+            piece = data[offset : offset + stride]
+            segment = transmit.segment if len(piece) > transmit.segment else 0
+            code = sock.send(piece, segment, ecn, destination)
+            if code:
+                return offset, code
+        return len(data), 0
+
+    def _socket_near(self, remote: bytes) -> UdpSocket | None:
+        known = self._nearest.get(remote)
+        if known is not None:
+            return known
+        sock = self._sockets.get(nearest(self._sockets, remote))
+        return self._nearest.remember(remote, sock) if sock else None
+
+
+def _local_address(address: AddressLike) -> tuple[bytes, int]:
+    """A local address as packed bytes and scope id. ``OSError`` (EINVAL) if nothing can be sent from it."""
+    ip, scope_id = parse_address(address)
+    parsed = ipaddress.ip_address(ip)
+    if parsed.is_unspecified or parsed.is_multicast:
+        raise OSError(errno.EINVAL, f"{parsed} is no address to send from; for a wildcard give those it stands for")
+    return ip, scope_id or link_scope(ip)
+
+
+def _explained(error: OSError, ip: bytes, port: int) -> OSError:
+    """A failed bind, with the address and port and, for a taken port, who has it and what to do."""
+    address = ipaddress.ip_address(ip)
+    if error.errno != errno.EADDRINUSE:
+        wanted = f"UDP port {port}" if port else "a UDP port"
+        return OSError(error.errno, f"cannot bind {wanted} of {address}: {error.strerror}")
+    in_the_way = _bound.get((ip, port))
+    holder = "another link of this process" if in_the_way and in_the_way.fileno() >= 0 else port_holder(ip, port)
+    taken = f"taken by {holder}" if holder else "taken"
+    return OSError(
+        errno.EADDRINUSE, f"UDP port {port} of {address} is {taken}: choose another with udp_port= (0 takes a free one)"
+    )

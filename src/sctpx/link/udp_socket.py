@@ -1,0 +1,249 @@
+"""One UDP socket of a link: one local address, one port.
+
+It owns the socket options, the conversion between packed addresses and the socket module's, and the system calls.
+Which packets to send together, and what an error means for them, is the link's business.
+
+``receive`` and ``send`` run once per batch of up to 44 packets and are written for that: bound methods are kept,
+conversions of addresses and control messages are remembered in dictionaries of bounded size. A peer can make them
+forget (by sending from many addresses), not make them grow.
+
+An ICMP error shows in two ways: it is queued with the packet that drew it, and it fails one later call on the socket,
+whatever that call was about. A call that fails so, and a wake-up that brings no datagram, are the signs that the
+queue holds something; without a sign ``receive_errors`` makes no system call. The entry stays in the system's queue
+until then, so that the socket stays readable and the driver comes for it.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final, TypeAlias, final
+
+from .base import Received, ReturnedPacket
+from .capabilities import SOL_UDP, UDP_GRO, UDP_SEGMENT, Capabilities
+from .error_queue import IP_RECVERR, IPV6_RECVERR, read_error_queue
+from .interfaces import LINK_LOCAL, SocketAddress, address_mtu, family_of, link_scope, scope_of, socket_address
+from .remembered import Remembered
+
+_BUFFER_BYTES: Final = 4 << 20
+_SMALLEST_BUFFER_BYTES: Final = 256 << 10
+_DATAGRAM_LIMIT: Final = 65535
+_ANCILLARY_LIMIT: Final = 128
+_ERRORS_AT_ONCE: Final = 64
+
+# linux/in.h, linux/in6.h
+_IP_TOS: Final = 1
+_IP_MTU_DISCOVER: Final = 10
+_IP_RECVTOS: Final = 13
+_IPV6_MTU_DISCOVER: Final = 23
+_IPV6_RECVTCLASS: Final = 66
+_IPV6_TCLASS: Final = 67
+_PMTUDISC_DONT: Final = 0
+
+_TRAFFIC_CLASS: Final = ((socket.IPPROTO_IP, _IP_TOS), (socket.IPPROTO_IPV6, _IPV6_TCLASS))
+
+GSO_REFUSALS: Final = frozenset((errno.EIO, errno.EINVAL, errno.EMSGSIZE))
+"""A GSO send refused as such: the route cannot (EIO), or the packets do not fit the interface (EINVAL, EMSGSIZE)."""
+_QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
+
+_Ancillary: TypeAlias = Iterable[tuple[int, int, bytes]]
+
+
+@final
+class UdpSocket:
+    """A UDP socket bound to one local address."""
+
+    __slots__ = (
+        "__weakref__",
+        "_ancillary",
+        "_destinations",
+        "_error_queue",
+        "_errors_waiting",
+        "_peers",
+        "_recvmsg",
+        "_sendmsg",
+        "_sendto",
+        "address",
+        "port",
+        "scope_id",
+        "socket",
+    )
+
+    def __init__(self, ip: bytes, scope_id: int, port: int, capabilities: Capabilities) -> None:
+        """Bind to ``port`` (0: any) on ``ip``. ``OSError`` as ``bind`` says."""
+        self.address = ip
+        self.scope_id = scope_id
+        self.socket = _bound_socket(ip, scope_id, port, capabilities)
+        """The socket itself, for an event loop that receives by its own means; see ``received``."""
+        self.port: int = self.socket.getsockname()[1]
+        self._error_queue = capabilities.error_queue
+        self._errors_waiting = False
+        self._sendto = self.socket.sendto
+        self._sendmsg: Callable[..., int]
+        self._recvmsg: Callable[[int, int], tuple[bytes, _Ancillary, int, Any]] = self._recvfrom
+        calls: Any = self.socket  # as typed for Windows it has neither recvmsg nor sendmsg
+        if capabilities.messages:
+            self._sendmsg = calls.sendmsg
+        if capabilities.gro or capabilities.ecn:
+            self._recvmsg = calls.recvmsg
+        self._peers: Remembered[SocketAddress, tuple[bytes, int]] = Remembered()
+        self._destinations: Remembered[tuple[bytes, int], SocketAddress] = Remembered()
+        self._ancillary: Remembered[tuple[int, int], list[tuple[int, int, bytes]]] = Remembered()
+
+    def fileno(self) -> int:
+        """The file descriptor; -1 once closed."""
+        return self.socket.fileno()
+
+    def close(self) -> None:
+        """Close the socket. Closing twice does nothing."""
+        self.socket.close()
+
+    def max_packet(self) -> int:
+        """The largest IP packet to send from here, bytes: the interface's MTU, at most 1500."""
+        return address_mtu(self.address)
+
+    # --- receiving ---
+
+    def receive(self, budget: int) -> list[Received]:
+        """At most ``budget`` datagrams, or batches the system merged. Never raises."""
+        batches: list[Received] = []
+        for _ in range(budget):
+            try:
+                data, ancillary, _flags, source = self._recvmsg(_DATAGRAM_LIMIT, _ANCILLARY_LIMIT)
+            except BlockingIOError:
+                if not batches:
+                    self._errors_waiting = self._error_queue
+                break
+            except OSError:
+                self._errors_waiting = self._error_queue
+                continue
+            if data:
+                batches.append(self.received(data, source, ancillary))
+        return batches
+
+    def received(self, data: bytes, source: SocketAddress, ancillary: _Ancillary = ()) -> Received:
+        """A datagram from ``source``, in the core's terms."""
+        segment = len(data)
+        ecn = 0
+        for level, kind, value in ancillary:
+            if level == SOL_UDP and kind == UDP_GRO:
+                segment = int.from_bytes(value, sys.byteorder)
+            elif (level, kind) in _TRAFFIC_CLASS:
+                ecn = int.from_bytes(value, sys.byteorder) & 3
+        peer = self._peers.get(source) or self._learn(source)
+        return self.address, peer[0], peer[1], data, segment, ecn
+
+    def receive_errors(self) -> list[ReturnedPacket]:
+        """The ICMP errors queued for packets sent from here. Never raises."""
+        if not self._errors_waiting:
+            return []
+        entries = read_error_queue(self.socket, _ERRORS_AT_ONCE)
+        self._errors_waiting = len(entries) == _ERRORS_AT_ONCE
+        return [(e.remote, e.port, e.error, e.payload) for e in entries if e.concerns_destination]
+
+    # --- sending ---
+
+    def destination(self, remote: bytes, port: int) -> SocketAddress:
+        """Where to send for a packed address of this socket's family and a UDP port."""
+        return self._destinations.get((remote, port)) or self._new_destination(remote, port)
+
+    def send(self, piece: bytes, segment: int, ecn: int, destination: SocketAddress) -> int:
+        """Send one packet, or with ``segment`` > 0 a piece the system cuts into packets. 0, or the errno.
+
+        An error that ICMP brought may belong to any earlier packet. Reporting it used it up, so a second try tells
+        whether it was this one's; an error of this call comes again.
+        """
+        code = self._try_send(piece, segment, ecn, destination)
+        if not code or not self._error_queue or code in _QUEUE_FULL or (segment and code in GSO_REFUSALS):
+            return code
+        self._errors_waiting = True
+        return self._try_send(piece, segment, ecn, destination)
+
+    def _try_send(self, piece: bytes, segment: int, ecn: int, destination: SocketAddress) -> int:
+        try:
+            if segment or ecn:
+                ancillary = self._ancillary.get((segment, ecn)) or self._new_ancillary(segment, ecn)
+                self._sendmsg((piece,), ancillary, 0, destination)
+            else:
+                self._sendto(piece, destination)
+        except BlockingIOError:
+            return errno.EAGAIN
+        except OSError as error:
+            return error.errno or errno.EINVAL
+        return 0
+
+    # --- what is not remembered yet ---
+
+    def _learn(self, source: SocketAddress) -> tuple[bytes, int]:
+        ip = socket.inet_pton(family_of(self.address), source[0])
+        if scope_of(ip) == LINK_LOCAL:
+            # Answers must leave by the interface the peer was heard on; an IPv6 address ends with its scope id.
+            self._destinations.remember((ip, source[1]), socket_address(ip, source[1], source[-1]))
+        return self._peers.remember(source, (ip, source[1]))
+
+    def _new_destination(self, remote: bytes, port: int) -> SocketAddress:
+        scope_id = 0
+        if scope_of(remote) == LINK_LOCAL:
+            scope_id = self.scope_id or link_scope(remote)
+        return self._destinations.remember((remote, port), socket_address(remote, port, scope_id))
+
+    def _new_ancillary(self, segment: int, ecn: int) -> list[tuple[int, int, bytes]]:
+        ancillary = []
+        if segment:
+            ancillary.append((SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment)))
+        if ecn:
+            ancillary.append((*_TRAFFIC_CLASS[self.socket.family == socket.AF_INET6], struct.pack("=i", ecn)))
+        return self._ancillary.remember((segment, ecn), ancillary)
+
+    def _recvfrom(self, limit: int, _ancillary_limit: int) -> tuple[bytes, _Ancillary, int, Any]:
+        data, source = self.socket.recvfrom(limit)
+        return data, (), 0, source
+
+
+def _bound_socket(ip: bytes, scope_id: int, port: int, capabilities: Capabilities) -> socket.socket:
+    sock = socket.socket(family_of(ip), socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        _enlarge(sock, socket.SO_RCVBUF)
+        _enlarge(sock, socket.SO_SNDBUF)
+        if sys.platform == "linux":
+            _set_linux_options(sock, capabilities)
+        sock.bind(socket_address(ip, port, scope_id))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _enlarge(sock: socket.socket, option: int) -> None:
+    """Ask for 4 MiB, and for less where that is refused. Linux gives what it allows without a word."""
+    size = _BUFFER_BYTES
+    while size >= _SMALLEST_BUFFER_BYTES:
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, option, size)
+        except OSError:
+            size //= 2
+        else:
+            return
+
+
+def _set_linux_options(sock: socket.socket, capabilities: Capabilities) -> None:
+    """DF off, so that a packet too big for its path is fragmented by IP (RFC 9260 section 6.9); the rest as able."""
+    wide = sock.family == socket.AF_INET6
+    level = socket.IPPROTO_IPV6 if wide else socket.IPPROTO_IP
+    wanted = [(level, _IPV6_MTU_DISCOVER if wide else _IP_MTU_DISCOVER, _PMTUDISC_DONT)]
+    if capabilities.gro:
+        wanted.append((SOL_UDP, UDP_GRO, 1))
+    if capabilities.error_queue:
+        wanted.append((level, IPV6_RECVERR if wide else IP_RECVERR, 1))
+    if capabilities.ecn:
+        wanted.append((level, _IPV6_RECVTCLASS if wide else _IP_RECVTOS, 1))
+    for option in wanted:
+        with suppress(OSError):
+            sock.setsockopt(*option)

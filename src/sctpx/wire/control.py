@@ -1,0 +1,81 @@
+"""The small control chunks (RFC 9260 sections 3.3.5 to 3.3.9 and 3.3.11 to 3.3.13)."""
+
+from __future__ import annotations
+
+from .causes import Cause
+from .causes import encode as encode_causes
+from .codes import (
+    CHUNK_ABORT,
+    CHUNK_COOKIE_ACK,
+    CHUNK_COOKIE_ECHO,
+    CHUNK_ERROR,
+    CHUNK_HEARTBEAT,
+    CHUNK_HEARTBEAT_ACK,
+    CHUNK_SHUTDOWN,
+    CHUNK_SHUTDOWN_ACK,
+    CHUNK_SHUTDOWN_COMPLETE,
+    FLAG_T,
+    PARAM_HEARTBEAT_INFO,
+)
+from .serial import TSN_MASK
+from .tlv import ParseError, chunk, items, join
+
+
+def abort(causes: list[Cause], reflected: bool = False) -> bytes:
+    """ABORT (section 3.3.7); ``reflected`` sets the T bit."""
+    return chunk(CHUNK_ABORT, FLAG_T if reflected else 0, encode_causes(causes))
+
+
+def error(causes: list[Cause]) -> bytes:
+    """ERROR (section 3.3.10)."""
+    return chunk(CHUNK_ERROR, 0, encode_causes(causes))
+
+
+def heartbeat(info: bytes) -> bytes:
+    """HEARTBEAT (section 3.3.5) with its Heartbeat Info."""
+    return chunk(CHUNK_HEARTBEAT, 0, join([(PARAM_HEARTBEAT_INFO, info)]))
+
+
+def heartbeat_ack(value: bytes) -> bytes:
+    """HEARTBEAT ACK (section 3.3.6): the HEARTBEAT's value, copied unchanged."""
+    return chunk(CHUNK_HEARTBEAT_ACK, 0, value)
+
+
+def parse_heartbeat_info(value: bytes) -> bytes:
+    """The Heartbeat Info of a HEARTBEAT or HEARTBEAT ACK value; ParseError if it has none."""
+    for kind, info in items(value):
+        if kind == PARAM_HEARTBEAT_INFO:
+            return info
+    raise ParseError("no Heartbeat Info")
+
+
+def cookie_echo(cookie: bytes) -> bytes:
+    """COOKIE ECHO (section 3.3.11)."""
+    return chunk(CHUNK_COOKIE_ECHO, 0, cookie)
+
+
+def cookie_ack() -> bytes:
+    """COOKIE ACK (section 3.3.12)."""
+    return chunk(CHUNK_COOKIE_ACK, 0, b"")
+
+
+def shutdown(cumulative_tsn_ack: int) -> bytes:
+    """SHUTDOWN (section 3.3.8)."""
+    return chunk(CHUNK_SHUTDOWN, 0, (cumulative_tsn_ack & TSN_MASK).to_bytes(4, "big"))
+
+
+def parse_shutdown(value: bytes) -> int:
+    """The Cumulative TSN Ack of a SHUTDOWN value, 32 bits."""
+    if len(value) != 4:
+        raise ParseError("SHUTDOWN of a wrong length")
+    return int.from_bytes(value, "big")
+
+
+def shutdown_ack() -> bytes:
+    """SHUTDOWN ACK (section 3.3.9)."""
+    return chunk(CHUNK_SHUTDOWN_ACK, 0, b"")
+
+
+def shutdown_complete(reflected: bool = False) -> bytes:
+    """SHUTDOWN COMPLETE (section 3.3.13); ``reflected`` sets the T bit."""
+    return chunk(CHUNK_SHUTDOWN_COMPLETE, FLAG_T if reflected else 0, b"")

@@ -1,0 +1,130 @@
+"""INIT and INIT ACK (RFC 9260 sections 3.3.2 and 3.3.3): one layout, one class.
+
+    Initiate Tag | a_rwnd | Outbound Streams, Inbound Streams | Initial TSN | parameters
+
+``parse`` obeys the high bits of unknown parameters (section 3.2.1): it keeps those that must be reported and
+stops where it must stop, without undoing what came before.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final, final
+
+from . import params
+from .codes import (
+    CHUNK_HEADER,
+    CHUNK_INIT,
+    CHUNK_INIT_ACK,
+    PARAM_COOKIE_PRESERVATIVE,
+    PARAM_ECN_CAPABLE,
+    PARAM_HOST_NAME,
+    PARAM_IPV4,
+    PARAM_IPV6,
+    PARAM_REPORT,
+    PARAM_SKIP,
+    PARAM_STATE_COOKIE,
+    PARAM_SUPPORTED_ADDRESS_TYPES,
+    PARAM_SUPPORTED_EXTENSIONS,
+    PARAM_UNRECOGNIZED,
+)
+from .tlv import MAX_LENGTH, ParseError, chunk, item, items, join
+
+_FIXED: Final = Struct(">IIHHI")
+MINIMUM_RWND: Final = 1500
+
+
+@final
+class Setup:
+    """The contents of an INIT or INIT ACK chunk."""
+
+    __slots__ = (
+        "a_rwnd",
+        "addresses",
+        "cookie",
+        "cookie_preservative",
+        "extensions",
+        "host_name",
+        "inbound_streams",
+        "initial_tsn",
+        "initiate_tag",
+        "outbound_streams",
+        "unrecognized",
+    )
+
+    def __init__(
+        self, initiate_tag: int, a_rwnd: int, outbound_streams: int, inbound_streams: int, initial_tsn: int
+    ) -> None:
+        self.initiate_tag = initiate_tag
+        self.a_rwnd = a_rwnd
+        self.outbound_streams = outbound_streams
+        self.inbound_streams = inbound_streams
+        self.initial_tsn = initial_tsn
+        self.addresses: list[bytes] = []
+        self.cookie = b""
+        """State Cookie; empty where there is none."""
+        self.cookie_preservative = 0
+        """Suggested cookie life-span increment, milliseconds."""
+        self.host_name: bytes | None = None
+        """Value of a Host Name Address parameter, which must not be used (section 3.3.2.1.4)."""
+        self.extensions = b""
+        """Chunk types of the Supported Extensions parameter (RFC 5061 section 4.2.7)."""
+        self.unrecognized: list[tuple[int, bytes]] = []
+        """Unknown parameters to be reported; in an INIT ACK we send, reported to the peer."""
+
+    def encode(self, ack: bool = False) -> bytes:
+        """The INIT (or INIT ACK) chunk."""
+        fixed = _FIXED.pack(
+            self.initiate_tag, self.a_rwnd, self.outbound_streams, self.inbound_streams, self.initial_tsn
+        )
+        parameters = [(params.address_type(ip), ip) for ip in self.addresses]
+        if self.cookie:
+            parameters.append((PARAM_STATE_COOKIE, self.cookie))
+        if self.cookie_preservative:
+            parameters.append((PARAM_COOKIE_PRESERVATIVE, self.cookie_preservative.to_bytes(4, "big")))
+        if self.extensions:
+            parameters.append((PARAM_SUPPORTED_EXTENSIONS, self.extensions))
+        if ack:
+            # What is last now gets up to three bytes of padding when more follows.
+            parameters.extend(self._reports(MAX_LENGTH - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3))
+        return chunk(CHUNK_INIT_ACK if ack else CHUNK_INIT, 0, fixed + join(parameters))
+
+    def _reports(self, room: int) -> list[tuple[int, bytes]]:
+        """Unrecognized Parameter parameters (section 3.2.2), as many as ``room`` holds: the peer chose their number."""
+        reports: list[tuple[int, bytes]] = []
+        for parameter in self.unrecognized:
+            report = join([parameter])
+            room -= len(item(PARAM_UNRECOGNIZED, report))
+            if room < 0:
+                break
+            reports.append((PARAM_UNRECOGNIZED, report))
+        return reports
+
+
+def parse(value: bytes, ack: bool = False) -> Setup:
+    """The contents of an INIT or INIT ACK chunk value; ParseError if it is malformed."""
+    if len(value) < _FIXED.size:
+        raise ParseError("INIT too short")
+    setup = Setup(*_FIXED.unpack_from(value))
+    for kind, content in items(value, _FIXED.size):
+        if kind in (PARAM_IPV4, PARAM_IPV6):
+            setup.addresses.append(params.parse_address(kind, content))
+        elif kind == PARAM_STATE_COOKIE and ack:
+            setup.cookie = content
+        elif kind == PARAM_COOKIE_PRESERVATIVE:
+            if len(content) != 4:
+                raise ParseError("Cookie Preservative of a wrong length")
+            setup.cookie_preservative = int.from_bytes(content, "big")
+        elif kind == PARAM_HOST_NAME:
+            setup.host_name = content
+        elif kind == PARAM_SUPPORTED_EXTENSIONS:
+            setup.extensions = content
+        elif kind in (PARAM_SUPPORTED_ADDRESS_TYPES, PARAM_UNRECOGNIZED, PARAM_ECN_CAPABLE, PARAM_STATE_COOKIE):
+            # Both families are spoken, and what the peer did not recognize is simply not used.
+            continue
+        else:
+            if kind & PARAM_REPORT:
+                setup.unrecognized.append((kind, content))
+            if not kind & PARAM_SKIP:
+                break
+    return setup

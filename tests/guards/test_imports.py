@@ -1,0 +1,108 @@
+"""Who imports whom.
+
+    wire <- core <- sockapi <- aio, blocking <- cli
+
+Below the line, in wire and core, nothing does I/O, reads a clock or draws a random number. Imports for type checking
+count as well: a type is knowledge too.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.guards.house import PACKAGE, imports, modules
+
+BELOW_THE_LINE = ("wire", "core")
+MAY_IMPORT = {
+    "errors": set[str](),
+    "wire": {"errors"},
+    "core": {"errors", "wire"},
+    "sockapi": {"errors", "wire", "core"},
+    "link": {"errors", "core.outputs"},
+    "aio": {"errors", "wire", "core", "sockapi", "link"},
+    "blocking": {"errors", "wire", "core", "sockapi", "link"},
+    "testing": {"errors", "wire", "core", "sockapi", "link"},
+    "cli": {"errors", "wire", "core", "sockapi", "link", "aio", "blocking"},
+}
+# The parts of the core that stay apart: a queue computes, the association applies.
+APART = {
+    "core.rx": {"core.tx", "core.association"},
+    "core.tx": {"core.rx", "core.association"},
+    "core.path": {"core.rx", "core.tx", "core.association"},
+}
+BANNED = {"time", "random", "os", "socket", "select", "asyncio", "threading", "logging"}
+BANNED |= {"datetime", "secrets", "selectors", "subprocess", "signal", "ssl", "concurrent", "multiprocessing", "queue"}
+OTHERS_BELOW = {"fastcrc", "librt", "mypy_extensions"}
+
+
+def part_of(module: Path) -> str:
+    """The part of the house a source file belongs to; "" for the package's own modules."""
+    if len(module.parts) > 1:
+        return module.parts[0]
+    return "errors" if module.stem == "errors" else ""
+
+
+def inside(name: str, part: str) -> bool:
+    """Is the module ``name``, relative to the package, within ``part``?"""
+    return name == part or name.startswith(part + ".")
+
+
+def project_imports(module: Path) -> set[str]:
+    """What a source file imports from this package, as it is called inside it; only what is a module."""
+    names = {name.removeprefix("sctpx.") for name in imports(module) if name.startswith("sctpx.")}
+    return {name for name in names if is_module(name)}
+
+
+def is_module(name: str) -> bool:
+    path = PACKAGE.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").exists()
+
+
+def every(*parts: str) -> list[Path]:
+    return [module for module in modules() if not parts or part_of(module) in parts]
+
+
+@pytest.mark.parametrize("module", every(), ids=str)
+def test_a_module_imports_only_the_parts_its_own_part_may_know(module: Path) -> None:
+    part = part_of(module)
+    if part == "":
+        return
+    allowed = {*MAY_IMPORT[part], part}
+    strangers = set[str]()
+    for name in project_imports(module):
+        if any(inside(name, one) for one in allowed):
+            continue
+        # `from ..core.outputs import Transmit` names the package core on its way.
+        if not any(inside(one, name) for one in allowed):
+            strangers.add(name)
+    assert not strangers, f"{module} imports {sorted(strangers)}"
+
+
+@pytest.mark.parametrize("module", every(), ids=str)
+def test_nothing_in_the_package_imports_the_test_kit(module: Path) -> None:
+    if part_of(module) != "testing":
+        assert not {name for name in project_imports(module) if inside(name, "testing")}
+
+
+@pytest.mark.parametrize("module", every("core"), ids=str)
+def test_the_parts_of_the_core_that_stay_apart_do_not_import_each_other(module: Path) -> None:
+    here = ".".join(module.with_suffix("").parts)
+    for part, strangers in APART.items():
+        if inside(here, part):
+            met = {name for name in project_imports(module) if any(inside(name, stranger) for stranger in strangers)}
+            assert not met, f"{module} imports {sorted(met)}"
+
+
+@pytest.mark.parametrize("module", every(*BELOW_THE_LINE), ids=str)
+def test_below_the_line_nothing_of_the_world_is_imported(module: Path) -> None:
+    roots = {name.split(".")[0] for name in imports(module)}
+    assert not roots & BANNED, f"{module} imports {sorted(roots & BANNED)}"
+
+
+@pytest.mark.parametrize("module", every(*BELOW_THE_LINE), ids=str)
+def test_below_the_line_the_only_libraries_are_the_checksum_and_the_run_time_of_the_compiler(module: Path) -> None:
+    roots = {name.split(".")[0] for name in imports(module)} - sys.stdlib_module_names - {"sctpx"}
+    assert roots <= OTHERS_BELOW, f"{module} imports {sorted(roots - OTHERS_BELOW)}"

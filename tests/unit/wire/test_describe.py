@@ -1,0 +1,277 @@
+"""A packet in one line: every chunk, whatever is broken, and never more than a line."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sctpx.wire import causes, control, params, sack
+from sctpx.wire.codes import CAUSE_NAMES, CHUNK_NAMES, PARAM_NAMES
+from sctpx.wire.describe import LIMIT, chunk_names, describe
+from sctpx.wire.packet import finish_packet, prefix
+from sctpx.wire.setup import Setup
+from sctpx.wire.tlv import chunk, item
+
+PREFIX = prefix(5000, 36412, 0x1A2B3C4D)
+IPV4 = bytes([192, 0, 2, 1])
+IPV6 = bytes.fromhex("20010db8 00000000 00000000 00000001")
+
+
+def packet(*parts: bytes) -> bytes:
+    return finish_packet(PREFIX, b"".join(parts))
+
+
+def told(*parts: bytes) -> str:
+    """What the line says about the chunks."""
+    line = describe(packet(*parts))
+    head = f"5000 > 36412 tag 0x1a2b3c4d checksum right {len(packet(*parts))} bytes: "
+    assert line.startswith(head)
+    return line.removeprefix(head)
+
+
+def setup() -> Setup:
+    init = Setup(0x0A0B0C0D, 1 << 20, 10, 65535, 7)
+    init.addresses = [IPV4, IPV6]
+    return init
+
+
+def test_the_line_begins_with_ports_tag_checksum_and_size() -> None:
+    assert describe(packet(control.cookie_ack())) == ("5000 > 36412 tag 0x1a2b3c4d checksum right 16 bytes: COOKIE ACK")
+
+
+def test_a_wrong_checksum_is_shown_beside_the_right_one() -> None:
+    right = packet(control.cookie_ack())
+    wrong = right[:8] + bytes(4) + right[12:]
+    assert describe(wrong) == (
+        f"5000 > 36412 tag 0x1a2b3c4d checksum wrong (00000000, right is {right[8:12].hex()}) 16 bytes: COOKIE ACK"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "letters"),
+    [(0, ""), (1, " E"), (2, " B"), (3, " BE"), (7, " UBE"), (0x0F, " IUBE"), (0x13, " BE flags 0x13")],
+)
+def test_data_is_told_with_its_flags(flags: int, letters: str) -> None:
+    encoded = chunk(0, flags, struct.pack(">IHHI", 4294967295, 3, 4, 60) + b"hello")
+    assert told(encoded) == f"DATA{letters} tsn 4294967295 stream 3 ssn 4 ppid 60, 5 bytes"
+
+
+def test_data_without_user_data_is_told() -> None:
+    assert told(chunk(0, 3, struct.pack(">IHHI", 7, 3, 4, 60))) == "DATA BE tsn 7 stream 3 ssn 4 ppid 60"
+
+
+def test_an_init_is_told_with_its_addresses() -> None:
+    init = setup()
+    init.cookie_preservative = 1500
+    init.extensions = bytes([0x82, 0xC1, 99])
+    assert told(init.encode()) == (
+        "INIT tag 0x0a0b0c0d a_rwnd 1048576 streams 10 out 65535 in tsn 7, "
+        "IPv4 Address (192.0.2.1), IPv6 Address (2001:db8::1), Cookie Preservative (1500 ms), "
+        "Supported Extensions (RE-CONFIG, ASCONF, chunk 99)"
+    )
+
+
+def test_an_init_ack_is_told_with_cookie_and_reports() -> None:
+    answer = setup()
+    answer.addresses = []
+    answer.cookie = bytes(120)
+    answer.unrecognized = [(0xC123, b"abc"), (0xC000, b"")]
+    assert told(answer.encode(ack=True)) == (
+        "INIT ACK tag 0x0a0b0c0d a_rwnd 1048576 streams 10 out 65535 in tsn 7, State Cookie (120 bytes), "
+        "Unrecognized Parameter (parameter 0xc123), Unrecognized Parameter (Forward TSN Supported)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameter", "text"),
+    [
+        (item(11, b"host\0"), "Host Name Address ('host\\x00')"),
+        (item(12, b"\0\x05\0\x06\0\x63"), "Supported Address Types (IPv4 Address, IPv6 Address, parameter 0x0063)"),
+        (item(0x8000, b""), "ECN Capable"),
+        (item(0xC123, b"abc"), "parameter 0xc123 (3 bytes)"),
+        (item(5, b"abc"), "IPv4 Address (malformed: 3 bytes)"),
+        (item(6, b""), "IPv6 Address (malformed: empty)"),
+        (item(5, IPV4) + b"\0\x05\0\x09abcd", "IPv4 Address (192.0.2.1), malformed: 8 bytes"),
+        (b"\0\x05\0\0", "malformed: 4 bytes"),
+    ],
+)
+def test_the_parameters_of_an_init_are_told(parameter: bytes, text: str) -> None:
+    fixed = struct.pack(">IIHHI", 1, 2, 3, 4, 5)
+    assert told(chunk(1, 0, fixed + parameter)) == f"INIT tag 0x00000001 a_rwnd 2 streams 3 out 4 in tsn 5, {text}"
+
+
+def test_a_sack_is_told_with_gaps_as_tsns() -> None:
+    assert told(sack.encode(12, 4660, [(14, 16), (17, 18)], [9, 9])) == "SACK cum 12 a_rwnd 4660 gaps 14-15 17 dups 9 9"
+    assert told(sack.encode(12, 4660, [], [])) == "SACK cum 12 a_rwnd 4660"
+
+
+def test_the_gaps_of_a_sack_wrap_as_tsns_do() -> None:
+    assert told(sack.encode(0xFFFFFFFE, 1, [(0x100000000, 0x100000002)], [])) == "SACK cum 4294967294 a_rwnd 1 gaps 0-1"
+
+
+def test_a_sack_that_breaks_the_rules_is_told_as_it_is() -> None:
+    blocks = struct.pack(">IIHHHHHH", 100, 1, 2, 0, 5, 3, 0, 0)
+    assert told(chunk(3, 0, blocks)) == "SACK cum 100 a_rwnd 1 gaps 105-103 100"
+
+
+def test_long_lists_are_counted_beyond_the_first_ones() -> None:
+    ranges = [(tsn, tsn + 1) for tsn in range(102, 142, 2)]
+    gaps = " ".join([f"{tsn}" for tsn in range(102, 134, 2)])
+    dups = " ".join(["9"] * 16)
+    assert told(sack.encode(100, 1, ranges, [9] * 30)) == (
+        f"SACK cum 100 a_rwnd 1 gaps {gaps} and 4 more dups {dups} and 14 more"
+    )
+    assert told(control.error([causes.out_of_resource()] * 20)).endswith("Out of Resource and 4 more")
+
+
+@pytest.mark.parametrize(
+    ("encoded", "text"),
+    [
+        (control.heartbeat(b"12345678"), "HEARTBEAT Heartbeat Info (8 bytes)"),
+        (control.heartbeat_ack(item(1, b"12345678")), "HEARTBEAT ACK Heartbeat Info (8 bytes)"),
+        (control.shutdown(4711), "SHUTDOWN cum 4711"),
+        (control.shutdown_ack(), "SHUTDOWN ACK"),
+        (control.shutdown_complete(), "SHUTDOWN COMPLETE"),
+        (control.shutdown_complete(reflected=True), "SHUTDOWN COMPLETE T"),
+        (control.cookie_echo(bytes(120)), "COOKIE ECHO 120 bytes"),
+        (control.cookie_ack(), "COOKIE ACK"),
+        (control.abort([]), "ABORT"),
+        (control.abort([], reflected=True), "ABORT T"),
+        (control.error([]), "ERROR"),
+        (chunk(192, 0, bytes(8)), "FORWARD-TSN 8 bytes"),
+        (chunk(130, 0, item(13, bytes(12))), "RE-CONFIG 16 bytes"),
+        (chunk(15, 0, bytes(24)), "AUTH 24 bytes"),
+        (chunk(132, 0, b"1"), "PAD 1 byte"),
+        (chunk(77, 0, b""), "chunk 77"),
+        (chunk(255, 0x81, b"abc"), "chunk 255 flags 0x81 3 bytes"),
+        (chunk(7, 0, b"abc"), "SHUTDOWN malformed: 3 bytes"),
+        (chunk(3, 0, b""), "SACK malformed: empty"),
+        (chunk(3, 0, bytes(10) + b"\0\x01"), "SACK malformed: 12 bytes"),
+        (chunk(0, 3, bytes(11)), "DATA BE malformed: 11 bytes"),
+    ],
+)
+def test_every_chunk_is_told(encoded: bytes, text: str) -> None:
+    assert told(encoded) == text
+
+
+@pytest.mark.parametrize(
+    ("cause", "text"),
+    [
+        (causes.invalid_stream(3), "Invalid Stream Identifier (3)"),
+        (causes.missing_parameter([7, 0x1234]), "Missing Mandatory Parameter (State Cookie, parameter 0x1234)"),
+        (causes.stale_cookie(1000), "Stale Cookie (1000 us)"),
+        (causes.out_of_resource(), "Out of Resource"),
+        (causes.unresolvable_address(params.address(IPV4)), "Unresolvable Address (IPv4 Address (192.0.2.1))"),
+        (causes.unrecognized_chunk(b"\xc0\0\0\x08abcd"), "Unrecognized Chunk Type (FORWARD-TSN)"),
+        (causes.unrecognized_chunk(b""), "Unrecognized Chunk Type"),
+        (causes.invalid_parameter(), "Invalid Mandatory Parameter"),
+        (causes.unrecognized_parameters([(0xC123, b"abc")]), "Unrecognized Parameters (parameter 0xc123 (3 bytes))"),
+        (causes.no_user_data(9), "No User Data (tsn 9)"),
+        (causes.cookie_while_shutting_down(), "Cookie Received While Shutting Down"),
+        (
+            causes.restart_with_new_addresses([IPV4]),
+            "Restart of an Association with New Addresses (IPv4 Address (192.0.2.1))",
+        ),
+        (causes.user_abort(b"bye"), "User-Initiated Abort ('bye')"),
+        (
+            causes.user_abort(b"a\nb\r\x1b[0m\xe2\x80\xa8\xff"),
+            "User-Initiated Abort ('a\\nb\\r\\x1b[0m\\u2028\\ufffd')",
+        ),
+        (causes.user_abort(b"x" * 100), f"User-Initiated Abort ('{'x' * 80}'... 100 bytes)"),
+        (causes.protocol_violation("no"), "Protocol Violation ('no')"),
+        ((0xA1, b"abc"), "Operation Refused Due to Resource Shortage (3 bytes)"),
+        ((999, b"abc"), "cause 999 (3 bytes)"),
+        ((1, b"a"), "Invalid Stream Identifier (malformed: 1 byte)"),
+    ],
+)
+def test_every_cause_is_told(cause: causes.Cause, text: str) -> None:
+    assert told(control.abort([cause])) == f"ABORT {text}"
+    assert told(control.error([cause, causes.out_of_resource()])) == f"ERROR {text}, Out of Resource"
+
+
+def test_bundled_chunks_are_told_in_their_order() -> None:
+    data = chunk(0, 3, struct.pack(">IHHI", 7, 0, 0, 0) + b"x")
+    assert told(sack.encode(12, 1, [], []), data, data) == "; ".join(
+        ["SACK cum 12 a_rwnd 1", *["DATA BE tsn 7 stream 0 ssn 0 ppid 0, 1 byte"] * 2]
+    )
+    assert chunk_names(packet(sack.encode(12, 1, [], []), data, data)) == ["SACK", "DATA", "DATA"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "text"),
+    [
+        (b"", "no chunks"),
+        (b"\x0b\0", "truncated, 2 bytes left over"),
+        (b"\0\x03\x01\0abcd", "DATA truncated: length 256, 8 bytes left"),
+        (b"\x4d\0\0\x02", "chunk 77 broken: length 2, 4 bytes left"),
+    ],
+)
+def test_what_follows_the_last_whole_chunk_is_told(broken: bytes, text: str) -> None:
+    assert told(broken) == text
+    assert chunk_names(packet(broken)) == []
+    if broken:
+        assert told(control.cookie_ack(), broken) == f"COOKIE ACK; {text}"
+        assert chunk_names(packet(control.cookie_ack(), broken)) == ["COOKIE ACK"]
+
+
+def test_bytes_without_a_header_are_told() -> None:
+    assert describe(b"") == "truncated, empty: no common header"
+    assert describe(b"1234567") == "truncated, 7 bytes: no common header"
+    assert chunk_names(b"1234567") == []
+
+
+def test_the_eight_bytes_that_icmp_returns_are_told() -> None:
+    assert describe(PREFIX) == "5000 > 36412 tag 0x1a2b3c4d truncated, 8 bytes"
+
+
+def test_unknown_chunks_are_named_by_number() -> None:
+    assert chunk_names(packet(chunk(77, 0, b""), chunk(192, 0, b""))) == ["chunk 77", "FORWARD-TSN"]
+
+
+def test_a_long_line_is_cut() -> None:
+    line = describe(packet(control.cookie_ack() * 16000))
+    assert len(line) == LIMIT
+    assert line.endswith("...")
+
+
+def test_parameters_inside_parameters_without_end_are_told() -> None:
+    nested = b""
+    for _ in range(5000):
+        nested = item(8, nested)
+    assert told(control.error([causes.unrecognized_parameters([(8, nested)])])) == (
+        "ERROR Unrecognized Parameters (Unrecognized Parameter (Unrecognized Parameter))"
+    )
+
+
+def is_one_printable_line(line: str) -> bool:
+    return line.isascii() and line.isprintable() and 0 < len(line) <= LIMIT
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_told_in_one_line(data: bytes) -> None:
+    assert is_one_printable_line(describe(data))
+    assert len(chunk_names(data)) <= len(data) // 4
+
+
+def item_bytes(kinds: st.SearchStrategy[int], values: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    return st.lists(st.builds(item, kinds, values), max_size=4).map(b"".join)
+
+
+BYTES = st.binary(max_size=40)
+PARAMETERS = item_bytes(st.sampled_from(sorted(PARAM_NAMES)) | st.integers(0, 0xFFFF), BYTES)
+CAUSES = item_bytes(st.sampled_from(sorted(CAUSE_NAMES)) | st.integers(0, 0xFFFF), BYTES | PARAMETERS)
+VALUES = BYTES | PARAMETERS | CAUSES | st.builds(bytes.__add__, st.binary(min_size=16, max_size=16), PARAMETERS)
+KINDS = st.sampled_from(sorted(CHUNK_NAMES)) | st.integers(0, 0xFF)
+CHUNKS = st.lists(st.builds(chunk, KINDS, st.integers(0, 0xFF), VALUES), max_size=6).map(b"".join)
+
+
+@given(chunks=CHUNKS, cut=st.integers(0, 40), flip=st.none() | st.integers(0, 1 << 16))
+def test_likely_packets_are_told_in_one_line_whole_cut_or_garbled(chunks: bytes, cut: int, flip: int | None) -> None:
+    data = bytearray(packet(chunks))
+    if flip is not None:
+        data[flip % len(data)] ^= 1 << flip % 8
+    line = describe(bytes(data[: len(data) - cut]))
+    assert is_one_printable_line(line)
