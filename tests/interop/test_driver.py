@@ -10,8 +10,8 @@ import pytest
 from tests.interop.conftest import StartUsrsctp
 from tests.interop.usrsctp import PeerError, Usrsctp, content, digest
 
-A = ["127.0.0.1", "127.0.0.2"]
-B = ["127.0.0.11", "127.0.0.12"]
+A = ["127.0.1.1", "127.0.2.1"]
+B = ["127.0.1.2", "127.0.2.2"]
 PORT = 5001
 SEND_SPACE = 4 << 20
 

@@ -32,6 +32,7 @@ from ..wire.codes import (
 from ..wire.packet import chunks as split_chunks
 from ..wire.packet import parse_prefix, prefix
 from ..wire.params import is_unicast
+from ..wire.serial import UNWRAPPED
 from ..wire.setup import Setup
 from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
@@ -144,8 +145,7 @@ class Stack:
             self._replies,
             peer_port,
             local_tag,
-            # A growing number that starts above 0: ``wire.serial`` extends around it.
-            initial_tsn + (1 << 32),
+            initial_tsn + UNWRAPPED,
         )
         endpoint.associations[association.id] = association
         return association
@@ -322,7 +322,7 @@ class Stack:
             if not flags & FLAG_T or tag != tcb.peer_tag:
                 continue
             if kind == CHUNK_ABORT and tcb.state != COOKIE_WAIT:
-                shutdown.handle_abort(tcb, inbound.causes_of(value))
+                shutdown.handle_abort(tcb, inbound.causes_of(value), reflected=True)
                 self._after(association, local, remote, port)
                 return
             if kind == CHUNK_SHUTDOWN_COMPLETE:

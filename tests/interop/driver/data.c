@@ -336,19 +336,23 @@ static void print_bulk(const struct mark *a, uint64_t bytes, uint64_t messages, 
 	        b.stats.sctps_recvpackets - a->stats.sctps_recvpackets);
 }
 
-/* Take messages until the end or until count; the span measured begins with the first. Gaps: [when, how long]. */
+/*
+ * Take messages until the end or until count; the span measured begins with the first. Gaps: [when, how long].
+ * After as many messages as `cut_after` says, the addresses in `cut` are cut off.
+ */
 int do_sink(void)
 {
 	struct peer *p = the_socket();
-	uint64_t bytes = 0, messages = 0, wanted = (uint64_t)number("count", 1e18);
+	uint64_t bytes = 0, messages = 0, wanted = (uint64_t)number("count", 1e18), cut_after = (uint64_t)number("cut_after", 0);
+	struct address_list cut;
 	struct sctp_rcvinfo info;
 	struct mark begin = mark();
 	double last = 0, least = number("gap", 0.1), gaps[64][2];
 	int flags, gap_count = 0;
 	size_t n;
 
-	if (!p)
-		return wrong("socket");
+	if (!p || (cut_after && !addresses("cut", 0, &cut)))
+		return wrong("socket or cut");
 	limit(number("timeout", 10));
 	usrsctp_set_non_blocking(p->so, 0);
 	while (messages < wanted && (n = read_piece(p, &info, &flags)) > 0) {
@@ -363,7 +367,10 @@ int do_sink(void)
 			gaps[gap_count][0] = last - begin.time, gaps[gap_count++][1] = time - last;
 		last = time;
 		bytes += n;
-		messages += (flags & MSG_EOR) != 0;
+		if (!(flags & MSG_EOR))
+			continue;
+		if (++messages == cut_after)
+			host_cut(&cut);
 	}
 	usrsctp_set_non_blocking(p->so, 1);
 	print_bulk(&begin, bytes, messages, p->end);

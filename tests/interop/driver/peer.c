@@ -24,8 +24,10 @@
  *   send socket= size= [seed=] [count=] [stream=] [ppid=] [unordered=1] [association=]       seed + i for the i-th
  *   receive socket= [count=]                                             -> messages, end
  *   events socket= [until=NAME]                                          -> events, end
- *   echo socket= [count=] | sink socket= [count=] [gap=] | source socket= size= [seconds=] [count=] [pace=]
- *                                                  sink lists the pauses longer than gap= (0.1 seconds)
+ *   echo socket= [count=]                          until so many messages, or the end
+ *   sink socket= [count=] [gap=] [cut_after= cut=] lists the pauses longer than gap= (0.1 seconds); after so many
+ *                                                  messages the addresses are cut off
+ *   source socket= size= [seconds=] [count=] [pace=]     pace: messages a second
  *
  * Theory of operation
  *   One thread takes commands; usrsctp has its own for packets and timers. Sockets do not block: a command that

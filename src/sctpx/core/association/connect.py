@@ -181,6 +181,12 @@ class Attempt:
             candidate.deadline = NEVER
             self._next_start = now
 
+    def stop(self) -> None:
+        """An INIT ACK was accepted: no INIT leaves any more (C2). The limit on the whole attempt stays."""
+        self._next_start = NEVER
+        for candidate in self.candidates:
+            candidate.deadline = NEVER
+
     def failed(self, now: int) -> bool:
         """True if every address refused or ran out of INITs, or the time is up."""
         if now >= self.deadline:

@@ -173,6 +173,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     """The race is won: paths, COOKIE ECHO, T1-cookie."""
     attempt = tcb.attempt
     assert attempt is not None
+    attempt.stop()
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
     tcb.extensions = setup.extensions

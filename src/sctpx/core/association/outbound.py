@@ -213,9 +213,10 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
     tsn = tcb.outstanding.next_marked()
     if tsn >= 0:
         path = _retransmission_path(tcb, tsn)
-        if lead_path is not None and lead_path is not path:
+        room = path.mtu - COMMON_HEADER - len(lead)
+        if lead_path is not None and (lead_path is not path or tcb.outstanding.size_of_marked(tsn) > room):
             return None
-        return _retransmit(tcb, now, path, lead)
+        return _retransmit(tcb, now, path, lead, room)
     message = tcb.send_queue.peek()
     assert message is not None
     path = _new_data_path(tcb, message.remote)
@@ -258,12 +259,12 @@ def _sent(tcb: Tcb, now: int, path: Path, batch: Batch) -> Transmit:
     return _transmit(tcb, path, batch.data, batch.segment, batch.packets)
 
 
-def _retransmit(tcb: Tcb, now: int, path: Path, lead: bytes) -> Transmit:
+def _retransmit(tcb: Tcb, now: int, path: Path, lead: bytes, room: int) -> Transmit:
     """One packet of lost chunks."""
     outstanding = tcb.outstanding
     before = outstanding.flight_payload
     earliest = path.earliest_tsn
-    chunks = outstanding.retransmit(path, path.mtu - COMMON_HEADER - len(lead))
+    chunks = outstanding.retransmit(path, room)
     tcb.fast_retransmit_now = False
     tcb.peer_rwnd = max(tcb.peer_rwnd - (outstanding.flight_payload - before), 0)
     tcb.stats.chunks_retransmitted += len(chunks)

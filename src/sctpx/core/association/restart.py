@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...wire import causes, control
 from ...wire.checksum import header_checksum
 from ...wire.packet import prefix
+from ...wire.serial import TSN_MASK, UNWRAPPED
 from ...wire.setup import Setup
 from ..entropy import random_tag, random_u32
 from ..events import PATH_ACTIVE, Restarted, Writable
@@ -54,7 +55,7 @@ def handle_init(
     if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
         # "using the same parameters it sent in its original INIT chunk (including its Initiate Tag, unchanged)"
         cookie.local_tag = tcb.local_tag
-        cookie.local_initial_tsn = tcb.initial_tsn
+        cookie.local_initial_tsn = tcb.initial_tsn & TSN_MASK
     else:
         cookie.local_tag = random_tag(tcb.random_bytes)
         cookie.local_initial_tsn = random_u32(tcb.random_bytes)
@@ -128,7 +129,7 @@ def _restart(tcb: Tcb, now: int, cookie: Cookie, remote: bytes) -> bool:
     tcb.peer_seed = header_checksum(tcb.peer_prefix)
     tcb.set_peer_tag(cookie.peer_tag)
     tcb.local_tie_tag = tcb.peer_tie_tag = 0
-    tcb.initial_tsn = cookie.local_initial_tsn
+    tcb.initial_tsn = cookie.local_initial_tsn + UNWRAPPED
     handshake.load_peer(
         tcb, cookie.peer_initial_tsn, cookie.peer_a_rwnd, cookie.peer_inbound_streams, cookie.peer_outbound_streams
     )
@@ -138,7 +139,7 @@ def _restart(tcb: Tcb, now: int, cookie: Cookie, remote: bytes) -> bool:
     tcb.reassembly.ready = ready
     tcb.window = Window(tcb.config.receive_buffer, tcb.config.mtu)
     tcb.window.receive(sum([len(message[0]) for message in ready]))
-    tcb.outstanding = Outstanding(cookie.local_initial_tsn)
+    tcb.outstanding = Outstanding(tcb.initial_tsn)
     tcb.send_queue.clear()
     tcb.buffered = 0
     tcb.was_dry = True

@@ -66,8 +66,13 @@ def abort(tcb: Tcb, causes: list[Cause], error: int = ECONNABORTED) -> None:
     end(tcb, event, control.abort(causes))
 
 
-def handle_abort(tcb: Tcb, causes: list[Cause]) -> None:
+def handle_abort(tcb: Tcb, causes: list[Cause], reflected: bool = False) -> None:
     """The peer aborted an association that was up; its tag has been checked (section 8.5.1 B)."""
+    if reflected and tcb.state == SHUTDOWN_ACK_SENT:
+        # The peer knows the association no more: it has had our SHUTDOWN ACK, its SHUTDOWN COMPLETE was lost,
+        # and a packet that was still under way drew the ABORT (section 8.4, rule 8). Nothing is undelivered.
+        end(tcb, ShutdownComplete(tcb.association))
+        return
     end(tcb, CommunicationLost(tcb.association, ECONNRESET, True, causes))
 
 

@@ -273,7 +273,8 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
     tcb.peer_rwnd += before - tcb.outstanding.flight_payload
     path.rtt_tsn = -1
     tcb.fast_retransmit_now = True
-    if path.heartbeat_timeout == NEVER and reachability.stay(tcb):
+    # On the only path the retransmission itself tells as much (RFC 7829 section 3.2 (6)).
+    if len(tcb.paths) > 1 and reachability.stay(tcb):
         heartbeat.schedule(path, now, tcb.random_bytes)
 
 

@@ -136,9 +136,12 @@ class Reassembly:
         left = self.open_run
         if left is None or left.end != run.start:
             left = self._by_end.get(run.start)
-        if left is not None:
-            if run.begins or not left.matches(run):
-                return "a message begins within another"
+        if left is not None and left.ends:
+            if not run.begins:
+                return "a fragment without a beginning"
+            left = None
+        if left is not None and (run.begins or not left.matches(run)):
+            return "a message begins within another"
         right = self._by_start.get(run.end)
         if right is not None and not right.begins:
             if run.ends or not run.matches(right):
@@ -165,8 +168,7 @@ class Reassembly:
                 self._deliver_part(run)
         else:
             self._by_start[run.start] = run
-            if not run.ends:
-                self._by_end[run.end] = run
+            self._by_end[run.end] = run
         return ""
 
     def advance(self, cumulative_tsn: int) -> str:

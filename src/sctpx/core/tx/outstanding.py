@@ -382,6 +382,10 @@ class Outstanding:
         """The path on which a marked TSN was lost."""
         return self.special[tsn].path
 
+    def size_of_marked(self, tsn: int) -> int:
+        """Size of a marked chunk."""
+        return self.special[tsn].size
+
     def was_fast(self, tsn: int) -> bool:
         """True if a marked TSN was marked by gap reports."""
         return self.special[tsn].fast
