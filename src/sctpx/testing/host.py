@@ -167,7 +167,7 @@ class Host:
             self._wakes = self._wakes + 1 if self._woken_at == now else 1
             self._woken_at = now
             if self._wakes > _WAKES:
-                raise SimulationError(f"the stack of {self.name} does not come to rest: its timeout stays at {deadline}")
+                raise SimulationError(f"the stack of {self.name} does not come to rest: its timeout stays {deadline}")
             self.stack.handle_timeout(now)
         self.drain()
 

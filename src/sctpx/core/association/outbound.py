@@ -213,10 +213,10 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
     tsn = tcb.outstanding.next_marked()
     if tsn >= 0:
         path = _retransmission_path(tcb, tsn)
-        room = path.mtu - COMMON_HEADER - len(lead)
-        if lead_path is not None and (lead_path is not path or tcb.outstanding.size_of_marked(tsn) > room):
+        left = path.mtu - COMMON_HEADER - len(lead)
+        if lead_path is not None and (lead_path is not path or tcb.outstanding.size_of_marked(tsn) > left):
             return None
-        return _retransmit(tcb, now, path, lead, room)
+        return _retransmit(tcb, now, path, lead, left)
     message = tcb.send_queue.peek()
     assert message is not None
     path = _new_data_path(tcb, message.remote)

@@ -117,13 +117,13 @@ def make_sack(tcb: Tcb) -> None:
     tsn_map = tcb.tsn_map
     ranges = tsn_map.ranges
     duplicates = tsn_map.duplicates
+    a_rwnd = tcb.window.advertise(len(tcb.reassembly.ready))
     if ranges or duplicates:
         # "report the Gap Ack Blocks from the lowest to highest TSNs, within the size limit" (section 6.7).
         words = (tcb.packet_limit - COMMON_HEADER - SACK_HEADER) // 4
         ranges = ranges[:words]
         duplicates = duplicates[: words - len(ranges)]
         tsn_map.duplicates = []
-    a_rwnd = tcb.window.advertise(len(tcb.reassembly.ready))
     tcb.sack_chunks.append(wire_sack.encode(tsn_map.cumulative_tsn, a_rwnd, ranges, duplicates))
     tcb.sack_policy.on_sack()
     tcb.stats.sacks_sent += 1
@@ -195,13 +195,64 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
         tcb.probing = PROBE_ANSWERED
     if result.newly_marked:
         _fast_retransmit(tcb, now, result)
+    _on_acknowledged(tcb, now, a_rwnd, result.freed)
+
+
+def acknowledge_in_sequence(tcb: Tcb, cumulative: int) -> bool:
+    """A SACK without blocks: take its share, if nothing is lost and all it acknowledges is of one batch.
+
+    False if it needs ``acknowledge``; True calls for one ``settle_in_sequence`` behind the last of a burst.
+    """
+    outstanding = tcb.outstanding
+    path = outstanding.first_path()
+    if path is None or path is not tcb.data_path or outstanding.in_fast_recovery:
+        return False
+    acknowledged = outstanding.advance(cumulative)
+    if acknowledged <= 0:
+        return False
+    tcb.burst += -(-acknowledged // path.pmdcs)
+    congestion.on_acknowledged(path, acknowledged)
+    return True
+
+
+def settle_in_sequence(tcb: Tcb, now: int, a_rwnd: int) -> None:
+    """SACKs were taken by ``acknowledge_in_sequence``, the last one with this ``a_rwnd``."""
+    outstanding = tcb.outstanding
+    path = tcb.data_path
+    assert path is not None
+    if 0 <= path.rtt_tsn <= outstanding.cumulative_tsn_ack_point:
+        rto.measure(path, now - path.rtt_sent, tcb.config)
+        path.rtt_tsn = -1
+    _on_clean(tcb, now, path)
+    if path.flight_size == 0:
+        path.t3_deadline = NEVER  # Section 6.3.2 R2.
+        path.earliest_tsn = -1
+    else:
+        path.t3_deadline = now + path.rto  # R3.
+        path.earliest_tsn = outstanding.cumulative_tsn_ack_point + 1
+    tcb.error_count = 0
+    tcb.probing = PROBE_NONE
+    _on_acknowledged(tcb, now, a_rwnd, outstanding.take_freed())
+
+
+def _on_clean(tcb: Tcb, now: int, path: Path) -> None:
+    """Data that was sent to ``path`` only was acknowledged: the peer is reachable there."""
+    if path.state != PATH_ACTIVE or path.error_count or path.unanswered_inits or path is tcb.preferred_primary:
+        reachability.on_reached(tcb, now, path)
+    else:
+        path.last_acknowledged = now
+
+
+def _on_acknowledged(tcb: Tcb, now: int, a_rwnd: int, freed: int) -> None:
+    """What follows from an acknowledgement for the association as a whole."""
+    outstanding = tcb.outstanding
     if a_rwnd >= 0:
         tcb.peer_rwnd = max(a_rwnd - outstanding.flight_payload, 0)  # Section 6.2.1 D ii.
         if tcb.peer_rwnd > 0 and outstanding.flight_size == 0:
             tcb.probe_deadline = NEVER
             tcb.probe_interval = 0
-    if result.freed:
-        _release(tcb, result.freed)
+    if freed:
+        _release(tcb, freed)
     if outstanding.empty:
         _on_all_acknowledged(tcb)
     if tcb.state not in (ESTABLISHED, CLOSED):
@@ -221,10 +272,7 @@ def _on_path_acknowledged(
     if not in_recovery:
         congestion.on_acknowledged(path, acknowledged)
     if result.clean[slot]:
-        if path.state != PATH_ACTIVE or path.error_count or path.unanswered_inits or path is tcb.preferred_primary:
-            reachability.on_reached(tcb, now, path)
-        else:
-            path.last_acknowledged = now
+        _on_clean(tcb, now, path)
     if path.flight_size == 0:
         path.t3_deadline = NEVER  # Section 6.3.2 R2.
         path.earliest_tsn = -1

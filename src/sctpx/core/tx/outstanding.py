@@ -143,6 +143,7 @@ class Outstanding:
     __slots__ = (
         "_batches",
         "_firsts",
+        "_freed",
         "_head",
         "_marked",
         "_misses",
@@ -173,6 +174,7 @@ class Outstanding:
         self._batches: list[Batch] = []
         self._firsts: list[int] = []
         self._head = 0
+        self._freed = 0
         self._marked: list[int] = []  # A heap; entries that are not marked any more are passed over.
         self._misses: dict[int, int] = {}
 
@@ -222,6 +224,40 @@ class Outstanding:
         if self.in_fast_recovery and cumulative >= self.fast_recovery_exit:
             self.in_fast_recovery = False
         return result
+
+    def first_path(self) -> Path | None:
+        """The path of the lowest TSN not acknowledged, while nothing is lost; else None."""
+        if self.gaps or self.special or self._head == len(self._batches):
+            return None
+        return self._batches[self._head].path
+
+    def advance(self, cumulative: int) -> int:
+        """A cumulative acknowledgement while nothing is lost, within the first batch.
+
+        Returns the bytes of chunks it acknowledged, all of ``first_path``; 0 or less if it does not apply, and
+        then nothing has changed. What it frees is kept for ``take_freed``.
+        """
+        batch = self._batches[self._head]
+        first = self.cumulative_tsn_ack_point + 1 - batch.first_tsn
+        last = cumulative + 1 - batch.first_tsn
+        count = last - first
+        if count <= 0 or last > len(batch.sizes):
+            return 0
+        size = sum(batch.sizes[first:last])
+        batch.path.flight_size -= size
+        self.flight_size -= size
+        self.flight_chunks -= count
+        self.cumulative_tsn_ack_point = cumulative
+        if last == len(batch.sizes):
+            self._freed += batch.payload
+            self._drop_first()
+        return size
+
+    def take_freed(self) -> int:
+        """Bytes of user data that ``advance`` freed."""
+        freed = self._freed
+        self._freed = 0
+        return freed
 
     def _index(self, tsn: int) -> int:
         """Index of the batch that holds ``tsn``."""
@@ -281,7 +317,14 @@ class Outstanding:
             if batch.first_tsn + len(batch.sizes) - 1 > cumulative:
                 break
             result.freed += batch.payload
-            self._head += 1
+            self._drop_first()
+        if self._misses:
+            for tsn in [tsn for tsn in self._misses if tsn <= cumulative]:
+                del self._misses[tsn]
+
+    def _drop_first(self) -> None:
+        """The first batch is acknowledged for good."""
+        self._head += 1
         if self._head == len(self._batches):
             self._batches.clear()
             self._firsts.clear()
@@ -290,9 +333,6 @@ class Outstanding:
             del self._batches[: self._head]
             del self._firsts[: self._head]
             self._head = 0
-        if self._misses:
-            for tsn in [tsn for tsn in self._misses if tsn <= cumulative]:
-                del self._misses[tsn]
 
     def _take_back(self, reneged: Ranges, result: SackResult) -> None:
         """The peer dropped data it had acknowledged by gap blocks (section 6.2.1 D iii)."""
