@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from errno import EADDRINUSE, EINVAL
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final, final
 
 from ..wire import causes, control
@@ -73,6 +73,7 @@ class Stack:
         "_ready",
         "_replies",
         "_responses",
+        "_superseded",
         "endpoints",
         "stats",
     )
@@ -85,9 +86,10 @@ class Stack:
         self.stats = StackStats()
         self._by_prefix: dict[bytes, Association] = {}
         self._by_address: dict[bytes, Association] = {}
-        self._events: list[Event] = []
+        self._events: deque[Event] = deque()
         self._heap: list[tuple[int, int, Association]] = []
         self._heap_count = 0
+        self._superseded = 0
         self._last_id = 0
         self._ready: deque[Association] = deque()
         self._replies: list[tuple[int, bytes]] = []
@@ -157,12 +159,13 @@ class Stack:
     def index(self, association: Association) -> None:
         """Make an association findable by its tag and the peer's addresses as they are now."""
         tcb = association.tcb
+        if not tcb.moved:
+            return
+        tcb.moved = False
         ips = [path.remote for path in tcb.paths]
         if not ips and tcb.attempt is not None:
             ips = [candidate.ip for candidate in tcb.attempt.candidates]
         keys = [tcb.peer_prefix, *[_address_key(ip, tcb.peer_port, tcb.local_port) for ip in ips]]
-        if keys == association.indexed:
-            return
         self._unindex(association)
         self._by_prefix[keys[0]] = association
         for key in keys[1:]:
@@ -177,9 +180,17 @@ class Stack:
         association.indexed = []
 
     def _remove(self, association: Association) -> None:
+        if association.endpoint.associations.pop(association.id, None) is None:
+            return
         self._unindex(association)
-        association.endpoint.associations.pop(association.id, None)
         association.endpoint.unaccepted.discard(association.id)
+        association.scheduled = NEVER
+        # What is over must not wait in the heap for deadlines that do not matter any more.
+        self._superseded += 1
+        if self._superseded > len(self._heap) // 2 + 32:
+            self._superseded = 0
+            self._heap = [entry for entry in self._heap if entry[2].scheduled == entry[0]]
+            heapify(self._heap)
 
     def touch(self, association: Association) -> None:
         """An association changed: it may have packets to send and other deadlines."""
@@ -500,9 +511,8 @@ class Stack:
 
     def handle_timeout(self, now: int) -> None:
         """Time has passed: let every association with an expired deadline look at its timers."""
-        heap = self._heap
-        while heap and heap[0][0] <= now:
-            deadline, _, association = heappop(heap)
+        while self._heap and self._heap[0][0] <= now:
+            deadline, _, association = heappop(self._heap)
             if association.scheduled != deadline:
                 continue  # Superseded by an earlier one.
             association.scheduled = NEVER
@@ -550,7 +560,7 @@ class Stack:
 
     def poll_event(self) -> Event | None:
         """The next event; None when there are no more."""
-        return self._events.pop(0) if self._events else None
+        return self._events.popleft() if self._events else None
 
 
 _INIT: Final = bytes((CHUNK_INIT,))

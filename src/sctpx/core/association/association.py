@@ -6,6 +6,7 @@ layers above the rest. After a verb that takes ``now`` the driver drains the sta
 
 from __future__ import annotations
 
+from collections import deque
 from errno import EINVAL, EMSGSIZE, ENOTCONN, EPIPE
 from typing import TYPE_CHECKING, final
 
@@ -45,7 +46,7 @@ class Association:
         association_id: int,
         config: AssociationConfig,
         random_bytes: RandomBytes,
-        events: list[Event],
+        events: deque[Event],
         replies: list[tuple[int, bytes]],
         peer_port: int,
         local_tag: int,
@@ -145,11 +146,13 @@ class Association:
         ``immediate`` sets the I bit on its last chunk; ``remote`` asks for another destination than the
         primary path. Does not look at the send buffer: that is for the caller, by ``send_space``.
 
-        Raises OSError: ``EINVAL`` (empty, no such stream, PPID or address), ``EMSGSIZE``, ``ENOTCONN``
-        (not started), ``EPIPE`` (shutting down or over).
+        Raises OSError: ``EINVAL`` (empty, no such stream, PPID or address), ``EMSGSIZE``, ``ENOTCONN`` (not up
+        yet: the number of streams is not known), ``EPIPE`` (shutting down or over).
         """
         tcb = self._tcb
-        if tcb.state not in (COOKIE_WAIT, COOKIE_ECHOED, ESTABLISHED) or tcb.shutdown_requested:
+        if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
+            raise OSError(ENOTCONN, "the association is not up yet")
+        if tcb.state != ESTABLISHED:
             raise OSError(EPIPE, "the association is shutting down or over")
         if not data:
             raise OSError(EINVAL, "SCTP has no empty messages")
@@ -159,7 +162,7 @@ class Association:
             raise OSError(EINVAL, f"stream {stream}, there are {tcb.outbound_streams}")
         if not 0 <= ppid <= 0xFFFFFFFF:
             raise OSError(EINVAL, f"payload protocol identifier {ppid} does not fit 32 bits")
-        if remote and tcb.state == ESTABLISHED and tcb.find_path(remote) is None:
+        if remote and tcb.find_path(remote) is None:
             raise OSError(EINVAL, "not an address of the peer")
         flags = (DATA_UNORDERED if unordered else 0) | (DATA_IMMEDIATE if immediate else 0)
         tcb.send_queue.push(OutMessage(data, stream, ppid, flags, remote, context))

@@ -247,10 +247,16 @@ def _send_cookie_echo(tcb: Tcb, now: int, path: Path) -> None:
         reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" (section 5.4)
     tcb.t1_cookie_path = path
     tcb.t1_cookie_sent = now
-    tcb.t1_cookie_rto = path.rto if tcb.setup_retries < len(tcb.paths) else min(
-        tcb.t1_cookie_rto * 2, nanoseconds(tcb.config.rto_max)
-    )
+    if tcb.setup_retries < len(_cookie_paths(tcb)):
+        tcb.t1_cookie_rto = path.rto  # Each address has its own first T1-cookie.
+    else:
+        tcb.t1_cookie_rto = min(tcb.t1_cookie_rto * 2, nanoseconds(tcb.config.rto_max))
     tcb.t1_cookie_deadline = now + tcb.t1_cookie_rto
+
+
+def _cookie_paths(tcb: Tcb) -> list[Path]:
+    """Where a COOKIE ECHO may go: the confirmed addresses, or what there is."""
+    return [path for path in tcb.paths if path.confirmed] or tcb.paths
 
 
 def handle_t1_cookie(tcb: Tcb, now: int) -> None:
@@ -259,7 +265,7 @@ def handle_t1_cookie(tcb: Tcb, now: int) -> None:
         _fail(tcb, ETIMEDOUT)
         return
     tcb.setup_retries += 1
-    usable = [path for path in tcb.paths if path.confirmed] or tcb.paths
+    usable = _cookie_paths(tcb)
     last = tcb.t1_cookie_path
     index = usable.index(last) + 1 if last in usable else 0
     _send_cookie_echo(tcb, now, usable[index % len(usable)])
@@ -282,7 +288,7 @@ def establish(tcb: Tcb, now: int) -> None:
     tcb.error_count = 0
     tcb.transition(ESTABLISHED)
     for path in tcb.paths:
-        path.last_used = path.last_acknowledged = now
+        path.last_used = now
     tcb.events.append(CommunicationUp(tcb.association, tcb.incoming))
     reachability.start(tcb, now)
     if tcb.shutdown_requested:
@@ -314,6 +320,7 @@ def handle_stale_cookie(tcb: Tcb, now: int) -> None:
     tcb.attempt = Attempt(again, now, tcb.config)
     tcb.attempt.deadline = deadline
     tcb.paths.clear()
+    tcb.moved = True
     tcb.primary = tcb.preferred_primary = tcb.t1_cookie_path = None
     tcb.t1_cookie_deadline = NEVER
     tcb.control.clear()

@@ -89,7 +89,7 @@ def receive(tcb: Tcb, now: int, path: Path, port: int, data: bytes, offset: int,
                 continue
             stats.packets_received += 1
             if port != path.encaps_port and not _has_reflected_tag(body):
-                path.encaps_port = port  # RFC 6951 section 5.4
+                tcb.learn_port(path, port)
         handle_packet(tcb, now, path, body, done)
         if tcb.state == CLOSED:
             break

@@ -125,6 +125,7 @@ def _restart(tcb: Tcb, now: int, cookie: Cookie, remote: bytes) -> bool:
     tcb.sack_chunks.clear()
     tcb.shutdown_requested = False
     tcb.local_tag = cookie.local_tag
+    tcb.moved = True
     tcb.peer_prefix = prefix(tcb.peer_port, tcb.local_port, cookie.local_tag)
     tcb.peer_seed = header_checksum(tcb.peer_prefix)
     tcb.set_peer_tag(cookie.peer_tag)

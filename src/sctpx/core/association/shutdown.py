@@ -5,7 +5,7 @@ Invariant: in SHUTDOWN-SENT and SHUTDOWN-ACK-SENT everything of ours is acknowle
 
 from __future__ import annotations
 
-from errno import ECONNABORTED, ECONNRESET, ETIMEDOUT
+from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, ETIMEDOUT
 
 from ...wire import control
 from ...wire.causes import Cause
@@ -67,13 +67,15 @@ def abort(tcb: Tcb, causes: list[Cause], error: int = ECONNABORTED) -> None:
 
 
 def handle_abort(tcb: Tcb, causes: list[Cause], reflected: bool = False) -> None:
-    """The peer aborted an association that was up; its tag has been checked (section 8.5.1 B)."""
+    """The peer aborted; its tag has been checked (section 8.5.1 B). ``reflected``: it was our own, T bit set."""
     if reflected and tcb.state == SHUTDOWN_ACK_SENT:
         # The peer knows the association no more: it has had our SHUTDOWN ACK, its SHUTDOWN COMPLETE was lost,
         # and a packet that was still under way drew the ABORT (section 8.4, rule 8). Nothing is undelivered.
         end(tcb, ShutdownComplete(tcb.association))
-        return
-    end(tcb, CommunicationLost(tcb.association, ECONNRESET, True, causes))
+    elif tcb.state == COOKIE_ECHOED:
+        end(tcb, CannotStart(tcb.association, ECONNREFUSED, causes))
+    else:
+        end(tcb, CommunicationLost(tcb.association, ECONNRESET, True, causes))
 
 
 def unreachable(tcb: Tcb) -> None:

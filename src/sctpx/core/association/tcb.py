@@ -6,6 +6,7 @@ Handlers of this package work on it: ``inbound``, ``handshake``, ``restart``, ``
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final, final
 
 from ...wire.causes import Cause
@@ -68,6 +69,7 @@ class Tcb:
         "local_seed",
         "local_tag",
         "local_tie_tag",
+        "moved",
         "outbound_streams",
         "outstanding",
         "packet_limit",
@@ -118,7 +120,7 @@ class Tcb:
         association: Association,
         config: AssociationConfig,
         random_bytes: RandomBytes,
-        events: list[Event],
+        events: deque[Event],
         replies: list[tuple[int, bytes]],
         local_addresses: list[bytes],
         local_port: int,
@@ -160,6 +162,8 @@ class Tcb:
         """Chunk types the peer said it supports (RFC 5061 section 4.2.7)."""
 
         # Paths.
+        self.moved = True
+        """Tag or addresses changed: the stack has to index the association again."""
         self.local_addresses = local_addresses
         """Source addresses of the endpoint, shared."""
         self.packet_limit = 0
@@ -252,7 +256,13 @@ class Tcb:
         congestion.initialize(path)
         self.paths.append(path)
         self.packet_limit = min([path.mtu for path in self.paths])
+        self.moved = True
         return path
+
+    def learn_port(self, path: Path, port: int) -> None:
+        """The peer's UDP encapsulation port at this address is ``port`` now (RFC 6951 sections 5.4 and 5.6)."""
+        path.set_encapsulation(port)
+        self.packet_limit = min([path.mtu for path in self.paths])
 
     def find_path(self, remote: bytes) -> Path | None:
         """The path to that address of the peer."""

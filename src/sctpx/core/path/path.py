@@ -85,7 +85,7 @@ class Path:
 
         header = IPV4_HEADER if len(remote) == 4 else IPV6_HEADER
         self.mtu = (config.mtu - header - (UDP_HEADER if encaps_port else 0)) & ~3
-        """The largest SCTP packet, bytes: PMTU in the RFC's sense."""
+        """The largest SCTP packet, bytes: PMTU in the RFC's sense, a multiple of four."""
         self.pmdcs = self.mtu - COMMON_HEADER
         """Path Maximum DATA Chunk Size."""
         self.cwnd = 0
@@ -122,3 +122,12 @@ class Path:
         """Bytes of SCTP packets sent here."""
         self.heartbeats_sent = 0
         self.chunks_retransmitted = 0
+
+    def set_encapsulation(self, port: int) -> None:
+        """The peer is at another UDP port; PMTU follows if encapsulation begins or ends (RFC 6951 section 5.6)."""
+        if not self.encaps_port and port:
+            self.mtu -= UDP_HEADER
+        elif self.encaps_port and not port:
+            self.mtu += UDP_HEADER
+        self.pmdcs = self.mtu - COMMON_HEADER
+        self.encaps_port = port

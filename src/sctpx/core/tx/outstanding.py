@@ -82,7 +82,7 @@ class Batch:
 class Special:
     """A TSN that was declared lost at least once."""
 
-    __slots__ = ("fast", "marked", "path", "single_destination", "size")
+    __slots__ = ("fast", "marked", "path", "single_destination", "size", "timed_out")
 
     def __init__(self, path: Path, size: int) -> None:
         self.path = path
@@ -92,6 +92,8 @@ class Special:
         """Waits to be retransmitted; not in flight."""
         self.fast = False
         """Was marked by gap reports and is not eligible for that again (section 7.2.4, 5)."""
+        self.timed_out = False
+        """Was marked last by T3-rtx."""
         self.single_destination = True
         """Never sent to a second address: its acknowledgement speaks for its path (RFC 7829 section 3.2 (9))."""
 
@@ -394,12 +396,15 @@ class Outstanding:
             for tsn in range(start, first):
                 entry = self.special.get(tsn)
                 if entry is None:
-                    if self._batches[self._index(tsn)].path is path:
-                        self._mark(tsn, None)
-                elif entry.path is path and not entry.marked:
+                    lost = self._batches[self._index(tsn)].path is path
+                else:
+                    lost = entry.path is path and not entry.marked
+                if lost:
                     self._mark(tsn, entry)
+                    self.special[tsn].timed_out = True
             start = last
         self._misses.clear()
+        self.in_fast_recovery = False  # Slow start takes over.
         path.earliest_tsn = -1
         return self.marked_chunks - before
 
@@ -427,8 +432,8 @@ class Outstanding:
         return self.special[tsn].size
 
     def was_fast(self, tsn: int) -> bool:
-        """True if a marked TSN was marked by gap reports."""
-        return self.special[tsn].fast
+        """True if a marked TSN was marked by gap reports, not by T3-rtx."""
+        return not self.special[tsn].timed_out
 
     def retransmit(self, path: Path, room: int) -> list[bytes]:
         """Take the lowest marked chunks that fit into ``room`` bytes: they leave to ``path`` now.
