@@ -22,6 +22,7 @@ from ..wire.checksum import finish_packet, verify_packet
 from ..wire.codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ECHO,
+    CHUNK_HEADER,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
     CHUNK_SHUTDOWN_ACK,
@@ -29,14 +30,13 @@ from ..wire.codes import (
     COMMON_HEADER,
     FLAG_T,
 )
-from ..wire.packet import chunks as split_chunks
 from ..wire.packet import parse_prefix, prefix
 from ..wire.params import is_unicast
 from ..wire.serial import UNWRAPPED
-from ..wire.setup import Setup
 from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
 from . import out_of_the_blue
+from .arrival import Arrival
 from .association import handshake, inbound, reachability, restart, shutdown
 from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
@@ -217,31 +217,29 @@ class Stack:
         while offset < end:
             association = self._by_prefix.get(data[offset : offset + 8])
             path = association.tcb.find_path(remote) if association is not None else None
-            before = offset
-            if association is not None and path is not None and data[offset + COMMON_HEADER : offset + 13] != _COOKIE_ECHO:
+            start = offset
+            is_cookie_echo = data[offset + COMMON_HEADER : offset + COMMON_HEADER + 1] == _COOKIE_ECHO
+            if association is not None and path is not None and not is_cookie_echo:
                 if association is not last:
                     association.begin_round()
                     last = association
-                tcb = association.tcb
-                offset = inbound.receive(tcb, now, path, port, data, offset, segment)
+                offset = inbound.receive(association.tcb, now, path, port, data, offset, segment)
                 self._after(association, local, remote, port)
             else:
                 offset = min(offset + segment, end)
-                self._receive_other(now, local, remote, port, data[before:offset], association)
+                self._receive_other(now, local, remote, port, data[start:offset], association)
                 last = None
-            self.stats.packets_received += -((before - offset) // segment)
+            self.stats.packets_received += -((start - offset) // segment)
 
     def _after(self, association: Association, local: bytes, remote: bytes, port: int) -> None:
         """An association has processed input."""
+        tcb = association.tcb
         for tag, chunk in self._replies:
-            self._respond(association.tcb, tag, chunk, local, remote, port)
+            self._answer(tcb.local_port, tcb.peer_port, tag, chunk, local, remote, port)
         self._replies.clear()
-        if association.tcb.state != CLOSED:
+        if tcb.state != CLOSED:
             self.index(association)
         self.touch(association)
-
-    def _respond(self, tcb: Tcb, tag: int, chunk: bytes, local: bytes, remote: bytes, port: int) -> None:
-        self._answer(tcb.local_port, tcb.peer_port, tag, chunk, local, remote, port)
 
     def _answer(
         self, local_port: int, peer_port: int, tag: int, chunk: bytes, local: bytes, remote: bytes, port: int
@@ -250,6 +248,10 @@ class Stack:
         if len(self._responses) < MAX_RESPONSES:
             packet = finish_packet(prefix(local_port, peer_port, tag), chunk)
             self._responses.append(Transmit(local, remote, port, packet, len(packet)))
+
+    def _reply(self, arrival: Arrival, tag: int, chunk: bytes) -> None:
+        """Answer a packet outside of any association."""
+        self._answer(arrival.local_port, arrival.peer_port, tag, chunk, arrival.local, arrival.remote, arrival.port)
 
     def _receive_other(
         self, now: int, local: bytes, remote: bytes, port: int, packet: bytes, association: Association | None
@@ -261,120 +263,79 @@ class Stack:
         if not verify_packet(packet):
             self.stats.bad_checksum += 1
             return
-        if not is_unicast(remote):
-            self.stats.discarded += 1  # Section 8.4, rule 1.
-            return
-        chunks = split_chunks(packet)
-        peer_port, local_port, tag = parse_prefix(packet)
-        if not chunks or peer_port == 0 or local_port == 0:
-            self.stats.discarded += 1
-            return
-        kind, flags, value = chunks[0]
-        if kind == CHUNK_INIT or tag == 0:
+        arrival = Arrival(now, local, remote, port, packet)
+        kind = arrival.kind
+        if not is_unicast(remote) or kind < 0 or not arrival.peer_port or not arrival.local_port:
+            self.stats.discarded += 1  # For the first: section 8.4, rule 1.
+        elif kind == CHUNK_INIT or arrival.tag == 0:
             # "the packet contains only an INIT chunk. Otherwise, the receiver MUST silently discard" (8.5.1 A)
-            if kind == CHUNK_INIT and tag == 0 and len(chunks) == 1:
-                self._receive_init(now, local, remote, port, peer_port, local_port, value)
+            if kind == CHUNK_INIT and arrival.tag == 0 and len(arrival.chunks) == 1:
+                self._receive_init(arrival)
             else:
                 self.stats.discarded += 1
         elif kind == CHUNK_COOKIE_ECHO:
-            self._receive_cookie_echo(now, local, remote, port, peer_port, local_port, tag, packet, value)
+            self._receive_cookie_echo(arrival)
         elif association is not None:
-            self._receive_stray(now, local, remote, port, packet, association, chunks)
+            self._receive_stray(arrival, association)
         else:
-            self._receive_reflected(now, local, remote, port, peer_port, local_port, tag, chunks)
+            self._receive_reflected(arrival)
 
-    def _receive_stray(
-        self,
-        now: int,
-        local: bytes,
-        remote: bytes,
-        port: int,
-        packet: bytes,
-        association: Association,
-        chunks: list[tuple[int, int, bytes]],
-    ) -> None:
+    def _receive_stray(self, arrival: Arrival, association: Association) -> None:
         """A packet with an association's tag from an address that is not (yet) the association's."""
         tcb = association.tcb
-        kind, flags, value = chunks[0]
+        kind, flags, value = arrival.chunks[0]
+        waiting = tcb.state == COOKIE_WAIT
         if kind == CHUNK_INIT_ACK:
-            if tcb.state == COOKIE_WAIT and len(chunks) == 1:
+            if waiting and len(arrival.chunks) == 1:
                 association.begin_round()
-                handshake.handle_init_ack(tcb, now, local, remote, port, value)
+                handshake.handle_init_ack(tcb, arrival.now, arrival.local, arrival.remote, arrival.port, value)
             else:
-                handshake.note_late_init_ack(tcb, now, remote)  # Section 5.2.3: discarded.
-            self._after(association, local, remote, port)
-        elif tcb.state == COOKIE_WAIT and kind == CHUNK_ABORT and not flags & FLAG_T:
+                handshake.note_late_init_ack(tcb, arrival.now, arrival.remote)  # Section 5.2.3: discarded.
+            self._after(association, arrival.local, arrival.remote, arrival.port)
+        elif waiting and kind == CHUNK_ABORT and not flags & FLAG_T:
             association.begin_round()
-            handshake.handle_abort(tcb, now, remote, inbound.causes_of(value))
-            self._after(association, local, remote, port)
-        elif tcb.state == COOKIE_WAIT and kind != CHUNK_SHUTDOWN_ACK:
+            handshake.handle_abort(tcb, arrival.now, arrival.remote, inbound.causes_of(value))
+            self._after(association, arrival.local, arrival.remote, arrival.port)
+        elif waiting and kind != CHUNK_SHUTDOWN_ACK:
             self.stats.discarded += 1
         else:
-            self._out_of_the_blue(local, remote, port, packet, chunks)
+            self._receive_out_of_the_blue(arrival)
 
-    def _receive_reflected(
-        self,
-        now: int,
-        local: bytes,
-        remote: bytes,
-        port: int,
-        peer_port: int,
-        local_port: int,
-        tag: int,
-        chunks: list[tuple[int, int, bytes]],
-    ) -> None:
+    def _receive_reflected(self, arrival: Arrival) -> None:
         """A packet without a tag of ours: it may carry the peer's own, reflected (section 8.5.1 B, C)."""
-        association = self.find_association(remote, peer_port, local_port)
+        association = self.find_association(arrival.remote, arrival.peer_port, arrival.local_port)
         if association is None:
-            self._out_of_the_blue_with(local, remote, port, peer_port, local_port, tag, chunks)
+            self._receive_out_of_the_blue(arrival)
             return
         tcb = association.tcb
-        for kind, flags, value in chunks:
-            if not flags & FLAG_T or tag != tcb.peer_tag:
+        for kind, flags, value in arrival.chunks:
+            if not flags & FLAG_T or arrival.tag != tcb.peer_tag:
                 continue
             if kind == CHUNK_ABORT and tcb.state != COOKIE_WAIT:
                 shutdown.handle_abort(tcb, inbound.causes_of(value), reflected=True)
-                self._after(association, local, remote, port)
-                return
-            if kind == CHUNK_SHUTDOWN_COMPLETE:
+            elif kind == CHUNK_SHUTDOWN_COMPLETE:
                 shutdown.handle_shutdown_complete(tcb)
-                self._after(association, local, remote, port)
-                return
-        if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED) and CHUNK_SHUTDOWN_ACK in [kind for kind, _, _ in chunks]:
-            # Out of the blue by section 8.5.1 E.
-            self._out_of_the_blue_with(local, remote, port, peer_port, local_port, tag, chunks)
+            else:
+                continue
+            self._after(association, arrival.local, arrival.remote, arrival.port)
             return
-        self.stats.discarded += 1  # Section 8.5: silently discarded.
+        if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED) and arrival.has(CHUNK_SHUTDOWN_ACK):
+            self._receive_out_of_the_blue(arrival)  # Section 8.5.1 E.
+        else:
+            self.stats.discarded += 1  # Section 8.5: silently discarded.
 
-    def _out_of_the_blue(
-        self, local: bytes, remote: bytes, port: int, packet: bytes, chunks: list[tuple[int, int, bytes]]
-    ) -> None:
-        peer_port, local_port, tag = parse_prefix(packet)
-        self._out_of_the_blue_with(local, remote, port, peer_port, local_port, tag, chunks)
-
-    def _out_of_the_blue_with(
-        self,
-        local: bytes,
-        remote: bytes,
-        port: int,
-        peer_port: int,
-        local_port: int,
-        tag: int,
-        chunks: list[tuple[int, int, bytes]],
-    ) -> None:
+    def _receive_out_of_the_blue(self, arrival: Arrival) -> None:
         """Section 8.4, rules 2 and 5 to 8."""
         self.stats.out_of_the_blue += 1
-        chunk = out_of_the_blue.answer(chunks)
+        chunk = out_of_the_blue.answer(arrival.chunks)
         if chunk:
-            self._answer(local_port, peer_port, tag, chunk, local, remote, port)
+            self._reply(arrival, arrival.tag, chunk)
 
-    def _receive_init(
-        self, now: int, local: bytes, remote: bytes, port: int, peer_port: int, local_port: int, value: bytes
-    ) -> None:
+    def _receive_init(self, arrival: Arrival) -> None:
         """INIT (sections 3.3.2, 5.1 B and 5.2)."""
         self.stats.inits_received += 1
         try:
-            setup = parse_setup(value)
+            setup = parse_setup(arrival.value)
         except ParseError:
             self.stats.discarded += 1
             return
@@ -383,98 +344,74 @@ class Stack:
             return
         cause = refusal(setup)
         if cause is not None:
-            abort = control.abort([cause])
-            self._answer(local_port, peer_port, setup.initiate_tag, abort, local, remote, port)
+            self._reply(arrival, setup.initiate_tag, control.abort([cause]))
             return
-        association = self._find_by_init(remote, peer_port, local_port, setup)
-        endpoint = self.endpoints.get(local_port)
+        association = self._find_by_addresses(arrival, setup.addresses)
         if association is not None:
-            announce = association.endpoint.announce
-            restart.handle_init(association.tcb, now, self._jar, announce, local, remote, port, setup)
-            self._after(association, local, remote, port)
+            restart.handle_init(
+                association.tcb,
+                arrival.now,
+                self._jar,
+                association.endpoint.announce,
+                arrival.local,
+                arrival.remote,
+                arrival.port,
+                setup,
+            )
+            self._after(association, arrival.local, arrival.remote, arrival.port)
             return
+        endpoint = self.endpoints.get(arrival.local_port)
         if endpoint is None or endpoint.full:
             seen = [] if endpoint is None or not endpoint.backlog else [causes.out_of_resource()]
-            abort = control.abort(seen)
-            self._answer(local_port, peer_port, setup.initiate_tag, abort, local, remote, port)
+            self._reply(arrival, setup.initiate_tag, control.abort(seen))
             return
-        cookie = make_cookie(setup, endpoint.config, now, local, remote, port)
-        cookie.local_port = local_port
-        cookie.peer_port = peer_port
+        cookie = make_cookie(setup, endpoint.config, arrival.now, arrival.local, arrival.remote, arrival.port)
+        cookie.local_port = arrival.local_port
+        cookie.peer_port = arrival.peer_port
         cookie.local_tag = random_tag(self._random_bytes)
         cookie.local_initial_tsn = random_u32(self._random_bytes)
-        chunk = init_ack(setup, cookie, self._jar, endpoint.config, now, endpoint.announce)
-        self._answer(local_port, peer_port, setup.initiate_tag, chunk, local, remote, port)
+        chunk = init_ack(setup, cookie, self._jar, endpoint.config, arrival.now, endpoint.announce)
+        self._reply(arrival, setup.initiate_tag, chunk)
 
-    def _find_by_init(self, remote: bytes, peer_port: int, local_port: int, setup: Setup) -> Association | None:
-        """The association that an INIT belongs to, by any address in it (section 5.1.2 D)."""
-        for ip in [remote, *setup.addresses]:
-            association = self.find_association(ip, peer_port, local_port)
+    def _find_by_addresses(self, arrival: Arrival, addresses: list[bytes]) -> Association | None:
+        """The association of a setup chunk, by its source or any address in it (section 5.1.2 D)."""
+        for ip in [arrival.remote, *addresses]:
+            association = self.find_association(ip, arrival.peer_port, arrival.local_port)
             if association is not None:
                 return association
         return None
 
-    def _receive_cookie_echo(
-        self,
-        now: int,
-        local: bytes,
-        remote: bytes,
-        port: int,
-        peer_port: int,
-        local_port: int,
-        tag: int,
-        packet: bytes,
-        value: bytes,
-    ) -> None:
+    def _receive_cookie_echo(self, arrival: Arrival) -> None:
         """COOKIE ECHO (sections 5.1.5 and 5.2.4); what is bundled with it counts once it is accepted."""
-        cookie = self._jar.open(value, now)
-        if cookie is None or (cookie.peer_port, cookie.local_port, cookie.local_tag) != (peer_port, local_port, tag):
+        now = arrival.now
+        cookie = self._jar.open(arrival.value, now)
+        if cookie is None or not _is_for(cookie, arrival):
             self.stats.cookies_rejected += 1  # "MUST be silently discarded"
             return
-        association = None
-        for ip in [remote, *cookie.addresses]:
-            association = association or self.find_association(ip, peer_port, local_port)
+        association = self._find_by_addresses(arrival, cookie.addresses)
         if association is not None:
             association.begin_round()
-            if restart.handle_cookie_echo(association.tcb, now, cookie, local, remote, port):
-                self._rest_of_packet(association, now, remote, packet, value)
-            self._after(association, local, remote, port)
+            tcb = association.tcb
+            if restart.handle_cookie_echo(tcb, now, cookie, arrival.local, arrival.remote, arrival.port):
+                _receive_rest(tcb, arrival)
+            self._after(association, arrival.local, arrival.remote, arrival.port)
             return
         late = now - cookie.created - cookie.lifespan
+        endpoint = self.endpoints.get(arrival.local_port)
         if late > 0:
             self.stats.cookies_stale += 1
-            error = control.error([causes.stale_cookie(-(-late // 1000))])
-            self._answer(local_port, peer_port, cookie.peer_tag, error, local, remote, port)
-            return
-        endpoint = self.endpoints.get(local_port)
-        if endpoint is None or endpoint.full:
-            abort = control.abort([causes.out_of_resource()])
-            self._answer(local_port, peer_port, cookie.peer_tag, abort, local, remote, port)
-            return
-        association = self._accept(endpoint, now, cookie, local, remote, port)
-        self._rest_of_packet(association, now, remote, packet, value)
-        self._after(association, local, remote, port)
-
-    def _accept(
-        self, endpoint: Endpoint, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int
-    ) -> Association:
-        association = self.make_association(
-            endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn
-        )
-        endpoint.unaccepted.add(association.id)
-        association.begin_round()
-        handshake.accept(association.tcb, now, cookie, local, remote, port)
-        return association
-
-    def _rest_of_packet(
-        self, association: Association, now: int, remote: bytes, packet: bytes, cookie: bytes
-    ) -> None:
-        """The chunks bundled behind a COOKIE ECHO."""
-        body = packet[COMMON_HEADER:]
-        offset = (len(cookie) + 4 + 3) & ~3
-        path = association.tcb.find_path(remote)
-        if offset < len(body) and path is not None:
-            inbound.handle_rest(association.tcb, now, path, body[offset:])
+            self._reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))
+        elif endpoint is None or endpoint.full:
+            self._reply(arrival, cookie.peer_tag, control.abort([causes.out_of_resource()]))
+        else:
+            association = self.make_association(
+                endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn
+            )
+            endpoint.unaccepted.add(association.id)
+            association.begin_round()
+            handshake.accept(association.tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
+            _receive_rest(association.tcb, arrival)
+            self._after(association, arrival.local, arrival.remote, arrival.port)
 
     def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes) -> None:
         """An ICMP error about a packet of ours to ``remote``: ``payload`` is as much of it as came back.
@@ -491,7 +428,9 @@ class Stack:
         tcb = association.tcb
         association.begin_round()
         if tag == 0:
-            proven = payload[COMMON_HEADER : COMMON_HEADER + 1] == _INIT and payload[16:20] == tcb.local_tag.to_bytes(4, "big")
+            proven = payload[COMMON_HEADER : COMMON_HEADER + 1] == _INIT and payload[16:20] == tcb.local_tag.to_bytes(
+                4, "big"
+            )
             if proven and tcb.state == COOKIE_WAIT:
                 handshake.handle_icmp(tcb, now, remote, error)
         elif tag == tcb.peer_tag and tcb.state not in (CLOSED, COOKIE_WAIT):
@@ -565,6 +504,23 @@ class Stack:
 
 _INIT: Final = bytes((CHUNK_INIT,))
 _COOKIE_ECHO: Final = bytes((CHUNK_COOKIE_ECHO,))
+
+
+def _is_for(cookie: Cookie, arrival: Arrival) -> bool:
+    """Whether ports and tag of the packet are those in the cookie (section 5.1.5, 3)."""
+    return (cookie.peer_port, cookie.local_port, cookie.local_tag) == (
+        arrival.peer_port,
+        arrival.local_port,
+        arrival.tag,
+    )
+
+
+def _receive_rest(tcb: Tcb, arrival: Arrival) -> None:
+    """The chunks bundled behind a COOKIE ECHO."""
+    offset = COMMON_HEADER + ((len(arrival.value) + CHUNK_HEADER + 3) & ~3)
+    path = tcb.find_path(arrival.remote)
+    if offset < len(arrival.packet) and path is not None:
+        inbound.handle_rest(tcb, arrival.now, path, arrival.packet[offset:])
 
 
 def _address_key(remote: bytes, peer_port: int, local_port: int) -> bytes:

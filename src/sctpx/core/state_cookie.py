@@ -23,8 +23,9 @@ SECRET_LIFE: Final = 3600 * SECOND
 # Cookie Preservative may add that much (section 3.3.2.1.3).
 MAX_EXTENSION_MS: Final = 60_000
 
-# created, lifespan (both ns), our tag, peer's tag, our TSN, peer's TSN, peer's a_rwnd, peer's outbound streams, peer's inbound streams, our port, peer's port, Tie-Tags,
-# UDP port of the peer, lengths of: our address, source address, number of addresses, extensions.
+# created, lifespan (both ns), our tag, peer's tag, our TSN, peer's TSN, peer's a_rwnd, peer's outbound streams,
+# peer's inbound streams, our port, peer's port, Tie-Tags, UDP port of the peer, and the lengths of what follows:
+# our address, source address, number of addresses, extensions.
 _FIXED: Final = Struct(">qqIIIIIHHHHIIHBBBB")
 
 

@@ -333,16 +333,15 @@ class Network:
         host = self._by_address.get(packet.destination)
         if packet.source in self._down or packet.destination in self._down:
             packet.fate = CUT
-        elif packet.icmp:
-            packet.fate = DELIVERED
-            if host is not None and host.is_up:
-                host.handle_icmp(packet)
-        elif packet.destination in self._scripts:
+        elif packet.destination in self._scripts and not packet.icmp:
             self._scripts[packet.destination](packet)
         elif host is None:
             packet.fate = NO_ROUTE
         elif not host.is_up:
             packet.fate = CUT
+        elif packet.icmp:
+            packet.fate = DELIVERED
+            host.handle_icmp(packet)
         elif packet.destination_port != host.udp_port:
             self._refuse(packet, errno.ECONNREFUSED if packet.destination_port else errno.ENOPROTOOPT)
         else:

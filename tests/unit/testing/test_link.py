@@ -6,10 +6,20 @@ from random import Random
 
 import pytest
 
-from sctpx.testing import SECOND, Link, LinkSettings, Packet, VirtualClock, pack_address
+from sctpx.testing import SECOND, Filter, Link, LinkSettings, Packet, VirtualClock, pack_address
 
 SOURCE, DESTINATION = pack_address("10.0.1.1"), pack_address("10.0.1.2")
 MILLISECOND = SECOND // 1000
+
+
+def holding(held: list[Packet]) -> Filter:
+    """A filter that takes every packet away."""
+
+    def hold(packet: Packet) -> bool:
+        held.append(packet)
+        return False
+
+    return hold
 
 
 class Bench:
@@ -284,7 +294,7 @@ def test_a_filter_can_change_a_packet() -> None:
 def test_a_held_packet_arrives_a_delay_after_its_release_past_loss_and_queue() -> None:
     bench = Bench(delay=0.01, loss=1.0)
     held: list[Packet] = []
-    bench.link.filters.append(lambda packet: held.append(packet) is not None)
+    bench.link.filters.append(holding(held))
     bench.send(b"patience")
     bench.wait(1)
     assert [packet.fate for packet in held] == ["filtered"]
@@ -297,7 +307,7 @@ def test_a_held_packet_arrives_a_delay_after_its_release_past_loss_and_queue() -
 def test_a_packet_released_into_a_cut_is_lost() -> None:
     bench = Bench()
     held: list[Packet] = []
-    bench.link.filters.append(lambda packet: held.append(packet) is not None)
+    bench.link.filters.append(holding(held))
     bench.send(b"too late")
     bench.link.cut()
     held[0].release()

@@ -143,6 +143,17 @@ def test_icmp_is_lost_like_any_packet() -> None:
     assert not a.icmps
 
 
+def test_icmp_for_a_host_that_is_down_is_lost() -> None:
+    network, a, _ = two_hosts()
+    network.refuse(B)
+    a.send(b"INIT")
+    network.run_for(0.015)
+    network.hosts["A"].crash()
+    network.run_for(1)
+    assert not a.icmps
+    assert [packet.fate for packet in network.packets()] == ["refused", "cut"]
+
+
 def test_a_healed_address_answers_no_more_with_icmp() -> None:
     network, a, b = two_hosts()
     network.refuse(B)
@@ -290,6 +301,20 @@ def test_a_stack_that_never_comes_to_rest_is_stopped() -> None:
         network.run_for(1)
 
 
+def test_a_stack_whose_timeout_never_moves_is_stopped() -> None:
+    network, _, _ = two_hosts()
+
+    class Restless(FakeStack):
+        def next_timeout(self) -> int:
+            return network.clock.start + SECOND
+
+    network.make_stack = Restless
+    network.hosts["B"].restart()
+    with pytest.raises(SimulationError, match="stack of B does not come to rest: its timeout stays"):
+        network.run_for(2)
+    assert network.elapsed == 1.0
+
+
 def test_handlers_must_not_run_the_network() -> None:
     network, a, _ = two_hosts()
     a.pending.append(Tick())
@@ -319,6 +344,20 @@ def test_a_crashed_host_is_silent_until_it_restarts_with_a_new_stack() -> None:
     assert [arrival.data for arrival in reborn.arrivals] == [b"welcome back"]
     assert not b.arrivals
     assert host.boots == 2
+
+
+def test_a_host_that_crashes_over_a_packet_gets_nothing_more() -> None:
+    network, a, b = two_hosts()
+    b.on_arrival = lambda arrival: network.hosts["B"].crash()
+    a.send(b"one")
+    a.send(b"longer, so not in the same batch")
+    network.run_for(1)
+    assert [arrival.data for arrival in b.arrivals] == [b"one"]
+
+
+def test_a_host_shows_its_name_and_addresses() -> None:
+    network, _, _ = two_hosts()
+    assert repr(network.hosts["A"]) == "<Host A 10.0.1.1 10.0.2.1>"
 
 
 def test_the_next_packet_with_a_chunk_can_be_dropped() -> None:
@@ -383,6 +422,25 @@ def test_the_bytes_of_a_packet_can_be_altered() -> None:
     a.send(sctp(CHUNK_DATA))
     network.run_for(5)
     assert [arrival.data for arrival in b.arrivals] == [sctp(CHUNK_DATA)[::-1]]
+
+
+def test_filters_can_play_a_nat() -> None:
+    network, a, b = two_hosts()
+    outside = pack_address("192.0.2.1")
+
+    def translate(packet: Packet) -> bool:
+        if packet.source == pack_address(A):
+            packet.source, packet.source_port = outside, 61000
+        elif packet.destination == outside and packet.destination_port == 61000:
+            packet.destination, packet.destination_port = pack_address(A), 9899
+        return True
+
+    network.filters.append(translate)
+    b.on_arrival = lambda arrival: b.send(b"answer", to="192.0.2.1", source=B, port=arrival.port)
+    a.send(b"question", source=A)
+    network.run_for(1)
+    assert [(arrival.remote, arrival.port) for arrival in b.arrivals] == [(outside, 61000)]
+    assert [(arrival.data, arrival.remote) for arrival in a.arrivals] == [(b"answer", pack_address(B))]
 
 
 def test_a_catch_can_be_stopped() -> None:

@@ -31,7 +31,8 @@ class Record(NamedTuple):
 
 def ones_complement_sum(data: bytes) -> int:
     """The sum the Internet checksum is made of: 0xFFFF over data that includes a right checksum."""
-    total = sum(word for (word,) in iter_unpack(">H", data + b"\0" * (len(data) % 2)))
+    words: list[int] = [word for (word,) in iter_unpack(">H", data + b"\0" * (len(data) % 2))]
+    total = sum(words)
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return total

@@ -64,7 +64,16 @@ class Association:
         self.indexed: list[bytes] = []
         """Stack: the keys under which it is found."""
         self._tcb = Tcb(
-            self, config, random_bytes, events, replies, endpoint.local, endpoint.port, peer_port, local_tag, initial_tsn
+            self,
+            config,
+            random_bytes,
+            events,
+            replies,
+            endpoint.local,
+            endpoint.port,
+            peer_port,
+            local_tag,
+            initial_tsn,
         )
 
     @property

@@ -189,12 +189,8 @@ class Attempt:
 
     def failed(self, now: int) -> bool:
         """True if every address refused or ran out of INITs, or the time is up."""
-        if now >= self.deadline:
-            return True
-        for candidate in self.candidates:
-            if candidate.deadline != NEVER or not self._done(candidate):
-                return False
-        return True
+        waiting = [c for c in self.candidates if c.deadline != NEVER or not self._done(c)]
+        return now >= self.deadline or not waiting
 
     def error(self) -> int:
         """The errno of the failure: any silence ETIMEDOUT, any refusal ECONNREFUSED, else what ICMP said."""

@@ -18,7 +18,7 @@ from ...wire.setup import MINIMUM_RWND, Setup
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError, item
 from ..config import nanoseconds
-from ..events import PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
+from ..events import PATH_INACTIVE, PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
 from ..init_answer import peer_addresses
 from ..path import rto
 from ..path.path import Path
@@ -26,7 +26,15 @@ from ..rx.tsn_map import TsnMap
 from ..state_cookie import Cookie
 from ..timers import NEVER
 from . import reachability, shutdown
-from .connect import ANSWER_ABORT, ANSWER_ICMP, ANSWER_INIT_ACK, ANSWER_MALFORMED, ANSWER_SEND_ERROR, AddressReport, Attempt
+from .connect import (
+    ANSWER_ABORT,
+    ANSWER_ICMP,
+    ANSWER_INIT_ACK,
+    ANSWER_MALFORMED,
+    ANSWER_SEND_ERROR,
+    AddressReport,
+    Attempt,
+)
 from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from .tcb import Tcb
 
@@ -255,8 +263,8 @@ def _send_cookie_echo(tcb: Tcb, now: int, path: Path) -> None:
 
 
 def _cookie_paths(tcb: Tcb) -> list[Path]:
-    """Where a COOKIE ECHO may go: the confirmed addresses, or what there is."""
-    return [path for path in tcb.paths if path.confirmed] or tcb.paths
+    """Where a COOKIE ECHO may go: the confirmed addresses that did not refuse, or what there is."""
+    return [path for path in tcb.paths if path.confirmed and path.state != PATH_INACTIVE] or tcb.paths
 
 
 def handle_t1_cookie(tcb: Tcb, now: int) -> None:
@@ -369,4 +377,3 @@ def send_cookie_ack(tcb: Tcb, now: int, remote: bytes) -> None:
     tcb.control.insert(0, (path, control.cookie_ack()))
     if not path.confirmed:
         reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" (section 5.4)
-

@@ -45,7 +45,6 @@ from .state import (
     COOKIE_ECHOED,
     COOKIE_WAIT,
     ESTABLISHED,
-    SHUTDOWN_ACK_SENT,
     SHUTDOWN_PENDING,
     SHUTDOWN_RECEIVED,
     SHUTDOWN_SENT,
@@ -125,7 +124,10 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
         if stop > end:
             stop = end
         body = data[offset + COMMON_HEADER : stop]
-        if data[offset : offset + 8] != prefix or crc32c(body, seed).to_bytes(4, "little") != data[offset + 8 : offset + 12]:
+        if (
+            data[offset : offset + 8] != prefix
+            or crc32c(body, seed).to_bytes(4, "little") != data[offset + 8 : offset + 12]
+        ):
             break
         size = len(body)
         position = 0
@@ -283,8 +285,9 @@ def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value
             if transfer.sack_is_processed(state):
                 transfer.handle_sack(tcb, now, value)
         elif kind == CHUNK_HEARTBEAT:
-            # "up until reaching the SHUTDOWN-SENT state [...] or the SHUTDOWN-ACK-SENT state" (section 8.3)
-            if state not in (COOKIE_WAIT, SHUTDOWN_SENT, SHUTDOWN_ACK_SENT):
+            # Section 8.3 demands it "up until reaching the SHUTDOWN-SENT state"; after that it still lets the
+            # peer verify the path it may need to finish.
+            if state != COOKIE_WAIT:
                 transfer.respond(tcb, path, control.heartbeat_ack(value))
         elif kind == CHUNK_HEARTBEAT_ACK:
             reachability.handle_heartbeat_ack(tcb, now, value)

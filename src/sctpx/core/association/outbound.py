@@ -64,9 +64,12 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
                 return _sacks(tcb, sack_path)
             path = sack_path
             lead = tcb.sack_chunks.pop()
-        elif path is sack_path and len(tcb.sack_chunks) == 1:
-            if len(lead) + len(tcb.sack_chunks[0]) + COMMON_HEADER <= path.mtu:
-                lead += tcb.sack_chunks.pop()
+        elif (
+            path is sack_path
+            and len(tcb.sack_chunks) == 1
+            and len(lead) + len(tcb.sack_chunks[0]) + COMMON_HEADER <= path.mtu
+        ):
+            lead += tcb.sack_chunks.pop()
     if _data_can_go(tcb, now):
         transmit = _data(tcb, now, path, lead)
         if transmit is not None:
@@ -161,10 +164,13 @@ def _data_can_go(tcb: Tcb, now: int) -> bool:
     path = _new_data_path(tcb, message.remote)
     if path.flight_size >= path.cwnd:
         return False
-    if not tcb.config.nodelay and tcb.outstanding.flight_size and tcb.state == ESTABLISHED:
-        # Nagle: data is in flight and what waits does not fill a packet.
-        if tcb.send_queue.queued_bytes < tcb.packet_limit - COMMON_HEADER - DATA_HEADER:
-            return False
+    if (
+        not tcb.config.nodelay
+        and tcb.outstanding.flight_size
+        and tcb.state == ESTABLISHED
+        and tcb.send_queue.queued_bytes < tcb.packet_limit - COMMON_HEADER - DATA_HEADER
+    ):
+        return False  # Nagle: data is in flight and what waits does not fill a packet.
     return tcb.peer_rwnd >= _next_payload(tcb) or _probe_is_due(tcb, now, path)
 
 
@@ -232,7 +238,7 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
         burst = 1
     room = Room(path.cwnd - path.flight_size, rwnd, burst)
     flags = 0
-    if room.cwnd <= path.pmdcs and path.cwnd <= 4 * path.pmdcs or tcb.state == SHUTDOWN_PENDING:
+    if (room.cwnd <= path.pmdcs and path.cwnd <= 4 * path.pmdcs) or tcb.state == SHUTDOWN_PENDING:
         flags = DATA_IMMEDIATE  # This fills the window, or ends the association (section 6.1).
     batch = tcb.send_queue.fill(
         tcb.outstanding.next_tsn, path, tcb.local_prefix, tcb.local_seed, tcb.packet_limit, lead, room, flags
@@ -275,4 +281,3 @@ def _retransmit(tcb: Tcb, now: int, path: Path, lead: bytes, room: int) -> Trans
         path.t3_deadline = NEVER
     transfer.start_t3(path, now)
     return _single(tcb, path, lead + b"".join(chunks))
-

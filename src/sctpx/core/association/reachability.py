@@ -1,4 +1,8 @@
-"""Watching over the paths: heartbeats, timeouts, failures and recoveries (RFC 9260 sections 5.4, 8.1 to 8.3; RFC 7829)."""
+"""Watching over the paths: heartbeats, timeouts, failures, recoveries.
+
+RFC 9260 sections 5.4 and 8.1 to 8.3, RFC 7829. ``path.failover`` and ``path.heartbeat`` judge one path; here
+their verdicts become events, HEARTBEATs and, at the worst, the end of the association.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +20,18 @@ from .tcb import Tcb
 def start(tcb: Tcb, now: int) -> None:
     """The association is up: begin to watch the paths."""
     for path in tcb.paths:
-        heartbeat.schedule(path, now, tcb.random_bytes)
+        schedule(tcb, now, path)
 
 
-def stay(tcb: Tcb) -> bool:
+def heartbeats_run(tcb: Tcb) -> bool:
     """True in the states in which HEARTBEATs are sent (section 8.3)."""
     return tcb.state in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED)
+
+
+def schedule(tcb: Tcb, now: int, path: Path) -> None:
+    """Set when the next HEARTBEAT to ``path`` is due, if there are any in this state."""
+    if heartbeats_run(tcb):
+        heartbeat.schedule(path, now, tcb.random_bytes)
 
 
 def handle_heartbeat_timers(tcb: Tcb, now: int) -> None:
@@ -31,7 +41,7 @@ def handle_heartbeat_timers(tcb: Tcb, now: int) -> None:
             _on_heartbeat_lost(tcb, now, path)
             if tcb.state == CLOSED:
                 return
-    if not stay(tcb):
+    if not heartbeats_run(tcb):
         return
     while True:
         path = min(tcb.paths, key=_heartbeat_deadline)
@@ -39,7 +49,7 @@ def handle_heartbeat_timers(tcb: Tcb, now: int) -> None:
             return
         if path.confirmed and path.state == PATH_ACTIVE and path.last_used > path.heartbeat_sent:
             # Not idle: it carried something since the last HEARTBEAT; ask again a period after that.
-            heartbeat.schedule(path, path.last_used, tcb.random_bytes)
+            schedule(tcb, path.last_used, path)
             path.heartbeat_sent = path.last_used
             if path.heartbeat_deadline > now:
                 continue
@@ -75,7 +85,7 @@ def _on_heartbeat_lost(tcb: Tcb, now: int, path: Path) -> None:
         if tcb.state == CLOSED:
             return
         rto.back_off(path, tcb.config)
-    heartbeat.schedule(path, now, tcb.random_bytes)
+    schedule(tcb, now, path)
 
 
 def on_timeout(tcb: Tcb, path: Path, counts: bool) -> None:
@@ -93,7 +103,7 @@ def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
     """The network said that ``path`` is unreachable (section 10, ICMP9): one more error."""
     if failover.on_timeout(path, tcb.config):
         tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_STATE, path.state, error))
-        heartbeat.schedule(path, now, tcb.random_bytes)
+        schedule(tcb, now, path)
 
 
 def refuse(tcb: Tcb, now: int, path: Path, error: int) -> None:
@@ -103,14 +113,14 @@ def refuse(tcb: Tcb, now: int, path: Path, error: int) -> None:
         path.state = PATH_INACTIVE
         tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_STATE, path.state, error))
     path.heartbeat_timeout = NEVER
-    heartbeat.schedule(path, now, tcb.random_bytes)
+    schedule(tcb, now, path)
 
 
 def on_reached(tcb: Tcb, now: int, path: Path) -> None:
     """The peer answered on ``path``: acknowledged data that went only there, or a HEARTBEAT ACK."""
     if failover.on_reached(path, now):
         _tell(tcb, path)
-        heartbeat.schedule(path, now, tcb.random_bytes)
+        schedule(tcb, now, path)
     if path is tcb.preferred_primary:
         # The caller's first address answers after all (C10).
         set_primary(tcb, path)
@@ -149,5 +159,4 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
         path.confirmed = True
         tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
     on_reached(tcb, now, path)
-    if stay(tcb):
-        heartbeat.schedule(path, now, tcb.random_bytes)
+    schedule(tcb, now, path)

@@ -53,7 +53,7 @@ def handle_init(
         cookie.local_tie_tag = tcb.local_tie_tag
         cookie.peer_tie_tag = tcb.peer_tie_tag
     if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
-        # "using the same parameters it sent in its original INIT chunk (including its Initiate Tag, unchanged)"
+        # With "the same parameters it sent in its original INIT chunk".
         cookie.local_tag = tcb.local_tag
         cookie.local_initial_tsn = tcb.initial_tsn & TSN_MASK
     else:
@@ -147,7 +147,7 @@ def _restart(tcb: Tcb, now: int, cookie: Cookie, remote: bytes) -> bool:
     tcb.probing = PROBE_NONE
     tcb.error_count = 0
     for path in tcb.paths:
-        # "All the congestion control parameters [...] MUST be reset to their initial values"
+        # All congestion control parameters MUST be reset to their initial values.
         path.flight_size = 0
         path.earliest_tsn = path.rtt_tsn = -1
         path.error_count = 0

@@ -12,7 +12,7 @@ from ...wire.codes import COMMON_HEADER, DATA_IMMEDIATE, SACK_HEADER
 from ...wire.sack import Ranges
 from ...wire.serial import TSN_MASK, extend_tsn
 from ..events import PATH_ACTIVE, Readable, SenderDry, Writable
-from ..path import congestion, heartbeat, rto
+from ..path import congestion, rto
 from ..path.path import Path
 from ..rx.tsn_map import MAX_AHEAD
 from ..timers import NEVER
@@ -28,9 +28,7 @@ OVERFILL = 2
 # --- receiving ---------------------------------------------------------------------------------------------
 
 
-def handle_data(
-    tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int, data: bytes
-) -> int:
+def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int, data: bytes) -> int:
     """One DATA chunk in a state that takes data. Returns what the packet's SACK must know of it.
 
     0 new, in order; 1 acknowledge at once; 2 duplicate; -1 the association was aborted.
@@ -163,7 +161,7 @@ def respond_error(tcb: Tcb, error_causes: list[causes.Cause]) -> None:
 def handle_sack(tcb: Tcb, now: int, value: bytes) -> None:
     """SACK (section 6.2.1). ParseError leaves everything as it was."""
     reference = tcb.outstanding.cumulative_tsn_ack_point
-    cumulative, a_rwnd, ranges, duplicates = wire_sack.parse(value, reference)
+    cumulative, a_rwnd, ranges, _ = wire_sack.parse(value, reference)
     tcb.stats.sacks_received += 1
     if ranges:
         tcb.stats.gap_sacks_received += 1
@@ -259,9 +257,7 @@ def _on_acknowledged(tcb: Tcb, now: int, a_rwnd: int, freed: int) -> None:
         shutdown.progress(tcb, now)
 
 
-def _on_path_acknowledged(
-    tcb: Tcb, now: int, path: Path, slot: int, result: SackResult, in_recovery: bool
-) -> None:
+def _on_path_acknowledged(tcb: Tcb, now: int, path: Path, slot: int, result: SackResult, in_recovery: bool) -> None:
     """Data sent to ``path`` was newly acknowledged."""
     acknowledged = result.acknowledged[slot]
     # A round releases what was acknowledged and Max.Burst (section 6.1 D).
@@ -322,8 +318,8 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
     path.rtt_tsn = -1
     tcb.fast_retransmit_now = True
     # On the only path the retransmission itself tells as much (RFC 7829 section 3.2 (6)).
-    if len(tcb.paths) > 1 and reachability.stay(tcb):
-        heartbeat.schedule(path, now, tcb.random_bytes)
+    if len(tcb.paths) > 1:
+        reachability.schedule(tcb, now, path)
 
 
 def _release(tcb: Tcb, freed: int) -> None:

@@ -33,7 +33,20 @@ MORE: Final = 2
 class Run:
     """Fragments of one message with consecutive TSNs [start, end)."""
 
-    __slots__ = ("begins", "end", "ends", "length", "middle_flags", "partial", "parts", "ppid", "ssn", "start", "stream", "unordered")
+    __slots__ = (
+        "begins",
+        "end",
+        "ends",
+        "length",
+        "middle_flags",
+        "partial",
+        "parts",
+        "ppid",
+        "ssn",
+        "start",
+        "stream",
+        "unordered",
+    )
 
     def __init__(self, tsn: int, flags: int, stream: int, ssn: int, ppid: int, data: bytes) -> None:
         self.start = tsn
@@ -143,11 +156,12 @@ class Reassembly:
         if left is not None and (run.begins or not left.matches(run)):
             return "a message begins within another"
         right = self._by_start.get(run.end)
-        if right is not None and not right.begins:
-            if run.ends or not run.matches(right):
-                return "a message ends within another"
-        else:
+        if right is not None and right.begins:
+            if not run.ends:
+                return "a message begins within another"
             right = None
+        elif right is not None and (run.ends or not run.matches(right)):
+            return "a message ends within another"
         was_open = left is not None and left is self.open_run
         if left is not None:
             if not was_open:
@@ -173,7 +187,9 @@ class Reassembly:
 
     def advance(self, cumulative_tsn: int) -> str:
         """No TSN up to this one is missing: an unfinished message that ends there becomes the open run."""
-        if self.open_run is None and self._by_start:
+        if self.open_run is not None:
+            return "" if self.open_run.end > cumulative_tsn else "a message begins within another"
+        if self._by_start:
             run = self._by_end.pop(cumulative_tsn + 1, None)
             if run is not None:
                 del self._by_start[run.start]

@@ -43,6 +43,6 @@ class Window:
         return self.credit
 
     def update_is_due(self, messages: int) -> bool:
-        """True if reading opened the window by a quarter of the buffer since the peer last heard of it."""
+        """True if reading opened the window by a quarter of the buffer, and a step, since the peer last heard of it."""
         room = self.size - self.held if messages < MAX_MESSAGES else 0
-        return room - self.credit >= self.size // 4
+        return room - self.credit >= max(self.size // 4, self._step)

@@ -102,7 +102,18 @@ class Special:
 class SackResult:
     """What one SACK newly acknowledged, by path."""
 
-    __slots__ = ("acknowledged", "advanced", "clean", "earliest", "freed", "marked", "newly_marked", "paths", "reneged", "rtt")
+    __slots__ = (
+        "acknowledged",
+        "advanced",
+        "clean",
+        "earliest",
+        "freed",
+        "marked",
+        "newly_marked",
+        "paths",
+        "reneged",
+        "rtt",
+    )
 
     def __init__(self) -> None:
         self.paths: list[Path] = []

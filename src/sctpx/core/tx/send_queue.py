@@ -78,6 +78,7 @@ class SendQueue:
         return len(self._items) - self._head
 
     def push(self, message: OutMessage) -> None:
+        """Take a message, behind all others."""
         self._items.append(message)
         self.queued_bytes += len(message.data)
 
@@ -142,7 +143,7 @@ class SendQueue:
             parts.append(body)
             packets -= 1
             batch.packets += 1
-            if lead or len(body) + COMMON_HEADER < size and batch.packets > 1:
+            if lead or (len(body) + COMMON_HEADER < size and batch.packets > 1):
                 break  # The odd one goes last.
             size = len(body) + COMMON_HEADER
         if not batch.packets:
