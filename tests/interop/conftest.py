@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -21,7 +21,7 @@ class StartUsrsctp(Protocol):
     """Starts a usrsctp host that ends with the test; the arguments are those of ``Usrsctp``."""
 
     def __call__(
-        self, addresses: list[str], peers: list[str], *, udp_port: int = 0, lifetime: int = 120, **options: object
+        self, addresses: list[str], peers: list[str], *, udp_port: int = 0, lifetime: int = 120, **options: Any
     ) -> Usrsctp: ...
 
 
@@ -51,7 +51,7 @@ def start_usrsctp(usrsctp_program: Path) -> Iterator[StartUsrsctp]:
     with ExitStack() as hosts:
 
         def start(
-            addresses: list[str], peers: list[str], *, udp_port: int = 0, lifetime: int = 120, **options: object
+            addresses: list[str], peers: list[str], *, udp_port: int = 0, lifetime: int = 120, **options: Any
         ) -> Usrsctp:
             host = Usrsctp(usrsctp_program, addresses, peers, udp_port=udp_port, lifetime=lifetime, **options)
             return hosts.enter_context(host)

@@ -5,6 +5,8 @@ Two hosts with two addresses and two cables each: A1 - B1 and A2 - B2.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.interop.conftest import StartUsrsctp
@@ -19,7 +21,7 @@ SEND_SPACE = 4 << 20
 class Pair:
     """Two hosts and an association between them."""
 
-    def __init__(self, start: StartUsrsctp, style: str = "one-to-one", **options: object) -> None:
+    def __init__(self, start: StartUsrsctp, style: str = "one-to-one", **options: Any) -> None:
         self.a: Usrsctp = start(A, B, send_space=SEND_SPACE)
         self.b: Usrsctp = start(B, A, send_space=SEND_SPACE)
         listener = self.b.open(style, port=PORT, listen=True, udp_port=self.a.udp_port, **options)

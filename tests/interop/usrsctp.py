@@ -84,7 +84,8 @@ class Usrsctp:
     """One usrsctp host: a process with its own loopback addresses and UDP port.
 
     ``addresses`` are the host's; ``peers`` are the other side's, each reached from the address at the same place,
-    as if every pair had a cable of its own. ``udp_port`` 0 takes a free one. ``lifetime`` bounds the process, seconds.
+    as if every pair had a cable of its own. ``udp_port`` 0 takes a free one. ``lifetime`` bounds the process, seconds;
+    ``run_by`` is a command that runs it, such as ``["taskset", "-c", "0"]``. The options are those of ``init``.
     """
 
     def __init__(
@@ -95,11 +96,12 @@ class Usrsctp:
         *,
         udp_port: int = 0,
         lifetime: int = 120,
-        **options: object,
+        run_by: Sequence[str] = (),
+        **options: Any,
     ) -> None:
         self.addresses = list(addresses)
         self._process = subprocess.Popen(
-            [str(program), str(lifetime)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            [*run_by, str(program), str(lifetime)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
         self._pending: list[tuple[str, float]] = []
         self._input = b""
@@ -130,7 +132,7 @@ class Usrsctp:
         if process.stdout is not None:
             process.stdout.close()
 
-    def post(self, verb: str, *, timeout: float = 10.0, **arguments: object) -> None:
+    def post(self, verb: str, *, timeout: float = 10.0, **arguments: Any) -> None:
         """Send one command; its answer is due by ``reply``. Lists become comma lists, None and () are left out."""
         words = [verb, f"timeout={timeout}"]
         for key, value in arguments.items():
@@ -152,12 +154,12 @@ class Usrsctp:
             raise PeerError(line, answer["error"], answer["detail"])
         return answer
 
-    def call(self, verb: str, *, timeout: float = 10.0, **arguments: object) -> dict[str, Any]:
+    def call(self, verb: str, *, timeout: float = 10.0, **arguments: Any) -> dict[str, Any]:
         """One command and its answer."""
         self.post(verb, timeout=timeout, **arguments)
         return self.reply()
 
-    async def ask(self, verb: str, *, timeout: float = 10.0, **arguments: object) -> dict[str, Any]:
+    async def ask(self, verb: str, *, timeout: float = 10.0, **arguments: Any) -> dict[str, Any]:
         """``call`` for coroutines: the event loop runs on while the driver works."""
         self.post(verb, timeout=timeout, **arguments)
         return await self.answer()
@@ -166,7 +168,7 @@ class Usrsctp:
         """``reply`` for coroutines."""
         return await asyncio.to_thread(self.reply)
 
-    def open(self, style: str = "one-to-one", *, port: int = 0, listen: bool = False, **options: object) -> int:
+    def open(self, style: str = "one-to-one", *, port: int = 0, listen: bool = False, **options: Any) -> int:
         """A socket bound to all the host's addresses, with the options of ``set``. Returns its number."""
         family = 6 if any(":" in address for address in self.addresses) else 4
         socket: int = self.call("socket", style=style, family=family)["socket"]

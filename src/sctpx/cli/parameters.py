@@ -1,9 +1,14 @@
-"""What people type, as values: lists of addresses, ports, sizes. Nothing is resolved or opened here."""
+"""What people type, as values: lists of addresses, sizes, ports. Nothing is resolved or opened here.
+
+The functions serve as click's ``type=``, with defaults written as text. What cannot be read is a
+``click.BadParameter``.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Final, final
+from collections.abc import Callable
+from typing import Final
 
 import click
 
@@ -11,42 +16,49 @@ _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?", re.IGNORECASE)
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3}
 
 
-@final
-class _Addresses(click.ParamType["list[str]"]):
-    """``192.0.2.1,2001:db8::1``: IP addresses or host names of one host."""
-
-    name = "address,..."
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
-        if isinstance(value, list):
-            return value
-        addresses = [part.strip() for part in str(value).split(",")]
-        if not all(addresses):
-            self.fail(f"{value!r} is not a list of addresses with commas between them", param, ctx)
-        return addresses
+def addresses(text: str) -> list[str]:
+    """``192.0.2.1,2001:db8::1``: IP addresses or names of one host."""
+    found = [part.strip() for part in text.split(",")]
+    if not all(found):
+        raise click.BadParameter(f"{text!r} is not a list of addresses with commas between them")
+    return found
 
 
-@final
-class _Size(click.ParamType[int]):
-    """``300M`` is 300 * 10^6, ``64Ki`` is 64 * 2^10."""
-
-    name = "size"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        match = _SIZE.fullmatch(str(value).strip())
-        if match is None:
-            self.fail(f"{value!r} is not a number of bytes, like 65536, 64Ki or 300M", param, ctx)
-        number, prefix, binary = match.groups()
-        size = round(float(number) * (1024 if binary else 1000) ** _POWERS[prefix.lower()])
-        if size < 1:
-            self.fail("at least one byte is needed", param, ctx)
-        return size
+def size(text: str) -> int:
+    """A number of bytes: ``300M`` is 300 * 10^6, ``64Ki`` is 64 * 2^10."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise click.BadParameter(f"{text!r} is not a number of bytes, like 65536, 64Ki or 300M")
+    number, prefix, binary = match.groups()
+    unit: int = (1024 if binary else 1000) ** _POWERS[prefix.lower()]
+    result = round(float(number) * unit)
+    if result < 1:
+        raise click.BadParameter("at least one byte is needed")
+    return result
 
 
-ADDRESSES: Final = _Addresses()
-SIZE: Final = _Size()
-SCTP_PORT: Final = click.IntRange(1, 65535)
-UDP_PORT: Final = click.IntRange(0, 65535)
-SECONDS: Final = click.FloatRange(min=0)
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """An integer within bounds."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise click.BadParameter(f"{text!r} is not a number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    """A time, 0 or more."""
+    try:
+        result = float(text)
+    except ValueError:
+        result = -1.0
+    if not 0 <= result < float("inf"):
+        raise click.BadParameter(f"{text!r} is not a number of seconds")
+    return result
+
+
+SCTP_PORT: Final = integer(1, 65535)
+UDP_PORT: Final = integer(0, 65535)
+MTU: Final = integer(576, 65535)

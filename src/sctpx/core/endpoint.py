@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from errno import EALREADY, EINVAL, EISCONN
 from typing import TYPE_CHECKING, final
 
@@ -14,6 +15,9 @@ from .path.source import choose_source
 
 if TYPE_CHECKING:
     from .stack import Stack
+
+
+Scope = Callable[[list[bytes], list[bytes]], list[bytes]]
 
 
 @final
@@ -35,7 +39,7 @@ class PeerAddress:
 class Endpoint:
     """One SCTP port. Made by ``Stack.open_endpoint``."""
 
-    __slots__ = ("announce", "associations", "backlog", "config", "local", "port", "stack", "unaccepted")
+    __slots__ = ("announce", "associations", "backlog", "config", "local", "port", "scope", "stack", "unaccepted")
 
     def __init__(
         self, stack: Stack, port: int, local: list[bytes], announce: list[bytes], config: AssociationConfig
@@ -47,6 +51,8 @@ class Endpoint:
         """Source addresses it may use, packed."""
         self.announce = announce
         """Addresses told to peers in INIT and INIT ACK; none when single-homed or behind a NAT."""
+        self.scope: Scope | None = None
+        """Chooses those of ``announce`` that a peer known by some addresses is told; None for all."""
         self.config = config
         """For associations that peers set up, and the default for ours."""
         self.associations: dict[int, Association] = {}
@@ -64,6 +70,10 @@ class Endpoint:
     def stop_listening(self) -> None:
         """Refuse further associations."""
         self.backlog = 0
+
+    def announced_to(self, peer: list[bytes]) -> list[bytes]:
+        """Our addresses to tell a peer known by these."""
+        return self.announce if self.scope is None else self.scope(self.announce, peer)
 
     def accept(self, association: Association) -> None:
         """The user took an incoming association: it does not count against the backlog any more."""
@@ -91,13 +101,14 @@ class Endpoint:
         candidates: list[AddressReport] = []
         for remote in remotes:
             if remote.ip not in [candidate.ip for candidate in candidates]:
-                source = remote.source or choose_source(self.local, remote.ip)
+                used = [candidate.source for candidate in candidates]
+                source = remote.source or choose_source(self.local, remote.ip, used)
                 rto = nanoseconds(config.rto_initial)
                 candidates.append(AddressReport(remote.ip, remote.udp_port, source, True, rto))
         if not candidates:
             raise OSError(EINVAL, "no addresses")
         association = self.stack.make_association(self, port, config, 0, -1)
-        start(association.tcb, now, candidates, self.announce)
+        start(association.tcb, now, candidates, self.announced_to([candidate.ip for candidate in candidates]))
         self.stack.index(association)
         self.stack.touch(association)
         return association

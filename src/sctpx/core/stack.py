@@ -265,8 +265,10 @@ class Stack:
             return
         arrival = Arrival(now, local, remote, port, packet)
         kind = arrival.kind
-        if not is_unicast(remote) or kind < 0 or not arrival.peer_port or not arrival.local_port:
-            self.stats.discarded += 1  # For the first: section 8.4, rule 1.
+        if not is_unicast(remote) or not is_unicast(local):
+            self.stats.discarded += 1  # Section 8.4, rule 1.
+        elif kind < 0 or not arrival.peer_port or not arrival.local_port:
+            self.stats.discarded += 1
         elif kind == CHUNK_INIT or arrival.tag == 0:
             # "the packet contains only an INIT chunk. Otherwise, the receiver MUST silently discard" (8.5.1 A)
             if kind == CHUNK_INIT and arrival.tag == 0 and len(arrival.chunks) == 1:
@@ -292,7 +294,7 @@ class Stack:
             else:
                 handshake.note_late_init_ack(tcb, arrival.now, arrival.remote)  # Section 5.2.3: discarded.
             self._after(association, arrival.local, arrival.remote, arrival.port)
-        elif waiting and kind == CHUNK_ABORT and not flags & FLAG_T:
+        elif kind == CHUNK_ABORT and not flags & FLAG_T:
             association.begin_round()
             handshake.handle_abort(tcb, arrival.now, arrival.remote, inbound.causes_of(value))
             self._after(association, arrival.local, arrival.remote, arrival.port)
@@ -352,7 +354,7 @@ class Stack:
                 association.tcb,
                 arrival.now,
                 self._jar,
-                association.endpoint.announce,
+                association.endpoint.announced_to([arrival.remote]),
                 arrival.local,
                 arrival.remote,
                 arrival.port,
@@ -370,7 +372,8 @@ class Stack:
         cookie.peer_port = arrival.peer_port
         cookie.local_tag = random_tag(self._random_bytes)
         cookie.local_initial_tsn = random_u32(self._random_bytes)
-        chunk = init_ack(setup, cookie, self._jar, endpoint.config, arrival.now, endpoint.announce)
+        announce = endpoint.announced_to(cookie.addresses)
+        chunk = init_ack(setup, cookie, self._jar, endpoint.config, arrival.now, announce)
         self._reply(arrival, setup.initiate_tag, chunk)
 
     def _find_by_addresses(self, arrival: Arrival, addresses: list[bytes]) -> Association | None:

@@ -7,8 +7,9 @@
  * on stdout for each: {"ok": true, ...} or {"ok": false, "error": ERRNO NAME, "detail": TEXT}. Every command that
  * waits takes timeout= (10 seconds). Protocol parameters are in milliseconds, as usrsctp has them.
  *
- *   init addresses= [port=] [peers=] [send_space=] [receive_space=]      the UDP port, the host's addresses, and the
- *                                        peer's, each of which is reached from the address at the same place -> port
+ *   init addresses= [port=] [peers=] [send_space=] [receive_space=] [refuse=1]             -> port
+ *                                                  the UDP port; the host's addresses, and the peer's, each reached
+ *                                                  from the one at the same place; whether to ABORT what is unknown
  *   cut addresses= | mend | lose every=            packets from or to these vanish; none; every n-th
  *   stats                                          packets, retransmissions, ...
  *   quit
@@ -227,7 +228,8 @@ static int do_init(void)
 		host_set_routes(&peers);
 	usrsctp_init(ntohs(any.sin_port), NULL, NULL);
 	done = true;
-	usrsctp_sysctl_set_sctp_blackhole(2);            /* what is nobody's draws no ABORT: others use IP protocol 132 too */
+	/* As root it also hears IP protocol 132 of others. Unless told so it sends no ABORT to what it does not know. */
+	usrsctp_sysctl_set_sctp_blackhole(number("refuse", 0) != 0 ? 0 : 2);
 	usrsctp_sysctl_set_sctp_no_csum_on_loopback(0);  /* CRC32c as on a real path */
 	if (word("send_space", NULL) && usrsctp_sysctl_set_sctp_sendspace((uint32_t)number("send_space", 0)) < 0)
 		return wrong("send_space");

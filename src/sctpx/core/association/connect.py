@@ -47,6 +47,7 @@ class AddressReport:
         "listed",
         "rto",
         "source",
+        "tries",
         "udp_port",
     )
 
@@ -61,6 +62,8 @@ class AddressReport:
         """Whether the caller listed it; else it was learnt from the INIT ACK."""
         self.inits = 0
         """INITs sent to it."""
+        self.tries = 0
+        """Those of the present round: a stale cookie begins another one."""
         self.first_sent = -1
         """When the first INIT left, ns; -1 for never."""
         self.answered = -1
@@ -77,27 +80,35 @@ class AddressReport:
         self.deadline = NEVER
         """T1-init of this address."""
 
-    def on_answer(self, now: int, answer: int) -> None:
+    def on_answer(self, now: int, answer: int, error: int, causes: list[Cause]) -> None:
         """Note the first answer of any kind; an INIT ACK is worth more than a refusal before it."""
-        if self.answered < 0 or answer == ANSWER_INIT_ACK:
+        if self.answered < 0 or answer == ANSWER_INIT_ACK != self.answer:
             self.answered = now
             self.answer = answer
+            self.error = error
+            self.causes = causes
 
     @property
     def refused(self) -> bool:
         """True if its answer ended the attempt on it."""
         return self.answer > ANSWER_INIT_ACK
 
+    @property
+    def unanswered(self) -> int:
+        """INITs that drew no answer yet."""
+        return self.inits - (1 if self.answered >= 0 else 0)
+
 
 @final
 class Attempt:
     """The INITs of one association that is being set up."""
 
-    __slots__ = ("_current", "_delay", "_next", "_next_start", "_rto_max", "_tries", "candidates", "deadline")
+    __slots__ = ("_asked", "_current", "_delay", "_next", "_next_start", "_rto_max", "_tries", "candidates", "deadline")
 
     def __init__(self, candidates: list[AddressReport], now: int, config: AssociationConfig) -> None:
         self.candidates = candidates
         """In the caller's order, each address once."""
+        self._asked = candidates  # Those that INITs go to, in this order.
         self.deadline = NEVER if config.connect_timeout is None else now + nanoseconds(config.connect_timeout)
         """When the whole attempt is given up."""
         self._delay = -1 if config.attempt_delay is None else nanoseconds(config.attempt_delay)
@@ -120,6 +131,7 @@ class Attempt:
         due = self._rotate(now) if self._delay < 0 else self._race(now)
         for candidate in due:
             candidate.inits += 1
+            candidate.tries += 1
             candidate.last_sent = now
             if candidate.first_sent < 0:
                 candidate.first_sent = now
@@ -128,33 +140,33 @@ class Attempt:
 
     def _race(self, now: int) -> list[AddressReport]:
         due: list[AddressReport] = []
-        for candidate in self.candidates:
+        for candidate in self._asked:
             if candidate.deadline <= now:
                 self._expire(candidate)
                 if not self._done(candidate):
                     due.append(candidate)
-        while self._next < len(self.candidates) and self._next_start <= now:
-            candidate = self.candidates[self._next]
+        while self._next < len(self._asked) and self._next_start <= now:
+            candidate = self._asked[self._next]
             self._next += 1
             if not candidate.refused:
                 due.append(candidate)
                 self._next_start = now + self._delay
-        if self._next == len(self.candidates):
+        if self._next == len(self._asked):
             self._next_start = NEVER
         return due
 
     def _rotate(self, now: int) -> list[AddressReport]:
         """One address at a time: when its T1-init expired or it refused, the next one that is not done."""
-        if self._current >= 0 and self.candidates[self._current].deadline <= now:
-            self._expire(self.candidates[self._current])
+        if self._current >= 0 and self._asked[self._current].deadline <= now:
+            self._expire(self._asked[self._current])
         elif self._next_start > now:
             return []
         self._next_start = NEVER
-        for step in range(1, len(self.candidates) + 1):
-            index = (self._current + step) % len(self.candidates)
-            if not self._done(self.candidates[index]):
+        for step in range(1, len(self._asked) + 1):
+            index = (self._current + step) % len(self._asked)
+            if not self._done(self._asked[index]):
                 self._current = index
-                return [self.candidates[index]]
+                return [self._asked[index]]
         return []
 
     def _expire(self, candidate: AddressReport) -> None:
@@ -163,7 +175,7 @@ class Attempt:
 
     def _done(self, candidate: AddressReport) -> bool:
         """True if no further INIT goes to it."""
-        return candidate.refused or candidate.inits >= self._tries
+        return candidate.refused or candidate.tries >= self._tries
 
     def find(self, ip: bytes) -> AddressReport | None:
         """The candidate with that address."""
@@ -174,9 +186,7 @@ class Attempt:
 
     def refuse(self, candidate: AddressReport, now: int, answer: int, error: int, causes: list[Cause]) -> None:
         """The address refused: move on to the next one at once (C8)."""
-        candidate.on_answer(now, answer)
-        candidate.error = error
-        candidate.causes = causes
+        candidate.on_answer(now, answer, error, causes)
         if candidate.deadline != NEVER or not candidate.inits:
             candidate.deadline = NEVER
             self._next_start = now
@@ -187,9 +197,21 @@ class Attempt:
         for candidate in self.candidates:
             candidate.deadline = NEVER
 
+    def again(self, candidates: list[AddressReport], now: int, rto: int) -> None:
+        """Begin another round, with these of the candidates in this order (section 5.2.6)."""
+        self.candidates = [candidate for candidate in self.candidates if candidate.listed]
+        for candidate in self.candidates:
+            candidate.kept = False
+            candidate.tries = 0
+            candidate.rto = rto
+        self._asked = candidates
+        self._next = 0
+        self._next_start = now
+        self._current = -1
+
     def failed(self, now: int) -> bool:
         """True if every address refused or ran out of INITs, or the time is up."""
-        waiting = [c for c in self.candidates if c.deadline != NEVER or not self._done(c)]
+        waiting = [c for c in self._asked if c.deadline != NEVER or not self._done(c)]
         return now >= self.deadline or not waiting
 
     def error(self) -> int:

@@ -18,9 +18,9 @@ from ...wire.setup import MINIMUM_RWND, Setup
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError, item
 from ..config import nanoseconds
-from ..events import PATH_INACTIVE, PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
+from ..events import PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
 from ..init_answer import peer_addresses
-from ..path import rto
+from ..path import failover, rto
 from ..path.path import Path
 from ..rx.tsn_map import TsnMap
 from ..state_cookie import Cookie
@@ -109,30 +109,29 @@ def handle_send_error(tcb: Tcb, now: int, remote: bytes, error: int) -> None:
 
 def handle_abort(tcb: Tcb, now: int, remote: bytes, seen: list[Cause]) -> bool:
     """An ABORT with our tag, T bit not set. True if it is the answer to an INIT and thereby dealt with."""
-    attempt = tcb.attempt
     if tcb.state == COOKIE_WAIT:
-        candidate = attempt.find(remote) if attempt is not None else None
+        candidate = tcb.attempt.find(remote) if tcb.attempt is not None else None
         if candidate is not None and candidate.inits:
             refuse(tcb, now, candidate, ANSWER_ABORT, ECONNREFUSED, seen)
         return True  # From elsewhere it answers nothing of ours: out of the blue.
     path = tcb.find_path(remote)
-    if path is None or not path.unanswered_inits or path is tcb.t1_cookie_path:
+    if path is not None and not path.unanswered_inits:
         return False
-    path.unanswered_inits -= 1
-    for candidate in tcb.report if attempt is None else attempt.candidates:
-        if candidate.ip == remote:
-            candidate.on_answer(now, ANSWER_ABORT)
-            candidate.error = ECONNREFUSED
-            candidate.causes = seen
-    reachability.refuse(tcb, now, path, ECONNREFUSED)
+    _note_late_answer(tcb, now, remote, ANSWER_ABORT, ECONNREFUSED, seen)
+    if path is not None:
+        reachability.refuse(tcb, now, path, ECONNREFUSED)
     return True
 
 
 def note_late_init_ack(tcb: Tcb, now: int, remote: bytes) -> None:
     """An INIT ACK after the winner's: discarded (section 5.2.3), but it answers that address's INIT."""
+    _note_late_answer(tcb, now, remote, ANSWER_INIT_ACK, 0, [])
+
+
+def _note_late_answer(tcb: Tcb, now: int, remote: bytes, answer: int, error: int, seen: list[Cause]) -> None:
     for candidate in tcb.report if tcb.attempt is None else tcb.attempt.candidates:
         if candidate.ip == remote and candidate.inits and candidate.answered < 0:
-            candidate.on_answer(now, ANSWER_INIT_ACK)
+            candidate.on_answer(now, answer, error, seen)
     path = tcb.find_path(remote)
     if path is not None and path.unanswered_inits:
         path.unanswered_inits -= 1
@@ -188,19 +187,19 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     listed = peer_addresses(remote, setup.addresses)
     winner = attempt.find(remote)
     if winner is not None:
-        winner.on_answer(now, ANSWER_INIT_ACK)
+        winner.on_answer(now, ANSWER_INIT_ACK, 0, [])
         winner.udp_port = port
     for candidate in attempt.candidates:
         if candidate.ip in listed:
             path = add_listed_path(tcb, candidate, local if candidate is winner else b"")
             if candidate is winner:
-                path.unanswered_inits = 0
                 if candidate.inits == 1:
                     # INIT measures the round trip, too (section 8.3); Karn's rule applies.
                     rto.measure(path, now - candidate.first_sent, tcb.config)
             elif candidate.inits:
                 # Confirmed is not reachable.
                 path.state = PATH_POTENTIALLY_FAILED
+                path.error_count = 1
     for ip in listed:
         if tcb.find_path(ip) is None:
             tcb.add_path(ip, local if ip == remote else b"", port)
@@ -221,7 +220,7 @@ def add_listed_path(tcb: Tcb, candidate: AddressReport, local: bytes) -> Path:
     """A path to an address the user listed: confirmed (section 5.4, rule 1; C3)."""
     path = tcb.add_path(candidate.ip, local or candidate.source, candidate.udp_port)
     path.confirmed = True
-    path.unanswered_inits = candidate.inits
+    path.unanswered_inits = candidate.unanswered
     candidate.kept = True
     return path
 
@@ -253,30 +252,23 @@ def _send_cookie_echo(tcb: Tcb, now: int, path: Path) -> None:
         tcb.control.append((path, control.error(tcb.unrecognized)))
     if not path.confirmed:
         reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" (section 5.4)
+    path.unanswered_inits = 0  # What comes from there now answers the COOKIE ECHO.
     tcb.t1_cookie_path = path
     tcb.t1_cookie_sent = now
-    if tcb.setup_retries < len(_cookie_paths(tcb)):
-        tcb.t1_cookie_rto = path.rto  # Each address has its own first T1-cookie.
-    else:
-        tcb.t1_cookie_rto = min(tcb.t1_cookie_rto * 2, nanoseconds(tcb.config.rto_max))
-    tcb.t1_cookie_deadline = now + tcb.t1_cookie_rto
-
-
-def _cookie_paths(tcb: Tcb) -> list[Path]:
-    """Where a COOKIE ECHO may go: the confirmed addresses that did not refuse, or what there is."""
-    return [path for path in tcb.paths if path.confirmed and path.state != PATH_INACTIVE] or tcb.paths
+    tcb.t1_cookie_deadline = now + path.rto
 
 
 def handle_t1_cookie(tcb: Tcb, now: int) -> None:
-    """T1-cookie expired: once more, to the next confirmed address (section 5.1)."""
+    """T1-cookie expired: once more, to an address chosen as for data that timed out (section 5.1)."""
+    path = tcb.t1_cookie_path
+    assert path is not None
     if tcb.setup_retries >= tcb.config.max_init_retransmits:
         _fail(tcb, ETIMEDOUT)
         return
     tcb.setup_retries += 1
-    usable = _cookie_paths(tcb)
-    last = tcb.t1_cookie_path
-    index = usable.index(last) + 1 if last in usable else 0
-    _send_cookie_echo(tcb, now, usable[index % len(usable)])
+    failover.on_timeout(path, tcb.config)
+    rto.back_off(path, tcb.config)
+    _send_cookie_echo(tcb, now, tcb.data_destination(avoid=path))
 
 
 def handle_cookie_ack(tcb: Tcb, now: int, path: Path) -> None:
@@ -285,7 +277,10 @@ def handle_cookie_ack(tcb: Tcb, now: int, path: Path) -> None:
         return
     if tcb.setup_retries == 0 and path is tcb.t1_cookie_path:
         rto.measure(path, now - tcb.t1_cookie_sent, tcb.config)
+    echoed = path is tcb.t1_cookie_path or path is tcb.primary
     establish(tcb, now)
+    if echoed:
+        reachability.on_reached(tcb, now, path)
 
 
 def establish(tcb: Tcb, now: int) -> None:
@@ -318,15 +313,13 @@ def handle_stale_cookie(tcb: Tcb, now: int) -> None:
     setup.cookie_preservative = round_trip_ms + PRESERVATIVE_MARGIN_MS
     tcb.init_chunk = setup.encode()
     winner = tcb.t1_cookie_path
-    again = [_again(tcb, c) for c in tcb.attempt.candidates if c.listed and c.kept]
+    again = [c for c in tcb.attempt.candidates if c.listed and c.kept]
     if winner is not None:  # It answered last time: it goes first.
         again = [c for c in again if c.ip == winner.remote] + [c for c in again if c.ip != winner.remote]
     if not again:
         _fail(tcb, ETIMEDOUT)
         return
-    deadline = tcb.attempt.deadline
-    tcb.attempt = Attempt(again, now, tcb.config)
-    tcb.attempt.deadline = deadline
+    tcb.attempt.again(again, now, nanoseconds(tcb.config.rto_initial))
     tcb.paths.clear()
     tcb.moved = True
     tcb.primary = tcb.preferred_primary = tcb.t1_cookie_path = None
@@ -334,11 +327,6 @@ def handle_stale_cookie(tcb: Tcb, now: int) -> None:
     tcb.control.clear()
     tcb.transition(COOKIE_WAIT)
     handle_attempt_timer(tcb, now)
-
-
-def _again(tcb: Tcb, candidate: AddressReport) -> AddressReport:
-    """The same address for a new attempt."""
-    return AddressReport(candidate.ip, candidate.udp_port, candidate.source, True, nanoseconds(tcb.config.rto_initial))
 
 
 def accept(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> None:

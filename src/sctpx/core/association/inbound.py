@@ -37,7 +37,7 @@ from ...wire.data import DATA
 from ...wire.sack import SACK
 from ...wire.serial import TSN_MASK, extend_tsn
 from ...wire.tlv import ParseError
-from ..events import RemoteError
+from ..events import PeerShutdown, RemoteError
 from ..path.path import Path
 from . import handshake, reachability, shutdown, transfer
 from .state import (
@@ -341,15 +341,21 @@ def causes_of(value: bytes) -> list[causes.Cause]:
 
 def _handle_shutdown(tcb: Tcb, now: int, value: bytes) -> None:
     """SHUTDOWN acknowledges like a SACK, then ends (section 9.2)."""
-    if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
+    state = tcb.state
+    if state in (COOKIE_WAIT, COOKIE_ECHOED):
         return
     cumulative = control.parse_shutdown(value)
-    if tcb.state in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
-        reference = tcb.outstanding.cumulative_tsn_ack_point
-        transfer.acknowledge(tcb, now, extend_tsn(cumulative, reference), -1, [])
-        if tcb.state == CLOSED:
-            return
-    shutdown.handle_shutdown(tcb, now)
+    if state not in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
+        shutdown.answer_shutdown(tcb, now)
+        return
+    if state != SHUTDOWN_RECEIVED:
+        tcb.transition(SHUTDOWN_RECEIVED)
+    reference = tcb.outstanding.cumulative_tsn_ack_point
+    transfer.acknowledge(tcb, now, extend_tsn(cumulative, reference), -1, [])
+    if tcb.state != CLOSED:
+        if state != SHUTDOWN_RECEIVED:
+            tcb.events.append(PeerShutdown(tcb.association))
+        shutdown.progress(tcb, now)
 
 
 def _handle_error(tcb: Tcb, now: int, value: bytes) -> None:

@@ -6,6 +6,8 @@ until it returns None.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...wire.checksum import crc32c, finish_packet
 from ...wire.codes import (
     CHUNK_ABORT,
@@ -26,6 +28,9 @@ from . import transfer
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
 from .tcb import PROBE_NONE, PROBE_SENT, Tcb
 
+# TSNs sent and not acknowledged: no more than a Gap Ack Block can reach, nor messages of one stream than there
+# are SSNs (section 6.1), with room for one batch of the smallest chunks.
+MAX_OUTSTANDING: Final = 65535 - 4096
 # These are alone in their packet (section 6.10; an ABORT ends everything anyway).
 _ALONE = (CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE)
 
@@ -160,6 +165,8 @@ def _data_can_go(tcb: Tcb, now: int) -> bool:
         return tcb.fast_retransmit_now or path.flight_size < path.cwnd
     message = tcb.send_queue.peek()
     if message is None or tcb.burst <= 0:
+        return False
+    if tcb.outstanding.next_tsn - tcb.outstanding.cumulative_tsn_ack_point > MAX_OUTSTANDING:
         return False
     path = _new_data_path(tcb, message.remote)
     if path.flight_size >= path.cwnd:

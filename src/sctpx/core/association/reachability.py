@@ -102,7 +102,7 @@ def on_timeout(tcb: Tcb, path: Path, counts: bool) -> None:
 def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
     """The network said that ``path`` is unreachable (section 10, ICMP9): one more error."""
     if failover.on_timeout(path, tcb.config):
-        tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_STATE, path.state, error))
+        _tell(tcb, path, error)
         schedule(tcb, now, path)
 
 
@@ -111,14 +111,17 @@ def refuse(tcb: Tcb, now: int, path: Path, error: int) -> None:
     path.error_count = path.max_retrans + 1
     if path.state != PATH_INACTIVE:
         path.state = PATH_INACTIVE
-        tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_STATE, path.state, error))
+        _tell(tcb, path, error)
     path.heartbeat_timeout = NEVER
     schedule(tcb, now, path)
 
 
-def on_reached(tcb: Tcb, now: int, path: Path) -> None:
-    """The peer answered on ``path``: acknowledged data that went only there, or a HEARTBEAT ACK."""
-    if failover.on_reached(path, now):
+def on_reached(tcb: Tcb, now: int, path: Path, fresh: bool = True) -> None:
+    """The peer answered on ``path``: acknowledged data that went only there, or a HEARTBEAT ACK.
+
+    ``fresh``: what it answered was sent after the last timeout.
+    """
+    if failover.on_reached(path, now, fresh):
         _tell(tcb, path)
         schedule(tcb, now, path)
     if path is tcb.preferred_primary:
@@ -134,10 +137,10 @@ def set_primary(tcb: Tcb, path: Path) -> None:
         tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_PRIMARY, path.state))
 
 
-def _tell(tcb: Tcb, path: Path) -> None:
+def _tell(tcb: Tcb, path: Path, error: int = 0) -> None:
     if path is tcb.preferred_primary and path.state == PATH_INACTIVE:
         tcb.preferred_primary = None  # It failed since: the caller's wish has lapsed (C10).
-    tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_STATE, path.state))
+    tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_STATE, path.state, error))
 
 
 def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:

@@ -11,14 +11,14 @@ from ...wire.checksum import header_checksum
 from ...wire.packet import prefix
 from ...wire.serial import TSN_MASK, UNWRAPPED
 from ...wire.setup import Setup
+from ..config import nanoseconds
 from ..entropy import random_tag, random_u32
-from ..events import PATH_ACTIVE, Restarted, Writable
+from ..events import Restarted, Writable
 from ..init_answer import init_ack, make_cookie, peer_addresses
-from ..path import congestion
 from ..rx.reassembly import Reassembly
+from ..rx.sack_policy import SackPolicy
 from ..rx.window import Window
 from ..state_cookie import Cookie, CookieJar
-from ..timers import NEVER
 from ..tx.outstanding import Outstanding
 from . import handshake, reachability, shutdown
 from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_ACK_SENT
@@ -70,6 +70,9 @@ def handle_cookie_echo(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote:
     if late > 0 and not (local_matches and peer_matches):
         tcb.replies.append((cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))])))
         return False
+    path = tcb.find_path(remote)
+    if local_matches and path is not None and path.encaps_port != port:
+        tcb.learn_port(path, port)  # RFC 6951 section 5.4
     if local_matches and peer_matches:
         # Action D.
         if tcb.state == COOKIE_ECHOED:
@@ -79,7 +82,7 @@ def handle_cookie_echo(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote:
     if local_matches:
         return _collision(tcb, now, cookie, local, remote, port)
     if not peer_matches and tcb.local_tie_tag and _tie_tags_match(tcb, cookie):
-        return _restart(tcb, now, cookie, remote)
+        return _restart(tcb, now, cookie, local, remote, port)
     # Action C and whatever the table does not show: "the cookie SHOULD be silently discarded".
     tcb.stats.packets_discarded += 1
     return False
@@ -112,7 +115,7 @@ def _collision(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, 
     return True
 
 
-def _restart(tcb: Tcb, now: int, cookie: Cookie, remote: bytes) -> bool:
+def _restart(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> bool:
     """Action A: the peer restarted; the association begins anew under the same name."""
     if tcb.state == SHUTDOWN_ACK_SENT:
         # "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
@@ -125,15 +128,15 @@ def _restart(tcb: Tcb, now: int, cookie: Cookie, remote: bytes) -> bool:
     tcb.sack_chunks.clear()
     tcb.shutdown_requested = False
     tcb.local_tag = cookie.local_tag
-    tcb.moved = True
     tcb.peer_prefix = prefix(tcb.peer_port, tcb.local_port, cookie.local_tag)
     tcb.peer_seed = header_checksum(tcb.peer_prefix)
-    tcb.set_peer_tag(cookie.peer_tag)
     tcb.local_tie_tag = tcb.peer_tie_tag = 0
     tcb.initial_tsn = cookie.local_initial_tsn + UNWRAPPED
-    handshake.load_peer(
-        tcb, cookie.peer_initial_tsn, cookie.peer_a_rwnd, cookie.peer_inbound_streams, cookie.peer_outbound_streams
-    )
+    # The paths of a new association, to the addresses the cookie names (sections 5.1.2 and 5.4).
+    tcb.paths.clear()
+    tcb.primary = tcb.preferred_primary = tcb.data_path = tcb.sack_path = None
+    handshake.load_cookie(tcb, cookie, local, remote, port)
+    tcb.sack_policy = SackPolicy(nanoseconds(tcb.config.sack_delay), tcb.config.stretch_sack)
     # Data of the old life: what the user can still read stays; what was on its way out or in parts is gone.
     ready = tcb.reassembly.ready
     tcb.reassembly = Reassembly(tcb.config.receive_buffer)
@@ -146,14 +149,6 @@ def _restart(tcb: Tcb, now: int, cookie: Cookie, remote: bytes) -> bool:
     tcb.was_dry = True
     tcb.probing = PROBE_NONE
     tcb.error_count = 0
-    for path in tcb.paths:
-        # All congestion control parameters MUST be reset to their initial values.
-        path.flight_size = 0
-        path.earliest_tsn = path.rtt_tsn = -1
-        path.error_count = 0
-        path.state = PATH_ACTIVE
-        path.heartbeat_deadline = path.heartbeat_timeout = NEVER
-        congestion.initialize(path)
     if tcb.state != ESTABLISHED:
         tcb.transition(ESTABLISHED)
     tcb.events.append(Restarted(tcb.association))

@@ -10,7 +10,7 @@ from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, ETIMEDOUT
 from ...wire import control
 from ...wire.causes import Cause
 from ..config import nanoseconds
-from ..events import CannotStart, CommunicationLost, Event, PeerShutdown, ShutdownComplete
+from ..events import CannotStart, CommunicationLost, Event, ShutdownComplete
 from ..path import failover, rto
 from ..path.path import Path
 from ..timers import NEVER
@@ -152,20 +152,11 @@ def on_data_in_shutdown_sent(tcb: Tcb, now: int, path: Path) -> None:
     _send(tcb, now, path if path.confirmed else tcb.data_destination())
 
 
-def handle_shutdown(tcb: Tcb, now: int) -> None:
-    """SHUTDOWN from the peer; its Cumulative TSN Ack has been processed."""
-    state = tcb.state
-    if state in (ESTABLISHED, SHUTDOWN_PENDING):
-        tcb.transition(SHUTDOWN_RECEIVED)
-        tcb.events.append(PeerShutdown(tcb.association))
-        progress(tcb, now)
-    elif state == SHUTDOWN_RECEIVED:
-        progress(tcb, now)
-    elif state == SHUTDOWN_SENT:
+def answer_shutdown(tcb: Tcb, now: int) -> None:
+    """SHUTDOWN from the peer in SHUTDOWN-SENT or SHUTDOWN-ACK-SENT."""
+    if tcb.state == SHUTDOWN_SENT:
         tcb.transition(SHUTDOWN_ACK_SENT)
-        _send(tcb, now, tcb.data_destination())
-    elif state == SHUTDOWN_ACK_SENT:
-        resend_shutdown_ack(tcb, now)
+    resend_shutdown_ack(tcb, now)
 
 
 def resend_shutdown_ack(tcb: Tcb, now: int) -> None:

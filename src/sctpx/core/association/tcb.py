@@ -103,7 +103,6 @@ class Tcb:
         "stats",
         "t1_cookie_deadline",
         "t1_cookie_path",
-        "t1_cookie_rto",
         "t1_cookie_sent",
         "t2_deadline",
         "t2_path",
@@ -193,7 +192,6 @@ class Tcb:
         self.t1_cookie_deadline = NEVER
         self.t1_cookie_path: Path | None = None
         """Where the COOKIE ECHO went last, or goes now."""
-        self.t1_cookie_rto = 0
         self.t1_cookie_sent = 0
         self.setup_retries = 0
         self.stale_retries = 0
@@ -252,7 +250,8 @@ class Tcb:
 
     def add_path(self, remote: bytes, local: bytes, encaps_port: int) -> Path:
         """A new destination address."""
-        path = Path(remote, local or choose_source(self.local_addresses, remote), encaps_port, self.config)
+        used = [path.local for path in self.paths]
+        path = Path(remote, local or choose_source(self.local_addresses, remote, used), encaps_port, self.config)
         congestion.initialize(path)
         self.paths.append(path)
         self.packet_limit = min([path.mtu for path in self.paths])

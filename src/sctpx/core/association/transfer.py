@@ -47,6 +47,7 @@ def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int
         tcb.stats.packets_discarded += 1
         return 1
     disturbed = bool(tsn_map.ranges)
+    cumulative = tsn_map.cumulative_tsn
     tsn_map.record(tsn)
     if tsn_map.ranges or disturbed:
         tcb.sack_policy.on_disturbance()
@@ -59,7 +60,7 @@ def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int
     tcb.stats.bytes_received += len(data)
     ready = len(tcb.reassembly.ready)
     violation = tcb.reassembly.receive(tsn, flags, stream, ssn, ppid, data, tsn <= tsn_map.cumulative_tsn)
-    if not violation:
+    if not violation and tsn_map.cumulative_tsn > cumulative:
         violation = tcb.reassembly.advance(tsn_map.cumulative_tsn)
     if violation:
         shutdown.abort(tcb, [causes.protocol_violation(violation)])
@@ -90,7 +91,7 @@ def on_data_packet(tcb: Tcb, now: int, path: Path, verdict: int) -> None:
     policy = tcb.sack_policy
     if tcb.state == SHUTDOWN_SENT:
         shutdown.on_data_in_shutdown_sent(tcb, now, path)
-        if tcb.tsn_map.ranges or tcb.tsn_map.duplicates:
+        if verdict:
             make_sack(tcb)
         else:
             policy.on_sack()  # The SHUTDOWN acknowledges.
@@ -137,7 +138,8 @@ def handle_sack_timer(tcb: Tcb) -> None:
 def on_read(tcb: Tcb, length: int) -> None:
     """The user took ``length`` bytes: tell the peer if that opened the window (section 6.2)."""
     tcb.window.release(length)
-    if tcb.state in (ESTABLISHED, SHUTDOWN_PENDING) and tcb.window.update_is_due(len(tcb.reassembly.ready)):
+    listens = tcb.state in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_SENT)
+    if listens and tcb.window.update_is_due(len(tcb.reassembly.ready)):
         make_sack(tcb)
 
 
@@ -177,9 +179,11 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
         # "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been sent"
         shutdown.abort(tcb, [causes.protocol_violation("acknowledgement of a TSN never sent")])
         return
-    # A SHUTDOWN has no Gap Ack Blocks: it takes nothing back.
+    # A SHUTDOWN has no Gap Ack Blocks: it takes nothing back. It says nothing of the window either: what it
+    # acknowledges counts back into it.
     if a_rwnd < 0:
         ranges = [r for r in outstanding.gaps if r[1] > cumulative + 1]
+        a_rwnd = tcb.peer_rwnd + outstanding.flight_payload
     in_recovery = outstanding.in_fast_recovery
     result = outstanding.acknowledge(cumulative, ranges)
     for slot, path in enumerate(result.paths):
@@ -191,6 +195,8 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
         tcb.probing = PROBE_NONE
     elif tcb.probing == PROBE_SENT:
         tcb.probing = PROBE_ANSWERED
+    elif tcb.probing == PROBE_ANSWERED and a_rwnd >= outstanding.flight_payload:
+        _repeat_probe(tcb)
     if result.newly_marked:
         _fast_retransmit(tcb, now, result)
     _on_acknowledged(tcb, now, a_rwnd, result.freed)
@@ -221,7 +227,7 @@ def settle_in_sequence(tcb: Tcb, now: int, a_rwnd: int) -> None:
     if 0 <= path.rtt_tsn <= outstanding.cumulative_tsn_ack_point:
         rto.measure(path, now - path.rtt_sent, tcb.config)
         path.rtt_tsn = -1
-    _on_clean(tcb, now, path)
+    _on_clean(tcb, now, path, True)
     if path.flight_size == 0:
         path.t3_deadline = NEVER  # Section 6.3.2 R2.
         path.earliest_tsn = -1
@@ -233,10 +239,11 @@ def settle_in_sequence(tcb: Tcb, now: int, a_rwnd: int) -> None:
     _on_acknowledged(tcb, now, a_rwnd, outstanding.take_freed())
 
 
-def _on_clean(tcb: Tcb, now: int, path: Path) -> None:
-    """Data that was sent to ``path`` only was acknowledged: the peer is reachable there."""
-    if path.state != PATH_ACTIVE or path.error_count or path.unanswered_inits or path is tcb.preferred_primary:
-        reachability.on_reached(tcb, now, path)
+def _on_clean(tcb: Tcb, now: int, path: Path, fresh: bool) -> None:
+    """Data that was sent to ``path`` only was acknowledged: the peer is reachable there, or was (``fresh``)."""
+    special = path.doubtful or path.error_count or path.unanswered_inits or path is tcb.preferred_primary
+    if special or path.state != PATH_ACTIVE:
+        reachability.on_reached(tcb, now, path, fresh)
     else:
         path.last_acknowledged = now
 
@@ -244,11 +251,10 @@ def _on_clean(tcb: Tcb, now: int, path: Path) -> None:
 def _on_acknowledged(tcb: Tcb, now: int, a_rwnd: int, freed: int) -> None:
     """What follows from an acknowledgement for the association as a whole."""
     outstanding = tcb.outstanding
-    if a_rwnd >= 0:
-        tcb.peer_rwnd = max(a_rwnd - outstanding.flight_payload, 0)  # Section 6.2.1 D ii.
-        if tcb.peer_rwnd > 0 and outstanding.flight_size == 0:
-            tcb.probe_deadline = NEVER
-            tcb.probe_interval = 0
+    tcb.peer_rwnd = max(a_rwnd - outstanding.flight_payload, 0)  # Section 6.2.1 D ii.
+    if tcb.peer_rwnd > 0 and outstanding.flight_size == 0:
+        tcb.probe_deadline = NEVER
+        tcb.probe_interval = 0
     if freed:
         _release(tcb, freed)
     if outstanding.empty:
@@ -268,7 +274,7 @@ def _on_path_acknowledged(tcb: Tcb, now: int, path: Path, slot: int, result: Sac
     if not in_recovery:
         congestion.on_acknowledged(path, acknowledged)
     if result.clean[slot]:
-        _on_clean(tcb, now, path)
+        _on_clean(tcb, now, path, result.fresh[slot])
     if path.flight_size == 0:
         path.t3_deadline = NEVER  # Section 6.3.2 R2.
         path.earliest_tsn = -1
@@ -302,14 +308,15 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
     if path.flight_size == 0:
         return
     tcb.stats.t3_timeouts += 1
-    # While the peer answers zero window probes with a closed window, that is no error (section 6.1 A).
+    # While the peer answers zero window probes with a closed window, that is no error, and "zero window probing
+    # does not affect the calculation of cwnd" (section 6.1 A).
     if tcb.probing == PROBE_ANSWERED:
         tcb.probing = PROBE_SENT
     else:
         reachability.on_timeout(tcb, path, True)
         if tcb.state == CLOSED:
             return
-    congestion.on_timeout(path)
+        congestion.on_timeout(path)
     rto.back_off(path, tcb.config)
     # Rule C of section 6.2.1: what is marked counts back into rwnd.
     before = tcb.outstanding.flight_payload
@@ -320,6 +327,14 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
     # On the only path the retransmission itself tells as much (RFC 7829 section 3.2 (6)).
     if len(tcb.paths) > 1:
         reachability.schedule(tcb, now, path)
+
+
+def _repeat_probe(tcb: Tcb) -> None:
+    """The window has opened: the probe that was dropped while it was closed need not wait for T3-rtx."""
+    tcb.probing = PROBE_NONE
+    for path in tcb.paths:
+        tcb.outstanding.mark_path(path)
+    tcb.fast_retransmit_now = True
 
 
 def _release(tcb: Tcb, freed: int) -> None:

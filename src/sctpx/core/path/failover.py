@@ -4,6 +4,10 @@ A path is active, potentially failed (PF: more than PotentiallyFailed.Max.Retran
 inactive (more than Path.Max.Retrans). Data goes to the primary path while it is active, else to another
 active one, else to the PF path with the fewest errors, and with all of them inactive (the dormant state) to
 the one with the fewest errors, the last acknowledged first. Choosing a path never changes it.
+
+After a timeout, acknowledgements of data that was sent before it make a path active again (RFC 7829 section
+3.2 (10)). They prove that it worked then, not that it works now: while other active paths exist, new data
+returns only when a HEARTBEAT or data sent since was answered. Until then the path is *doubtful*.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ DORMANT_FACTOR: Final = 10
 
 def on_timeout(path: Path, config: AssociationConfig) -> bool:
     """Count a T3-rtx expiry or an unanswered HEARTBEAT; True if that changed the path's state."""
+    path.doubtful = path.heartbeat_enabled  # Without heartbeats, only data could end the doubt.
     if path.error_count < DORMANT_FACTOR * (path.max_retrans + 1):
         path.error_count += 1
     if path.error_count > path.max_retrans:
@@ -34,9 +39,11 @@ def on_timeout(path: Path, config: AssociationConfig) -> bool:
     return changed
 
 
-def on_reached(path: Path, now: int) -> bool:
-    """The peer answered there; True if that made the path active again."""
+def on_reached(path: Path, now: int, fresh: bool = True) -> bool:
+    """The peer answered there, what was sent since the last timeout if ``fresh``; True if it is active again."""
     path.error_count = 0
+    if fresh:
+        path.doubtful = False
     path.last_acknowledged = now
     path.unanswered_inits = 0
     changed = path.state != PATH_ACTIVE
@@ -67,7 +74,7 @@ def _rank(path: Path, preferred: Path, avoid: Path | None) -> tuple[bool, int, i
         not path.confirmed,
         state,
         # Among equally healthy paths the most divergent one from where the data was lost.
-        1 if path is avoid and state == PATH_ACTIVE else 0,
+        (2 if path.doubtful else 0) + (1 if path is avoid else 0) if state == PATH_ACTIVE else 0,
         (path.error_count << 1) + (1 if path is avoid else 0) if state != PATH_ACTIVE else 0,
         -path.last_acknowledged if state == PATH_INACTIVE else (0 if path is preferred else 1),
     )

@@ -28,7 +28,7 @@ def schedule(path: Path, now: int, random_bytes: RandomBytes) -> None:
         path.heartbeat_deadline = now
     elif not path.heartbeat_enabled:
         path.heartbeat_deadline = NEVER
-    elif path.state == PATH_POTENTIALLY_FAILED:
+    elif path.state == PATH_POTENTIALLY_FAILED or (path.doubtful and path.state != PATH_INACTIVE):
         path.heartbeat_deadline = now  # RFC 7829 section 3.2 (5, 6)
     else:
         jitter = random_below(random_bytes, path.rto + 1) - path.rto // 2

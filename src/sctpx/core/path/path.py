@@ -28,6 +28,7 @@ class Path:
         "chunks_retransmitted",
         "confirmed",
         "cwnd",
+        "doubtful",
         "earliest_tsn",
         "encaps_port",
         "error_count",
@@ -72,6 +73,8 @@ class Path:
         self.confirmed = False
         """Whether the peer has been shown to own the address (RFC 9260 section 5.4)."""
         self.error_count = 0
+        self.doubtful = False
+        """Something timed out here, and nothing sent since has been answered."""
         self.max_retrans = config.path_max_retrans
         """Path.Max.Retrans."""
 

@@ -187,9 +187,7 @@ class Reassembly:
 
     def advance(self, cumulative_tsn: int) -> str:
         """No TSN up to this one is missing: an unfinished message that ends there becomes the open run."""
-        if self.open_run is not None:
-            return "" if self.open_run.end > cumulative_tsn else "a message begins within another"
-        if self._by_start:
+        if self.open_run is None and self._by_start:
             run = self._by_end.pop(cumulative_tsn + 1, None)
             if run is not None:
                 del self._by_start[run.start]
@@ -198,6 +196,11 @@ class Reassembly:
                 self.open_run = run
                 if run.length >= self.partial_limit:
                     self._deliver_part(run)
+        # What lies below can never be finished.
+        if self.open_run is not None and self.open_run.end <= cumulative_tsn:
+            return "a message begins within another"
+        if self._by_start and min(self._by_start) <= cumulative_tsn:
+            return "a fragment without its message"
         return ""
 
     def _complete(self, run: Run) -> str:

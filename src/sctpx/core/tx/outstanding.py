@@ -108,6 +108,7 @@ class SackResult:
         "clean",
         "earliest",
         "freed",
+        "fresh",
         "marked",
         "newly_marked",
         "paths",
@@ -121,6 +122,8 @@ class SackResult:
         """Bytes of chunks, for each of ``paths``."""
         self.clean: list[bool] = []
         """Whether a chunk sent to this address only was among them."""
+        self.fresh: list[bool] = []
+        """Whether one of these had not timed out before."""
         self.earliest: list[bool] = []
         """Whether the earliest outstanding TSN of this path was among them (section 6.3.2 R3)."""
         self.rtt: list[bool] = []
@@ -144,6 +147,7 @@ class SackResult:
         self.paths.append(path)
         self.acknowledged.append(0)
         self.clean.append(False)
+        self.fresh.append(False)
         self.earliest.append(False)
         self.rtt.append(False)
         return len(self.paths) - 1
@@ -228,9 +232,13 @@ class Outstanding:
             for start, end in newly:
                 self._take(start, end, result)
             self.gaps = ranges
-            self._take_back(_difference(gaps, [(0, cumulative + 1), *ranges]), result)
-            if ranges:
-                self._count_misses(cumulative, ranges, newly[-1][1] - 1 if newly else 0, result)
+            # Miss indications count below this TSN: by the HTNA algorithm, or in Fast Recovery, if the SACK
+            # advances the ack point, for all TSNs it reports missing (section 7.2.4).
+            limit = newly[-1][1] - 1 if newly else 0
+            if self.in_fast_recovery and result.advanced and ranges:
+                limit = ranges[-1][0]
+            self._take_back(_difference(gaps, [(0, cumulative + 1), *ranges]), limit, result)
+            self._count_misses(cumulative, ranges, limit, result)
         if cumulative > old:
             self.cumulative_tsn_ack_point = cumulative
             self._forget(cumulative, result)
@@ -288,7 +296,6 @@ class Outstanding:
             slot = result.at(path)
             size = batch.total if last - first == len(batch.sizes) else sum(batch.sizes[first:last])
             count = last - first
-            result.clean[slot] = True
             if special:
                 for tsn in range(start, batch.first_tsn + last):
                     entry = special.pop(tsn, None)
@@ -296,8 +303,8 @@ class Outstanding:
                         size -= entry.size
                         count -= 1
                         self._take_special(tsn, entry, result)
-                if not count:
-                    result.clean[slot] = False
+            if count:
+                result.clean[slot] = result.fresh[slot] = True
             path.flight_size -= size
             self.flight_size -= size
             self.flight_chunks -= count
@@ -322,6 +329,8 @@ class Outstanding:
         result.acknowledged[slot] += entry.size
         if entry.single_destination:
             result.clean[slot] = True
+            if not entry.timed_out:
+                result.fresh[slot] = True
 
     def _forget(self, cumulative: int, result: SackResult) -> None:
         """Drop what lies wholly at or below the cumulative TSN ack point."""
@@ -347,7 +356,7 @@ class Outstanding:
             del self._firsts[: self._head]
             self._head = 0
 
-    def _take_back(self, reneged: Ranges, result: SackResult) -> None:
+    def _take_back(self, reneged: Ranges, limit: int, result: SackResult) -> None:
         """The peer dropped data it had acknowledged by gap blocks (section 6.2.1 D iii)."""
         for start, end in reneged:
             for tsn in range(start, end):
@@ -355,14 +364,12 @@ class Outstanding:
                 entry = Special(batch.path, batch.sizes[tsn - batch.first_tsn])
                 self.special[tsn] = entry
                 self._fly(tsn, entry, batch.path)
-                self._misses[tsn] = 1
+                self._misses[tsn] = 0 if tsn < limit else 1  # One miss indication in all.
                 if batch.path not in result.reneged:
                     result.reneged.append(batch.path)
 
-    def _count_misses(self, cumulative: int, ranges: Ranges, highest: int, result: SackResult) -> None:
-        """Miss indications by the HTNA algorithm (section 7.2.4); mark what reached its third."""
-        # In Fast Recovery, a SACK that advances the ack point counts for all TSNs it reports missing.
-        limit = ranges[-1][0] if self.in_fast_recovery and result.advanced else highest
+    def _count_misses(self, cumulative: int, ranges: Ranges, limit: int, result: SackResult) -> None:
+        """Miss indications for the TSNs below ``limit`` (section 7.2.4); mark what reached its third."""
         misses = self._misses
         start = cumulative + 1
         for first, last in ranges:
@@ -376,7 +383,6 @@ class Outstanding:
                 if count < MISS_INDICATIONS:
                     misses[tsn] = count
                     continue
-                misses.pop(tsn, None)
                 path = self._mark(tsn, entry)
                 self.special[tsn].fast = True
                 result.marked += 1
@@ -391,6 +397,8 @@ class Outstanding:
             entry = Special(batch.path, batch.sizes[tsn - batch.first_tsn])
             self.special[tsn] = entry
         entry.marked = True
+        entry.timed_out = False
+        self._misses.pop(tsn, None)
         path = entry.path
         path.flight_size -= entry.size
         self.flight_size -= entry.size
@@ -414,7 +422,6 @@ class Outstanding:
                     self._mark(tsn, entry)
                     self.special[tsn].timed_out = True
             start = last
-        self._misses.clear()
         self.in_fast_recovery = False  # Slow start takes over.
         path.earliest_tsn = -1
         return self.marked_chunks - before

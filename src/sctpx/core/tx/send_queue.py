@@ -135,7 +135,7 @@ class SendQueue:
                 packets -= run
                 batch.packets += run
                 continue
-            body = self._packet(batch, lead, size - COMMON_HEADER, room, flags, wanted)
+            body = self._packet(batch, lead, size - COMMON_HEADER, limit - COMMON_HEADER, room, flags, wanted)
             if len(body) == len(lead):
                 break
             parts.append(prefix)
@@ -202,8 +202,10 @@ class SendQueue:
         room.cwnd -= count * length
         return count
 
-    def _packet(self, batch: Batch, lead: bytes, length: int, room: Room, flags: int, wanted: bytes) -> bytes:
-        """The chunks of one packet, ``lead`` first, of at most ``length`` bytes."""
+    def _packet(
+        self, batch: Batch, lead: bytes, length: int, largest: int, room: Room, flags: int, wanted: bytes
+    ) -> bytes:
+        """The chunks of one packet, ``lead`` first, of at most ``length`` bytes; others may have ``largest``."""
         parts = [lead] if lead else []
         left = length - len(lead)
         tsn = batch.first_tsn + len(batch.sizes)
@@ -220,7 +222,7 @@ class SendQueue:
             if remaining <= payload:
                 payload = remaining
                 chunk_flags |= DATA_END | (message.flags & DATA_IMMEDIATE)
-            elif payload < WORTHWHILE or (offset == 0 and DATA_HEADER + remaining <= length):
+            elif payload < WORTHWHILE or (offset == 0 and DATA_HEADER + remaining <= largest):
                 break  # A whole message that fits into a packet of its own is not fragmented.
             if payload > room.rwnd:
                 break

@@ -1,0 +1,159 @@
+"""The floor: what the kernel alone costs from Python, without any protocol above UDP.
+
+``kind=gro`` sends with UDP_SEGMENT, as many packets a call as a datagram holds, and receives with UDP_GRO;
+``kind=udp`` does it packet by packet; ``kind=tcp`` is ``sendall`` and ``recv_into``. UDP packets fill the MTU. To lose
+nothing the receiver tells how much it got (after each read of a merged batch, after every second packet otherwise:
+SCTP's rhythm), and the sender keeps at most a window outstanding.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+import time
+from contextlib import suppress
+
+from .driver import WARM_UP_ROUNDS, Bulk, Options, Span, parse, ready, round_trips
+
+SOL_UDP = 17
+# linux/udp.h
+UDP_SEGMENT = 103
+UDP_GRO = 104
+
+BUFFER_BYTES = 4 << 20
+WINDOW_BYTES = 512 << 10
+HEADERS = 28
+"""IPv4 and UDP."""
+LARGEST_DATAGRAM = 65507
+LARGEST_BATCH = 64
+PATIENCE_MICROSECONDS = 200_000
+"""After which what is outstanding counts as lost."""
+
+
+def udp_socket(options: Options) -> socket.socket:
+    """A socket from us to the peer."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+    sock.bind((options.laddr, options.ludp))
+    sock.connect((options.raddr, options.rudp))
+    return sock
+
+
+def udp_server(options: Options) -> None:
+    """Receive, and tell how much."""
+    sock = udp_socket(options)
+    merged = options.kind == "gro"
+    if merged:
+        sock.setsockopt(SOL_UDP, UDP_GRO, 1)
+    space = socket.CMSG_SPACE(4) if merged else 0
+    buffer = bytearray(1 << 16)
+    buffers = [buffer]
+    received = packets = reads = 0
+    ready()
+    size, ancillary, _, _ = sock.recvmsg_into(buffers, space)
+    bulk = Bulk(options, lambda: packets)
+    while True:
+        received += size
+        reads += 1
+        packets += -(-size // int.from_bytes(ancillary[0][2], sys.byteorder)) if ancillary else 1
+        if merged or reads & 1:
+            sock.send(received.to_bytes(8, "big"))
+        if merged or not reads & 31:
+            bulk.note(reads, received)
+        size, ancillary, _, _ = sock.recvmsg_into(buffers, space)
+
+
+def udp_client(options: Options) -> None:
+    """Send, and wait where a window is outstanding."""
+    sock = udp_socket(options)
+    packet = options.mtu - HEADERS
+    at_once = min(LARGEST_DATAGRAM // packet, LARGEST_BATCH) if options.kind == "gro" else 1
+    data = [bytes(packet * at_once)]
+    ancillary = [(SOL_UDP, UDP_SEGMENT, struct.pack("=H", packet))] if at_once > 1 else []
+    window = min(WINDOW_BYTES, sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 4)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, PATIENCE_MICROSECONDS))
+    sends = sent = known = 0
+    bulk = Bulk(options, lambda: sends * at_once)
+    while True:
+        sock.sendmsg(data, ancillary)
+        sends += 1
+        sent += packet * at_once
+        try:
+            while True:
+                known = int.from_bytes(sock.recv(8, 0 if sent - known >= window else socket.MSG_DONTWAIT), "big")
+        except BlockingIOError:
+            if sent - known >= window:
+                known = sent
+        if at_once > 1 or not sends & 31:
+            bulk.note(sends, sent)
+
+
+def tcp_server(options: Options) -> None:
+    """Receive a stream."""
+    with socket.create_server((options.laddr, options.ludp)) as listener:
+        ready()
+        sock, _ = listener.accept()
+    buffer = bytearray(256 << 10)
+    reads = received = 0
+    bulk = Bulk(options, lambda: 0)
+    while size := sock.recv_into(buffer):
+        reads += 1
+        received += size
+        bulk.note(reads, received)
+
+
+def tcp_client(options: Options) -> None:
+    """Send a stream."""
+    sock = socket.create_connection((options.raddr, options.rudp))
+    data = bytes(options.size)
+    sends = 0
+    bulk = Bulk(options, lambda: 0)
+    while True:
+        sock.sendall(data)
+        sends += 1
+        bulk.note(sends, sends * options.size)
+
+
+def echo(options: Options) -> None:
+    """The answering side of a ping-pong."""
+    sock = udp_socket(options)
+    ready()
+    while True:
+        sock.send(sock.recv(1 << 16))
+
+
+def pingpong(options: Options) -> None:
+    """The asking side of a ping-pong."""
+    sock = udp_socket(options)
+    data = bytes(options.size)
+    times: list[float] = []
+    span = Span()
+    for round_trip in range(WARM_UP_ROUNDS + options.count):
+        if round_trip == WARM_UP_ROUNDS:
+            times.clear()
+            span = Span()
+        sent = time.perf_counter()
+        sock.send(data)
+        sock.recv(1 << 16)
+        times.append(time.perf_counter() - sent)
+    span.report(round_trips(times))
+    time.sleep(options.limit)
+
+
+def main(arguments: list[str]) -> None:
+    """Run one side of one piece of work."""
+    options = parse(arguments)
+    if options.mode == "pingpong":
+        work = echo if options.is_server else pingpong
+    elif options.kind == "tcp":
+        work = tcp_server if options.is_server else tcp_client
+    else:
+        work = udp_server if options.is_server else udp_client
+    with suppress(ConnectionError):  # The other side was ended first.
+        work(options)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

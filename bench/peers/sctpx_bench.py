@@ -1,0 +1,252 @@
+"""The driver of our own stack: the asyncio API as an application would use it.
+
+Everything goes through public names. Nagle is off, as it always is in asyncio unless the configuration says otherwise.
+Two things need a link that the driver opens itself: offloading switched off, and packets larger than 1500 bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import itertools
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import sctpx
+from sctpx.link import UdpLink
+
+from .driver import (
+    FIRST_ASSOCIATIONS,
+    SCTP_PORT,
+    SETTLING_SECONDS,
+    WARM_UP_ROUNDS,
+    Arrivals,
+    Bulk,
+    Options,
+    Span,
+    parse,
+    ready,
+    resident,
+    round_trips,
+    say,
+)
+
+BYTES_AT_ONCE = 256 << 10
+"""User data handed over in one call."""
+ETHERNET_MTU = 1500
+
+
+class LargePackets:
+    """A UDP link whose packets may be as large as the benchmark says; without it they end at 1500 bytes."""
+
+    def __init__(self, inner: UdpLink, mtu: int) -> None:
+        self._mtu = mtu
+        self.port = inner.port
+        self.addresses = inner.addresses
+        self.sockets = inner.sockets
+        self.add_address = inner.add_address
+        self.socket_for = inner.socket_for
+        self.receive = inner.receive
+        self.receive_errors = inner.receive_errors
+        self.send = inner.send
+        self.close = inner.close
+
+    def max_packet(self, remote: bytes, local: bytes = b"") -> int:
+        """The largest IP packet for a destination."""
+        return self._mtu
+
+
+class Side:
+    """How this side associates: the addresses, the ports, the configuration."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        config = sctpx.AssociationConfig(mtu=options.mtu, stretch_sack=bool(options.stretch))
+        self._ours: dict[str, Any] = {"config": config, "close_timeout": 0.0}
+        if options.offload and options.mtu == ETHERNET_MTU:
+            self._ours |= {"local": options.local, "udp_port": options.ludp}
+        else:
+            link = UdpLink.open(options.local, options.ludp, offload=bool(options.offload))
+            self._ours["link"] = LargePackets(link, options.mtu) if options.mtu > ETHERNET_MTU else link
+
+    async def serve(self, handler: Any = None) -> sctpx.Server:
+        """Listen."""
+        server = await sctpx.start_server(handler, port=SCTP_PORT, **self._ours)
+        ready()
+        return server
+
+    async def endpoint(self) -> sctpx.Endpoint:
+        """An SCTP port; while it is open, so is the UDP port."""
+        return await sctpx.open_endpoint(**self._ours)
+
+    async def connect(self) -> sctpx.Association:
+        """Associate from an SCTP port of its own."""
+        return await sctpx.connect(self._options.remote, SCTP_PORT, peer_udp_port=self._options.rudp, **self._ours)
+
+
+def size_of(batch: Iterable[sctpx.Message]) -> int:
+    """Bytes of user data."""
+    return sum([len(message.data) for message in batch])
+
+
+async def send_forever(association: sctpx.Association, options: Options) -> None:
+    """The sending side of a bulk transfer."""
+    bulk = Bulk(options, lambda: association.stats.packets_sent)
+    data = bytes(options.size)
+    at_once = max(1, BYTES_AT_ONCE // options.size)
+    for messages in itertools.count(at_once, at_once):
+        await association.send_many(itertools.repeat(data, at_once))
+        bulk.note(messages, messages * options.size)
+
+
+async def bulk(side: Side, options: Options) -> None:
+    """Bulk transfer."""
+    if not options.is_server:
+        await send_forever(await side.connect(), options)
+    async with await side.serve() as server:
+        association = await server.accept()
+        messages = received = 0
+        measured: Bulk | None = None
+        while batch := await association.recv_many():
+            if measured is None:
+                measured = Bulk(options, lambda: association.stats.packets_received)
+            messages += len(batch)
+            received += size_of(batch)
+            measured.note(messages, received)
+
+
+async def pingpong(side: Side, options: Options) -> None:
+    """Small messages to and fro."""
+    if options.is_server:
+        async with await side.serve() as server:
+            association = await server.accept()
+            async for message in association:
+                await association.send(message.data)
+        return
+    association = await side.connect()
+    data = bytes(options.size)
+    times: list[float] = []
+    span = Span()
+    for round_trip in range(WARM_UP_ROUNDS + options.count):
+        if round_trip == WARM_UP_ROUNDS:
+            times.clear()
+            span = Span()
+        sent = time.perf_counter()
+        await association.send(data)
+        await association.recv()
+        times.append(time.perf_counter() - sent)
+    span.report(round_trips(times))
+    await asyncio.sleep(options.limit)
+
+
+async def setup(side: Side, options: Options) -> None:
+    """One association after the other."""
+    if options.is_server:
+        async with await side.serve(lambda association: None) as server:
+            await server.serve_forever()
+    async with await side.endpoint():
+        (await side.connect()).abort()
+        span = Span()
+        for _ in range(options.count):
+            (await side.connect()).abort()
+        span.report({"count": options.count})
+        await asyncio.sleep(options.limit)
+
+
+class Idle:
+    """Associations that are held and left alone."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._held: list[sctpx.Association] = []
+        self._waiting: list[asyncio.Task[sctpx.Message]] = []
+        self._before = 0
+        self._complete = asyncio.Event()
+
+    def hold(self, association: sctpx.Association) -> None:
+        """One more."""
+        self._held.append(association)
+        if self._options.handler:
+            self._waiting.append(asyncio.create_task(association.recv()))
+        if len(self._held) == FIRST_ASSOCIATIONS:
+            gc.collect()
+            self._before = resident()
+        elif len(self._held) == FIRST_ASSOCIATIONS + self._options.count:
+            self._complete.set()
+
+    async def measure(self) -> None:
+        """Wait for the last one, and report."""
+        await self._complete.wait()
+        await asyncio.sleep(SETTLING_SECONDS / 10)
+        gc.collect()
+        growth = resident() - self._before
+        await asyncio.sleep(SETTLING_SECONDS)
+        span = Span()
+        await asyncio.sleep(self._options.secs)
+        span.report({"rss": growth / self._options.count})
+
+
+async def idle(side: Side, options: Options) -> None:
+    """Associations that do nothing."""
+    held = Idle(options)
+    if options.is_server:
+        async with await side.serve(held.hold):
+            await held.measure()
+            await asyncio.sleep(options.limit)
+    async with await side.endpoint():
+        for _ in range(FIRST_ASSOCIATIONS + options.count):
+            held.hold(await side.connect())
+        await held.measure()
+        await asyncio.sleep(options.limit)
+
+
+async def connectx(side: Side, options: Options) -> None:
+    """Associate with a peer some of whose addresses are dead."""
+    if options.is_server:
+        async with await side.serve(lambda association: None) as server:
+            await server.serve_forever()
+    async with await side.endpoint() as endpoint:
+        span = Span()
+        await endpoint.connect(options.remote, SCTP_PORT, peer_udp_port=options.rudp)
+        span.report({"milliseconds": (time.monotonic() - span.began) * 1e3})
+        await asyncio.sleep(options.limit)
+
+
+async def cut(side: Side, options: Options) -> None:
+    """Bulk transfer while a path dies."""
+    if not options.is_server:
+        await send_forever(await side.connect(), options)
+    arrivals = Arrivals(options.secs)
+
+    async def read(association: sctpx.Association) -> None:
+        while batch := await association.recv_many():
+            arrivals.note(size_of(batch))
+
+    async with await side.serve() as server:
+        association = await server.accept()
+        arrivals.note(size_of(await association.recv_many()))
+        span = Span()
+        reading = asyncio.create_task(read(association))
+        await asyncio.sleep(options.secs)
+        span.report(arrivals.result())
+        await reading
+
+
+def main(arguments: list[str]) -> None:
+    """Run one side of one piece of work."""
+    options = parse(arguments)
+    work = {"bulk": bulk, "pingpong": pingpong, "setup": setup, "idle": idle, "connectx": connectx, "cut": cut}
+
+    async def run() -> None:
+        await work[options.mode](Side(options), options)
+
+    try:
+        asyncio.run(run())
+    except OSError as error:
+        say(error=repr(error))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,499 @@
+"""An association as asyncio users see it: messages, paths, events, and ways to end it.
+
+It hangs on its association of the core as ``owner`` and hears of it from the driver. Verbs change the core and flush
+the driver in the caller's own step; waiting is only done where there is nothing to read, no room to send, or an end to
+come, each in a line that serves in order (``waiting``). Thousands of idle associations are to be cheap: no task, queue
+or future belongs to one, and its lines hold nothing while nobody waits.
+
+Three facts decide what reading and writing do: whether the core has messages ready, whether the peer has shut down
+(``_peer_done``: it sent everything and takes no more), and the event that ended the association (``_end``). What has
+arrived can be read even after the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from errno import EPIPE
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
+
+from ..core import events as core_events
+from ..core.association.association import Association as CoreAssociation
+from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, STATE_NAMES
+from ..core.config import AssociationConfig
+from ..core.stats import AssociationStats
+from ..errors import AssociationClosed
+from ..sockapi.addresses import ip_text, pack_ip
+from ..sockapi.events import Event, to_event
+from ..sockapi.failures import connect_failure, loss
+from ..sockapi.receive import Message, to_message, to_messages
+from ..sockapi.send import Data, Outgoing, Undelivered, parse_outgoing, to_bytes, to_undelivered
+from ..sockapi.status import AddressReport, PathInfo, address_reports, path_info
+from .driver import Driver
+from .event_stream import EventStream
+from .waiting import Line
+
+if TYPE_CHECKING:
+    from .endpoint import Endpoint
+    from .server import Server
+
+CLOSE_TIMEOUT: Final = 10.0
+"""Seconds that leaving an association's context gives it to shut down, unless told otherwise."""
+
+OnEvent: TypeAlias = Callable[["Association", Event], object]
+"""Called with each event of an association, soon after it happened."""
+
+# Of many messages, so many bytes are queued before packets are made of them.
+_FLUSH_BYTES: Final = 1 << 16
+_STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
+_ENDS: Final = frozenset((core_events.CannotStart, core_events.CommunicationLost, core_events.ShutdownComplete))
+
+
+@final
+class Association:
+    """An SCTP association with a peer. Made by ``connect`` and by servers; it cannot be made directly.
+
+    As an asynchronous context manager it is closed in the end, and aborted if an exception leaves the context. As an
+    asynchronous iterator it gives the messages up to the peer's shutdown.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_core",
+        "_driver",
+        "_end",
+        "_endpoint",
+        "_events",
+        "_peer_done",
+        "_readers",
+        "_server",
+        "_shutting_down",
+        "_started",
+        "_unusable",
+        "_watchers",
+        "_writers",
+        "close_timeout",
+        "on_event",
+    )
+
+    def __init__(
+        self,
+        core: CoreAssociation,
+        driver: Driver,
+        endpoint: Endpoint,
+        server: Server | None = None,
+        started: int = 0,
+        unusable: tuple[AddressReport, ...] = (),
+    ) -> None:
+        self._core = core
+        self._driver = driver
+        self._endpoint = endpoint
+        self._server = server
+        self.close_timeout: float | None = endpoint.close_timeout
+        """Seconds that ``close``, and leaving the context, give a shutdown before they abort; ``None`` for no limit."""
+        self.on_event: OnEvent | None = endpoint.on_event
+        """Called with the association and each of its events, soon after it happened; ``None`` for nothing."""
+        self._started = started
+        self._unusable = unusable
+        self._end: core_events.Event | None = None
+        self._peer_done = False
+        self._shutting_down = False
+        self._events: EventStream | None = None
+        self._readers = Line()
+        self._writers = Line()
+        self._watchers = Line()
+
+    def __repr__(self) -> str:
+        peers = ", ".join(ip_text(path.remote) for path in self._core.paths)
+        return f"<sctpx.Association {self.id} {self.state} with {peers or 'nobody'} port {self.peer_port}>"
+
+    # --- sending ---
+
+    async def send(
+        self,
+        data: Data,
+        *,
+        stream: int = 0,
+        ppid: int = 0,
+        unordered: bool = False,
+        immediate: bool = False,
+        address: str | None = None,
+    ) -> None:
+        """Send one message. Waits while the send buffer is full; what the windows allow has left on return.
+
+        ``ppid`` is the payload protocol identifier, a number for the peer's application. ``immediate`` asks the peer to
+        acknowledge at once (RFC 7053). ``address`` is an address of the peer to use instead of the primary one.
+
+        If this is cancelled, the message was queued whole or not at all. Raises ``OSError``: EINVAL (no data, no such
+        stream, PPID or address), EMSGSIZE (more than ``max_message_size``), ``BrokenPipeError`` (shutting down or
+        over); ``AssociationAborted`` or ``AssociationLost`` once it has failed.
+        """
+        data = to_bytes(data)
+        remote = b"" if address is None else pack_ip(address)
+        if self._writers or self._core.send_space <= 0:
+            await self._turn_to_write()
+        try:
+            self._queue(data, stream, ppid, unordered, immediate, remote)
+            self._driver.flush()
+        finally:
+            self._next_writer()
+
+    async def send_many(self, messages: Iterable[Outgoing]) -> int:
+        """Send messages in order and say how many: data, tuples ``(data, stream, ppid, unordered)``, or received ones.
+
+        Each is taken only when there is room for it: if this is cancelled nothing is lost, and the same iterator can be
+        handed in again. Raises like ``send``; the messages before the one that cannot be sent are on their way.
+        """
+        core = self._core
+        remaining = iter(messages)
+        count = fresh = 0
+        try:
+            if self._writers:
+                await self._turn_to_write()
+            while True:
+                if core.send_space <= 0:
+                    self._driver.flush()
+                    fresh = 0
+                    self._next_writer()
+                    await self._turn_to_write()
+                try:
+                    message = next(remaining)
+                except StopIteration:
+                    return count
+                data, stream, ppid, unordered = parse_outgoing(message)
+                self._queue(data, stream, ppid, unordered)
+                count += 1
+                fresh += len(data)
+                if fresh >= _FLUSH_BYTES:
+                    self._driver.flush()
+                    fresh = 0
+        finally:
+            self._driver.flush()
+            self._next_writer()
+
+    def _queue(
+        self, data: bytes, stream: int, ppid: int, unordered: bool, immediate: bool = False, remote: bytes = b""
+    ) -> None:
+        if self._end is not None:
+            self._raise_unsendable()
+        self._core.send(self._driver.now(), data, stream, ppid, unordered, immediate, remote)
+
+    def _raise_unsendable(self) -> None:
+        if isinstance(self._end, core_events.CommunicationLost):
+            raise loss(self._end)
+        raise BrokenPipeError(EPIPE, "the association is over")
+
+    @property
+    def _sending_is_over(self) -> bool:
+        return self._shutting_down or self._peer_done or self._end is not None
+
+    async def _turn_to_write(self) -> None:
+        """Until those who came before were served and there is room, or sending is over."""
+        if self._writers:
+            await self._writers.wait()
+        while self._core.send_space <= 0 and not self._sending_is_over:
+            self._core.want_writable()
+            await self._writers.wait()
+
+    def _next_writer(self) -> None:
+        """Whoever had its turn has left the line."""
+        if self._writers:
+            if self._core.send_space > 0 or self._sending_is_over:
+                self._writers.wake()
+            else:
+                self._core.want_writable()
+
+    # --- receiving ---
+
+    async def recv(self) -> Message:
+        """The next message, or the next part of a message larger than the receive buffer takes (``Message.more``).
+
+        A cancelled call leaves the message for the next one; several callers are served in order. Raises
+        ``AssociationClosed`` (an ``EOFError``) after a graceful end, when everything was read; ``AssociationAborted``
+        or ``AssociationLost`` after another.
+        """
+        if self._readers or not self._core.readable:
+            await self._turn_to_read()
+        taken = self._take(1)
+        if not taken:
+            raise AssociationClosed("the association has ended: there is nothing more to receive")
+        return to_message(taken[0])
+
+    async def recv_many(self, limit: int = 0) -> list[Message]:
+        """All messages that are ready, at most ``limit`` unless that is 0; waits for the first.
+
+        ``[]`` after a graceful end. Raises like ``recv`` after another.
+        """
+        if self._readers or not self._core.readable:
+            await self._turn_to_read()
+        return to_messages(self._take(limit))
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        """The next message; the iteration ends with the association, if that ends gracefully."""
+        try:
+            return await self.recv()
+        except AssociationClosed:
+            raise StopAsyncIteration from None
+
+    @property
+    def _receiving_is_over(self) -> bool:
+        return self._peer_done or self._end is not None
+
+    async def _turn_to_read(self) -> None:
+        """Until those who came before were served and there is something to read, or nothing will come any more."""
+        if self._readers:
+            await self._readers.wait()
+        while not self._core.readable and not self._receiving_is_over:
+            await self._readers.wait()
+
+    def _take(self, limit: int) -> list[tuple[bytes, int, int, int, int, int]]:
+        """Messages from the core; none after a graceful end."""
+        taken = self._core.read(limit)
+        if taken:
+            self._driver.flush()  # Reading may have opened the window: the peer is told.
+        if self._readers and (self._core.readable or self._receiving_is_over):
+            self._readers.wake()
+        if not taken and not self._peer_done and isinstance(self._end, core_events.CommunicationLost):
+            raise loss(self._end)
+        return taken
+
+    # --- what it is ---
+
+    @property
+    def id(self) -> int:
+        """The association identifier (RFC 6458), above 0 and unique on this UDP port."""
+        return self._core.id
+
+    @property
+    def state(self) -> str:
+        """The state by its RFC name, such as ``"ESTABLISHED"``; ``"CLOSED"`` once it is over."""
+        return STATE_NAMES[self._core.state]
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over. What had arrived before can still be read."""
+        return self._end is not None
+
+    @property
+    def incoming(self) -> bool:
+        """Whether the peer initiated it."""
+        return self._core.incoming
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The endpoint it belongs to."""
+        return self._endpoint
+
+    @property
+    def config(self) -> AssociationConfig:
+        """How it behaves."""
+        return self._core.config
+
+    @property
+    def port(self) -> int:
+        """Our SCTP port."""
+        return self._core.endpoint.port
+
+    @property
+    def peer_port(self) -> int:
+        """The peer's SCTP port."""
+        return self._core.peer_port
+
+    @property
+    def local_addresses(self) -> list[str]:
+        """Our IP addresses: those told to the peer, or the one in use if none was."""
+        ips = self._core.endpoint.announced_to([path.remote for path in self._core.paths])
+        return [ip_text(ip) for ip in ips or dict.fromkeys(path.local for path in self._core.paths if path.local)]
+
+    @property
+    def peer_addresses(self) -> list[str]:
+        """The peer's IP addresses."""
+        return [ip_text(path.remote) for path in self._core.paths]
+
+    @property
+    def outbound_streams(self) -> int:
+        """Streams we can send on, after negotiation: 0 to one less than this."""
+        return self._core.outbound_streams
+
+    @property
+    def inbound_streams(self) -> int:
+        """Streams the peer can send on."""
+        return self._core.inbound_streams
+
+    @property
+    def paths(self) -> list[PathInfo]:
+        """What is known of the peer's addresses now."""
+        primary = self._core.primary
+        return [path_info(path, primary) for path in self._core.paths]
+
+    @property
+    def primary(self) -> str:
+        """The peer's address that data goes to while its path is active."""
+        primary = self._core.primary
+        return "" if primary is None else ip_text(primary.remote)
+
+    @property
+    def stats(self) -> AssociationStats:
+        """Counters; they go on counting."""
+        return self._core.stats
+
+    @property
+    def report(self) -> tuple[AddressReport, ...]:
+        """What each address answered when the association was set up; nothing for an incoming one."""
+        return address_reports(self._core.report, self._started) + self._unusable
+
+    @property
+    def readable(self) -> int:
+        """Messages, or parts of one, that ``recv`` gives without waiting."""
+        return self._core.readable
+
+    @property
+    def send_space(self) -> int:
+        """Bytes the send buffer has room for; 0 or less if ``send`` would wait."""
+        return self._core.send_space
+
+    def undelivered(self) -> list[Undelivered]:
+        """After a failure, what did not reach the peer for certain: messages not sent and those not acknowledged."""
+        return to_undelivered(self._core.undelivered())
+
+    # --- paths and events ---
+
+    def set_primary(self, address: str) -> None:
+        """Send data to this address of the peer while its path is active.
+
+        ``OSError``: EINVAL (not an address of the peer, or not confirmed yet), ENOTCONN.
+        """
+        self._core.set_primary(self._driver.now(), pack_ip(address))
+        self._driver.flush()
+
+    def heartbeat(self, address: str) -> None:
+        """Send a HEARTBEAT to this address of the peer now; the answer shows in the path's ``srtt``.
+
+        ``OSError``: EINVAL (not an address of the peer), ENOTCONN.
+        """
+        self._core.request_heartbeat(self._driver.now(), pack_ip(address))
+        self._driver.flush()
+
+    @property
+    def events(self) -> EventStream:
+        """What happens from the first time this is asked for: ``async for event in association.events``.
+
+        Everybody who asks gets the same stream, and an event goes to one of those who wait. See ``sctpx.events``.
+        """
+        if self._events is None:
+            self._events = EventStream(self.ended)
+        return self._events
+
+    # --- the end ---
+
+    async def shutdown(self) -> None:
+        """End gracefully: what was sent is delivered first, then both sides agree that it is over. Waits for that.
+
+        Messages of the peer can be read meanwhile, and must be if there are more than the receive buffer takes. Raises
+        ``AssociationAborted`` or ``AssociationLost`` if it ends otherwise.
+        """
+        self._request_shutdown()
+        await self.wait_closed()
+        if isinstance(self._end, core_events.CommunicationLost):
+            raise loss(self._end)
+
+    def _request_shutdown(self) -> None:
+        self._shutting_down = True
+        self._core.shutdown(self._driver.now())
+        self._driver.flush()
+        self._writers.wake()
+
+    def abort(self, reason: str | bytes = b"") -> None:
+        """End at once, whatever is under way; the peer's user is told the reason. Nothing if it is over already."""
+        if self._end is None:
+            self._core.abort(self._driver.now(), reason.encode() if isinstance(reason, str) else bytes(reason))
+            self._driver.flush()
+
+    async def close(self) -> None:
+        """Shut down within ``close_timeout`` seconds, then abort; abort at once if this is cancelled.
+
+        Does not say how it went: ``shutdown`` does.
+        """
+        if self._end is not None:
+            return
+        try:
+            async with asyncio.timeout(self.close_timeout):
+                self._request_shutdown()
+                await self.wait_closed()
+        except TimeoutError:
+            self.abort("the shutdown took too long")
+        except BaseException:
+            self.abort()
+            raise
+
+    async def wait_closed(self) -> None:
+        """Wait until it is over, however it ends."""
+        while self._end is None:
+            await self._watchers.wait()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # That the peer has shut down is no failure: cutting it short would make it one, for the peer.
+        if kind is None or issubclass(kind, AssociationClosed):
+            await self.close()
+        else:
+            self.abort()
+
+    # --- for the endpoint and the driver ---
+
+    async def wait_established(self) -> None:
+        """Wait until an association that was started is up; a ``ConnectError`` if it does not come up."""
+        try:
+            while self._core.state in _STARTING:
+                await self._watchers.wait()
+        except BaseException:
+            self.abort()
+            raise
+        if isinstance(self._end, core_events.CannotStart):
+            raise connect_failure(self._end.error, self.report)
+
+    def handle_event(self, event: core_events.Event) -> None:
+        """The driver: something happened."""
+        kind = type(event)
+        if kind is core_events.Readable:
+            self._readers.wake()
+            return
+        if kind is core_events.Writable:
+            self._writers.wake()
+            return
+        if kind in _ENDS:
+            self._end = event
+            self._core.owner = None
+            if self._server is not None:
+                self._server.on_association_ended(self)
+            self._endpoint.on_association_ended()
+        elif kind is core_events.PeerShutdown:
+            self._peer_done = True
+        elif kind is core_events.Restarted:
+            self._peer_done = False
+            if self._shutting_down:
+                self._driver.loop.call_soon(self._request_shutdown)
+        elif kind is not core_events.CommunicationUp:
+            self._tell(event)
+            return
+        self._readers.wake()
+        self._writers.wake()
+        self._watchers.wake_all()
+        self._tell(event)
+
+    def _tell(self, event: core_events.Event) -> None:
+        if self._events is None and self.on_event is None:
+            return
+        told = to_event(event)
+        if told is not None and self._events is not None:
+            self._events.push(told, self.ended)
+        if told is not None and self.on_event is not None:
+            self._driver.loop.call_soon(self.on_event, self, told)

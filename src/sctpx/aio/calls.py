@@ -1,0 +1,187 @@
+"""The calls users begin with: ``connect``, ``open_endpoint``, ``start_server``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core.config import AssociationConfig
+from ..link import SCTP_TUNNELING_PORT, Link
+from .association import CLOSE_TIMEOUT, Association, OnEvent
+from .driver import Driver
+from .endpoint import (
+    DEFAULT_CONFIG,
+    UNSET,
+    Announce,
+    Connecting,
+    Endpoint,
+    Unset,
+    check_announce,
+    check_udp_port,
+    tuned,
+)
+from .resolve import Hosts, LocalHosts, Peer, resolve_local, resolve_peer
+from .server import Handler, Server
+from .sharing import client_driver, link_driver, port_driver
+
+
+def connect(
+    hosts: Hosts,
+    port: int,
+    *,
+    peer_udp_port: int = SCTP_TUNNELING_PORT,
+    local: LocalHosts = None,
+    local_port: int = 0,
+    udp_port: int = 0,
+    announce: Announce = "auto",
+    streams: int | None = None,
+    attempt_delay: float | Unset | None = UNSET,
+    timeout: float | None = None,
+    config: AssociationConfig | None = None,
+    close_timeout: float | None = CLOSE_TIMEOUT,
+    on_event: OnEvent | None = None,
+    link: Link[Any] | None = None,
+) -> Connecting:
+    """Associate with a peer through one or several of its addresses: ``sctp_connectx``.
+
+    The result is awaited for the ``Association``, or entered, which closes it in the end::
+
+        association = await sctpx.connect("192.0.2.10", 36412)
+        async with sctpx.connect(["192.0.2.10", "198.51.100.10"], 36412) as association: ...
+
+    ``hosts`` are IP addresses, host names (each stands for all its addresses) or ``Address`` values, the preferred one
+    first. INITs go to one after the other, ``attempt_delay`` seconds (0.1) apart, without waiting for the earlier
+    ones; the first answer wins, a refusal moves on at once. ``attempt_delay=None`` tries one address at a time.
+    ``timeout`` ends the attempt after so many seconds; without it, it ends when every address refused or was asked
+    nine times. ``report`` tells what each answered, on the association and on the exception.
+
+    ``port`` is the peer's SCTP port, ``peer_udp_port`` the UDP port it is reached at (RFC 6951). ``local`` are our
+    addresses; by default those the system would send from. ``local_port`` is our SCTP port and ``udp_port`` our UDP
+    port, 0 for any free one. ``announce`` says which of our addresses the peer is told: "auto" those in its reach if
+    there are several, "all", or "none" (behind a NAT). ``streams`` are asked for outbound, the rest is in ``config``.
+    ``on_event`` is called with the association and each of its events, from the first one on. ``link`` carries the
+    packets instead of UDP sockets.
+
+    ``OSError``: ``ConnectionRefusedError`` (all addresses refused), ``TimeoutError`` (any stayed silent), or the errno
+    of the network (all unreachable), each also a ``ConnectError`` with the report; EINVAL (no addresses, one that is
+    none of a single host, a port that is none), EAFNOSUPPORT, EADDRNOTAVAIL and EADDRINUSE (our side),
+    ``socket.gaierror``.
+    """
+
+    async def begin() -> Association:
+        check_udp_port(udp_port)
+        check_announce(announce)
+        chosen = tuned(config or DEFAULT_CONFIG, streams, attempt_delay, timeout)
+        peer = await resolve_peer(hosts, port, 0 if link is not None and not link.port else peer_udp_port)
+        driver, addresses = await _client_side(peer, local, udp_port, link)
+        endpoint = Endpoint(
+            driver, local_port, addresses, chosen, announce=announce, close_timeout=close_timeout, on_event=on_event
+        )
+        try:
+            return await endpoint.associate(peer, chosen)
+        finally:
+            endpoint.close_when_idle()
+
+    return Connecting(begin)
+
+
+async def _client_side(
+    peer: Peer, local: LocalHosts, udp_port: int, link: Link[Any] | None
+) -> tuple[Driver, list[bytes]]:
+    """The driver for an association with a peer, and the local addresses to use."""
+    if link is not None:
+        return link_driver(link), list(link.addresses)
+    wildcard = local is None
+    if local is not None:
+        addresses, wildcard = await resolve_local(local)
+        peer.keep_families(addresses)
+    if wildcard:
+        peer.find_sources()
+        addresses = list(dict.fromkeys(address.source for address in peer.addresses))
+    return (port_driver(addresses, udp_port) if udp_port else client_driver(addresses)), addresses
+
+
+async def open_endpoint(
+    local: LocalHosts = None,
+    port: int = 0,
+    *,
+    udp_port: int | None = None,
+    announce: Announce = "auto",
+    config: AssociationConfig | None = None,
+    streams: int | None = None,
+    close_timeout: float | None = CLOSE_TIMEOUT,
+    on_event: OnEvent | None = None,
+    link: Link[Any] | None = None,
+) -> Endpoint:
+    """Open an SCTP port that both connects and listens: ``Endpoint.connect``, ``Endpoint.listen``.
+
+    ``local`` are our addresses; ``None``, ``""``, ``"0.0.0.0"`` and ``"::"`` stand for those of the interfaces.
+    ``port`` 0 is any free SCTP port. ``udp_port`` is our UDP port: by default 9899 if ``port`` is given, since peers
+    are to find it, and any free one if not; 0 takes a free one. Endpoints of one event loop can share a UDP port, each
+    with its SCTP port. The other arguments are those of ``connect``, for all associations of the endpoint.
+
+    ``OSError``: EADDRINUSE (another program has the UDP port, or another endpoint the SCTP port: the message says who
+    and what to do), EADDRNOTAVAIL, EINVAL, ``socket.gaierror``.
+    """
+    check_announce(announce)
+    if udp_port is None:
+        udp_port = SCTP_TUNNELING_PORT if port else 0
+    check_udp_port(udp_port)
+    chosen = tuned(config or DEFAULT_CONFIG, streams)
+    if link is not None:
+        driver, addresses, wildcard = link_driver(link), list(link.addresses), False
+    else:
+        addresses, wildcard = await resolve_local(local)
+        driver = port_driver(addresses, udp_port)
+    return Endpoint(
+        driver,
+        port,
+        addresses,
+        chosen,
+        wildcard=wildcard,
+        announce=announce,
+        close_timeout=close_timeout,
+        on_event=on_event,
+    )
+
+
+async def start_server(
+    handler: Handler | None,
+    local: LocalHosts = None,
+    port: int = 0,
+    *,
+    udp_port: int = SCTP_TUNNELING_PORT,
+    backlog: int = 128,
+    announce: Announce = "auto",
+    config: AssociationConfig | None = None,
+    streams: int | None = None,
+    close_timeout: float | None = CLOSE_TIMEOUT,
+    on_event: OnEvent | None = None,
+    link: Link[Any] | None = None,
+) -> Server:
+    """Listen on an SCTP port, and call ``handler`` with each association that a peer sets up.
+
+    A coroutine function runs as a task: when it returns the association is closed, when it fails the association is
+    aborted and the loop's exception handler told. A plain function does with the association what it likes. With
+    ``None`` the associations wait for ``Server.accept``, at most ``backlog`` of them; more are refused.
+
+    The server is to be closed, or entered: leaving it closes the associations, too. The other arguments and the errors
+    are those of ``open_endpoint``, but the UDP port is 9899 unless told otherwise.
+    """
+    endpoint = await open_endpoint(
+        local,
+        port,
+        udp_port=udp_port,
+        announce=announce,
+        config=config,
+        streams=streams,
+        close_timeout=close_timeout,
+        on_event=on_event,
+        link=link,
+    )
+    try:
+        server = endpoint.listen(handler, backlog)
+    except OSError:
+        endpoint.close()
+        raise
+    server.closes_endpoint = True
+    return server

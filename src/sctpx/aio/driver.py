@@ -1,0 +1,299 @@
+"""The asyncio driver: runs one core ``Stack`` on one link, in one event loop.
+
+It is the loop every driver is (feed the stack, ``poll_transmit``, ``poll_event``, wait until ``next_timeout``), turned
+inside out for asyncio. Input comes by ``add_reader``; verbs come from coroutines, which change the core and then call
+``flush``: packets leave in the caller's own step, with no task and no thread between. There is one timer for
+the whole stack, which is set anew only when something is due earlier than it, and looks what is due when it goes off.
+
+Invariants: user code never runs within ``flush`` (futures wake tasks later, callbacks are scheduled), so the stack is
+never entered twice. A Transmit that the link has no room for is kept, and nothing else is polled until it is gone. A
+round sends a bounded number of batches; if there is more, it goes on in the next iteration of the loop, after input had
+its turn. A driver that has lost its last endpoint closes itself, and its link with it, once everything has been sent.
+
+Where the loop cannot watch file descriptors (Windows' proactor) a task for each socket waits in ``loop.sock_recvfrom``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable
+from errno import EAGAIN, ENOBUFS
+from typing import Any, Final, Protocol, final
+
+from ..core.association.association import Association
+from ..core.config import NANOSECONDS
+from ..core.entropy import RandomBytes
+from ..core.events import CommunicationUp, Event
+from ..core.outputs import Transmit
+from ..core.stack import Stack
+from ..core.timers import NEVER
+from ..link import Link, Received, ReturnedPacket
+from ..link.interfaces import AddressLike
+
+BATCHES_PER_ROUND: Final = 8
+"""What is received from a socket in one wake-up, and sent by the stack in one round."""
+RETRY_DELAY: Final = 0.001
+"""Seconds until a full queue of the interface (ENOBUFS) is tried again."""
+_DATAGRAM_LIMIT: Final = 65535
+
+
+class Owner(Protocol):
+    """What hangs on an association of the core (``Association.owner``) and is told what happens to it."""
+
+    def handle_event(self, event: Event) -> None:
+        """Something happened. Must not enter the stack, nor run code of users."""
+
+
+class Holder(Protocol):
+    """What has an SCTP port of the stack: takes the associations that peers set up."""
+
+    def adopt(self, association: Association) -> Owner:
+        """A peer set up an association: make its owner."""
+
+
+@final
+class Driver:
+    """One stack, one link, one event loop."""
+
+    __slots__ = (
+        "_armed",
+        "_clock",
+        "_continuing",
+        "_holders",
+        "_kept",
+        "_latest",
+        "_loop",
+        "_on_closed",
+        "_receivers",
+        "_retry",
+        "_timer",
+        "_watched",
+        "_writer",
+        "closed",
+        "link",
+        "stack",
+    )
+
+    def __init__(
+        self,
+        link: Link[Any],
+        *,
+        clock: Callable[[], int] = time.monotonic_ns,
+        random_bytes: RandomBytes = os.urandom,
+        on_closed: Callable[[Driver], object] | None = None,
+    ) -> None:
+        """Run a new stack over ``link`` in the running event loop. The driver closes the link.
+
+        ``clock`` gives nanoseconds; ``on_closed`` is called when the driver has closed itself. A link without sockets
+        hands in what it receives by ``receive``.
+        """
+        self.link = link
+        self.stack = Stack(random_bytes, clock())
+        self.closed = False
+        self._loop = asyncio.get_running_loop()
+        self._clock = clock
+        self._on_closed = on_closed
+        self._latest = 0
+        self._holders: dict[int, Holder] = {}
+        self._kept: Transmit | None = None
+        self._writer = -1
+        self._retry: asyncio.TimerHandle | None = None
+        self._continuing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed = NEVER
+        self._watched: set[int] = set()
+        self._receivers: dict[int, asyncio.Task[None]] = {}
+        self._watch()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop it runs in."""
+        return self._loop
+
+    def now(self) -> int:
+        """The time, ns. Never goes back: a timer may have gone off a little early, at the time it was set for."""
+        now = self._clock()
+        if now > self._latest:
+            self._latest = now
+        return self._latest
+
+    # --- addresses and ports ---
+
+    def add_address(self, address: AddressLike) -> None:
+        """Carry packets of one more local address. ``OSError`` as ``Link.add_address`` says."""
+        self.link.add_address(address)
+        self._watch()
+
+    def register(self, port: int, holder: Holder) -> None:
+        """``holder`` has this SCTP port of the stack."""
+        self._holders[port] = holder
+
+    def release(self, port: int) -> None:
+        """The SCTP port has been given up. After the last one the next ``flush`` closes the driver."""
+        self._holders.pop(port, None)
+
+    # --- input ---
+
+    def receive(self, batches: Iterable[Received], errors: Iterable[ReturnedPacket] = ()) -> None:
+        """Packets have arrived, and ICMP errors for packets of ours."""
+        stack = self.stack
+        for batch in batches:
+            now = self.now()
+            stack.receive(now, *batch)
+            self._transmit(now)
+        for error in errors:
+            stack.handle_icmp(self.now(), *error)
+        self.flush()
+
+    def _watch(self) -> None:
+        """See to the sockets of the link that are not seen to yet."""
+        for sock in self.link.sockets:
+            descriptor = sock.fileno()
+            if descriptor in self._watched or descriptor in self._receivers:
+                continue
+            try:
+                self._loop.add_reader(descriptor, self._on_readable, sock)
+            except NotImplementedError:
+                self._receivers[descriptor] = self._loop.create_task(self._receive_from(sock))
+            else:
+                self._watched.add(descriptor)
+
+    def _on_readable(self, sock: Any) -> None:
+        batches = self.link.receive(sock, BATCHES_PER_ROUND)
+        self.receive(batches, self.link.receive_errors(sock))
+
+    async def _receive_from(self, sock: Any) -> None:
+        """Receive without ``add_reader``: wait for one datagram, then take what came with it."""
+        while not self.closed:
+            batches: list[Received] = []
+            try:
+                data, source = await self._loop.sock_recvfrom(sock.socket, _DATAGRAM_LIMIT)
+            except OSError:
+                # That something sent earlier was refused is reported here. Whatever it is, it must not make this spin.
+                await asyncio.sleep(RETRY_DELAY)
+            else:
+                batches.append(sock.received(data, source))
+            batches += self.link.receive(sock, BATCHES_PER_ROUND - 1)
+            self.receive([batch for batch in batches if batch[3]], self.link.receive_errors(sock))
+
+    # --- output ---
+
+    def flush(self) -> None:
+        """After every change to the stack: send what can be sent now, tell what happened, set the timer."""
+        if self.closed:
+            return
+        now = self.now()
+        self._transmit(now)
+        poll_event = self.stack.poll_event
+        while (event := poll_event()) is not None:
+            self._dispatch(event)
+        if not self._holders and self._kept is None and not self._continuing:
+            self.close()
+            return
+        deadline = self.stack.next_timeout()
+        if deadline is not None and deadline < self._armed:
+            self._arm(now, deadline)
+
+    def _transmit(self, now: int) -> None:
+        if self._kept is not None:
+            return
+        poll_transmit = self.stack.poll_transmit
+        send = self.link.send
+        for _ in range(BATCHES_PER_ROUND):
+            transmit = poll_transmit(now)
+            if transmit is None:
+                return
+            error = send(transmit)
+            if error:
+                self._on_send_error(now, transmit, error)
+                if self._kept is not None:
+                    return
+        if not self._continuing:
+            self._continuing = True
+            self._loop.call_soon(self._continue)
+
+    def _continue(self) -> None:
+        """The next round of what did not fit into one."""
+        self._continuing = False
+        self.flush()
+
+    def _on_send_error(self, now: int, transmit: Transmit, error: int) -> None:
+        if error not in (EAGAIN, ENOBUFS):
+            self.stack.handle_send_error(now, transmit, error)
+            return
+        self._kept = transmit
+        sock = self.link.socket_for(transmit) if error == EAGAIN else None
+        if sock is not None and sock.fileno() in self._watched:
+            self._writer = sock.fileno()
+            self._loop.add_writer(self._writer, self._send_kept)
+        else:
+            self._retry = self._loop.call_later(RETRY_DELAY, self._send_kept)
+
+    def _send_kept(self) -> None:
+        """There may be room again for the Transmit that was kept."""
+        transmit = self._kept
+        assert transmit is not None
+        self._stop_waiting()
+        error = self.link.send(transmit)
+        if error:
+            self._on_send_error(self.now(), transmit, error)
+        self.flush()
+
+    def _stop_waiting(self) -> None:
+        self._kept = None
+        if self._writer >= 0:
+            self._loop.remove_writer(self._writer)
+            self._writer = -1
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
+    def _dispatch(self, event: Event) -> None:
+        association = event.association
+        owner: Any = association.owner
+        if owner is None:
+            holder = self._holders.get(association.endpoint.port)
+            if holder is None or not isinstance(event, CommunicationUp):
+                return
+            association.owner = owner = holder.adopt(association)
+        owner.handle_event(event)
+
+    # --- time ---
+
+    def _arm(self, now: int, deadline: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed = deadline
+        delay = max(deadline - now, 0) / NANOSECONDS
+        self._timer = self._loop.call_at(self._loop.time() + delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        """The time the timer was set for has come; what it was set for may have moved on."""
+        self._latest = max(self._latest, self._armed)
+        self._timer = None
+        self._armed = NEVER
+        now = self.now()
+        deadline = self.stack.next_timeout()
+        if deadline is not None and deadline <= now:
+            self.stack.handle_timeout(now)
+        self.flush()
+
+    # --- the end ---
+
+    def close(self) -> None:
+        """Stop at once and close the link. Closing twice does nothing."""
+        if self.closed:
+            return
+        self.closed = True
+        self._stop_waiting()
+        if self._timer is not None:
+            self._timer.cancel()
+        for descriptor in self._watched:
+            self._loop.remove_reader(descriptor)
+        for receiver in self._receivers.values():
+            receiver.cancel()
+        self.link.close()
+        if self._on_closed is not None:
+            self._on_closed(self)

@@ -1,0 +1,329 @@
+"""An SCTP port in an event loop: what connects and listens.
+
+An ``Endpoint`` has one SCTP port of the stack of a driver, which others may share (``sharing``). ``connect`` makes a
+private one for its association, on the UDP port all such clients of the loop share; it is *fleeting*: it goes with its
+last association. The public calls are in ``calls``.
+
+Which addresses a peer is told is decided here for each peer, by scope: ``announce="auto"`` tells several or none, "all"
+all that are bound, "none" none, for hosts behind a NAT (RFC 6951 section 5.7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeAlias, cast, final, get_args
+
+from ..core.association.association import Association as CoreAssociation
+from ..core.config import AssociationConfig
+from ..core.stats import StackStats
+from ..link import SCTP_TUNNELING_PORT
+from ..link.interfaces import announced
+from ..sockapi.addresses import check_port, ip_text
+from .association import CLOSE_TIMEOUT, Association, OnEvent
+from .driver import Driver
+from .resolve import Hosts, Peer, resolve_peer
+from .server import Handler, Server
+
+Announce: TypeAlias = Literal["auto", "all", "none"]
+"""Which local addresses peers are told."""
+
+
+@final
+class Unset:
+    """The type of ``UNSET``: the argument was not given, and the configuration decides."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset()
+
+
+@lru_cache(maxsize=256)
+def tuned(
+    config: AssociationConfig,
+    streams: int | None = None,
+    attempt_delay: float | Unset | None = UNSET,
+    timeout: float | None = None,
+    mtu: int = 0,
+) -> AssociationConfig:
+    """A configuration with these fields changed where they are given. ``ValueError`` if one is out of bounds.
+
+    Equal ones are one object, however many associations have it.
+    """
+    changes: dict[str, Any] = {}
+    if streams is not None:
+        changes["streams"] = streams
+    if not isinstance(attempt_delay, Unset):
+        changes["attempt_delay"] = attempt_delay
+    if timeout is not None:
+        changes["connect_timeout"] = timeout
+    if mtu and mtu < config.mtu:
+        changes["mtu"] = mtu
+    return replace(config, **changes) if changes else config
+
+
+DEFAULT_CONFIG: Final = AssociationConfig()
+SMALLEST_MTU: Final = 576
+"""What ``AssociationConfig.mtu`` has at least, bytes."""
+
+
+@final
+class Connecting(Awaitable[Association], AbstractAsyncContextManager[Association]):
+    """A connect that has not begun: await it for the association, or enter it to have that closed in the end."""
+
+    def __init__(self, begin: Callable[[], Awaitable[Association]]) -> None:
+        self._begin = begin
+        self._association: Association | None = None
+
+    def __await__(self) -> Generator[Any, None, Association]:
+        return self._begin().__await__()
+
+    async def __aenter__(self) -> Association:
+        self._association = await self._begin()
+        return self._association
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._association is not None:
+            await self._association.__aexit__(kind, value, traceback)
+
+
+@final
+class Endpoint:
+    """One SCTP port, which both connects and listens. Made by ``open_endpoint``.
+
+    As an asynchronous context manager it closes its associations in the end, and aborts them if an exception leaves
+    the context.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_announce",
+        "_core",
+        "_driver",
+        "_fleeting",
+        "_local",
+        "_server",
+        "_wildcard",
+        "close_timeout",
+        "closed",
+        "on_event",
+    )
+
+    def __init__(
+        self,
+        driver: Driver,
+        port: int,
+        local: list[bytes],
+        config: AssociationConfig,
+        *,
+        wildcard: bool = False,
+        announce: Announce = "auto",
+        close_timeout: float | None = CLOSE_TIMEOUT,
+        on_event: OnEvent | None = None,
+    ) -> None:
+        """Take an SCTP port of a driver that has the local addresses. ``OSError`` (EADDRINUSE) if it is taken."""
+        self._driver = driver
+        self._local = local
+        self._wildcard = wildcard
+        self._announce = announce
+        self._server: Server | None = None
+        self._fleeting = False
+        self.closed = False
+        """Whether it has given its SCTP port up."""
+        self.close_timeout = close_timeout
+        """``Association.close_timeout`` of its associations."""
+        self.on_event = on_event
+        """``Association.on_event`` of its associations."""
+        mtu = _mtu(driver.link.max_packet(ip, ip) for ip in local)
+        # With a wildcard each path leaves from the local address that is nearest to it: the link knows.
+        sources = () if wildcard else local
+        told = local if announce == "all" or (announce == "auto" and len(local) > 1) else ()
+        try:
+            self._core = driver.stack.open_endpoint(port, sources, tuned(config, mtu=mtu), told)
+        except OSError as error:
+            driver.flush()
+            if error.errno == errno.EADDRINUSE:
+                where = f" on UDP port {driver.link.port}" if driver.link.port else ""
+                text = f"SCTP port {port}{where} is in use in this event loop: choose another with port= or udp_port="
+                raise OSError(errno.EADDRINUSE, text) from None
+            raise
+        if announce == "auto":
+            self._core.scope = _announce_in_scope
+        driver.register(self._core.port, self)
+
+    def __repr__(self) -> str:
+        return f"<sctpx.Endpoint port {self.port} on {', '.join(self.local_addresses)} UDP port {self.udp_port}>"
+
+    @property
+    def port(self) -> int:
+        """The SCTP port."""
+        return self._core.port
+
+    @property
+    def udp_port(self) -> int:
+        """Our UDP port (RFC 6951); 0 without encapsulation."""
+        return self._driver.link.port
+
+    @property
+    def local_addresses(self) -> list[str]:
+        """Our IP addresses."""
+        return [ip_text(ip) for ip in self._local]
+
+    @property
+    def associations(self) -> list[Association]:
+        """Those that are up or being set up."""
+        owners = [core.owner for core in self._core.associations.values()]
+        return [owner for owner in owners if isinstance(owner, Association)]
+
+    @property
+    def stats(self) -> StackStats:
+        """Counters of the UDP port; they go on counting."""
+        return self._driver.stack.stats
+
+    # --- setting associations up ---
+
+    def connect(
+        self,
+        hosts: Hosts,
+        port: int,
+        *,
+        peer_udp_port: int = SCTP_TUNNELING_PORT,
+        streams: int | None = None,
+        attempt_delay: float | Unset | None = UNSET,
+        timeout: float | None = None,
+        config: AssociationConfig | None = None,
+    ) -> Connecting:
+        """Associate with a peer from this port: to be awaited or entered. Arguments and errors are those of
+        ``connect``.
+
+        ``OSError``, in addition: EISCONN or EALREADY if there is an association with the peer, or one in the making.
+        """
+
+        async def begin() -> Association:
+            peer = await resolve_peer(hosts, port, self.peer_udp_port(peer_udp_port))
+            if self._wildcard:
+                peer.find_sources()
+            chosen = tuned(config or self._core.config, streams, attempt_delay, timeout)
+            return await self.associate(peer, chosen)
+
+        return Connecting(begin)
+
+    def peer_udp_port(self, udp_port: int) -> int:
+        """The UDP port to reach peers at: none if the link does not encapsulate."""
+        return udp_port if self.udp_port else 0
+
+    async def associate(self, peer: Peer, config: AssociationConfig) -> Association:
+        """Associate with a peer whose addresses are known."""
+        peer.keep_families(self._local)
+        for address in peer.addresses:
+            if address.source and address.source not in self._local:
+                raise OSError(errno.EADDRNOTAVAIL, f"{ip_text(address.source)} is no local address of this endpoint")
+        mtu = _mtu(self._driver.link.max_packet(address.ip, address.source) for address in peer.addresses)
+        self._check_open()
+        now = self._driver.now()
+        core = self._core.connect(now, peer.addresses, peer.port, tuned(config, mtu=mtu))
+        core.owner = association = Association(core, self._driver, self, started=now, unusable=tuple(peer.unusable))
+        self._driver.flush()
+        await association.wait_established()
+        return association
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise OSError(errno.EBADF, "the endpoint is closed")
+
+    def listen(self, handler: Handler | None = None, backlog: int = 128) -> Server:
+        """Take associations from peers. Arguments and manners are those of ``start_server``.
+
+        ``OSError``: EINVAL (it listens already, or a backlog below 1), EBADF (closed).
+        """
+        self._check_open()
+        if self._server is not None:
+            raise OSError(errno.EINVAL, "the endpoint listens already")
+        self._core.listen(backlog)
+        self._server = Server(self, self._core, handler, backlog)
+        return self._server
+
+    def stop_listening(self) -> None:
+        """Refuse further associations. Nothing if it does not listen."""
+        if self._server is not None:
+            server, self._server = self._server, None
+            server.close()
+
+    # --- the end ---
+
+    def close(self) -> None:
+        """Stop listening, abort what is left and give the port up. Closing twice does nothing."""
+        if self.closed:
+            return
+        self.stop_listening()
+        self.closed = True
+        self._core.close(self._driver.now())
+        self._driver.release(self._core.port)
+        self._driver.flush()
+
+    def close_when_idle(self) -> None:
+        """Close with the last association; now if there is none."""
+        self._fleeting = True
+        if not self._core.associations:
+            self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.stop_listening()
+                await asyncio.gather(*[association.close() for association in self.associations])
+        finally:
+            self.close()
+
+    # --- for the driver and the associations ---
+
+    def adopt(self, association: CoreAssociation) -> Association:
+        """The driver: a peer has set up an association."""
+        owner = Association(association, self._driver, self, self._server)
+        if self._server is not None:
+            self._server.on_incoming(owner)
+        return owner
+
+    def on_association_ended(self) -> None:
+        """An association: it is over."""
+        if self._fleeting and not self._core.associations and not self.closed:
+            self.closed = True
+            self._core.close(self._driver.now())
+            self._driver.release(self._core.port)
+
+
+def _mtu(limits: Iterable[int]) -> int:
+    """The largest packet for all of several ways."""
+    return max(min(limits), SMALLEST_MTU)
+
+
+def _announce_in_scope(bound: list[bytes], peers: list[bytes]) -> list[bytes]:
+    """``announce="auto"``: those of our addresses that make sense to the peer; none if that is only one."""
+    scoped = announced(bound, *peers)
+    return scoped if len(scoped) > 1 else []
+
+
+def check_announce(announce: str) -> Announce:
+    """The argument, if it is one of the three. ``ValueError`` if not."""
+    if announce not in get_args(Announce):
+        raise ValueError(f"announce is {announce!r}: not one of {', '.join(get_args(Announce))}")
+    return cast("Announce", announce)
+
+
+def check_udp_port(udp_port: int) -> int:
+    """``OSError`` (EINVAL) unless it is a UDP port, or 0."""
+    return check_port(udp_port, "UDP port", lowest=0)

@@ -1,0 +1,40 @@
+"""What went wrong, in one line, with exit status 1: nobody should read a traceback because a peer is not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+
+
+class Failure(click.ClickException):
+    """A command that could not do what it was asked to."""
+
+
+@contextmanager
+def one_line(hosts: Sequence[str] = ()) -> Iterator[None]:
+    """What the network, the system or the values given do to a command ends it with one clear line.
+
+    ``hosts`` are those the command was given: a name that does not resolve is one of them.
+    """
+    try:
+        yield
+    except BrokenPipeError as error:
+        if error.strerror == os.strerror(errno.EPIPE):
+            raise  # Whoever read our output has enough: click ends quietly.
+        raise Failure(explain(error)) from error  # An association that takes nothing any more says so in other words.
+    except socket.gaierror as error:
+        raise Failure(f"{', '.join(hosts)}: {error.strerror}") from error
+    except (OSError, EOFError, ValueError) as error:
+        raise Failure(explain(error)) from error
+
+
+def explain(error: BaseException) -> str:
+    """An exception as a line: what it says, without the errno's number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,191 @@
+"""The client's side of a measurement.
+
+* bulk: messages as fast as they go, for so many seconds, then SHUTDOWN; the clock stops when everything is
+  acknowledged and the association is over.
+* pingpong: one message to and fro, again and again; each round trip is timed.
+* setup: one association after the other, set up and aborted; each set-up is timed. A further association tells the
+  server about it and lasts as long as the run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from time import perf_counter, perf_counter_ns
+from typing import Final, final
+
+from ...aio import Association, Connecting, connect
+from ...aio.resolve import resolve_peer
+from ...core.config import AssociationConfig
+from ...link import UdpLink
+from ...sockapi.addresses import ip_text
+from ...sockapi.send import Outgoing
+from . import hello
+from .measure import Result, Span, median_us, percentile_us
+
+_CALL_BYTES: Final = 256 * 1024
+"""User data handed to ``send_many`` at once."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What to measure, and how."""
+
+    addresses: list[str]
+    port: int
+    peer_udp_port: int
+    mode: str
+    size: int
+    seconds: float
+    count: int | None
+    """Round trips or associations after which it is over, instead of ``seconds``."""
+    warmup: float
+    """Seconds that do not count."""
+    local: list[str] | None
+    udp_port: int
+    offload: bool
+    config: AssociationConfig
+
+    @property
+    def limits(self) -> tuple[float, int]:
+        """Seconds, and round trips or associations, after which it is over."""
+        return (self.seconds, sys.maxsize) if self.count is None else (float("inf"), self.count)
+
+
+async def measure(plan: Plan) -> Result:
+    """Do it. ``OSError`` as ``connect`` and the association's methods say."""
+    client = _Client(plan, None if plan.offload else await _plain_link(plan))
+    return await {"bulk": client.bulk, "pingpong": client.pingpong, "setup": client.setup}[plan.mode]()
+
+
+async def _plain_link(plan: Plan) -> UdpLink:
+    """A link without offload."""
+    local = plan.local
+    if local is None:
+        peer = await resolve_peer(plan.addresses, plan.port, plan.peer_udp_port)
+        peer.find_sources()
+        local = list(dict.fromkeys(ip_text(address.source) for address in peer.addresses if address.source))
+    return UdpLink.open(local, plan.udp_port, offload=False)
+
+
+@final
+class _Client:
+    """One measurement."""
+
+    def __init__(self, plan: Plan, link: UdpLink | None) -> None:
+        self._plan = plan
+        self._link = link
+        self._payload = os.urandom(plan.size)
+        self._result = Result.of("client", plan.mode, plan.config)
+
+    def _connect(self) -> Connecting:
+        plan = self._plan
+        return connect(
+            plan.addresses,
+            plan.port,
+            peer_udp_port=plan.peer_udp_port,
+            local=plan.local,
+            udp_port=plan.udp_port,
+            config=plan.config,
+            link=self._link,
+        )
+
+    async def _greet(self, association: Association) -> None:
+        words = hello.hello(self._plan.mode, self._plan.size, self._plan.warmup > 0)
+        await association.send(words, ppid=hello.PPID)
+
+    # --- bulk ---
+
+    async def bulk(self) -> Result:
+        """Messages as fast as they go."""
+        plan, result = self._plan, self._result
+        async with self._connect() as association:
+            await self._greet(association)
+            messages = self._messages(association)
+            if plan.warmup:
+                await _send_for(plan.warmup, association, messages)
+                await association.send(hello.start(), ppid=hello.PPID)
+            span = Span(result, association.stats)
+            result.messages = await _send_for(plan.seconds, association, messages)
+            result.size, result.bytes = plan.size, result.messages * plan.size
+            await association.shutdown()
+            span.finish()
+        return result
+
+    def _messages(self, association: Association) -> list[Outgoing]:
+        """What is sent in one call: on all streams in turn."""
+        count = max(_CALL_BYTES // self._plan.size, 1)
+        streams = association.outbound_streams
+        if streams == 1:
+            return [self._payload] * count
+        return [(self._payload, number % streams) for number in range(max(count, streams))]
+
+    # --- ping-pong ---
+
+    async def pingpong(self) -> Result:
+        """One message to and fro."""
+        plan, result = self._plan, self._result
+        async with self._connect() as association:
+            await self._greet(association)
+            if plan.warmup:
+                await self._bounce(association, plan.warmup, sys.maxsize)
+                await association.send(hello.start(), ppid=hello.PPID)
+            span = Span(result, association.stats)
+            times = await self._bounce(association, *plan.limits)
+            result.size, result.messages, result.bytes = plan.size, len(times), len(times) * plan.size
+            span.finish()
+        if times:
+            result.rtt_us_median, result.rtt_us_p99 = median_us(times), percentile_us(times, 99)
+        return result
+
+    async def _bounce(self, association: Association, seconds: float, count: int) -> list[int]:
+        """The round trips, ns."""
+        payload, send, recv = self._payload, association.send, association.recv
+        times: list[int] = []
+        deadline = perf_counter() + seconds
+        while len(times) < count and perf_counter() < deadline:
+            begin = perf_counter_ns()
+            await send(payload)
+            while (await recv()).more:
+                pass
+            times.append(perf_counter_ns() - begin)
+        return times
+
+    # --- set-up ---
+
+    async def setup(self) -> Result:
+        """One association after the other."""
+        plan, result = self._plan, self._result
+        async with self._connect() as companion:
+            await self._set_up(plan.warmup, sys.maxsize)
+            await self._greet(companion)
+            span = Span(result, companion.endpoint.stats)
+            times = await self._set_up(*plan.limits)
+            result.setups = len(times)
+            span.finish()
+        if times:
+            result.setup_us_median = median_us(times)
+        return result
+
+    async def _set_up(self, seconds: float, count: int) -> list[int]:
+        """How long each took, ns."""
+        times: list[int] = []
+        deadline = perf_counter() + seconds
+        while len(times) < count and perf_counter() < deadline:
+            begin = perf_counter_ns()
+            association = await self._connect()
+            times.append(perf_counter_ns() - begin)
+            association.abort()
+        return times
+
+
+async def _send_for(seconds: float, association: Association, messages: list[Outgoing]) -> int:
+    """Send the messages again and again. How many it was. One of the loops that benchmarks measure."""
+    count = 0
+    deadline = perf_counter() + seconds
+    send_many = association.send_many
+    while perf_counter() < deadline:
+        count += await send_many(messages)
+    return count

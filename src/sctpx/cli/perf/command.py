@@ -1,0 +1,223 @@
+"""``sctpx perf server`` and ``sctpx perf client``: what can be asked for, and how the answer is shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import click
+
+from ...aio import start_server
+from ...core.config import AssociationConfig
+from ...link import SCTP_TUNNELING_PORT, UdpLink
+from ..failure import explain, one_line
+from ..output import byte_text, json_text, rate_text
+from ..parameters import MTU, SCTP_PORT, UDP_PORT, integer, seconds
+from ..parameters import addresses as address_list
+from ..parameters import size as size_type
+from . import hello
+from .client import Plan, measure
+from .measure import Result
+from .server import PerfServer
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def _common(command: _Command) -> _Command:
+    """The options of both sides."""
+    for option in (
+        click.option("--no-offload", is_flag=True, help="Do without GSO and GRO, the segmentation offload of UDP."),
+        click.option("--stretch-sack", is_flag=True, help="Acknowledge packets that arrive together with one SACK."),
+        click.option("--mtu", type=MTU, default="1500", show_default=True, metavar="BYTES", help="Largest IP packet."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(short_help="Measure throughput, round trips and set-ups.")
+def perf() -> None:
+    """Measure throughput, round trips and set-ups between a server and a client.
+
+    MB are 10^6 bytes, CPU time is that of the process. Nagle is off.
+    """
+
+
+@perf.command(
+    epilog="""\b
+Examples:
+  sctpx perf server
+  sctpx perf server --bind 127.0.0.1,127.0.0.2 --port 5001 --udp-port 9900 --once --json
+  sctpx perf server --mode pingpong       an echo, also for peers of another kind
+"""
+)
+@click.option(
+    "--bind", type=address_list, default="127.0.0.1", show_default=True, metavar="A[,A...]", help="Addresses."
+)
+@click.option("--port", type=SCTP_PORT, default="5001", show_default=True, metavar="PORT", help="SCTP port.")
+@click.option(
+    "--udp-port",
+    type=UDP_PORT,
+    default=str(SCTP_TUNNELING_PORT),
+    show_default=True,
+    metavar="PORT",
+    help="UDP port; 0: any free.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(("auto", "bulk", "pingpong")),
+    default="auto",
+    show_default=True,
+    help="For peers that do not say what they want: bulk swallows what comes, pingpong sends it back. auto is bulk.",
+)
+@_common
+@click.option("--once", is_flag=True, help="End after the first run.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a run; READY goes to standard error.")
+def server(
+    bind: list[str],
+    port: int,
+    udp_port: int,
+    mode: str,
+    mtu: int,
+    stretch_sack: bool,
+    no_offload: bool,
+    once: bool,
+    as_json: bool,
+) -> None:
+    """Wait for clients. Prints READY once it listens, and the result of each run."""
+    config = AssociationConfig(mtu=mtu, stretch_sack=stretch_sack)
+
+    async def serve() -> None:
+        worker = PerfServer("bulk" if mode == "auto" else mode, config)
+        link = UdpLink.open(bind, udp_port, offload=False) if no_offload else None
+        async with await start_server(
+            worker.handle, bind, port, udp_port=udp_port, config=config, link=link
+        ) as listener:
+            where = f"{','.join(listener.local_addresses)} port {listener.port} udp-port {listener.udp_port}"
+            click.echo(f"READY {where}", err=as_json)
+            while True:
+                result = await worker.results.get()
+                if isinstance(result, Result):
+                    _show(result, as_json)
+                elif once:
+                    raise result
+                else:
+                    click.echo(f"Error: {explain(result)}", err=True)
+                if once:
+                    return
+
+    with one_line(bind), suppress(KeyboardInterrupt):
+        asyncio.run(serve())
+
+
+@perf.command(
+    epilog="""\b
+Examples:
+  sctpx perf client 127.0.0.1
+  sctpx perf client 127.0.0.1,127.0.0.2 --udp-port 9900 --size 1Ki --seconds 10
+  sctpx perf client 127.0.0.1 --mode pingpong --size 64 --count 10000 --json
+  sctpx perf client 127.0.0.1 --mode setup --seconds 2
+"""
+)
+@click.argument("addresses", type=address_list, metavar="ADDRESS[,ADDRESS...]")
+@click.option(
+    "--port", type=SCTP_PORT, default="5001", show_default=True, metavar="PORT", help="The server's SCTP port."
+)
+@click.option(
+    "--udp-port",
+    type=UDP_PORT,
+    default=str(SCTP_TUNNELING_PORT),
+    show_default=True,
+    metavar="PORT",
+    help="The server's UDP port.",
+)
+@click.option("--mode", type=click.Choice(hello.MODES), default="bulk", show_default=True, help="What to measure.")
+@click.option("--size", type=size_type, default="64Ki", show_default=True, metavar="SIZE", help="Bytes a message.")
+@click.option("--seconds", type=seconds, default="5", show_default=True, metavar="SECONDS", help="How long.")
+@click.option(
+    "--count", type=integer(1, 10**9), metavar="N", help="So many round trips or set-ups instead of --seconds."
+)
+@click.option(
+    "--warmup", type=seconds, default="0", metavar="SECONDS", help="Run so long before, which does not count."
+)
+@click.option(
+    "--streams", type=integer(1, 65535), default="1", show_default=True, metavar="N", help="Send on so many in turn."
+)
+@click.option("--bind", type=address_list, metavar="A[,A...]", help="Our addresses.  [default: the system's choice]")
+@click.option(
+    "--client-udp-port", type=UDP_PORT, default="0", metavar="PORT", help="Our UDP port.  [default: any free]"
+)
+@_common
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def client(
+    addresses: list[str],
+    port: int,
+    udp_port: int,
+    mode: str,
+    size: int,
+    seconds: float,
+    count: int | None,
+    warmup: float,
+    streams: int,
+    bind: list[str] | None,
+    client_udp_port: int,
+    mtu: int,
+    stretch_sack: bool,
+    no_offload: bool,
+    as_json: bool,
+) -> None:
+    """Measure against a server at one or several ADDRESSes.
+
+    bulk sends messages as fast as they go, pingpong times round trips of one message, setup times associations that
+    are set up and aborted one after the other.
+    """
+    plan = Plan(
+        addresses=addresses,
+        port=port,
+        peer_udp_port=udp_port,
+        mode=mode,
+        size=size,
+        seconds=seconds,
+        count=count,
+        warmup=warmup,
+        local=bind,
+        udp_port=client_udp_port,
+        offload=not no_offload,
+        config=AssociationConfig(mtu=mtu, stretch_sack=stretch_sack, streams=streams),
+    )
+    with one_line(addresses):
+        _show(asyncio.run(measure(plan)), as_json)
+
+
+def _show(result: Result, as_json: bool) -> None:
+    """A result, for a script or for people."""
+    if as_json:
+        click.echo(json_text(result.as_json()))
+        return
+    size = f" of {result.size:,} bytes" if result.size is not None else ""
+    core = "compiled" if result.compiled else "interpreted"
+    click.echo(f"{result.role}: {result.mode}{size}, {result.seconds:.2f} s, {core}")
+    for name, text in _lines(result):
+        click.echo(f"  {name:<12}{text}")
+
+
+def _lines(result: Result) -> list[tuple[str, str]]:
+    lines = []
+    if result.mb_per_s is not None and result.bytes is not None:
+        lines.append(("goodput", f"{rate_text(result.mb_per_s * 1e6)} ({byte_text(result.bytes)})"))
+        lines.append(("messages", f"{result.messages_per_s:,.0f}/s ({result.messages:,})"))
+    if result.rtt_us_median is not None:
+        lines.append(
+            ("round trip", f"median {result.rtt_us_median:,.1f} us, 99th percentile {result.rtt_us_p99:,.1f} us")
+        )
+    if result.setups_per_s is not None:
+        lines.append(("set-ups", f"{result.setups_per_s:,.0f}/s ({result.setups:,})"))
+    if result.setup_us_median is not None:
+        lines.append(("set-up", f"median {result.setup_us_median:,.1f} us"))
+    busy = (result.cpu_user_s + result.cpu_sys_s) / result.seconds if result.seconds else 0.0
+    lines.append(("CPU", f"{result.cpu_user_s:.2f} s user, {result.cpu_sys_s:.2f} s system ({busy:.0%})"))
+    lines.append(("packets", f"{result.packets_sent:,} sent, {result.packets_received:,} received"))
+    if result.retransmissions is not None:
+        lines.append(("resent", f"{result.retransmissions:,} chunks"))
+    return lines

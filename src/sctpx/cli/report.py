@@ -1,0 +1,83 @@
+"""What each address answered when an association was set up (contract C11), and its paths: as tables and as JSON."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from ..core.association.connect import ANSWER_ICMP, ANSWER_NAMES, ANSWER_SEND_ERROR
+from ..sockapi.status import AddressReport, PathInfo
+from .output import byte_text, make_table, rate_text, time_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_WITH_ERRNO: Final = (ANSWER_NAMES[ANSWER_ICMP], ANSWER_NAMES[ANSWER_SEND_ERROR])
+_LOWEST_RATE: Final = 50_000
+"""Bytes per second below which a path counts as idle."""
+_STATE_STYLES: Final = {"active": "green", "potentially failed": "yellow", "inactive": "red"}
+
+
+def report_table(report: Sequence[AddressReport]) -> Table:
+    """A report as people read it."""
+    columns = ("address", "INITs", "first at", "answer", "after", "became")
+    table = make_table(*columns, right=("INITs", "first at", "after"))
+    for entry in report:
+        after = ""
+        if entry.first_sent is not None and entry.answered is not None:
+            after = time_text(entry.answered - entry.first_sent)
+        table.add_row(
+            entry.address,
+            str(entry.inits or ""),
+            "" if entry.first_sent is None else time_text(entry.first_sent),
+            _answer_text(entry),
+            after,
+            _became_text(entry),
+            style="" if entry.kept else "dim",
+        )
+    return table
+
+
+def _answer_text(entry: AddressReport) -> str:
+    if not entry.listed:
+        return "named by the peer"
+    if entry.answer in _WITH_ERRNO:
+        return f"{entry.answer}: {os.strerror(entry.error).lower().removeprefix('connection ')}"
+    return entry.answer if entry.inits or entry.error else "not asked"
+
+
+def _became_text(entry: AddressReport) -> str:
+    if not entry.kept:
+        return "dropped"
+    return "path" if entry.listed else "path, unverified"
+
+
+def report_json(report: Sequence[AddressReport]) -> list[dict[str, Any]]:
+    """A report for ``--json``: its fields, with the bytes of error causes in hexadecimal."""
+    return [{**asdict(entry), "causes": [[code, value.hex()] for code, value in entry.causes]} for entry in report]
+
+
+def path_table(paths: Sequence[PathInfo], rates: Sequence[float] | None = None, narrow: bool = False) -> Table:
+    """The paths of an association as people read them.
+
+    ``rates`` are bytes per second; ``narrow`` leaves out what an 80-column terminal has no room for.
+    """
+    from rich.text import Text  # noqa: PLC0415 - see ``output``
+
+    numbers = [*(["rate"] if rates is not None else []), "RTT", *([] if narrow else ["RTO", "cwnd"]), "resent"]
+    table = make_table("path", "", "state", "sent", *numbers, right=("sent", *numbers))
+    for index, path in enumerate(paths):
+        cells = {
+            "RTT": "" if path.srtt is None else time_text(path.srtt),
+            "RTO": time_text(path.rto),
+            "cwnd": byte_text(path.cwnd),
+            "resent": f"{path.chunks_retransmitted:,}",
+        }
+        if rates is not None:
+            cells["rate"] = rate_text(rates[index]) if rates[index] >= _LOWEST_RATE else ""
+        state = Text(path.state, _STATE_STYLES[path.state]) if path.confirmed else Text("not verified", "dim")
+        primary = "primary" if path.primary else ""
+        table.add_row(path.remote, primary, state, byte_text(path.bytes_sent), *[cells[name] for name in numbers])
+    return table

@@ -1,0 +1,143 @@
+"""What happens on an association, as users are told (RFC 9260 section 11.2, RFC 6458 section 6.1).
+
+Plain values: addresses are strings, errors errno numbers, causes ``(code, value)`` as RFC 9260 section 3.3.10 has
+them. That messages can be read or sent again is no event; whoever waits for it is woken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, final
+
+from ..core import events as core
+from .addresses import ip_text
+from .status import PATH_STATES
+
+Causes: TypeAlias = tuple[tuple[int, bytes], ...]
+
+
+class Event:
+    """Something that happened on an association."""
+
+    __slots__ = ()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CommunicationUp(Event):
+    """The association is established."""
+
+    incoming: bool
+    """The peer initiated it."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CannotStart(Event):
+    """The association could not be set up."""
+
+    error: int
+    causes: Causes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CommunicationLost(Event):
+    """The association ended abruptly."""
+
+    error: int
+    """``ECONNRESET``: the peer aborted it or broke the protocol; ``ECONNABORTED``: this side aborted it; ``ETIMEDOUT``:
+    the peer is not to be reached."""
+    by_peer: bool
+    causes: Causes
+    """Those of the ABORT that was received or sent."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Restarted(Event):
+    """The peer restarted, and the association began anew."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PeerShutdown(Event):
+    """The peer asked for a graceful end: it has sent everything and takes no more."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ShutdownComplete(Event):
+    """The association ended gracefully."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PathStateChanged(Event):
+    """A path became active, potentially failed or inactive."""
+
+    address: str
+    """The peer's IP address."""
+    state: str
+    """As ``PathInfo.state`` has it."""
+    error: int
+    """An errno where the network said why; else 0."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PathConfirmed(Event):
+    """An address the peer told of was shown to be its own (RFC 9260 section 5.4): its path may carry data."""
+
+    address: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PrimaryChanged(Event):
+    """New data goes to this address of the peer from now on."""
+
+    address: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RemoteError(Event):
+    """The peer reported an error that did not end the association."""
+
+    causes: Causes
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SenderDry(Event):
+    """Everything sent so far was acknowledged."""
+
+
+def to_event(event: core.Event) -> Event | None:
+    """An event of the core as users see it; ``None`` if they do not."""
+    convert = _CONVERSIONS.get(type(event))
+    return convert(event) if convert is not None else None
+
+
+def _path_event(event: core.PathChange) -> Event:
+    address = ip_text(event.remote)
+    if event.what == core.CHANGE_CONFIRMED:
+        return PathConfirmed(address)
+    if event.what == core.CHANGE_PRIMARY:
+        return PrimaryChanged(address)
+    return PathStateChanged(address, PATH_STATES[event.state], event.error)
+
+
+_CONVERSIONS: Final[dict[type[core.Event], Callable[[Any], Event]]] = {
+    core.CommunicationUp: lambda event: CommunicationUp(event.incoming),
+    core.CannotStart: lambda event: CannotStart(event.error, tuple(event.causes)),
+    core.CommunicationLost: lambda event: CommunicationLost(event.error, event.by_peer, tuple(event.causes)),
+    core.Restarted: lambda _: Restarted(),
+    core.PeerShutdown: lambda _: PeerShutdown(),
+    core.ShutdownComplete: lambda _: ShutdownComplete(),
+    core.PathChange: _path_event,
+    core.RemoteError: lambda event: RemoteError(tuple(event.causes)),
+    core.SenderDry: lambda _: SenderDry(),
+}

@@ -1,0 +1,56 @@
+"""A user message on its way out, and what is left of one that did not get there (RFC 6458 sections 5.3.4, 6.1.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from .receive import Message
+
+Data: TypeAlias = bytes | bytearray | memoryview
+
+Outgoing: TypeAlias = (
+    Data | Message | tuple[Data] | tuple[Data, int] | tuple[Data, int, int] | tuple[Data, int, int, bool]
+)
+"""What can be sent in one go with others: data, ``(data, stream, ppid, unordered)`` of which the end may be left out,
+or a received ``Message``, which is passed on with its stream, PPID and order."""
+
+_DEFAULTS: Final = (b"", 0, 0, False)
+
+
+def parse_outgoing(message: Outgoing) -> tuple[bytes, int, int, bool]:
+    """A message to send as ``(data, stream, ppid, unordered)``. ``TypeError`` for anything that is none."""
+    if isinstance(message, Message):
+        return message.data, message.stream, message.ppid, message.unordered
+    if isinstance(message, tuple):
+        fields: tuple[Any, ...] = message
+        if not 1 <= len(fields) <= len(_DEFAULTS):
+            raise TypeError(f"a message is (data, stream, ppid, unordered), not a tuple of {len(fields)}")
+        data, stream, ppid, unordered = fields + _DEFAULTS[len(fields) :]
+        return to_bytes(data), stream, ppid, unordered
+    return to_bytes(message), 0, 0, False
+
+
+def to_bytes(data: Data) -> bytes:
+    """User data as ``bytes``: a copy, unless it is that already. ``TypeError`` for text, and other things."""
+    if isinstance(data, bytes):
+        return data
+    if isinstance(data, bytearray | memoryview):
+        return bytes(data)
+    raise TypeError(f"a message is made of bytes, not of {type(data).__name__}")
+
+
+class Undelivered(NamedTuple):
+    """A message that did not reach the peer for certain."""
+
+    data: bytes
+    """The user data; of a message that was acknowledged in part, what was not."""
+    stream: int
+    ppid: int
+    sent: bool
+    """It was sent, in part at least, and not acknowledged: the peer may have it. ``False``: the peer cannot have it."""
+
+
+def to_undelivered(left: Iterable[tuple[bytes, int, int, bool]]) -> list[Undelivered]:
+    """What the core has left, with names."""
+    return [Undelivered(*message) for message in left]

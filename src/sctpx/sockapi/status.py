@@ -1,0 +1,139 @@
+"""What can be asked about an association, in strings and seconds: its paths, and how setting it up went.
+
+Both are snapshots: plain values that stay as they were when they were asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, final
+
+from ..core.association.connect import ANSWER_NAMES
+from ..core.association.connect import AddressReport as CoreReport
+from ..core.config import NANOSECONDS
+from ..core.path.path import Path
+from .addresses import ip_text
+
+PATH_STATES: Final = ("active", "potentially failed", "inactive")
+"""Names of a path's states, by ``core.events.PATH_*``."""
+
+UNRESOLVED: Final = "name not resolved"
+"""``AddressReport.answer`` of a host name that stands for no address."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathInfo:
+    """One path of an association: an address of the peer, and what is known of the way there."""
+
+    remote: str
+    """The peer's IP address."""
+    local: str
+    """The local IP address packets leave from; ``""`` where the link chooses."""
+    udp_port: int
+    """The peer's UDP port (RFC 6951); 0 without encapsulation."""
+    state: str
+    """``"active"``, ``"potentially failed"`` (RFC 7829) or ``"inactive"``."""
+    primary: bool
+    """Data goes here while the path is active."""
+    confirmed: bool
+    """The peer has been shown to own the address (RFC 9260 section 5.4)."""
+    srtt: float | None
+    """Smoothed round-trip time, seconds; ``None`` before the first measurement."""
+    rttvar: float
+    """Its variation, seconds."""
+    rto: float
+    """The retransmission timeout, seconds."""
+    cwnd: int
+    """Congestion window, bytes."""
+    ssthresh: int
+    """Slow start threshold, bytes."""
+    flight_size: int
+    """Bytes sent here and not acknowledged yet."""
+    mtu: int
+    """The largest SCTP packet, bytes."""
+    error_count: int
+    """Timeouts in a row."""
+    packets_sent: int
+    bytes_sent: int
+    heartbeats_sent: int
+    chunks_retransmitted: int
+
+
+def path_info(path: Path, primary: Path | None) -> PathInfo:
+    """A path of the core as it is now."""
+    return PathInfo(
+        remote=ip_text(path.remote),
+        local=ip_text(path.local),
+        udp_port=path.encaps_port,
+        state=PATH_STATES[path.state],
+        primary=path is primary,
+        confirmed=path.confirmed,
+        srtt=path.srtt / NANOSECONDS if path.srtt else None,
+        rttvar=path.rttvar / NANOSECONDS,
+        rto=path.rto / NANOSECONDS,
+        cwnd=path.cwnd,
+        ssthresh=path.ssthresh,
+        flight_size=path.flight_size,
+        mtu=path.mtu,
+        error_count=path.error_count,
+        packets_sent=path.packets_sent,
+        bytes_sent=path.bytes_sent,
+        heartbeats_sent=path.heartbeats_sent,
+        chunks_retransmitted=path.chunks_retransmitted,
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressReport:
+    """What became of one address that an association was to be set up over."""
+
+    address: str
+    """The IP address; for a host name that could not be resolved, that name."""
+    udp_port: int = 0
+    """The UDP port INITs were sent to; 0 without encapsulation."""
+    source: str = ""
+    """The local IP address they were to leave from; ``""`` where that was left open."""
+    listed: bool = True
+    """The caller listed it; ``False``: it was learnt from the peer's INIT ACK."""
+    inits: int = 0
+    """INITs sent."""
+    first_sent: float | None = None
+    """When the first one left, in seconds from the beginning; ``None`` for never."""
+    answered: float | None = None
+    """When the first answer came, in seconds from the beginning; ``None`` for never."""
+    answer: str = ANSWER_NAMES[0]
+    """``"silence"``, ``"INIT ACK"``, ``"ABORT"``, ``"ICMP"``, ``"send error"``, ``"malformed INIT ACK"`` or
+    ``"name not resolved"``."""
+    error: int = 0
+    """The errno of a refusal."""
+    causes: tuple[tuple[int, bytes], ...] = ()
+    """The error causes of an ABORT, each ``(code, value)`` as RFC 9260 section 3.3.10 has them."""
+    kept: bool = False
+    """It became a path of the association."""
+
+
+def address_reports(candidates: Iterable[CoreReport], started: int) -> tuple[AddressReport, ...]:
+    """The core's report on an attempt that began at ``started``, ns."""
+    return tuple(
+        AddressReport(
+            address=ip_text(candidate.ip),
+            udp_port=candidate.udp_port,
+            source=ip_text(candidate.source),
+            listed=candidate.listed,
+            inits=candidate.inits,
+            first_sent=_since(started, candidate.first_sent),
+            answered=_since(started, candidate.answered),
+            answer=ANSWER_NAMES[candidate.answer],
+            error=candidate.error,
+            causes=tuple(candidate.causes),
+            kept=candidate.kept,
+        )
+        for candidate in candidates
+    )
+
+
+def _since(started: int, when: int) -> float | None:
+    return None if when < 0 else (when - started) / NANOSECONDS

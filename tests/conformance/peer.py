@@ -1,0 +1,346 @@
+"""A peer that the test plays chunk by chunk, against a real stack, with time in the test's hands.
+
+There is no network between: what the test delivers is processed at once, and what the stack answers lies in
+``take()`` the next moment. So every instant and every packet is exact.
+
+TSNs are counted from 1 on both sides: ``packet.tsns`` of what the stack sent, ``sack(3)`` for its first three,
+``data(1)`` for the peer's first chunk. Paths are counted from 1: path n joins 10.0.n.1, ours, with 10.0.n.2.
+Heartbeats are off unless asked for. The largest packet has 1472 bytes, PMDCS is 1460, a full chunk carries 1444.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, TypeVar, final
+
+from sctpx.core.association.association import Association
+from sctpx.core.association.state import ESTABLISHED
+from sctpx.core.config import AssociationConfig
+from sctpx.core.endpoint import PeerAddress
+from sctpx.core.events import Event
+from sctpx.core.path.path import Path
+from sctpx.core.stack import Stack
+from sctpx.core.timers import SECOND
+from sctpx.testing import seeded_bytes
+from sctpx.wire import control, sack
+from sctpx.wire.checksum import verify_packet
+from sctpx.wire.codes import CHUNK_DATA, CHUNK_NAMES, CHUNK_SACK, DATA_HEADER
+from sctpx.wire.data import DATA, PADDING
+from sctpx.wire.packet import chunks, finish_packet, prefix
+from sctpx.wire.serial import UNWRAPPED, extend_tsn
+from sctpx.wire.setup import Setup, parse
+from sctpx.wire.tlv import chunk
+
+_E = TypeVar("_E", bound=Event)
+
+PORT: Final = 5000
+UDP_PORT: Final = 9899
+START: Final = 10**18
+PEER_TAG: Final = 0x50505050
+PMDCS: Final = 1460
+FULL: Final = PMDCS - DATA_HEADER
+"""User data of a chunk that fills a packet."""
+
+
+class Data(NamedTuple):
+    """A DATA chunk of the stack."""
+
+    tsn: int
+    flags: int
+    stream: int
+    ssn: int
+    ppid: int
+    data: bytes
+
+
+class Sack(NamedTuple):
+    """A SACK of the stack, in the peer's own numbers."""
+
+    cumulative: int
+    a_rwnd: int
+    gaps: list[tuple[int, int]]
+    """First and last TSN of each block."""
+    duplicates: list[int]
+
+
+@final
+class Sent:
+    """A packet of the stack."""
+
+    def __init__(self, at: float, path: int, data: bytes, tsn: int, peer_tsn: int) -> None:
+        self.at = at
+        """Seconds since the association was up."""
+        self.path = path
+        self.bytes = data
+        self.chunks = chunks(data)
+        """(type, flags, value) of each chunk."""
+        self._tsn = tsn
+        self._peer_tsn = peer_tsn
+
+    @property
+    def names(self) -> list[str]:
+        """What the chunks are."""
+        return [CHUNK_NAMES.get(kind, str(kind)) for kind, _, _ in self.chunks]
+
+    @property
+    def data(self) -> list[Data]:
+        """The DATA chunks."""
+        found = []
+        for kind, flags, value in self.chunks:
+            if kind == CHUNK_DATA:
+                _, _, length, tsn, stream, ssn, ppid = DATA.unpack_from(chunk(kind, flags, value))
+                number = extend_tsn(tsn, self._tsn) - self._tsn + 1
+                found.append(Data(number, flags, stream, ssn, ppid, value[12 : length - 4]))
+        return found
+
+    @property
+    def tsns(self) -> list[int]:
+        """The TSNs of the DATA chunks."""
+        return [one.tsn for one in self.data]
+
+    @property
+    def sack(self) -> Sack:
+        """The SACK in it. Raises ValueError if there is not exactly one."""
+        [value] = [value for kind, _, value in self.chunks if kind == CHUNK_SACK]
+        base = self._peer_tsn - 1
+        cumulative, a_rwnd, ranges, duplicates = sack.parse(value, base)
+        gaps = [(start - base, end - 1 - base) for start, end in ranges]
+        return Sack(cumulative - base, a_rwnd, gaps, [tsn - base for tsn in duplicates])
+
+    def value(self, name: str) -> bytes:
+        """The value of its only chunk of that name."""
+        [value] = [value for kind, _, value in self.chunks if CHUNK_NAMES.get(kind) == name]
+        return value
+
+    def __repr__(self) -> str:
+        return f"<{self.at:.3f} path {self.path}: {', '.join(self.names)} {self.tsns or ''}>"
+
+
+@final
+class Peer:
+    """An association of a real stack that is up, seen from the other side."""
+
+    def __init__(
+        self,
+        *,
+        paths: int = 1,
+        a_rwnd: int = 1 << 20,
+        streams: int = 10,
+        tsn: int = 0,
+        peer_tsn: int = 1000,
+        rtt: float = 0.0,
+        **config: Any,
+    ) -> None:
+        """``a_rwnd``, ``streams`` and ``peer_tsn`` are what the peer says in its INIT ACK, ``rtt`` is how long it
+        takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves it to chance. The rest goes into the config.
+        """
+        seeded = seeded_bytes(1)
+        self.now = START
+        self.stack = Stack(lambda count: tsn.to_bytes(4, "big") if tsn and count == 4 else seeded(count), START)
+        self.events: list[Event] = []
+        self.a_rwnd = a_rwnd
+        self.peer_tsn = peer_tsn
+        self.tsn = 0
+        """The stack's Initial TSN, 32 bits."""
+        self._tag = 0
+        self._origin = START
+        self._sent: list[Sent] = []
+        self._expired = 0
+        own = [bytes((10, 0, number, 1)) for number in range(1, paths + 1)]
+        self._remotes = [bytes((10, 0, number, 2)) for number in range(1, paths + 1)]
+        settings = AssociationConfig(**{"heartbeat_interval": 0.0, **config})
+        endpoint = self.stack.open_endpoint(PORT, own, settings, own if paths > 1 else ())
+        targets = [PeerAddress(ip, UDP_PORT) for ip in self._remotes]
+        self.association: Association = endpoint.connect(self.now, targets, PORT)
+        self._drain()
+        [init] = self.take()
+        setup = parse(init.value("INIT"))
+        self._tag, self.tsn = setup.initiate_tag, setup.initial_tsn
+        self._own_rwnd = setup.a_rwnd
+        self.advance(rtt)
+        answer = Setup(PEER_TAG, a_rwnd, streams, streams, peer_tsn)
+        answer.addresses = self._remotes if paths > 1 else []
+        answer.cookie = b"cookie"
+        self.deliver(answer.encode(ack=True))
+        self.advance(rtt)
+        self.deliver(control.cookie_ack())
+        assert self.association.state == ESTABLISHED
+        self._origin = self.now
+        self._sent = []
+
+    # Time.
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the association was up."""
+        return (self.now - self._origin) / SECOND
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass; timers expire on the way."""
+        self.advance_to(self.now + round(seconds * SECOND))
+
+    def advance_to(self, when: int) -> None:
+        """Let time pass until then, nanoseconds."""
+        while self._expire(when):
+            pass
+        self.now = when
+
+    def wait(self, seconds: float = 300.0) -> list[Sent]:
+        """Let time pass until something leaves, and take it. Raises AssertionError if nothing does."""
+        when = self.now + round(seconds * SECOND)
+        while not self._sent and self._expire(when):
+            pass
+        assert self._sent, f"nothing left within {seconds} s"
+        return self.take()
+
+    def _expire(self, when: int) -> bool:
+        """Let the next timer expire, if that is before ``when``."""
+        deadline = self.stack.next_timeout()
+        if deadline is None or deadline > when:
+            return False
+        self._expired = self._expired + 1 if deadline <= self.now else 0
+        assert self._expired < 1000, "the stack does not come to rest"
+        self.now = max(deadline, self.now)
+        self.stack.handle_timeout(self.now)
+        self._drain()
+        return True
+
+    # What the user of the stack does.
+
+    def send(self, *sizes: int, **how: Any) -> None:
+        """Send messages of these sizes, and only then let packets leave."""
+        for size in sizes:
+            self.association.send(self.now, bytes(size), **how)
+        self._drain()
+
+    def read(self, limit: int = 0) -> list[bytes]:
+        """Read messages."""
+        messages = self.association.read(limit)
+        self._drain()
+        return [message[0] for message in messages]
+
+    def shutdown(self) -> None:
+        """The user of the stack ends the association."""
+        self.association.shutdown(self.now)
+        self._drain()
+
+    def path(self, number: int = 1) -> Path:
+        """A path of the stack."""
+        return self.association.paths[number - 1]
+
+    def t3(self, number: int = 1) -> float:
+        """Seconds until T3-rtx of a path expires; more than a year if it does not run."""
+        return (self.path(number).t3_deadline - self.now) / SECOND
+
+    def events_of(self, kind: type[_E]) -> list[_E]:
+        """The events of one kind so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    # What the peer sends.
+
+    def deliver(self, *said: bytes, path: int = 1) -> None:
+        """One packet with these chunks arrives."""
+        self._receive(self._packet(*said), 1 << 16, path)
+
+    def deliver_together(self, *packets: bytes, path: int = 1) -> None:
+        """Packets with one chunk each, of one size, arrive in one go, as a kernel with UDP_GRO hands them over."""
+        whole = [self._packet(one) for one in packets]
+        assert len({len(packet) for packet in whole[:-1]}) <= 1
+        self._receive(b"".join(whole), len(whole[0]), path)
+
+    def deliver_bytes(self, packet: bytes, path: int = 1) -> None:
+        """Any bytes arrive."""
+        self._receive(packet, 1 << 16, path)
+
+    def packet(self, *said: bytes) -> bytes:
+        """A packet with these chunks, to spoil."""
+        return self._packet(*said)
+
+    def data(
+        self,
+        tsn: int,
+        data: bytes | int = 100,
+        *,
+        flags: int = 3,
+        stream: int = 0,
+        ssn: int | None = None,
+        ppid: int = 0,
+    ) -> bytes:
+        """A DATA chunk; by default a whole message of 100 bytes, the SSN following the TSN."""
+        text = bytes(data) if isinstance(data, int) else data
+        number = (tsn - 1 if ssn is None else ssn) & 0xFFFF
+        length = DATA_HEADER + len(text)
+        header = DATA.pack(CHUNK_DATA, flags, length, (self.peer_tsn + tsn - 1) & 0xFFFFFFFF, stream, number, ppid)
+        return header + text + PADDING[length & 3]
+
+    def sack_chunk(
+        self, cumulative: int, *gaps: tuple[int, int], a_rwnd: int | None = None, duplicates: Sequence[int] = ()
+    ) -> bytes:
+        """A SACK of everything up to ``cumulative`` and of gaps given as (first, last)."""
+        base = self.tsn - 1
+        return sack.encode(
+            base + cumulative,
+            self.a_rwnd if a_rwnd is None else a_rwnd,
+            [(base + first, base + last + 1) for first, last in gaps],
+            [base + tsn for tsn in duplicates],
+        )
+
+    def shutdown_chunk(self, cumulative: int) -> bytes:
+        """A SHUTDOWN that acknowledges everything up to ``cumulative``."""
+        return control.shutdown(self.tsn - 1 + cumulative)
+
+    def sack(
+        self, cumulative: int, *gaps: tuple[int, int], a_rwnd: int | None = None, path: int = 1, after: float = 0.0
+    ) -> None:
+        """A SACK arrives, after some time."""
+        self.advance(after)
+        self.deliver(self.sack_chunk(cumulative, *gaps, a_rwnd=a_rwnd), path=path)
+
+    # What the peer hears.
+
+    def take(self) -> list[Sent]:
+        """The packets that left since the last time."""
+        sent, self._sent = self._sent, []
+        return sent
+
+    def take_tsns(self) -> list[int]:
+        """The TSNs that left since the last time."""
+        return [tsn for packet in self.take() for tsn in packet.tsns]
+
+    @property
+    def last_tsn(self) -> int:
+        """The highest TSN that left so far; 0 before the first."""
+        return self.association.tcb.outstanding.next_tsn - UNWRAPPED - self.tsn
+
+    def grow(self, cwnd: int) -> int:
+        """Have the window of the only path grow to ``cwnd`` bytes or a little more, in slow start.
+
+        Returns the last TSN; everything is acknowledged then.
+        """
+        acknowledged = self.last_tsn
+        self.send(*[FULL] * (2 * cwnd // PMDCS + 8))
+        while self.path().cwnd < cwnd:
+            acknowledged += 1
+            self.sack(acknowledged)
+        while not self.association.tcb.outstanding.empty:
+            self.sack(self.last_tsn)
+        self.take()
+        return self.last_tsn
+
+    def _packet(self, *said: bytes) -> bytes:
+        return finish_packet(prefix(PORT, PORT, self._tag), b"".join(said))
+
+    def _receive(self, data: bytes, segment: int, path: int) -> None:
+        remote = self._remotes[path - 1]
+        self.stack.receive(self.now, remote[:3] + b"\1", remote, UDP_PORT, data, segment)
+        self._drain()
+
+    def _drain(self) -> None:
+        while (transmit := self.stack.poll_transmit(self.now)) is not None:
+            for start in range(0, len(transmit.data), transmit.segment):
+                data = transmit.data[start : start + transmit.segment]
+                assert verify_packet(data)
+                path = self._remotes.index(transmit.remote) + 1
+                self._sent.append(Sent(self.elapsed, path, data, self.tsn, self.peer_tsn))
+        while (event := self.stack.poll_event()) is not None:
+            self.events.append(event)

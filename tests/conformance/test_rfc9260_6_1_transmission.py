@@ -1,0 +1,342 @@
+"""RFC 9260 section 6.1: transmission of DATA chunks."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from sctpx.core.association.state import ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
+from sctpx.core.events import CommunicationLost
+from sctpx.wire.codes import DATA_IMMEDIATE
+from tests.conformance.peer import FULL, PMDCS, Peer
+
+# Section 6: in which states there is data.
+
+
+def test_data_is_still_sent_in_shutdown_pending() -> None:
+    peer = Peer()
+    peer.send(*[FULL] * 8)
+    sent = peer.take_tsns()
+    peer.shutdown()
+    assert peer.association.state == SHUTDOWN_PENDING
+    peer.sack(len(sent))
+    assert peer.take_tsns() == [*range(len(sent) + 1, 9)]
+
+
+def test_data_is_still_sent_in_shutdown_received() -> None:
+    peer = Peer()
+    peer.send(*[FULL] * 8)
+    sent = peer.take_tsns()
+    peer.deliver(peer.shutdown_chunk(0))
+    assert peer.association.state == SHUTDOWN_RECEIVED
+    peer.sack(len(sent))
+    assert peer.take_tsns() == [*range(len(sent) + 1, 9)]
+
+
+def test_no_new_data_is_accepted_once_a_shutdown_has_begun() -> None:
+    for by_peer in (False, True):
+        peer = Peer()
+        peer.send(*[FULL] * 8)
+        if by_peer:
+            peer.deliver(peer.shutdown_chunk(0))
+        else:
+            peer.shutdown()
+        with pytest.raises(OSError, match="shutting down") as caught:
+            peer.send(1)
+        assert caught.value.errno == errno.EPIPE
+
+
+# A: the peer's window.
+
+
+def test_a_no_new_data_beyond_the_peers_window() -> None:
+    peer = Peer(a_rwnd=2 * FULL + 100)
+    peer.send(FULL, FULL, FULL)
+    assert peer.take_tsns() == [1, 2]
+    peer.sack(1, a_rwnd=FULL + 100)  # It holds what it acknowledges: the right edge has not moved.
+    assert peer.take_tsns() == []
+    peer.sack(2, a_rwnd=FULL)
+    assert peer.take_tsns() == [3]
+
+
+def test_a_a_closed_window_is_probed_after_one_rto_and_then_at_doubling_intervals() -> None:
+    peer = Peer(a_rwnd=1500, rto_max=8.0)
+    peer.send(*[FULL] * 20)
+    assert peer.take_tsns() == [1]
+    peer.sack(1, a_rwnd=0)
+    # The peer takes each probe and keeps its window closed.
+    probes = []
+    for _ in range(6):
+        sent = peer.wait()
+        probes.append((peer.elapsed, [packet.tsns for packet in sent]))
+        peer.sack(sent[0].tsns[-1], a_rwnd=0)
+    intervals = [after - before for (before, _), (after, _) in zip([(0.0, []), *probes], probes, strict=False)]
+    assert intervals[:4] == [1.0, 2.0, 4.0, 8.0]
+    assert all(len(tsns) == 1 for _, tsns in probes)  # One packet each.
+
+
+def test_a_a_probe_that_the_peer_drops_is_repeated_at_doubling_intervals_and_is_no_error() -> None:
+    peer = Peer(a_rwnd=1500, association_max_retrans=2, path_max_retrans=1)
+    peer.send(FULL, FULL)
+    peer.sack(1, a_rwnd=0)
+    peer.take()
+    times = []
+    for _ in range(7):
+        sent = peer.wait()
+        assert [packet.tsns for packet in sent] == [[2]]
+        times.append(peer.elapsed)
+        peer.sack(1, a_rwnd=0)
+    assert [after - before for before, after in zip([0.0, *times], times, strict=False)] == [1, 1, 2, 4, 8, 16, 32]
+    assert peer.association.state == ESTABLISHED
+    assert peer.path().error_count == 0
+
+
+def test_a_a_probe_that_is_never_answered_is_an_error_like_any_other() -> None:
+    peer = Peer(a_rwnd=1500, association_max_retrans=3)
+    peer.send(FULL, FULL)
+    peer.sack(1, a_rwnd=0)
+    peer.advance(100)
+    [lost] = peer.events_of(CommunicationLost)
+    assert lost.error == errno.ETIMEDOUT
+    assert [packet.at for packet in peer.take() if packet.tsns == [2]] == [1, 2, 4, 8]
+
+
+def test_a_probing_does_not_change_the_congestion_window() -> None:
+    peer = Peer(rto_min=60.0, rto_initial=60.0)
+    last = peer.grow(20 * PMDCS)
+    peer.sack(last, a_rwnd=0)
+    peer.send(FULL, FULL)
+    peer.wait()
+    # An idle path has lost half its window by now (section 7.2.1); that is all.
+    cwnd, ssthresh = peer.path().cwnd, peer.path().ssthresh
+    assert cwnd >= 10 * PMDCS
+    for _ in range(5):
+        peer.sack(last, a_rwnd=0)
+        assert [packet.tsns for packet in peer.wait()] == [[last + 1]]
+    assert (peer.path().cwnd, peer.path().ssthresh) == (cwnd, ssthresh)
+
+
+def test_a_a_window_update_after_a_dropped_probe_brings_the_data_at_once() -> None:
+    peer = Peer(a_rwnd=1500)
+    peer.send(FULL, FULL)
+    peer.sack(1, a_rwnd=0)
+    for _ in range(5):
+        peer.advance(5)
+        peer.sack(1, a_rwnd=0)
+    peer.take()
+    peer.sack(1, a_rwnd=100_000, after=0.1)
+    assert peer.take_tsns() == [2]
+
+
+def test_a_no_probe_while_data_is_in_flight() -> None:
+    peer = Peer(a_rwnd=1500)
+    peer.send(FULL, FULL)
+    peer.take()
+    peer.advance(20)
+    assert set(peer.take_tsns()) == {1}
+
+
+def test_a_the_sender_avoids_silly_windows() -> None:
+    """It never cuts a chunk to fit what is left of the window."""
+    peer = Peer(a_rwnd=FULL + 500)
+    peer.send(10 * FULL)
+    assert [len(packet.data[0].data) for packet in peer.take()] == [FULL]
+    for a_rwnd in (1, 100, 1000, FULL - 1):
+        peer.sack(1, a_rwnd=a_rwnd)
+        assert peer.take() == []
+    peer.sack(1, a_rwnd=FULL)
+    assert [len(packet.data[0].data) for packet in peer.take()] == [FULL]
+
+
+# B: the congestion window.
+
+
+def test_b_new_data_is_sent_while_the_flight_is_below_cwnd_and_exceeds_it_by_one_packet_at_most() -> None:
+    peer = Peer(max_burst=100)
+    peer.send(*[FULL] * 20)
+    assert peer.path().cwnd == 4404
+    assert len(peer.take()) == 4  # 3 * 1460 = 4380 bytes are below cwnd.
+    assert peer.path().flight_size == 4 * PMDCS < 4404 + PMDCS
+
+
+def test_b_nothing_leaves_while_the_window_is_full_but_the_user_may_go_on_sending() -> None:
+    peer = Peer()
+    peer.send(*[FULL] * 20)
+    peer.take()
+    peer.send(*[10] * 20)
+    peer.send(FULL)
+    assert peer.take() == []
+    peer.sack(4)
+    assert peer.take_tsns()
+
+
+# C: retransmissions first.
+
+
+def test_c_what_is_marked_for_retransmission_goes_before_new_data_and_within_cwnd() -> None:
+    peer = Peer(max_burst=100)
+    peer.send(*[FULL] * 20)
+    assert peer.take_tsns() == [1, 2, 3, 4]
+    peer.advance(1)
+    assert peer.take_tsns() == [1]
+    peer.sack(1)
+    assert peer.take_tsns() == [2, 3]
+    peer.sack(3)
+    assert peer.take_tsns() == [4, 5, 6]
+
+
+# D: Max.Burst.
+
+
+@pytest.mark.parametrize("max_burst", [1, 2, 4, 8])
+def test_d_after_a_pause_no_more_than_max_burst_packets_leave_at_once(max_burst: int) -> None:
+    peer = Peer(max_burst=max_burst)
+    peer.grow(40 * PMDCS)
+    peer.send(*[FULL] * 20)
+    assert len(peer.take()) == max_burst
+    assert peer.path().cwnd >= 40 * PMDCS  # It is not changed for that.
+
+
+def test_d_an_acknowledgement_lets_go_what_it_acknowledged_and_max_burst() -> None:
+    peer = Peer()
+    last = peer.grow(40 * PMDCS)
+    peer.send(*[FULL] * 100)
+    assert len(peer.take()) == 4
+    peer.sack(last + 2)
+    assert len(peer.take()) == 2 + 4
+
+
+# Bundling.
+
+
+def test_a_sack_that_is_owed_travels_with_data() -> None:
+    peer = Peer()
+    peer.deliver(peer.data(1))
+    peer.take()
+    peer.deliver(peer.data(2))
+    assert peer.take() == []
+    peer.send(100)
+    [packet] = peer.take()
+    assert packet.names == ["SACK", "DATA"]
+    assert packet.sack.cumulative == 2
+    peer.advance(1)
+    assert "SACK" not in [name for packet in peer.take() for name in packet.names]
+
+
+def test_a_sack_goes_ahead_where_it_does_not_fit_into_the_packet() -> None:
+    peer = Peer()
+    for tsn in range(3, 603, 2):
+        peer.deliver(peer.data(tsn, 1))
+    peer.take()
+    peer.deliver_together(peer.data(603, 1))
+    peer.send(1000)
+    packets = peer.take()
+    assert [packet.names for packet in packets] == [["SACK"], ["DATA"]]
+    assert all(len(packet.bytes) <= 1472 for packet in packets)
+
+
+# T3-rtx.
+
+
+def test_t3_rtx_is_started_with_the_first_data_and_not_restarted_by_the_next() -> None:
+    peer = Peer()
+    assert peer.t3() > 1e6
+    peer.send(100)
+    assert peer.t3() == 1.0
+    peer.advance(0.4)
+    peer.send(100)
+    assert peer.t3() == pytest.approx(0.6)
+
+
+def test_t3_rtx_is_restarted_when_the_earliest_outstanding_chunk_is_retransmitted() -> None:
+    peer = Peer(max_burst=100)
+    peer.send(*[200] * 6)
+    peer.advance(0.5)
+    peer.send(*[200] * 6)
+    peer.advance(0.3)
+    for last in (4, 5, 6):
+        peer.sack(0, (2, last))
+    assert peer.take_tsns()[-1] == 1
+    assert peer.t3() == 1.0
+
+
+def test_t3_rtx_is_not_restarted_when_a_later_chunk_is_retransmitted() -> None:
+    peer = Peer(max_burst=100)
+    first = peer.grow(20 * PMDCS) + 1
+    peer.send(*[FULL] * 14)
+    peer.take()
+    peer.advance(0.5)
+    # The first chunk is missing as well, but has been fast retransmitted already.
+    for last in (1, 2, 3):
+        peer.sack(first - 1, (first + 1, first + last))
+    assert peer.take_tsns()[0] == first
+    assert peer.t3() == 1.0
+    peer.advance(0.25)
+    for last in (7, 8, 9):
+        peer.sack(first - 1, (first + 1, first + 4), (first + 6, first + last))
+    assert first + 5 in peer.take_tsns()
+    assert peer.t3() == pytest.approx(0.75)
+
+
+# TSNs and SSNs.
+
+
+def test_the_stack_counts_tsns_across_the_wrap() -> None:
+    peer = Peer(tsn=0xFFFFFFFE, peer_tsn=0xFFFFFFFD)
+    peer.send(*[100] * 6)
+    assert peer.take_tsns() == [1, 2, 3, 4, 5, 6]
+    peer.sack(6)
+    assert peer.association.tcb.outstanding.empty
+    for tsn in range(1, 7):
+        peer.deliver(peer.data(tsn))
+    assert peer.take()[-1].sack.cumulative == 5
+    peer.deliver(peer.data(8))
+    assert peer.take()[-1].sack == (6, (1 << 20) - 700, [(8, 8)], [])
+    assert len(peer.read()) == 6
+
+
+def test_no_stream_has_more_than_65535_messages_in_the_window() -> None:
+    peer = Peer(a_rwnd=1 << 31, max_burst=1 << 16, send_buffer=1 << 30)
+    peer.grow(4 << 20)
+    before = peer.last_tsn
+    peer.send(*[1] * 70_000)
+    assert 50_000 < peer.last_tsn - before <= 65535
+    assert peer.path().flight_size < peer.path().cwnd
+
+
+# The I bit.
+
+
+def flags(peer: Peer) -> list[bool]:
+    """The I bits of what left."""
+    return [bool(chunk.flags & DATA_IMMEDIATE) for packet in peer.take() for chunk in packet.data]
+
+
+def test_the_user_can_ask_for_the_i_bit_and_the_last_chunk_of_the_message_has_it() -> None:
+    peer = Peer(max_burst=2)
+    peer.grow(40 * PMDCS)
+    peer.send(10)
+    assert flags(peer) == [False]
+    peer.send(10, immediate=True)
+    assert flags(peer) == [True]
+    peer.send(FULL + 10, immediate=True)
+    assert flags(peer) == [False, True]
+
+
+def test_data_in_shutdown_pending_has_the_i_bit() -> None:
+    peer = Peer(max_burst=1)
+    peer.grow(40 * PMDCS)
+    peer.send(FULL, FULL)
+    assert flags(peer) == [False]
+    peer.shutdown()
+    assert flags(peer) == [True]
+
+
+def test_data_that_fills_a_small_congestion_window_has_the_i_bit() -> None:
+    peer = Peer()
+    peer.send(FULL, FULL, FULL)
+    assert flags(peer) == [False, False, False]
+    peer.send(FULL)
+    assert flags(peer) == [True]
+    assert peer.path().flight_size >= peer.path().cwnd

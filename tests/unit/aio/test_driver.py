@@ -1,0 +1,299 @@
+"""The driver on links that are not sockets: full queues, rounds, timers, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from sctpx.aio.association import Association
+from sctpx.aio.driver import BATCHES_PER_ROUND, Driver
+from sctpx.aio.endpoint import DEFAULT_CONFIG, Endpoint
+from sctpx.core.config import AssociationConfig
+from sctpx.core.outputs import Transmit
+from sctpx.link import Received, ReturnedPacket
+from sctpx.link.interfaces import AddressLike
+from sctpx.testing import seeded_bytes
+from tests.api.running import Loop
+
+A = bytes((10, 0, 0, 1))
+B = bytes((10, 0, 0, 2))
+PORT = 5000
+
+
+class PlugSocket:
+    """A socket that is writable unless its buffer was filled, and never readable."""
+
+    def __init__(self, address: bytes) -> None:
+        self.address = address
+        self.inner, self.other = socket.socketpair()
+        self.inner.setblocking(False)
+
+    def fileno(self) -> int:
+        return self.inner.fileno()
+
+    def fill(self) -> None:
+        """Make it unwritable."""
+        try:
+            while True:
+                self.inner.send(bytes(65536))
+        except BlockingIOError:
+            pass
+
+    def empty(self) -> None:
+        """Make it writable."""
+        self.other.setblocking(False)
+        try:
+            while self.other.recv(1 << 20):
+                pass
+        except BlockingIOError:
+            pass
+
+    def close(self) -> None:
+        self.inner.close()
+        self.other.close()
+
+
+class MemoryLink:
+    """A link to another one like it, in memory.
+
+    ``errors`` says what the next sends come to; ``takes_in_part`` that the next batch of several packets goes in part.
+    """
+
+    def __init__(self, address: bytes) -> None:
+        self.addresses = [address]
+        self.port = 9899
+        self.plug = PlugSocket(address)
+        self.sockets: Sequence[PlugSocket] = [self.plug]
+        self.errors: list[int] = []
+        self.takes_in_part = False
+        self.sent: list[Transmit] = []
+        self.tried = 0
+        self.peer: Driver | None = None
+        self.closed = False
+
+    def add_address(self, address: AddressLike) -> None:
+        raise OSError(errno.EADDRNOTAVAIL, "no")
+
+    def socket_for(self, transmit: Transmit) -> PlugSocket:
+        return self.plug
+
+    def receive(self, sock: PlugSocket, budget: int = 8) -> list[Received]:
+        return []
+
+    def receive_errors(self, sock: PlugSocket) -> list[ReturnedPacket]:
+        return []
+
+    def send(self, transmit: Transmit) -> int:
+        self.tried += 1
+        error = self.errors.pop(0) if self.errors else 0
+        data, segment = transmit.data, transmit.segment
+        if self.takes_in_part and len(data) > segment:
+            self.takes_in_part = False
+            data, transmit.data = data[:segment], data[segment:]
+            error = errno.EAGAIN
+        if not error or data is not transmit.data:
+            self.sent.append(transmit)
+            if self.peer is not None:
+                batch = transmit.remote, self.addresses[0], self.port, data, segment, transmit.ecn
+                asyncio.get_running_loop().call_soon(self.peer.receive, [batch])
+        return error
+
+    def max_packet(self, remote: bytes, local: bytes = b"") -> int:
+        return 1500
+
+    def close(self) -> None:
+        self.closed = True
+        self.plug.close()
+
+
+class World:
+    """Two drivers on two links that are joined, with an endpoint on each."""
+
+    def __init__(self, clock: Any = None) -> None:
+        options = {} if clock is None else {"clock": clock}
+        self.links = MemoryLink(A), MemoryLink(B)
+        self.drivers = [
+            Driver(link, random_bytes=seeded_bytes(1, number), **options) for number, link in enumerate(self.links)
+        ]
+        self.a = Endpoint(self.drivers[0], 0, [A], DEFAULT_CONFIG)
+        self.b = Endpoint(self.drivers[1], PORT, [B], DEFAULT_CONFIG)
+        self.link = self.links[0]
+        self.links[0].peer, self.links[1].peer = self.drivers[1], self.drivers[0]
+
+    async def associate(self, config: AssociationConfig | None = None) -> tuple[Association, Association]:
+        """An association from one to the other."""
+        server = self.b.listen()
+        association = await self.a.connect("10.0.0.2", PORT, config=config)
+        return association, await server.accept()
+
+    def close(self) -> None:
+        self.a.close()
+        self.b.close()
+        for driver in self.drivers:
+            driver.close()
+
+
+@pytest.fixture
+def worlds() -> Iterator[list[World]]:
+    """Put worlds in here; they are closed after the test."""
+    made: list[World] = []
+    yield made
+    for world in made:
+        for link in world.links:
+            link.close()
+
+
+async def steps(count: int) -> None:
+    """Let the event loop make so many rounds."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+# --- full queues ---
+
+
+async def test_a_batch_that_finds_the_queue_full_is_kept_and_nothing_else_is_polled(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    a, b = await world.associate()
+    world.link.plug.fill()
+    world.link.errors = [errno.EAGAIN]
+    tried = world.link.tried
+    await a.send(b"first")
+    await a.send(b"second")
+    await steps(5)
+    assert world.link.tried == tried + 1
+    world.link.plug.empty()
+    assert [(await b.recv()).data for _ in range(2)] == [b"first", b"second"]
+    assert world.link.tried == tried + 3
+    world.close()
+
+
+async def test_what_the_link_has_cut_off_is_not_sent_again(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    a, b = await world.associate()
+    world.link.takes_in_part = True
+    await a.send(bytes(4000))
+    assert len((await b.recv()).data) == 4000
+    assert not world.link.takes_in_part
+    assert b.stats.duplicate_tsns == 0
+    world.close()
+
+
+async def test_a_full_queue_of_the_interface_is_tried_again_by_a_timer(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    a, b = await world.associate()
+    world.link.errors = [errno.ENOBUFS, errno.ENOBUFS]
+    await a.send(b"patience")
+    assert (await b.recv()).data == b"patience"
+    assert world.link.errors == []
+    world.close()
+
+
+async def test_an_error_about_the_destination_is_told_to_the_stack(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    world.link.errors = [errno.ENETUNREACH]
+    with pytest.raises(OSError, match="send error") as caught:
+        await world.a.connect("10.0.0.2", PORT)
+    assert caught.value.errno == errno.ENETUNREACH
+    world.close()
+
+
+# --- rounds ---
+
+
+async def test_a_round_sends_a_bounded_number_of_batches_and_then_input_has_its_turn(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    world.link.errors = []
+    peers = [Endpoint(world.drivers[1], PORT + 1 + number, [B], DEFAULT_CONFIG) for number in range(20)]
+    clients = [Endpoint(world.drivers[0], 0, [A], DEFAULT_CONFIG) for _ in peers]
+    for peer in peers:
+        peer.listen(lambda _: None)
+    associations = await asyncio.gather(
+        *[client.connect("10.0.0.2", peer.port) for client, peer in zip(clients, peers, strict=True)]
+    )
+    await steps(5)
+    world.link.plug.fill()
+    world.link.errors = [errno.EAGAIN]
+    for association in associations:
+        await association.send(b"x")
+    sent = len(world.link.sent)
+    world.link.plug.empty()
+    rounds = []
+    while len(world.link.sent) < sent + 20:
+        before = len(world.link.sent)
+        await asyncio.sleep(0)
+        rounds.append(len(world.link.sent) - before)
+    assert max(rounds) <= BATCHES_PER_ROUND + 1
+    for endpoint in (*clients, *peers):
+        endpoint.close()
+    world.close()
+
+
+# --- time ---
+
+
+async def test_a_stack_has_one_timer_however_many_associations_it_has(worlds: list[World]) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Loop)
+    world = World()
+    worlds.append(world)
+    peers = [Endpoint(world.drivers[1], PORT + 1 + number, [B], DEFAULT_CONFIG) for number in range(30)]
+    for peer in peers:
+        peer.listen(lambda _: None)
+    for peer in peers:
+        await world.a.connect("10.0.0.2", peer.port)
+    await steps(5)
+    pending = [timer for timer in loop.timers if not timer.cancelled() and timer.when() > loop.time()]
+    assert len(pending) <= 1 + len(world.drivers)  # One is the time limit of the test.
+    for peer in peers:
+        peer.close()
+    world.close()
+
+
+async def test_a_clock_that_lags_behind_the_timer_does_not_stop_it(worlds: list[World]) -> None:
+    world = World(clock=lambda: 1_000_000_000)
+    worlds.append(world)
+    world.links[0].peer = None
+    quick = AssociationConfig(rto_initial=0.01, rto_min=0.01, rto_max=0.01, max_init_retransmits=2)
+    with pytest.raises(TimeoutError):
+        await world.a.connect("10.0.0.2", PORT, config=quick)
+    assert len(world.link.sent) == 3
+    world.close()
+
+
+# --- the end ---
+
+
+async def test_a_driver_closes_itself_and_its_link_with_its_last_endpoint(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    other = Endpoint(world.drivers[0], 0, [A], DEFAULT_CONFIG)
+    world.a.close()
+    assert not world.drivers[0].closed
+    other.close()
+    assert world.drivers[0].closed
+    assert world.link.closed
+    world.drivers[0].close()
+    world.close()
+
+
+async def test_the_last_words_are_sent_before_a_driver_closes(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    _, b = await world.associate()
+    world.link.errors = [errno.ENOBUFS]
+    world.a.close()
+    assert not world.link.closed
+    await b.wait_closed()
+    assert world.link.closed
+    world.close()

@@ -1,0 +1,296 @@
+"""``Reassembly`` against messages that are known beforehand, cut into fragments that come in any order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sctpx.core.rx.reassembly import MORE, UNORDERED, Message, Reassembly
+from sctpx.core.rx.tsn_map import TsnMap
+from sctpx.wire.codes import DATA_BEGIN, DATA_END, DATA_IMMEDIATE, DATA_UNORDERED
+from sctpx.wire.serial import TSN_MASK
+
+INITIAL = (1 << 33) - 3
+"""The TSN wraps on the wire soon."""
+LARGE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """What a DATA chunk says."""
+
+    tsn: int
+    flags: int
+    stream: int
+    ssn: int
+    ppid: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message as it was sent."""
+
+    stream: int
+    unordered: bool
+    parts: tuple[bytes, ...]
+    ppid: int = 0
+
+
+@dataclass
+class Receiver:
+    """What is around a ``Reassembly``: it is told what is in sequence, and read from now and then."""
+
+    reassembly: Reassembly
+    tsn_map: TsnMap = field(default_factory=lambda: TsnMap(INITIAL))
+    read: list[Message] = field(default_factory=list)
+
+    def receive(self, fragment: Fragment) -> str:
+        """One new chunk; what it violates."""
+        self.tsn_map.record(fragment.tsn)
+        cumulative_tsn = self.tsn_map.cumulative_tsn
+        violation = self.reassembly.receive(
+            fragment.tsn,
+            fragment.flags,
+            fragment.stream,
+            fragment.ssn,
+            fragment.ppid,
+            fragment.data,
+            fragment.tsn <= cumulative_tsn,
+        )
+        return violation or self.reassembly.advance(cumulative_tsn)
+
+    @property
+    def delivered(self) -> list[Message]:
+        """Everything handed over so far."""
+        return self.read + self.reassembly.ready
+
+    def take(self) -> None:
+        """The user reads."""
+        self.read += self.reassembly.ready
+        self.reassembly.ready = []
+
+
+def cut(messages: list[Sent]) -> list[Fragment]:
+    """The chunks of messages, in the order of their TSNs."""
+    fragments: list[Fragment] = []
+    ssns: dict[int, int] = {}
+    for message in messages:
+        ssn = ssns.get(message.stream, 0)
+        if not message.unordered:
+            ssns[message.stream] = ssn + 1
+        for index, part in enumerate(message.parts):
+            flags = DATA_UNORDERED if message.unordered else 0
+            flags |= DATA_BEGIN if index == 0 else 0
+            flags |= DATA_END if index == len(message.parts) - 1 else 0
+            fragments.append(
+                Fragment(INITIAL + len(fragments), flags, message.stream, ssn, message.ppid + (index > 0), part)
+            )
+    return fragments
+
+
+def whole(delivered: list[Message]) -> list[Message]:
+    """Messages whose parts follow each other, put together; nothing may come between the parts."""
+    found: list[Message] = []
+    parts: list[Message] = []
+    for message in delivered:
+        if parts:
+            assert (message[1], message[5] & UNORDERED) == (parts[0][1], parts[0][5] & UNORDERED)
+            assert message[3] == parts[0][3] or message[5] & UNORDERED
+        parts.append(message)
+        if not message[5] & MORE:
+            data = b"".join([part[0] for part in parts])
+            found.append((data, *parts[0][1:3], *message[3:]))
+            parts = []
+    return found
+
+
+def open_part(delivered: list[Message]) -> bool:
+    """True if a message is being handed over in parts."""
+    return bool(delivered) and bool(delivered[-1][5] & MORE)
+
+
+def deliverable(messages: list[Sent], fragments: list[Fragment], received: set[int]) -> set[int]:
+    """The messages, by their index, that the user could have by now (section 6.6)."""
+    found: set[int] = set()
+    blocked: set[int] = set()
+    tsns = iter(fragments)
+    for index, message in enumerate(messages):
+        complete = {next(tsns).tsn for _ in message.parts} <= received
+        if complete and (message.unordered or message.stream not in blocked):
+            found.add(index)
+        elif not message.unordered:
+            blocked.add(message.stream)
+    return found
+
+
+@st.composite
+def message_lists(draw: st.DrawFn, streams: int = 3) -> list[Sent]:
+    """Messages whose data say which they are."""
+    number = count(1)
+    sizes = draw(st.lists(st.integers(1, 6) | st.just(1), min_size=1, max_size=12))
+    return [
+        Sent(
+            draw(st.integers(0, streams - 1)),
+            draw(st.booleans()),
+            tuple([b"%d." % next(number) * draw(st.integers(1, 3)) for _ in range(size)]),
+            draw(st.integers(0, 5)) * 10,
+        )
+        for size in sizes
+    ]
+
+
+@st.composite
+def arrivals(draw: st.DrawFn, fragments: list[Fragment]) -> list[Fragment]:
+    """An order in which chunks come: quite any, or with some that are late."""
+    if draw(st.booleans()):
+        return draw(st.permutations(fragments))
+    late = draw(st.sets(st.sampled_from(fragments)))
+    return [fragment for fragment in fragments if fragment not in late] + draw(
+        st.permutations(sorted(late, key=tsn_of))
+    )
+
+
+def tsn_of(fragment: Fragment) -> int:
+    return fragment.tsn
+
+
+@given(data=st.data(), messages=message_lists(), buffer=st.sampled_from([LARGE, 100, 40, 16]))
+def test_every_message_comes_once_and_whole_and_in_the_order_of_its_stream(
+    data: st.DataObject, messages: list[Sent], buffer: int
+) -> None:
+    fragments = cut(messages)
+    receiver = Receiver(Reassembly(buffer))
+    received: set[int] = set()
+    for fragment in data.draw(arrivals(fragments)):
+        flags = fragment.flags | data.draw(st.sampled_from([0, DATA_IMMEDIATE, 0x80]))
+        assert receiver.receive(replace(fragment, flags=flags)) == ""
+        received.add(fragment.tsn)
+        come = whole(receiver.delivered)
+        could = deliverable(messages, fragments, received)
+        # Nothing early; nothing late either, unless a message is being handed over in parts.
+        texts = {b"".join(messages[index].parts) for index in could}
+        assert {message[0] for message in come} <= texts
+        assert open_part(receiver.delivered) or len(come) == len(could)
+        if data.draw(st.booleans()):
+            receiver.take()
+    ends = {fragment.tsn for fragment in fragments if fragment.flags & DATA_END}
+    expected = []
+    tsns = iter(sorted(ends))
+    for message in messages:
+        tsn = next(tsns)
+        ssn = next(fragment.ssn for fragment in fragments if fragment.tsn == tsn)
+        flags = UNORDERED if message.unordered else 0
+        expected.append((b"".join(message.parts), message.stream, message.ppid, ssn, tsn & TSN_MASK, flags))
+    come = whole(receiver.delivered)
+    assert sorted(come) == sorted(expected)
+    for stream in range(3):
+        ordered = [message for message in come if message[1] == stream and not message[5] & UNORDERED]
+        assert ordered == [message for message in expected if message[1] == stream and not message[5] & UNORDERED]
+
+
+@given(data=st.data(), messages=message_lists(streams=1))
+def test_parts_are_handed_over_before_half_of_the_buffer_is_held(data: st.DataObject, messages: list[Sent]) -> None:
+    buffer = 24
+    fragments = cut(messages)
+    receiver = Receiver(Reassembly(buffer))
+    received: set[int] = set()
+    for fragment in data.draw(arrivals(fragments)):
+        assert receiver.receive(fragment) == ""
+        received.add(fragment.tsn)
+        run = receiver.reassembly.open_run
+        if run is not None:
+            assert run.end == receiver.tsn_map.cumulative_tsn + 1
+            assert run.length == sum(map(len, run.parts))
+            assert run.length < buffer // 2
+
+
+@given(data=st.data(), messages=message_lists())
+def test_every_breach_of_the_rules_of_fragmentation_is_found_and_nothing_else(
+    data: st.DataObject, messages: list[Sent]
+) -> None:
+    fragments = cut(messages)
+    index = data.draw(st.integers(0, len(fragments) - 1))
+    victim = fragments[index]
+    flag = data.draw(st.sampled_from([DATA_BEGIN, DATA_END, DATA_UNORDERED]))
+    changes: list[Fragment] = [replace(victim, flags=victim.flags ^ flag)]
+    if victim.flags & (DATA_BEGIN | DATA_END) != DATA_BEGIN | DATA_END:
+        changes.append(replace(victim, stream=victim.stream + 10))
+        if not victim.flags & DATA_UNORDERED:
+            changes.append(replace(victim, ssn=victim.ssn + 1000))
+    fragments[index] = data.draw(st.sampled_from(changes))
+    receiver = Receiver(Reassembly(LARGE))
+    found = [receiver.receive(fragment) for fragment in data.draw(arrivals(fragments))]
+    assert any(found) == breaks_the_rules(fragments)
+
+
+def breaks_the_rules(fragments: list[Fragment]) -> bool:
+    """Whether chunks in the order of their TSNs make messages (section 6.9)."""
+    begun: Fragment | None = None
+    for fragment in fragments:
+        if fragment.flags & DATA_BEGIN:
+            if begun is not None:
+                return True
+            begun = fragment
+        if begun is None or begun.stream != fragment.stream or (begun.flags ^ fragment.flags) & DATA_UNORDERED:
+            return True
+        if begun.ssn != fragment.ssn and not fragment.flags & DATA_UNORDERED:
+            return True
+        if fragment.flags & DATA_END:
+            begun = None
+    return False
+
+
+def test_stream_sequence_numbers_go_round() -> None:
+    receiver = Receiver(Reassembly(LARGE))
+    total = 65536 + 10
+    for number in range(total):
+        fragment = Fragment(INITIAL + number, DATA_BEGIN | DATA_END, 7, number & 0xFFFF, 0, b"%d" % number)
+        assert receiver.receive(fragment) == ""
+    assert [message[0] for message in receiver.delivered] == [b"%d" % number for number in range(total)]
+
+
+@pytest.mark.parametrize("first", [65534, 65535, 65536])
+def test_messages_around_the_wrap_of_their_ssn_wait_for_their_turn(first: int) -> None:
+    receiver = Receiver(Reassembly(LARGE))
+    fragments = cut([Sent(0, False, (b"%d" % number,)) for number in range(first + 3)])
+    fragments = [replace(fragment, ssn=fragment.ssn & 0xFFFF) for fragment in fragments]
+    for fragment in [*fragments[:first], *reversed(fragments[first:])]:
+        assert receiver.receive(fragment) == ""
+    assert [message[0] for message in receiver.delivered] == [b"%d" % number for number in range(first + 3)]
+
+
+def test_the_ssn_of_an_unordered_message_means_nothing() -> None:
+    receiver = Receiver(Reassembly(LARGE))
+    flags = DATA_UNORDERED
+    assert receiver.receive(Fragment(INITIAL, flags | DATA_BEGIN, 1, 500, 0, b"a")) == ""
+    assert receiver.receive(Fragment(INITIAL + 1, flags, 1, 7, 0, b"b")) == ""
+    assert receiver.receive(Fragment(INITIAL + 2, flags | DATA_END, 1, 0, 0, b"c")) == ""
+    assert [message[0] for message in receiver.delivered] == [b"abc"]
+
+
+def test_two_messages_with_one_ssn_are_a_violation() -> None:
+    receiver = Receiver(Reassembly(LARGE))
+    flags = DATA_BEGIN | DATA_END
+    assert receiver.receive(Fragment(INITIAL, flags, 1, 5, 0, b"a")) == ""
+    assert receiver.receive(Fragment(INITIAL + 1, flags, 1, 5, 0, b"b")) == "one SSN for two messages"
+
+
+def test_what_is_finished_while_a_message_is_handed_over_in_parts_waits_for_its_end() -> None:
+    receiver = Receiver(Reassembly(8))
+    fragments = cut([Sent(0, False, (b"aa", b"bb", b"cccc", b"d")), Sent(1, True, (b"small",))])
+    for index in (0, 1, 4):
+        assert receiver.receive(fragments[index]) == ""
+    assert [(message[0], message[5]) for message in receiver.delivered] == [(b"aabb", MORE)]
+    assert receiver.receive(fragments[2]) == ""
+    assert receiver.receive(fragments[3]) == ""
+    assert [(message[0], message[5]) for message in receiver.delivered] == [
+        (b"aabb", MORE),
+        (b"cccc", MORE),
+        (b"d", 0),
+        (b"small", UNORDERED),
+    ]

@@ -1,0 +1,100 @@
+"""``TsnMap`` against a set of numbers."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from sctpx.core.rx.tsn_map import MAX_AHEAD, MAX_DUPLICATES, TsnMap
+from sctpx.wire.sack import Ranges
+
+INITIAL = 1 << 32
+
+
+def ranges_of(tsns: set[int]) -> Ranges:
+    """Runs of consecutive numbers as [start, end)."""
+    ranges: Ranges = []
+    for tsn in sorted(tsns):
+        if ranges and ranges[-1][1] == tsn:
+            ranges[-1] = (ranges[-1][0], tsn + 1)
+        else:
+            ranges.append((tsn, tsn + 1))
+    return ranges
+
+
+class TsnMapMachine(RuleBasedStateMachine):
+    """Every TSN received so far, in a set, and the duplicates in a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map = TsnMap(INITIAL)
+        self.initial = INITIAL
+        self.received: set[int] = set()
+        self.duplicates: list[int] = []
+
+    @property
+    def cumulative_tsn(self) -> int:
+        tsn = self.initial
+        while tsn in self.received:
+            tsn += 1
+        return tsn - 1
+
+    @rule(distance=st.integers(-5, 30))
+    def receive(self, distance: int) -> None:
+        tsn = self.cumulative_tsn + distance
+        known = tsn < self.initial or tsn in self.received
+        assert self.map.is_new(tsn) is not known
+        if known:
+            self.duplicates = [*self.duplicates, tsn][:MAX_DUPLICATES]
+        else:
+            self.map.record(tsn)
+            self.received.add(tsn)
+
+    @precondition(lambda self: self.map.ranges)
+    @rule(data=st.data())
+    def fill_the_first_hole(self, data: st.DataObject) -> None:
+        first = self.cumulative_tsn + 1
+        hole = data.draw(st.permutations(range(first, self.map.ranges[0][0])))
+        for tsn in hole:
+            assert self.map.is_new(tsn)
+            self.map.record(tsn)
+            self.received.add(tsn)
+
+    @rule()
+    def send_a_sack(self) -> None:
+        self.map.duplicates = []
+        self.duplicates = []
+
+    @rule(distance=st.integers(0, 1000))
+    def begin_anew(self, distance: int) -> None:
+        self.initial += distance
+        self.map.reset(self.initial)
+        self.received = set()
+        self.duplicates = []
+
+    @invariant()
+    def agrees_with_the_set(self) -> None:
+        self.map.check_invariants()
+        cumulative_tsn = self.cumulative_tsn
+        assert self.map.cumulative_tsn == cumulative_tsn
+        assert self.map.ranges == ranges_of({tsn for tsn in self.received if tsn > cumulative_tsn})
+        assert self.map.highest_tsn == max(self.received | {self.initial - 1})
+        assert self.map.duplicates == self.duplicates
+
+
+TestTsnMap = TsnMapMachine.TestCase
+
+
+def test_what_is_as_far_ahead_as_a_gap_ack_block_can_say_is_recorded() -> None:
+    tsn_map = TsnMap(INITIAL)
+    tsn_map.record(tsn_map.cumulative_tsn + MAX_AHEAD)
+    assert tsn_map.ranges == [(INITIAL - 1 + 65535, INITIAL + 65535)]
+
+
+def test_half_a_million_tsns_in_sequence_leave_no_ranges() -> None:
+    tsn_map = TsnMap(INITIAL)
+    for tsn in range(INITIAL, INITIAL + 500_000):
+        assert tsn_map.is_new(tsn)
+        tsn_map.record(tsn)
+    assert tsn_map.cumulative_tsn == INITIAL + 499_999
+    assert tsn_map.ranges == []

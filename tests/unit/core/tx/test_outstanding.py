@@ -1,0 +1,440 @@
+"""``Outstanding`` against a record kept of every single TSN.
+
+The machine sends batches cut by a real ``SendQueue`` to several paths and lets a peer acknowledge what it
+likes, gap by gap, and take acknowledgements back. What the RFC says of one TSN decides what must be in
+flight, acknowledged, marked, retransmitted: sections 6.2.1, 6.3.3, 6.7 and 7.2.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from sctpx.core.config import AssociationConfig
+from sctpx.core.path.path import Path
+from sctpx.core.tx.outstanding import MISS_INDICATIONS, Batch, Outstanding, SackResult
+from sctpx.core.tx.send_queue import OutMessage, Room, SendQueue
+from sctpx.wire import control
+from sctpx.wire.checksum import header_checksum
+from sctpx.wire.codes import DATA_HEADER
+from sctpx.wire.packet import prefix
+from sctpx.wire.sack import Ranges
+from sctpx.wire.serial import TSN_MASK
+from tests.unit.core.tx.packets import data_chunks, split_packets
+
+CONFIG = AssociationConfig()
+PREFIX = prefix(1, 2, 3)
+SEED = header_checksum(PREFIX)
+LIMIT = 300
+"""Small packets: many of them with little data."""
+INITIAL = (1 << 33) - 40
+"""The TSN wraps on the wire soon."""
+UNLIMITED = 1 << 30
+
+FLIGHT = "in flight"
+ACKED = "acknowledged by a gap block"
+MARKED = "marked for retransmission"
+
+
+@dataclass(eq=False)
+class Record:
+    """What is known of one TSN above the cumulative TSN ack point."""
+
+    first: Path
+    raw: bytes
+    state: str = FLIGHT
+    path: Path = field(init=False)
+    special: bool = False
+    """It was marked once, or its acknowledgement was taken back."""
+    misses: int = 0
+    fast: bool = False
+    timed_out: bool = False
+    retransmitted: bool = False
+    single_destination: bool = True
+
+    def __post_init__(self) -> None:
+        self.path = self.first
+
+    @property
+    def size(self) -> int:
+        return len(self.raw)
+
+    def mark(self) -> None:
+        self.state = MARKED
+        self.special = True
+        self.misses = 0
+        self.timed_out = False
+
+
+@dataclass(eq=False)
+class SentBatch:
+    """Until when it must be kept, and what it frees then."""
+
+    last_tsn: int
+    payload: int
+
+
+@dataclass(eq=False)
+class Expected:
+    """What one SACK has to bring about."""
+
+    advanced: bool
+    newly: dict[int, Record] = field(default_factory=dict)
+    reneged: list[Record] = field(default_factory=list)
+    marked: list[Record] = field(default_factory=list)
+    freed: int = 0
+
+
+def make_paths(count: int) -> list[Path]:
+    """Paths to 10.0.1.2, 10.0.2.2 and so on."""
+    return [Path(bytes((10, 0, number, 2)), b"", 0, CONFIG) for number in range(1, count + 1)]
+
+
+def make_batch(first_tsn: int, path: Path, sizes: list[int], lead: bytes = b"") -> Batch:
+    """A batch with messages of these sizes, behind control chunks if there is room for both."""
+    queue = SendQueue()
+    for number, size in enumerate(sizes):
+        queue.push(OutMessage(bytes([number % 256]) * size, 0, 0, 0, b"", None))
+    batch = queue.fill(first_tsn, path, PREFIX, SEED, LIMIT, lead, Room(UNLIMITED, UNLIMITED, 1000), 0)
+    return make_batch(first_tsn, path, sizes) if batch is None else batch
+
+
+def ranges_of(tsns: set[int]) -> Ranges:
+    """Runs of consecutive numbers as [start, end)."""
+    edges = sorted(tsns)
+    starts = [tsn for tsn in edges if tsn - 1 not in tsns]
+    ends = [tsn + 1 for tsn in edges if tsn + 1 not in tsns]
+    return list(zip(starts, ends, strict=True))
+
+
+class OutstandingMachine(RuleBasedStateMachine):
+    """A record for every TSN, and nothing clever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outstanding = Outstanding(INITIAL)
+        self.paths: list[Path] = []
+        self.records: dict[int, Record] = {}
+        self.batches: list[SentBatch] = []
+        self.ack_point = INITIAL - 1
+        self.next_tsn = INITIAL
+        self.fast_recovery_exit: int | None = None
+
+    @initialize(count=st.integers(1, 3))
+    def begin(self, count: int) -> None:
+        self.paths = make_paths(count)
+
+    # What the records say.
+
+    def tsns(self, *states: str) -> list[int]:
+        """The TSNs in one of these states, in order."""
+        return [tsn for tsn, record in self.records.items() if record.state in states]
+
+    def in_flight(self, path: Path) -> list[int]:
+        """The TSNs in flight to a path, in order."""
+        return [tsn for tsn in self.tsns(FLIGHT) if self.records[tsn].path is path]
+
+    # What happens.
+
+    @rule(data=st.data())
+    def send(self, data: st.DataObject) -> None:
+        path = data.draw(st.sampled_from(self.paths))
+        sizes = data.draw(st.lists(st.integers(1, 900) | st.integers(1, 40), min_size=1, max_size=8))
+        lead = control.cookie_ack() * data.draw(st.integers(0, 2))
+        batch = make_batch(self.next_tsn, path, sizes, lead)
+        chunks = [chunk for packet in split_packets(batch.data, batch.segment) for chunk in data_chunks(packet)]
+        for chunk in chunks:
+            assert chunk.tsn == self.next_tsn & TSN_MASK
+            self.records[self.next_tsn] = Record(path, chunk.raw)
+            self.next_tsn += 1
+        self.batches.append(SentBatch(self.next_tsn - 1, sum(len(chunk.data) for chunk in chunks)))
+        self.outstanding.sent(batch)
+        if path.rtt_tsn < 0:
+            path.rtt_tsn = batch.first_tsn
+
+    @precondition(lambda self: self.records)
+    @rule(data=st.data())
+    def the_peer_acknowledges(self, data: st.DataObject) -> None:
+        cumulative = data.draw(st.just(self.ack_point) | st.integers(self.ack_point, self.next_tsn - 1))
+        above = [tsn for tsn in self.records if tsn > cumulative]
+        kept = {tsn for tsn in self.tsns(ACKED) if tsn > cumulative}
+        fresh = data.draw(st.sets(st.sampled_from(above), max_size=6)) if above else set[int]()
+        reneged = data.draw(st.sets(st.sampled_from(sorted(kept)), max_size=3)) if kept else set[int]()
+        if data.draw(st.integers(0, 3)):
+            reneged = set()
+        self.acknowledge(cumulative, (kept | fresh) - reneged)
+
+    @precondition(lambda self: self.records)
+    @rule(lost=st.integers(1, 3), arrived=st.integers(1, 6))
+    def the_peer_acknowledges_what_is_behind_a_hole(self, lost: int, arrived: int) -> None:
+        """As it is with one packet lost: the same hole again and again."""
+        gaps = set(self.tsns(ACKED))
+        fresh = [tsn for tsn in self.records if tsn > max(gaps | {self.ack_point + lost})][:arrived]
+        self.acknowledge(self.ack_point, gaps | set(fresh))
+
+    def acknowledge(self, cumulative: int, gaps: set[int]) -> None:
+        """A SACK, and what the association does with its result."""
+        before = {path: path.earliest_tsn for path in self.paths}
+        timed = {path: path.rtt_tsn for path in self.paths}
+        expected = self.expect(cumulative, gaps)
+        result = self.outstanding.acknowledge(cumulative, ranges_of(gaps))
+        newly = expected.newly
+        assert result.advanced == expected.advanced
+        assert result.freed == expected.freed
+        assert set(result.paths) >= {record.path for record in newly.values()}
+        assert len(result.paths) == len(set(result.paths))
+        for slot, path in enumerate(result.paths):
+            mine = {tsn: record for tsn, record in newly.items() if record.path is path}
+            assert result.acknowledged[slot] == sum(record.size for record in mine.values())
+            assert result.clean[slot] == any(record.single_destination for record in mine.values())
+            assert result.earliest[slot] == (before[path] in mine)
+            assert result.rtt[slot] == (timed[path] in newly)
+            if result.rtt[slot]:
+                # Karn's algorithm (section 6.3.1 C5).
+                assert not newly[timed[path]].retransmitted
+                path.rtt_tsn = -1
+        assert result.marked == len(expected.marked)
+        assert set(result.newly_marked) == {record.path for record in expected.marked}
+        assert set(result.reneged) == {record.first for record in expected.reneged}
+        # What the association does (transfer.acknowledge).
+        for slot, path in enumerate(result.paths):
+            if path.flight_size == 0 or result.earliest[slot]:
+                path.earliest_tsn = self.outstanding.find_earliest(path)
+        for path in result.newly_marked:
+            path.earliest_tsn = self.outstanding.find_earliest(path)
+        if result.newly_marked and not self.outstanding.in_fast_recovery:
+            self.outstanding.enter_fast_recovery()
+            self.fast_recovery_exit = self.next_tsn - 1
+
+    def expect(self, cumulative: int, gaps: set[int]) -> Expected:
+        """What the RFC says of each TSN when this SACK comes."""
+        expected = Expected(cumulative > self.ack_point)
+        reneged = [tsn for tsn in self.tsns(ACKED) if tsn > cumulative and tsn not in gaps]
+        for tsn, record in self.records.items():
+            if record.state != ACKED and (tsn <= cumulative or tsn in gaps):
+                expected.newly[tsn] = record
+        # Section 7.2.4: TSNs below the highest one newly acknowledged are missing; in Fast Recovery, if the SACK
+        # advances the ack point, all that it reports missing.
+        highest = max(expected.newly, default=0)
+        if self.fast_recovery_exit is not None and expected.advanced and gaps:
+            highest = max(gaps)
+        if not gaps:
+            highest = 0
+        for record in expected.newly.values():
+            record.state = ACKED
+        for tsn in reneged:
+            self.records[tsn] = Record(self.records[tsn].first, self.records[tsn].raw, special=True)
+            expected.reneged.append(self.records[tsn])
+        for tsn, record in self.records.items():
+            if tsn <= cumulative or record.state != FLIGHT or record.fast:
+                continue
+            # One miss indication for what was taken back (section 6.2.1 D iii).
+            record.misses += tsn < highest or record in expected.reneged
+            if record.misses == MISS_INDICATIONS:
+                record.mark()
+                record.fast = True
+                expected.marked.append(record)
+        self.ack_point = cumulative
+        self.records = {tsn: record for tsn, record in self.records.items() if tsn > cumulative}
+        expected.freed = sum(batch.payload for batch in self.batches if batch.last_tsn <= cumulative)
+        self.batches = [batch for batch in self.batches if batch.last_tsn > cumulative]
+        if self.fast_recovery_exit is not None and cumulative >= self.fast_recovery_exit:
+            self.fast_recovery_exit = None
+        return expected
+
+    @precondition(lambda self: self.outstanding.first_path() is not None)
+    @rule(count=st.integers(0, 20))
+    def the_peer_acknowledges_in_sequence(self, count: int) -> None:
+        """The short way, open while nothing is lost."""
+        path = self.outstanding.first_path()
+        assert path is not None
+        last = self.batches[0].last_tsn
+        cumulative = min(self.ack_point + count, self.next_tsn - 1)
+        sizes = [record.size for tsn, record in self.records.items() if tsn <= cumulative]
+        acknowledged = self.outstanding.advance(cumulative)
+        if cumulative > last or not count:
+            assert acknowledged <= 0
+            assert self.outstanding.take_freed() == 0
+            return
+        assert acknowledged == sum(sizes)
+        expected = self.expect(cumulative, set())
+        assert self.outstanding.take_freed() == expected.freed
+        assert all(record.path is path for record in expected.newly.values())
+        if path.rtt_tsn <= cumulative:
+            path.rtt_tsn = -1
+        path.earliest_tsn = self.outstanding.find_earliest(path)
+
+    @precondition(lambda self: self.records)
+    @rule(data=st.data())
+    def t3_rtx_expires(self, data: st.DataObject) -> None:
+        path = data.draw(st.sampled_from(self.paths))
+        lost = self.in_flight(path)
+        assert self.outstanding.mark_path(path) == len(lost)
+        for tsn in lost:
+            self.records[tsn].mark()
+            self.records[tsn].timed_out = True
+        self.fast_recovery_exit = None
+        path.rtt_tsn = -1  # As the association does.
+
+    @precondition(lambda self: self.outstanding.marked_chunks)
+    @rule(data=st.data())
+    def retransmit(self, data: st.DataObject) -> None:
+        path = data.draw(st.sampled_from(self.paths))
+        room = data.draw(st.integers(20, LIMIT))
+        marked = self.tsns(MARKED)
+        lowest = self.records[marked[0]]
+        assert self.outstanding.next_marked() == marked[0]
+        assert self.outstanding.lost_on(marked[0]) is lowest.path
+        assert self.outstanding.size_of_marked(marked[0]) == lowest.size
+        assert self.outstanding.was_fast(marked[0]) is not lowest.timed_out
+        before = path.chunks_retransmitted
+        expected: list[bytes] = []
+        left = room
+        for tsn in marked:
+            record = self.records[tsn]
+            if expected and record.size > left:
+                break
+            left -= record.size
+            expected.append(record.raw)
+            record.single_destination &= record.path is path
+            record.path = path
+            record.state = FLIGHT
+            record.retransmitted = True
+        assert self.outstanding.retransmit(path, room) == expected
+        assert path.chunks_retransmitted == before + len(expected)
+
+    # What must be so at all times.
+
+    @invariant()
+    def agrees_with_the_records(self) -> None:
+        outstanding = self.outstanding
+        outstanding.check_invariants()
+        assert outstanding.cumulative_tsn_ack_point == self.ack_point
+        assert outstanding.next_tsn == self.next_tsn
+        assert outstanding.empty is not bool(self.records)
+        assert outstanding.gaps == ranges_of(set(self.tsns(ACKED)))
+        flight = self.tsns(FLIGHT)
+        marked = self.tsns(MARKED)
+        assert outstanding.flight_chunks == len(flight)
+        assert outstanding.flight_size == sum(self.records[tsn].size for tsn in flight)
+        assert outstanding.flight_payload == outstanding.flight_size - DATA_HEADER * len(flight)
+        assert outstanding.marked_chunks == len(marked)
+        assert outstanding.next_marked() == min(marked, default=-1)
+        assert outstanding.in_fast_recovery is (self.fast_recovery_exit is not None)
+        assert set(outstanding.special) == {tsn for tsn in self.tsns(FLIGHT, MARKED) if self.records[tsn].special}
+        clear = not (outstanding.gaps or outstanding.special)
+        first = next(iter(self.records.values()), None)
+        assert outstanding.first_path() is (first.first if clear and first is not None else None)
+
+    @invariant()
+    def each_path_knows_what_is_in_flight_to_it(self) -> None:
+        for path in self.paths:
+            flight = self.in_flight(path)
+            assert path.flight_size == sum(self.records[tsn].size for tsn in flight)
+            assert path.earliest_tsn == min(flight, default=-1)
+            assert self.outstanding.find_earliest(path) == path.earliest_tsn
+
+    @invariant()
+    def what_was_not_acknowledged_can_be_given_back(self) -> None:
+        expected = [self.records[tsn].raw for tsn in self.tsns(FLIGHT, MARKED)]
+        assert self.outstanding.unacknowledged() == expected
+
+
+TestOutstanding = OutstandingMachine.TestCase
+TestOutstanding.settings = settings(max_examples=120, stateful_step_count=50)
+
+
+def send(outstanding: Outstanding, path: Path, *sizes: int) -> Batch:
+    """Send a batch of messages."""
+    batch = make_batch(outstanding.next_tsn, path, list(sizes))
+    outstanding.sent(batch)
+    return batch
+
+
+def test_a_chunk_is_found_in_its_batch_with_its_padding_and_behind_control_chunks() -> None:
+    [path] = make_paths(1)
+    batch = make_batch(INITIAL, path, [1, 2, 3, 4, 900, 7], control.cookie_ack())
+    packets = split_packets(batch.data, batch.segment)
+    raws = [chunk.raw for packet in packets for chunk in data_chunks(packet)]
+    assert [batch.chunk(index) for index in range(len(raws))] == raws
+    assert [len(raw) for raw in raws] == batch.sizes
+
+
+def test_what_is_acknowledged_for_good_is_freed_with_the_batch_it_was_sent_in() -> None:
+    [path] = make_paths(1)
+    outstanding = Outstanding(INITIAL)
+    send(outstanding, path, 10, 20)
+    send(outstanding, path, 30)
+    assert outstanding.acknowledge(INITIAL, []).freed == 0
+    assert outstanding.acknowledge(INITIAL + 2, []).freed == 60
+    assert outstanding.empty
+
+
+def test_many_batches_come_and_go() -> None:
+    [path] = make_paths(1)
+    outstanding = Outstanding(INITIAL)
+    for number in range(1000):
+        send(outstanding, path, 10, 10)
+        if number >= 200:
+            outstanding.acknowledge(outstanding.cumulative_tsn_ack_point + 2, [])
+        outstanding.check_invariants()
+    assert outstanding.flight_chunks == 400
+
+
+def acknowledge(outstanding: Outstanding, cumulative: int, *gaps: tuple[int, int]) -> SackResult:
+    """A SACK in small numbers: the first TSN is 1, gaps are [first, last]."""
+    base = INITIAL - 1
+    return outstanding.acknowledge(base + cumulative, [(base + first, base + last + 1) for first, last in gaps])
+
+
+def test_only_tsns_below_the_highest_newly_acknowledged_one_are_missing() -> None:
+    [path] = make_paths(1)
+    outstanding = Outstanding(INITIAL)
+    send(outstanding, path, *[10] * 10)
+    for last in (4, 5):
+        assert acknowledge(outstanding, 0, (2, 2), (4, last)).marked == 0
+    # 1 has two miss indications, 3 as well. This SACK only brings news of 2: it says nothing of 3.
+    outstanding = Outstanding(INITIAL)
+    send(outstanding, path, *[10] * 10)
+    acknowledge(outstanding, 0, (5, 5))
+    acknowledge(outstanding, 0, (5, 6))
+    result = acknowledge(outstanding, 0, (2, 2), (5, 6))
+    assert (result.marked, outstanding.next_marked()) == (1, INITIAL)
+    result = acknowledge(outstanding, 0, (2, 2), (5, 7))
+    assert result.marked == 2
+    assert outstanding.marked_chunks == 3
+
+
+def test_in_fast_recovery_a_sack_that_moves_the_ack_point_counts_for_all_it_reports_missing() -> None:
+    [path] = make_paths(1)
+    outstanding = Outstanding(INITIAL)
+    send(outstanding, path, *[10] * 12)
+    for last in (3, 4, 5):
+        result = acknowledge(outstanding, 0, (3, last))
+    assert result.marked == 2  # 1 and 2
+    outstanding.enter_fast_recovery()
+    outstanding.retransmit(path, LIMIT)
+    acknowledge(outstanding, 0, (3, 5), (8, 8))
+    acknowledge(outstanding, 0, (3, 5), (8, 9))
+    # Only 2 is newly acknowledged, but 6 and 7 are reported missing all the same, for the third time.
+    assert acknowledge(outstanding, 5, (8, 9)).marked == 2
+    assert outstanding.next_marked() == INITIAL + 5
+
+
+@pytest.mark.parametrize("lost_on_another_path", [False, True])
+def test_a_chunk_is_fast_retransmitted_only_once(lost_on_another_path: bool) -> None:
+    paths = make_paths(2)
+    outstanding = Outstanding(INITIAL)
+    send(outstanding, paths[0], *[10] * 20)
+    for last in (2, 3, 4):
+        result = acknowledge(outstanding, 0, (2, last))
+    assert result.newly_marked == [paths[0]]
+    outstanding.retransmit(paths[lost_on_another_path], LIMIT)
+    for last in range(5, 21):
+        assert acknowledge(outstanding, 0, (2, last)).marked == 0
+    assert outstanding.mark_path(paths[lost_on_another_path]) == 1
+    assert not outstanding.was_fast(INITIAL)

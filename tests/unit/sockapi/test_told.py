@@ -1,0 +1,164 @@
+"""What users are told: events, status, failures, in strings, seconds and exceptions."""
+
+from __future__ import annotations
+
+import errno
+from ipaddress import ip_address
+
+import pytest
+
+import sctpx
+from sctpx.core import events as core
+from sctpx.core.association.connect import (
+    ANSWER_ABORT,
+    ANSWER_ICMP,
+    ANSWER_INIT_ACK,
+    ANSWER_MALFORMED,
+    ANSWER_SEND_ERROR,
+)
+from sctpx.core.association.connect import AddressReport as CoreReport
+from sctpx.sockapi import events
+from sctpx.sockapi.events import to_event
+from sctpx.sockapi.failures import connect_failure, loss
+from sctpx.sockapi.status import PATH_STATES, AddressReport, address_reports, path_info
+from sctpx.testing import Pair
+
+SECOND = 1_000_000_000
+REMOTE = ip_address("192.0.2.1").packed
+
+
+@pytest.fixture
+def pair() -> Pair:
+    """An association in virtual time."""
+    return Pair(seed=1, paths=2).connect()
+
+
+# --- events ---
+
+
+def test_every_event_of_the_core_is_told_but_that_one_can_read_or_write(pair: Pair) -> None:
+    association = pair.a.association
+    told = {
+        core.CommunicationUp(association, True): events.CommunicationUp(incoming=True),
+        core.CannotStart(association, 111, [(4, b"")]): events.CannotStart(111, ((4, b""),)),
+        core.CommunicationLost(association, 104, True, []): events.CommunicationLost(104, True, ()),
+        core.Restarted(association): events.Restarted(),
+        core.PeerShutdown(association): events.PeerShutdown(),
+        core.ShutdownComplete(association): events.ShutdownComplete(),
+        core.PathChange(association, REMOTE, core.CHANGE_STATE, core.PATH_INACTIVE, 113): events.PathStateChanged(
+            "192.0.2.1", "inactive", 113
+        ),
+        core.PathChange(association, REMOTE, core.CHANGE_CONFIRMED, 0): events.PathConfirmed("192.0.2.1"),
+        core.PathChange(association, REMOTE, core.CHANGE_PRIMARY, 0): events.PrimaryChanged("192.0.2.1"),
+        core.RemoteError(association, [(1, b"\0\1")]): events.RemoteError(((1, b"\0\1"),)),
+        core.SenderDry(association): events.SenderDry(),
+        core.Readable(association): None,
+        core.Writable(association): None,
+    }
+    kinds = {kind for kind in core.Event.__subclasses__() if kind.__module__ == core.__name__}
+    assert {type(event) for event in told} == kinds
+    assert [to_event(event) for event in told] == list(told.values())
+
+
+# --- status ---
+
+
+def test_the_states_of_a_path_have_their_names() -> None:
+    states = [core.PATH_ACTIVE, core.PATH_POTENTIALLY_FAILED, core.PATH_INACTIVE]
+    assert [PATH_STATES[state] for state in states] == ["active", "potentially failed", "inactive"]
+
+
+def test_a_path_is_told_in_strings_and_seconds(pair: Pair) -> None:
+    path = pair.a.association.paths[0]
+    told = path_info(path, path)
+    assert (told.remote, told.local, told.udp_port) == ("10.0.1.2", "10.0.1.1", 9899)
+    assert told.srtt == path.srtt / SECOND
+    assert told.rto == path.rto / SECOND == 1.0
+    assert told.primary
+    assert not path_info(path, None).primary
+
+
+def test_a_path_that_was_never_measured_has_no_round_trip_time(pair: Pair) -> None:
+    assert path_info(pair.a.association.paths[1], None).srtt is None
+
+
+def test_a_report_counts_from_the_beginning() -> None:
+    start = 100 * SECOND
+    asked = CoreReport(REMOTE, 9899, ip_address("192.0.2.9").packed, True, 0)
+    asked.inits = 2
+    asked.first_sent = start + SECOND // 10
+    asked.on_answer(start + SECOND, ANSWER_ICMP, errno.EHOSTUNREACH, [])
+    learnt = CoreReport(ip_address("2001:db8::1").packed, 0, b"", False, 0)
+    learnt.kept = True
+    assert address_reports([asked, learnt], start) == (
+        AddressReport(
+            address="192.0.2.1",
+            udp_port=9899,
+            source="192.0.2.9",
+            inits=2,
+            first_sent=0.1,
+            answered=1.0,
+            answer="ICMP",
+            error=errno.EHOSTUNREACH,
+        ),
+        AddressReport(address="2001:db8::1", listed=False, kept=True),
+    )
+
+
+# --- failures ---
+
+
+def test_an_association_that_was_lost_or_aborted_has_its_exception(pair: Pair) -> None:
+    association = pair.a.association
+    lost = loss(core.CommunicationLost(association, errno.ETIMEDOUT, False, []))
+    assert isinstance(lost, sctpx.AssociationLost)
+    assert isinstance(lost, TimeoutError)
+    aborted = loss(core.CommunicationLost(association, errno.ECONNRESET, True, [(12, b"bye"), (99, b"?")]))
+    assert isinstance(aborted, sctpx.AssociationAborted)
+    assert aborted.causes == ((12, b"bye"), (99, b"?"))
+    assert str(aborted).endswith("aborted by the peer (User-Initiated Abort 'bye', cause 99)")
+    own = loss(core.CommunicationLost(association, errno.ECONNABORTED, False, []))
+    assert str(own).endswith("aborted by this side")
+
+
+def test_what_the_peer_wrote_is_cut_and_shown_as_plain_ascii(pair: Pair) -> None:
+    reason = "\x1b[2J€\n".encode() + b"\xff" + bytes(5000)
+    text = str(loss(core.CommunicationLost(pair.a.association, errno.ECONNRESET, True, [(12, reason)])))
+    assert text.isascii()
+    assert text.isprintable()
+    assert len(text) < 1200
+
+
+@pytest.mark.parametrize(
+    ("code", "builtin"),
+    [(errno.ECONNREFUSED, ConnectionRefusedError), (errno.ETIMEDOUT, TimeoutError), (errno.ENETUNREACH, OSError)],
+)
+def test_a_failed_connect_is_the_builtin_that_fits_and_tells_of_each_address(code: int, builtin: type) -> None:
+    start = CoreReport(REMOTE, 9899, b"", True, 0)
+    reports: list[AddressReport] = []
+    for answer, error in ((0, 0), (ANSWER_ABORT, errno.ECONNREFUSED), (ANSWER_SEND_ERROR, errno.ENETUNREACH)):
+        start.answer, start.error, start.inits = answer, error, answer + 1
+        reports += address_reports([start], 0)
+    failure = connect_failure(code, reports)
+    assert isinstance(failure, builtin)
+    assert isinstance(failure, sctpx.ConnectError)
+    assert failure.errno == code
+    assert failure.report == tuple(reports)
+    assert "(192.0.2.1: silence to 1 INIT; 192.0.2.1: ABORT to 3 INITs, Connection refused; " in str(failure)
+
+
+def test_a_long_report_is_told_in_part() -> None:
+    reports = [AddressReport(address=f"192.0.2.{number}") for number in range(20)]
+    text = str(connect_failure(errno.ETIMEDOUT, reports))
+    assert "192.0.2.7" in text
+    assert "192.0.2.8" not in text
+    assert text.endswith("and 12 more)")
+
+
+def test_every_answer_has_a_name() -> None:
+    report = CoreReport(REMOTE, 0, b"", True, 0)
+    names = []
+    for answer in (0, ANSWER_INIT_ACK, ANSWER_ABORT, ANSWER_ICMP, ANSWER_SEND_ERROR, ANSWER_MALFORMED):
+        report.answer = answer
+        names.append(address_reports([report], 0)[0].answer)
+    assert names == ["silence", "INIT ACK", "ABORT", "ICMP", "send error", "malformed INIT ACK"]
