@@ -11,6 +11,7 @@ Namespaces take root. Without it ``Loopback`` is the host's own loopback interfa
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from typing import Self
 from .build import Unavailable
 
 SERVER, CLIENT = 0, 1
+_numbers = itertools.count()
 
 
 def can_make_namespaces() -> bool:
@@ -38,11 +40,11 @@ class Network:
     """Where a server and a client run."""
 
     def __init__(self, *namespaces: str) -> None:
-        """Make the namespaces; their names get this process's id, so that runs do not meet."""
+        """Make the namespaces; each name is used once on this machine."""
         self._namespaces: list[str] = []
         try:
             for name in namespaces:
-                namespace = f"sctpx-{name}-{os.getpid()}"
+                namespace = f"sctpx-{name}-{os.getpid()}-{next(_numbers)}"
                 _ip("netns", "add", namespace)
                 self._namespaces.append(namespace)
                 _ip("-n", namespace, "link", "set", "lo", "up")

@@ -103,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = measurement.results
     print("\n" + ", ".join(f"{key} {value}" for key, value in conditions.items()))
     print("; ".join(f"{stack.name}: {stack.version}" for stack in stacks.values()))
-    print("\n" + targets_table(results))
+    if targets := targets_table(results):
+        print("\n" + targets)
     print("\nMedian (least-most):\n\n" + figures_table(results))
     for line in (*missing, *measurement.left_out):
         print("\n" + line)

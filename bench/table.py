@@ -26,9 +26,10 @@ def _markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
-def _wanted(target: Target, stack: str) -> str:
-    wanted = number(target.wanted(stack)) + target.unit
-    return f"at most {wanted}" if target.at_most else wanted
+def wanted(target: Target, stack: str) -> str:
+    """What one of our builds is to reach."""
+    bound = number(target.wanted(stack)) + target.unit
+    return f"at most {bound}" if target.at_most else bound
 
 
 def _reached(target: Target, results: Results, stack: str) -> str:
@@ -40,13 +41,13 @@ def _reached(target: Target, results: Results, stack: str) -> str:
 
 
 def targets_table(results: Results) -> str:
-    """What our builds reached, with what they are to reach beside it; only what was measured."""
+    """What our builds reached, with what they are to reach beside it; only what was measured, ``""`` if nothing was."""
     lines = []
     for target in TARGETS:
         if any(target.reached(results, stack) is not None for stack in OURS):
-            cells = [(_reached(target, results, stack), _wanted(target, stack)) for stack in OURS]
+            cells = [(_reached(target, results, stack), wanted(target, stack)) for stack in OURS]
             lines.append([target.title, *chain.from_iterable(cells)])
-    return _markdown(["work", "compiled", "wanted", "interpreted", "wanted"], lines)
+    return _markdown(["work", "compiled", "wanted", "interpreted", "wanted"], lines) if lines else ""
 
 
 def figures_table(results: Results) -> str:

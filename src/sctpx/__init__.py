@@ -8,8 +8,8 @@
 
     server = await sctpx.start_server(handler, ["192.0.2.10", "198.51.100.10"], 36412)
 
-``connect``, ``start_server`` and ``open_endpoint`` are where to begin. ``sctpx.errors`` has all exceptions, ``sctpx.events`` what an
-association tells of itself, ``sctpx.testing`` a network in virtual time for your tests.
+``connect``, ``start_server`` and ``open_endpoint`` are where to begin. ``sctpx.errors`` has all exceptions,
+``sctpx.events`` what an association tells of itself, ``sctpx.testing`` a network in virtual time for your tests.
 """
 
 from __future__ import annotations

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import inspect
 import socket
+import tracemalloc
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -212,9 +215,13 @@ async def test_local_addresses_of_the_other_family_cannot_reach_the_peer() -> No
         await sctpx.connect("::1", PORT, local=HOST)
 
 
-async def test_a_source_has_to_be_a_local_address() -> None:
-    with raises_errno(errno.EADDRNOTAVAIL):
-        await sctpx.connect(sctpx.Address(HOST, source="192.0.2.77"), PORT)
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_source_has_to_be_a_local_address(others: int) -> None:
+    async with await sctpx.start_server(None, HOST, PORT, udp_port=0) as server, AsyncExitStack() as stack:
+        for _ in range(others):
+            await stack.enter_async_context(sctpx.connect(HOST, PORT, peer_udp_port=server.udp_port))
+        with raises_errno(errno.EADDRNOTAVAIL):
+            await sctpx.connect(sctpx.Address(HOST, source="192.0.2.77"), PORT, peer_udp_port=server.udp_port)
 
 
 @linux_only
@@ -509,6 +516,25 @@ async def test_a_thousand_associations_live_in_one_loop() -> None:
         received = await asyncio.gather(*[association.recv() for association in server.associations])
         assert sorted(int(message.data) for message in received) == list(range(1000))
         await asyncio.gather(*[client.close() for client in clients])
+
+
+async def test_an_idle_association_takes_less_than_12_kib_on_each_side() -> None:
+    kept: list[sctpx.Association] = []
+    async with await sctpx.start_server(kept.append, HOST, PORT, udp_port=0) as server:
+
+        async def add(count: int) -> None:
+            clients = [await sctpx.connect(HOST, PORT, peer_udp_port=server.udp_port) for _ in range(count)]
+            kept.extend(clients)
+
+        await add(50)
+        tracemalloc.start()
+        before, _ = tracemalloc.get_traced_memory()
+        await add(200)
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(kept) == 500
+        assert (after - before) / 400 < 12 * 1024
 
 
 @pytest.mark.blind_loop

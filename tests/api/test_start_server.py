@@ -21,6 +21,8 @@ from tests.api.support import (
     until,
     with_ipv6,
 )
+from tests.unit.link.conftest import Elsewhere
+from tests.unit.link.conftest import own_network as own_network
 
 
 async def start(handler: Any = None, local: Any = HOST, **options: Any) -> sctpx.Server:
@@ -343,6 +345,23 @@ async def test_the_ipv6_wildcard_stands_for_ipv6_addresses() -> None:
     async with await start(local="::") as server:
         assert "::1" in server.local_addresses
         assert all(":" in address for address in server.local_addresses)
+
+
+@with_ipv6
+async def test_a_wildcard_listener_tells_each_peer_what_is_in_its_reach(own_network: Elsewhere) -> None:
+    async def elsewhere() -> None:
+        async with await start(local="::") as server:
+            assert sorted(server.local_addresses) == ["2001:db8::5", "::1", "fd00::5"]
+            told = {}
+            for host in server.local_addresses:
+                async with sctpx.connect(host, PORT, peer_udp_port=server.udp_port, local=host) as association:
+                    told[host] = association.peer_addresses
+            assert told["2001:db8::5"] == ["2001:db8::5"]
+            assert sorted(told["fd00::5"]) == ["2001:db8::5", "fd00::5"]
+            assert sorted(told["::1"]) == ["2001:db8::5", "::1", "fd00::5"]
+
+    addresses = ["fd00::5", "2001:db8::5"]
+    await asyncio.to_thread(own_network, 1500, lambda: asyncio.run(elsewhere()), addresses)
 
 
 @linux_only

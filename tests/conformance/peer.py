@@ -219,6 +219,16 @@ class Peer:
         self._drain()
         return [message[0] for message in messages]
 
+    def set_primary(self, path: int) -> None:
+        """The user chooses the primary path."""
+        self.association.set_primary(self.now, self._remotes[path - 1])
+        self._drain()
+
+    def request_heartbeat(self, path: int) -> None:
+        """The user asks for a HEARTBEAT."""
+        self.association.request_heartbeat(self.now, self._remotes[path - 1])
+        self._drain()
+
     def shutdown(self) -> None:
         """The user of the stack ends the association."""
         self.association.shutdown(self.now)
@@ -251,6 +261,10 @@ class Peer:
     def deliver_bytes(self, packet: bytes, path: int = 1) -> None:
         """Any bytes arrive."""
         self._receive(packet, 1 << 16, path)
+
+    def deliver_burst(self, packets: bytes, segment: int, path: int = 1) -> None:
+        """Any bytes arrive in one go, as packets ``segment`` bytes apart."""
+        self._receive(packets, segment, path)
 
     def packet(self, *said: bytes) -> bytes:
         """A packet with these chunks, to spoil."""

@@ -180,13 +180,13 @@ def test_a_rwnd_shrinks_with_what_is_held_and_grows_with_what_is_read() -> None:
     assert peer.take()[-1].sack.a_rwnd == BUFFER - 100 - 198 * 1000
     peer.read(100)
     peer.deliver(peer.data(200, 1000), peer.data(202, 1000))
-    assert peer.take()[-1].sack.a_rwnd == BUFFER - 100 * 1000
+    assert peer.take()[-1].sack.a_rwnd == BUFFER - 101 * 1000
 
 
 def test_what_waits_in_reassembly_or_for_its_turn_is_held() -> None:
     peer = settled()
-    peer.deliver(peer.data(2, 1000, flags=2, ssn=1))
-    peer.deliver(peer.data(3, 1000, stream=1, ssn=7))
+    peer.deliver(peer.data(2, 1000, stream=1, ssn=7))
+    peer.deliver(peer.data(3, 1000, flags=2, ssn=1))
     peer.read()
     peer.deliver(peer.data(5, 1000, flags=0))
     # The hundred bytes that were read are too small a step to tell of.
@@ -252,6 +252,7 @@ def test_a_window_update_is_sent_when_a_quarter_of_the_buffer_was_read() -> None
     peer = Peer(receive_buffer=40_000)
     for tsn in range(1, 41):
         peer.deliver(peer.data(tsn, 1000))
+    peer.advance(1)
     assert peer.take()[-1].sack.a_rwnd == 0
     updates = []
     for number in range(1, 41):

@@ -196,3 +196,15 @@ def test_one_lost_packet_of_the_winner_does_not_lose_an_attempt_with_one_address
         took = attempt(pair)
         assert pair.a.events_of(CommunicationUp)
         assert took <= 0.1 * (count - 1) + 10
+
+
+def test_every_kept_address_gets_a_cookie_echo_before_the_attempt_fails() -> None:
+    """All that was alive dies as the race is won; Max.Init.Retransmits counts beyond the first one to each address."""
+    config = AssociationConfig(max_init_retransmits=2)
+    with Pair(1, paths=12, config=config) as pair:
+        pair.network.drop("COOKIE ECHO", times=None)
+        attempt(pair)
+        assert failure(pair) == errno.ETIMEDOUT
+        asked = [packet.destination_text for packet in pair.network.packets() if "COOKIE ECHO" in packet.chunks]
+        assert set(asked) == set(pair.b.host.addresses)
+        assert len(asked) == 12 + 2

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import lru_cache
@@ -106,11 +106,11 @@ class Endpoint:
 
     __slots__ = (
         "__weakref__",
-        "_announce",
         "_core",
         "_driver",
         "_fleeting",
         "_local",
+        "_mtu",
         "_server",
         "_wildcard",
         "close_timeout",
@@ -134,7 +134,6 @@ class Endpoint:
         self._driver = driver
         self._local = local
         self._wildcard = wildcard
-        self._announce = announce
         self._server: Server | None = None
         self._fleeting = False
         self.closed = False
@@ -143,12 +142,12 @@ class Endpoint:
         """``Association.close_timeout`` of its associations."""
         self.on_event = on_event
         """``Association.on_event`` of its associations."""
-        mtu = _mtu(driver.link.max_packet(ip, ip) for ip in local)
+        self._mtu = max(min(driver.link.max_packet(ip, ip) for ip in local), SMALLEST_MTU)
         # With a wildcard each path leaves from the local address that is nearest to it: the link knows.
         sources = () if wildcard else local
         told = local if announce == "all" or (announce == "auto" and len(local) > 1) else ()
         try:
-            self._core = driver.stack.open_endpoint(port, sources, tuned(config, mtu=mtu), told)
+            self._core = driver.stack.open_endpoint(port, sources, tuned(config, mtu=self._mtu), told)
         except OSError as error:
             driver.flush()
             if error.errno == errno.EADDRINUSE:
@@ -202,14 +201,14 @@ class Endpoint:
         timeout: float | None = None,
         config: AssociationConfig | None = None,
     ) -> Connecting:
-        """Associate with a peer from this port: to be awaited or entered. Arguments and errors are those of
-        ``connect``.
+        """Associate with a peer from this port: to be awaited or entered, as ``sctpx.connect``, with its arguments.
 
-        ``OSError``, in addition: EISCONN or EALREADY if there is an association with the peer, or one in the making.
+        ``OSError``, besides its errors: EISCONN or EALREADY (there is an association with the peer, or one in the
+        making), EBADF (closed).
         """
 
         async def begin() -> Association:
-            peer = await resolve_peer(hosts, port, self.peer_udp_port(peer_udp_port))
+            peer = await resolve_peer(hosts, port, peer_udp_port if self.udp_port else 0)
             if self._wildcard:
                 peer.find_sources()
             chosen = tuned(config or self._core.config, streams, attempt_delay, timeout)
@@ -217,20 +216,15 @@ class Endpoint:
 
         return Connecting(begin)
 
-    def peer_udp_port(self, udp_port: int) -> int:
-        """The UDP port to reach peers at: none if the link does not encapsulate."""
-        return udp_port if self.udp_port else 0
-
     async def associate(self, peer: Peer, config: AssociationConfig) -> Association:
         """Associate with a peer whose addresses are known."""
+        self._check_open()
         peer.keep_families(self._local)
         for address in peer.addresses:
             if address.source and address.source not in self._local:
                 raise OSError(errno.EADDRNOTAVAIL, f"{ip_text(address.source)} is no local address of this endpoint")
-        mtu = _mtu(self._driver.link.max_packet(address.ip, address.source) for address in peer.addresses)
-        self._check_open()
         now = self._driver.now()
-        core = self._core.connect(now, peer.addresses, peer.port, tuned(config, mtu=mtu))
+        core = self._core.connect(now, peer.addresses, peer.port, tuned(config, mtu=self._mtu))
         core.owner = association = Association(core, self._driver, self, started=now, unusable=tuple(peer.unusable))
         self._driver.flush()
         await association.wait_established()
@@ -304,11 +298,6 @@ class Endpoint:
             self.closed = True
             self._core.close(self._driver.now())
             self._driver.release(self._core.port)
-
-
-def _mtu(limits: Iterable[int]) -> int:
-    """The largest packet for all of several ways."""
-    return max(min(limits), SMALLEST_MTU)
 
 
 def _announce_in_scope(bound: list[bytes], peers: list[bytes]) -> list[bytes]:

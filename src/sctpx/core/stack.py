@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from errno import EADDRINUSE, EINVAL
+from errno import EADDRINUSE, EINVAL, ENOPROTOOPT
 from heapq import heapify, heappop, heappush
 from typing import Final, final
 
@@ -223,7 +223,7 @@ class Stack:
                 if association is not last:
                     association.begin_round()
                     last = association
-                offset = inbound.receive(association.tcb, now, path, port, data, offset, segment)
+                offset = inbound.receive(association.tcb, now, local, path, port, data, offset, segment)
                 self._after(association, local, remote, port)
             else:
                 offset = min(offset + segment, end)
@@ -438,7 +438,9 @@ class Stack:
                 handshake.handle_icmp(tcb, now, remote, error)
         elif tag == tcb.peer_tag and tcb.state not in (CLOSED, COOKIE_WAIT):
             path = tcb.find_path(remote)
-            if path is not None:
+            if path is not None and error == ENOPROTOOPT and not port:
+                shutdown.handle_abort(tcb, [], reflected=True)  # ICMP8: no SCTP there.
+            elif path is not None:
                 reachability.on_error(tcb, now, path, error)
         self.touch(association)
 
@@ -523,6 +525,7 @@ def _receive_rest(tcb: Tcb, arrival: Arrival) -> None:
     offset = COMMON_HEADER + ((len(arrival.value) + CHUNK_HEADER + 3) & ~3)
     path = tcb.find_path(arrival.remote)
     if offset < len(arrival.packet) and path is not None:
+        tcb.heard_at = arrival.local
         inbound.handle_rest(tcb, arrival.now, path, arrival.packet[offset:])
 
 

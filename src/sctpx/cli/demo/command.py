@@ -38,9 +38,8 @@ def demo(size: int | None, simulate: bool, as_json: bool) -> None:
     module. The exit status is 0 only if all of that held.
     """
     if size is not None and size < MINIMUM_SIZE:
-        raise click.BadParameter(
-            f"at least {MINIMUM_SIZE} bytes are needed to have some on the way", param_hint="--size"
-        )
+        text = f"at least {MINIMUM_SIZE} bytes are needed for some to be on the way when the path is cut"
+        raise click.BadParameter(text, param_hint="--size")
     if as_json:
         outcome = _tell(Teller(), size, simulate)
         click.echo(json_text(outcome.as_json()))

@@ -89,7 +89,10 @@ def _receiver() -> Iterator[Connection[Any, Any]]:
 
 async def _from(pipe: Connection[Any, Any]) -> Any:
     """What the server says next. ``OSError`` if it could not do its work."""
-    said = await asyncio.to_thread(pipe.recv)
+    try:
+        said = await asyncio.to_thread(pipe.recv)
+    except EOFError:
+        raise OSError(errno.EPIPE, "the process of the server has died") from None
     if isinstance(said, OSError):
         raise said
     return said

@@ -65,6 +65,7 @@ class Screen(Teller):
 
     def connecting(self, addresses: Sequence[str]) -> None:
         """Chapter one."""
+        self._write()
         self._chapter("1 CONNECT", f"to {len(addresses)} addresses of one server, in one call")
         self._write(Text("  each 100 ms after the one before, at once after a refusal", "dim"))
 
@@ -77,6 +78,7 @@ class Screen(Teller):
     def sending(self, total: int) -> None:
         """Chapter two."""
         size = f"{byte_text(total)} in messages of {MESSAGE_SIZE >> 10} KiB"
+        self._write()
         self._chapter("2 SEND", f"{size}, and lose the primary path half-way")
         self._write()
         if self._live is not None:
@@ -121,7 +123,7 @@ class Screen(Teller):
     # --- drawing ---
 
     def _chapter(self, title: str, text: str) -> None:
-        self._write("\n", Text(title, "bold cyan"), "  ", text)
+        self._write(Text(title, "bold cyan"), "  ", text)
 
     def _write(self, *parts: str | Text) -> None:
         self._console.print(Text.assemble(*parts), soft_wrap=True)

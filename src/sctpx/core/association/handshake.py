@@ -246,10 +246,10 @@ def load_peer(tcb: Tcb, initial_tsn: int, a_rwnd: int, peer_inbound: int, peer_o
 
 def _send_cookie_echo(tcb: Tcb, now: int, path: Path) -> None:
     """Send the COOKIE ECHO to ``path`` and start T1-cookie."""
-    tcb.control.append((path, control.cookie_echo(tcb.cookie)))
+    tcb.send_control(path, control.cookie_echo(tcb.cookie))
     if tcb.unrecognized:
         # "SHOULD bundle the ERROR chunk [...] with the chunk sent in response (e.g., COOKIE ECHO)" (3.2.2)
-        tcb.control.append((path, control.error(tcb.unrecognized)))
+        tcb.send_control(path, control.error(tcb.unrecognized))
     if not path.confirmed:
         reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" (section 5.4)
     path.unanswered_inits = 0  # What comes from there now answers the COOKIE ECHO.
@@ -262,7 +262,9 @@ def handle_t1_cookie(tcb: Tcb, now: int) -> None:
     """T1-cookie expired: once more, to an address chosen as for data that timed out (section 5.1)."""
     path = tcb.t1_cookie_path
     assert path is not None
-    if tcb.setup_retries >= tcb.config.max_init_retransmits:
+    # The first COOKIE ECHO to each confirmed address is no retransmission to it.
+    firsts = max(sum([1 for other in tcb.paths if other.confirmed]), 1)
+    if tcb.setup_retries >= tcb.config.max_init_retransmits + firsts - 1:
         _fail(tcb, ETIMEDOUT)
         return
     tcb.setup_retries += 1
@@ -362,6 +364,6 @@ def send_cookie_ack(tcb: Tcb, now: int, remote: bytes) -> None:
     path = tcb.find_path(remote)
     if path is None:
         path = tcb.data_destination()
-    tcb.control.insert(0, (path, control.cookie_ack()))
+    tcb.send_control(path, control.cookie_ack(), first=True)
     if not path.confirmed:
         reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" (section 5.4)

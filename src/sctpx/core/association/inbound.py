@@ -54,7 +54,7 @@ from .tcb import Tcb
 _SACK_PACKET: Final = COMMON_HEADER + SACK_HEADER
 
 
-def receive(tcb: Tcb, now: int, path: Path, port: int, data: bytes, offset: int, segment: int) -> int:
+def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes, offset: int, segment: int) -> int:
     """Process the packets from ``offset`` on while they are of this association; where that ended.
 
     The packet at ``offset`` has this association's ports and tag and came from ``path``. Returns an offset
@@ -64,6 +64,7 @@ def receive(tcb: Tcb, now: int, path: Path, port: int, data: bytes, offset: int,
     base = offset
     stats = tcb.stats
     before = stats.bytes_received
+    tcb.heard_at = local
     tcb.sack_policy.begin_burst(now)
     while offset < end:
         if tcb.state == ESTABLISHED and port == path.encaps_port and offset + COMMON_HEADER < end:
@@ -186,6 +187,7 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
         tcb.stats.bytes_received += total
         tcb.stats.messages_received += len(reassembly.ready) - ready
         tcb.sack_path = path
+        tcb.sack_local = tcb.heard_at
     return offset
 
 
@@ -288,7 +290,7 @@ def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value
             # Section 8.3 demands it "up until reaching the SHUTDOWN-SENT state"; after that it still lets the
             # peer verify the path it may need to finish.
             if state != COOKIE_WAIT:
-                transfer.respond(tcb, path, control.heartbeat_ack(value))
+                transfer.respond(tcb, path, control.heartbeat_ack(value), tcb.heard_at)
         elif kind == CHUNK_HEARTBEAT_ACK:
             reachability.handle_heartbeat_ack(tcb, now, value)
         elif kind == CHUNK_ABORT:

@@ -50,11 +50,12 @@ def poll(tcb: Tcb, now: int) -> Transmit | None:
 
 def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
     lead = b""
+    local = b""
     path: Path | None = None
     if tcb.control:
-        path, lead = _take_control(tcb)
-        if lead[0] in _ALONE:
-            return _single(tcb, path, lead)
+        path, lead, local = _take_control(tcb)
+        if lead[0] in _ALONE or local not in (b"", path.local):
+            return _single(tcb, path, lead, local)
     if tcb.state == CLOSED:
         return None
     if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
@@ -64,13 +65,16 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
         transfer.make_sack(tcb)  # "the sender SHOULD create a SACK chunk and bundle it" (section 6.1)
     if tcb.sack_chunks:
         sack_path = _sack_path(tcb)
+        local = tcb.sack_local if sack_path is tcb.sack_path else b""
+        elsewhere = local not in (b"", sack_path.local)
         if path is None:
-            if len(tcb.sack_chunks) > 1 or not _data_can_go(tcb, now):
-                return _sacks(tcb, sack_path)
+            if elsewhere or len(tcb.sack_chunks) > 1 or not _data_can_go(tcb, now):
+                return _sacks(tcb, sack_path, local)
             path = sack_path
             lead = tcb.sack_chunks.pop()
         elif (
             path is sack_path
+            and not elsewhere
             and len(tcb.sack_chunks) == 1
             and len(lead) + len(tcb.sack_chunks[0]) + COMMON_HEADER <= path.mtu
         ):
@@ -86,7 +90,7 @@ def _settle(tcb: Tcb) -> None:
     """Nothing more is sent now: note which windows are fully used (section 7.2.1)."""
     tcb.fast_retransmit_now = False
     for path in tcb.paths:
-        path.was_full = path.flight_size >= path.cwnd
+        path.was_full = congestion.room(path) <= 0
 
 
 def _init(tcb: Tcb) -> Transmit:
@@ -97,35 +101,36 @@ def _init(tcb: Tcb) -> Transmit:
     return Transmit(target.source, target.ip, target.udp_port, packet, len(packet))
 
 
-def _take_control(tcb: Tcb) -> tuple[Path, bytes]:
-    """The control chunks that fit into the next packet: those for the path of the first one."""
-    path, first = tcb.control[0]
+def _take_control(tcb: Tcb) -> tuple[Path, bytes, bytes]:
+    """The control chunks that fit into the next packet: those for the path of the first one, and their source."""
+    path, first, local = tcb.control[0]
     taken = [first]
     size = COMMON_HEADER + len(first)
-    rest: list[tuple[Path, bytes]] = []
-    for other, chunk in tcb.control[1:]:
-        alone = first[0] in _ALONE or chunk[0] in _ALONE
+    rest: list[tuple[Path, bytes, bytes]] = []
+    for other, chunk, source in tcb.control[1:]:
+        together = other is path and source == local and not rest
         # COOKIE ECHO comes first in its packet (section 3.2.2).
-        if other is path and not rest and not alone and chunk[0] != CHUNK_COOKIE_ECHO and size + len(chunk) <= path.mtu:
+        alone = first[0] in _ALONE or chunk[0] in _ALONE or chunk[0] == CHUNK_COOKIE_ECHO
+        if together and not alone and size + len(chunk) <= path.mtu:
             taken.append(chunk)
             size += len(chunk)
         else:
-            rest.append((other, chunk))
+            rest.append((other, chunk, source))
     tcb.control = rest
-    return path, b"".join(taken)
+    return path, b"".join(taken), local
 
 
-def _single(tcb: Tcb, path: Path, chunks: bytes) -> Transmit:
+def _single(tcb: Tcb, path: Path, chunks: bytes, local: bytes = b"") -> Transmit:
     """One packet."""
     packet = tcb.local_prefix + crc32c(chunks, tcb.local_seed).to_bytes(4, "little") + chunks
-    return _transmit(tcb, path, packet, max(len(packet), path.mtu), 1)
+    return _transmit(tcb, path, packet, max(len(packet), path.mtu), 1, local)
 
 
-def _transmit(tcb: Tcb, path: Path, data: bytes, segment: int, packets: int) -> Transmit:
+def _transmit(tcb: Tcb, path: Path, data: bytes, segment: int, packets: int, local: bytes = b"") -> Transmit:
     path.packets_sent += packets
     path.bytes_sent += len(data)
     tcb.stats.packets_sent += packets
-    return Transmit(path.local, path.remote, path.encaps_port, data, segment)
+    return Transmit(local or path.local, path.remote, path.encaps_port, data, segment)
 
 
 def _sack_path(tcb: Tcb) -> Path:
@@ -134,7 +139,7 @@ def _sack_path(tcb: Tcb) -> Path:
     return path if path is not None and path.confirmed else tcb.data_destination()
 
 
-def _sacks(tcb: Tcb, path: Path) -> Transmit:
+def _sacks(tcb: Tcb, path: Path, local: bytes) -> Transmit:
     """SACKs of one size, a packet each: what one burst of DATA calls for leaves as one send."""
     size = len(tcb.sack_chunks[0])
     parts: list[bytes] = []
@@ -148,7 +153,7 @@ def _sacks(tcb: Tcb, path: Path) -> Transmit:
         parts.append(chunk)
         count += 1
     del tcb.sack_chunks[:count]
-    return _transmit(tcb, path, b"".join(parts), size + COMMON_HEADER, count)
+    return _transmit(tcb, path, b"".join(parts), size + COMMON_HEADER, count, local)
 
 
 def _has_data(tcb: Tcb) -> bool:
@@ -162,14 +167,14 @@ def _data_can_go(tcb: Tcb, now: int) -> bool:
     tsn = tcb.outstanding.next_marked()
     if tsn >= 0:
         path = _retransmission_path(tcb, tsn)
-        return tcb.fast_retransmit_now or path.flight_size < path.cwnd
+        return tcb.fast_retransmit_now or congestion.room(path) > 0
     message = tcb.send_queue.peek()
     if message is None or tcb.burst <= 0:
         return False
     if tcb.outstanding.next_tsn - tcb.outstanding.cumulative_tsn_ack_point > MAX_OUTSTANDING:
         return False
     path = _new_data_path(tcb, message.remote)
-    if path.flight_size >= path.cwnd:
+    if congestion.room(path) <= 0:
         return False
     if (
         not tcb.config.nodelay
@@ -243,7 +248,9 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
     if probe:
         rwnd = _next_payload(tcb)
         burst = 1
-    room = Room(path.cwnd - path.flight_size, rwnd, burst)
+    elif path.cwnd <= path.pmdcs:
+        burst = 1  # After a timeout (section 7.2.3).
+    room = Room(congestion.room(path), rwnd, burst)
     flags = 0
     if (room.cwnd <= path.pmdcs and path.cwnd <= 4 * path.pmdcs) or tcb.state == SHUTDOWN_PENDING:
         flags = DATA_IMMEDIATE  # This fills the window, or ends the association (section 6.1).
@@ -277,7 +284,12 @@ def _retransmit(tcb: Tcb, now: int, path: Path, lead: bytes, room: int) -> Trans
     outstanding = tcb.outstanding
     before = outstanding.flight_payload
     earliest = path.earliest_tsn
+    lowest = outstanding.next_marked()
     chunks = outstanding.retransmit(path, room)
+    # Karn's algorithm: no measurement with a TSN at or above one that was retransmitted (section 6.3.1 C5).
+    for other in tcb.paths:
+        if other.rtt_tsn >= lowest:
+            other.rtt_tsn = -1
     tcb.fast_retransmit_now = False
     tcb.peer_rwnd = max(tcb.peer_rwnd - (outstanding.flight_payload - before), 0)
     tcb.stats.chunks_retransmitted += len(chunks)

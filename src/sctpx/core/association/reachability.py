@@ -45,7 +45,7 @@ def handle_heartbeat_timers(tcb: Tcb, now: int) -> None:
         return
     while True:
         path = min(tcb.paths, key=_heartbeat_deadline)
-        if path.heartbeat_deadline > now or not _burst_allows(tcb, now, path):
+        if path.heartbeat_deadline > now or not _burst_allows(tcb, now):
             return
         if path.confirmed and path.state == PATH_ACTIVE and path.last_used > path.heartbeat_sent:
             # Not idle: it carried something since the last HEARTBEAT; ask again a period after that.
@@ -61,17 +61,17 @@ def _heartbeat_deadline(path: Path) -> int:
     return path.heartbeat_deadline
 
 
-def _burst_allows(tcb: Tcb, now: int, path: Path) -> bool:
-    """HB.Max.Burst: so many packets with a HEARTBEAT per RTO (section 5.4)."""
+def _burst_allows(tcb: Tcb, now: int) -> bool:
+    """HB.Max.Burst: so many packets with a HEARTBEAT per RTO (section 5.4), the shortest there is."""
     if now >= tcb.heartbeat_window:
-        tcb.heartbeat_window = now + path.rto
+        tcb.heartbeat_window = now + min([path.rto for path in tcb.paths])
         tcb.heartbeat_burst = 0
     return tcb.heartbeat_burst < tcb.config.heartbeat_max_burst
 
 
 def send_heartbeat(tcb: Tcb, now: int, path: Path) -> None:
     """Send a HEARTBEAT now."""
-    tcb.control.append((path, control.heartbeat(heartbeat.begin(path, now, tcb.random_bytes))))
+    tcb.send_control(path, control.heartbeat(heartbeat.begin(path, now, tcb.random_bytes)))
 
 
 def _on_heartbeat_lost(tcb: Tcb, now: int, path: Path) -> None:
@@ -85,7 +85,7 @@ def _on_heartbeat_lost(tcb: Tcb, now: int, path: Path) -> None:
         if tcb.state == CLOSED:
             return
         rto.back_off(path, tcb.config)
-    schedule(tcb, now, path)
+    schedule(tcb, path.heartbeat_sent, path)
 
 
 def on_timeout(tcb: Tcb, path: Path, counts: bool) -> None:

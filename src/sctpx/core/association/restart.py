@@ -121,7 +121,7 @@ def _restart(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
         # "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
         # chunk with a 'Cookie Received While Shutting Down' error cause"
         shutdown.resend_shutdown_ack(tcb, now)
-        tcb.control.append((tcb.data_destination(), control.error([causes.cookie_while_shutting_down()])))
+        tcb.send_control(tcb.data_destination(), control.error([causes.cookie_while_shutting_down()]))
         return False
     shutdown.stop_timers(tcb)
     tcb.control.clear()

@@ -35,7 +35,7 @@ def end(tcb: Tcb, event: Event, last_words: bytes = b"", path: Path | None = Non
     tcb.sack_chunks.clear()
     tcb.init_targets.clear()
     if last_words and tcb.peer_tag:
-        tcb.control.append((path if path is not None else tcb.data_destination(), last_words))
+        tcb.send_control(path if path is not None else tcb.data_destination(), last_words)
     tcb.events.append(event)
 
 
@@ -113,9 +113,9 @@ def _send(tcb: Tcb, now: int, path: Path) -> None:
         other.heartbeat_deadline = NEVER
         other.heartbeat_timeout = NEVER
     if tcb.state == SHUTDOWN_SENT:
-        tcb.control.append((path, control.shutdown(tcb.tsn_map.cumulative_tsn)))
+        tcb.send_control(path, control.shutdown(tcb.tsn_map.cumulative_tsn))
     else:
-        tcb.control.append((path, control.shutdown_ack()))
+        tcb.send_control(path, control.shutdown_ack())
     tcb.t2_path = path
     tcb.t2_deadline = now + path.rto
 

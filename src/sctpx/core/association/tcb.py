@@ -56,6 +56,7 @@ class Tcb:
         "events",
         "extensions",
         "fast_retransmit_now",
+        "heard_at",
         "heartbeat_burst",
         "heartbeat_window",
         "inbound_streams",
@@ -93,6 +94,7 @@ class Tcb:
         "report",
         "response_room",
         "sack_chunks",
+        "sack_local",
         "sack_path",
         "sack_policy",
         "send_queue",
@@ -224,9 +226,14 @@ class Tcb:
         """SACKs that are owed, in order."""
         self.sack_path: Path | None = None
         """Where the last DATA came from (section 6.7)."""
+        self.sack_local = b""
+        """Our address that the last DATA came to: it works, whatever became of the others."""
 
-        # Control chunks that wait to be sent, each for a path.
-        self.control: list[tuple[Path, bytes]] = []
+        self.heard_at = b""
+        """Our address that the packet being processed came to."""
+
+        # Control chunks that wait to be sent: (path, chunk, our address or b"" for the path's).
+        self.control: list[tuple[Path, bytes, bytes]] = []
         self.response_room = 0
         """Bytes of answers the packet being processed may still cause (RFC 9260 section 12.2.4)."""
 
@@ -269,6 +276,10 @@ class Tcb:
             if path.remote == remote:
                 return path
         return None
+
+    def send_control(self, path: Path, chunk: bytes, local: bytes = b"", first: bool = False) -> None:
+        """A control chunk leaves for ``path``, from ``local`` if that is given and not from the path's own source."""
+        self.control.insert(0 if first else len(self.control), (path, chunk, local))
 
     def data_destination(self, avoid: Path | None = None) -> Path:
         """Where data goes by default: the primary path or what stands in for it."""

@@ -88,6 +88,7 @@ def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
 def on_data_packet(tcb: Tcb, now: int, path: Path, verdict: int) -> None:
     """A packet with DATA was processed: acknowledge it now or later (section 6.2)."""
     tcb.sack_path = path
+    tcb.sack_local = tcb.heard_at
     policy = tcb.sack_policy
     if tcb.state == SHUTDOWN_SENT:
         shutdown.on_data_in_shutdown_sent(tcb, now, path)
@@ -143,11 +144,11 @@ def on_read(tcb: Tcb, length: int) -> None:
         make_sack(tcb)
 
 
-def respond(tcb: Tcb, path: Path, chunk: bytes) -> None:
+def respond(tcb: Tcb, path: Path, chunk: bytes, local: bytes = b"") -> None:
     """Answer a chunk of the packet being processed, within one packet in all (RFC 9260 section 12.2.4)."""
     if len(chunk) <= tcb.response_room:
         tcb.response_room -= len(chunk)
-        tcb.control.append((path, chunk))
+        tcb.send_control(path, chunk, local)
     else:
         tcb.stats.packets_discarded += 1
 
@@ -233,7 +234,7 @@ def settle_in_sequence(tcb: Tcb, now: int, a_rwnd: int) -> None:
         path.earliest_tsn = -1
     else:
         path.t3_deadline = now + path.rto  # R3.
-        path.earliest_tsn = outstanding.cumulative_tsn_ack_point + 1
+        path.earliest_tsn = outstanding.find_earliest(path)
     tcb.error_count = 0
     tcb.probing = PROBE_NONE
     _on_acknowledged(tcb, now, a_rwnd, outstanding.take_freed())

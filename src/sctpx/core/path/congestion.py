@@ -28,6 +28,16 @@ def initialize(path: Path) -> None:
     path.was_full = False
 
 
+def room(path: Path) -> int:
+    """Bytes of chunks until the window is full; 0 or less if it is (section 6.1 B).
+
+    After a timeout it is full with one packet in flight, whatever its size (sections 7.2.1 and 7.2.3).
+    """
+    if path.cwnd <= path.pmdcs and path.flight_size:
+        return 0
+    return path.cwnd - path.flight_size
+
+
 def on_acknowledged(path: Path, acknowledged: int) -> None:
     """Grow cwnd: a SACK acknowledged that many bytes of DATA chunks sent here, outside Fast Recovery."""
     if path.cwnd <= path.ssthresh:

@@ -476,11 +476,6 @@ class Outstanding:
                 entry.single_destination = False
             self._fly(tsn, entry, path)
             path.chunks_retransmitted += 1
-            # Karn's rule: no measurement over a TSN at or above a retransmitted one (section 6.3.1 C5).
-            if batch.path.rtt_tsn >= tsn:
-                batch.path.rtt_tsn = -1
-            if path.rtt_tsn >= tsn:
-                path.rtt_tsn = -1
             left -= entry.size
             if left < DATA_HEADER:
                 break

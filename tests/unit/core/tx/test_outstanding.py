@@ -305,6 +305,9 @@ class OutstandingMachine(RuleBasedStateMachine):
             record.state = FLIGHT
             record.retransmitted = True
         assert self.outstanding.retransmit(path, room) == expected
+        for other in self.paths:  # As the association does (section 6.3.1 C5).
+            if other.rtt_tsn >= marked[0]:
+                other.rtt_tsn = -1
         assert path.chunks_retransmitted == before + len(expected)
 
     # What must be so at all times.
