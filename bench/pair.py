@@ -26,7 +26,7 @@ FIRST_PORT, PORTS = 20000, 12000
 PORTS_A_PAIR = 4
 
 _turns = itertools.count()
-_CPUS = sorted(os.sched_getaffinity(0))
+_CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 Report = dict[str, Any]
 

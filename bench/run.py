@@ -108,8 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\nMedian (least-most):\n\n" + figures_table(results))
     for line in (*missing, *measurement.left_out):
         print("\n" + line)
-    complete = not (options.quick or options.only or options.seconds or options.repetitions or options.count)
-    complete = complete and tuple(options.stacks) == ALL
+    changed = any(value is not None for value in (options.seconds, options.repetitions, options.count))
+    if changed:
+        print("\nThe works were changed by the command line: this shows that they run, not how fast anything is.")
+    complete = works == list(WORKS) and tuple(options.stacks) == ALL
     path = options.out or (LATEST if complete else None)
     if path is not None:
         results.save(path)

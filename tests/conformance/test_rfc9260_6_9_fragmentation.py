@@ -7,6 +7,7 @@ import pytest
 from sctpx.core.association.state import CLOSED
 from sctpx.core.events import CommunicationLost
 from sctpx.core.rx.reassembly import MORE
+from sctpx.testing import Pair
 from sctpx.wire.causes import parse as parse_causes
 from sctpx.wire.codes import CAUSE_PROTOCOL_VIOLATION, DATA_BEGIN, DATA_END
 from tests.conformance.peer import FULL, PMDCS, Peer
@@ -29,13 +30,14 @@ def test_a_message_is_cut_into_chunks_of_the_largest_size_and_only_if_it_must_be
 
 def test_chunks_are_cut_for_the_smallest_of_the_paths() -> None:
     """The Association Maximum DATA Chunk Size (section 7.3), so that any path can take a retransmission."""
-    peer = Peer(paths=2)
-    smaller = peer.path(2)
-    smaller.set_encapsulation(0)
-    larger_packets = smaller.mtu
-    assert larger_packets == 1480
-    peer.send(5000)
-    assert max(len(packet.bytes) for packet in peer.take()) == 1472
+    with Pair(a=["10.0.1.1", "2001:db8::1"], b=["10.0.1.2", "2001:db8::2"]).connect() as pair:
+        paths = pair.a.association.paths
+        assert [path.mtu for path in paths] == [1472, 1452]
+        pair.a.send(bytes(100_000))
+        pair.drain()
+        sent = [packet for packet in pair.network.packets() if packet.chunks == ["DATA"]]
+        assert {packet.destination for packet in sent} == {paths[0].remote}
+        assert max(len(packet.data) for packet in sent) == 1452
 
 
 def test_fragments_are_put_together_whatever_their_order() -> None:
@@ -68,6 +70,7 @@ def test_parts_of_a_message_free_the_window_for_its_rest() -> None:
     peer = Peer(receive_buffer=10_000)
     for tsn in range(1, 11):
         peer.deliver(peer.data(tsn, 1000, flags=DATA_BEGIN if tsn == 1 else 0, ssn=0))
+    peer.advance(1)
     assert peer.take()[-1].sack.a_rwnd == 0
     assert sum(map(len, peer.read())) >= 5000
     assert peer.take()[-1].sack.a_rwnd >= 5000

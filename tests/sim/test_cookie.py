@@ -6,6 +6,7 @@ import errno
 
 import pytest
 
+from sctpx.core.association.state import ESTABLISHED
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CommunicationUp, RemoteError
 from sctpx.testing import LinkSettings, Pair
@@ -137,6 +138,29 @@ def test_after_a_stale_cookie_the_address_that_answered_is_asked_first() -> None
         pair.heal(1)
         pair.network.run_for(5)
         assert pair.a.association.primary is pair.a.association.paths[0]  # The caller's first address (C10).
+
+
+def test_a_cookie_of_ours_that_comes_after_a_stale_one_is_a_collision_with_an_unknown_peer() -> None:
+    """Back in COOKIE-WAIT, the peer's tag is not known any more: table 12, our tag matches, the peer's is 0: action B."""
+    with Scripted() as lab:
+        association = lab.connect()
+        lab.ask(lab.init_ack())
+        lab.ask(lab.init(), tag=0)
+        cookie = lab.setup("INIT ACK").cookie
+        [again] = lab.ask(control.error([(3, b"\0\0\0\1")]))
+        assert again.startswith("0: INIT tag")
+        assert lab.ask(control.cookie_echo(cookie)) == ["P: COOKIE ACK"]
+        assert association.state == ESTABLISHED
+
+
+def test_an_attempt_can_be_aborted_after_a_stale_cookie() -> None:
+    with Scripted() as lab:
+        association = lab.connect()
+        lab.ask(lab.init_ack())
+        lab.ask(control.error([(3, b"\0\0\0\1")]))
+        association.abort(lab.a.now)
+        assert lab.listen_for(100) == []
+        assert association.ended
 
 
 # Cookies that A did not make

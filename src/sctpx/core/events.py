@@ -80,7 +80,7 @@ class Restarted(Event):
 
 @final
 class PeerShutdown(Event):
-    """The peer asked for a graceful end: it takes no more data and will send only what it had queued."""
+    """The peer asked for a graceful end: it has sent all it had, and takes only what is queued for it here."""
 
     __slots__ = ()
 

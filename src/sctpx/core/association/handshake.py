@@ -322,6 +322,7 @@ def handle_stale_cookie(tcb: Tcb, now: int) -> None:
         _fail(tcb, ETIMEDOUT)
         return
     tcb.attempt.again(again, now, nanoseconds(tcb.config.rto_initial))
+    tcb.set_peer_tag(0)
     tcb.paths.clear()
     tcb.moved = True
     tcb.primary = tcb.preferred_primary = tcb.t1_cookie_path = None

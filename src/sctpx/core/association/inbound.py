@@ -252,7 +252,7 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
                 has_data = True
                 _, _, _, tsn, stream, ssn, ppid = DATA.unpack_from(body, offset)
                 payload = body[offset + DATA_HEADER : offset + length]
-                outcome = transfer.handle_data(tcb, flags, tsn, stream, ssn, ppid, payload)
+                outcome = transfer.handle_data(tcb, path, flags, tsn, stream, ssn, ppid, payload)
                 if outcome < 0:
                     return
                 verdict |= outcome
@@ -290,7 +290,7 @@ def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value
             # Section 8.3 demands it "up until reaching the SHUTDOWN-SENT state"; after that it still lets the
             # peer verify the path it may need to finish.
             if state != COOKIE_WAIT:
-                transfer.respond(tcb, path, control.heartbeat_ack(value), tcb.heard_at)
+                transfer.respond(tcb, path, control.heartbeat_ack(value))
         elif kind == CHUNK_HEARTBEAT_ACK:
             reachability.handle_heartbeat_ack(tcb, now, value)
         elif kind == CHUNK_ABORT:
@@ -317,7 +317,7 @@ def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value
         elif kind == CHUNK_INIT:
             return False  # Its tag is not 0 (section 8.5.1 A).
         else:
-            return _handle_unknown(tcb, kind, flags, value)
+            return _handle_unknown(tcb, path, kind, flags, value)
     except ParseError:
         tcb.stats.packets_discarded += 1
     return True
@@ -370,11 +370,11 @@ def _handle_error(tcb: Tcb, now: int, value: bytes) -> None:
     tcb.events.append(RemoteError(tcb.association, seen))
 
 
-def _handle_unknown(tcb: Tcb, kind: int, flags: int, value: bytes) -> bool:
+def _handle_unknown(tcb: Tcb, path: Path, kind: int, flags: int, value: bytes) -> bool:
     """A chunk type nobody here knows: its high bits say what to do (section 3.2, table 2)."""
     if kind & CHUNK_REPORT:
         length = len(value) + 4
         # The chunk with its header, cut to what can be reported in one packet.
         chunk = bytes((kind, flags)) + length.to_bytes(2, "big") + value[: tcb.packet_limit - 64]
-        transfer.respond_error(tcb, [causes.unrecognized_chunk(chunk)])
+        transfer.respond_error(tcb, path, [causes.unrecognized_chunk(chunk)])
     return kind & CHUNK_SKIP != 0

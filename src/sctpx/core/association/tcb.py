@@ -235,7 +235,7 @@ class Tcb:
         # Control chunks that wait to be sent: (path, chunk, our address or b"" for the path's).
         self.control: list[tuple[Path, bytes, bytes]] = []
         self.response_room = 0
-        """Bytes of answers the packet being processed may still cause (RFC 9260 section 12.2.4)."""
+        """Bytes of answers the packet being processed may still cause (RFC 9260 section 12.4)."""
 
         # Shutting down.
         self.shutdown_requested = False

@@ -28,7 +28,7 @@ OVERFILL = 2
 # --- receiving ---------------------------------------------------------------------------------------------
 
 
-def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int, data: bytes) -> int:
+def handle_data(tcb: Tcb, path: Path, flags: int, tsn: int, stream: int, ssn: int, ppid: int, data: bytes) -> int:
     """One DATA chunk in a state that takes data. Returns what the packet's SACK must know of it.
 
     0 new, in order; 1 acknowledge at once; 2 duplicate; -1 the association was aborted.
@@ -54,7 +54,7 @@ def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int
         disturbed = True
     if stream >= tcb.inbound_streams:
         # Section 6.5: acknowledge, report, discard.
-        respond_error(tcb, [causes.invalid_stream(stream)])
+        respond_error(tcb, path, [causes.invalid_stream(stream)])
         return 1
     tcb.window.receive(len(data))
     tcb.stats.bytes_received += len(data)
@@ -144,18 +144,18 @@ def on_read(tcb: Tcb, length: int) -> None:
         make_sack(tcb)
 
 
-def respond(tcb: Tcb, path: Path, chunk: bytes, local: bytes = b"") -> None:
-    """Answer a chunk of the packet being processed, within one packet in all (RFC 9260 section 12.2.4)."""
+def respond(tcb: Tcb, path: Path, chunk: bytes) -> None:
+    """Answer a chunk of the packet being processed, within one packet in all (RFC 9260 section 12.4)."""
     if len(chunk) <= tcb.response_room:
         tcb.response_room -= len(chunk)
-        tcb.send_control(path, chunk, local)
+        tcb.send_control(path, chunk, tcb.heard_at)
     else:
         tcb.stats.packets_discarded += 1
 
 
-def respond_error(tcb: Tcb, error_causes: list[causes.Cause]) -> None:
-    """Report an error in the packet being processed."""
-    respond(tcb, tcb.data_destination(), control.error(error_causes))
+def respond_error(tcb: Tcb, path: Path, error_causes: list[causes.Cause]) -> None:
+    """Report an error in the packet being processed, to where it came from if that may be (section 5.4)."""
+    respond(tcb, path if path.confirmed else tcb.data_destination(), control.error(error_causes))
 
 
 # --- sending -----------------------------------------------------------------------------------------------

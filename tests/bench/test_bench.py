@@ -1,0 +1,102 @@
+"""The benchmarks run, and their tables say what the figures say. How fast anything is, is not tested here."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import guard
+from bench.build import Unavailable
+from bench.measure import Place, run_once
+from bench.network import Network
+from bench.results import Results, Row
+from bench.stacks import COMPILED, FLOOR, PURE, USRSCTP, Stack
+from bench.table import figures_table, targets_table
+from bench.targets import TARGETS
+from bench.works import WORKS, Work, cpu_per_packet, goodput
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks take Linux")
+
+OURS = Stack(name=PURE, command=(sys.executable, "-m", "bench.peers.sctpx_bench"), version="")
+FLOOR_STACK = Stack(
+    name=FLOOR, command=(sys.executable, "-m", "bench.peers.floor"), version="", options=(("kind", "udp"),)
+)
+
+
+def work(name: str, **options: Any) -> Work:
+    """A work of the benchmarks, made short."""
+    whole = next(work for work in WORKS if work.name == name)
+    return replace(whole, seconds=0.05, options={**whole.options, "warm": 0.0, **options})
+
+
+def row(work: str, stack: str, *values: float) -> Row:
+    return Row.of(values, conditions={}, work=work, stack=stack, unit="MB/s")
+
+
+@pytest.mark.parametrize("stack", [OURS, FLOOR_STACK], ids=lambda stack: stack.name)
+def test_a_bulk_transfer_reports_its_goodput_and_its_cpu_time(stack: Stack) -> None:
+    server, client = run_once(Place(work("bulk-64k"), stack, Network()), 1)
+    assert goodput(server, client) > 0
+    assert cpu_per_packet(server, client) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "reported"), [("ping-pong", "rtt_median"), ("setup", "count")], ids=["ping-pong", "setup"]
+)
+def test_works_that_are_counted_report_what_they_count(name: str, reported: str) -> None:
+    _, client = run_once(Place(work(name, count=5), OURS, Network()), 1)
+    assert client[reported] > 0
+
+
+def test_a_transfer_goes_through_the_relay() -> None:
+    try:
+        server, client = run_once(Place(work("loss-near-none"), OURS, Network()), 1)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    assert goodput(server, client) > 0
+
+
+def test_every_target_is_measured_by_some_work() -> None:
+    measured = {(work.name + suffix, stack) for work in WORKS for suffix, _, _ in work.figures for stack in work.stacks}
+    for target in TARGETS:
+        for ours in (COMPILED, PURE):
+            assert (target.work, ours) in measured
+            if target.against[0]:
+                assert (target.against[0], target.against[1] or ours) in measured
+
+
+def test_results_are_the_same_after_a_way_through_a_file(tmp_path: Path) -> None:
+    rows = [row("bulk-64k", PURE, 1.0, 3.0, 2.0), row("bulk-64k", USRSCTP, 1.0)]
+    Results(rows).save(tmp_path / "latest.json")
+    assert Results.load(tmp_path / "latest.json").rows == rows
+
+
+def test_the_table_of_targets_shows_ratios_of_medians_and_what_was_missed() -> None:
+    results = Results([row("bulk-64k", COMPILED, 690.0, 700.0, 900.0), row("bulk-64k", USRSCTP, 100.0)])
+    results.rows.append(row("bulk-64k", PURE, 150.0))
+    head, _, line = targets_table(results).splitlines()
+    assert head.split("|")[2].strip() == "compiled"
+    assert [cell.strip() for cell in line.split("|")[2:6]] == ["7x", "7x", "1.5x (missed)", "2x"]
+
+
+def test_the_table_of_figures_has_the_median_and_the_spread() -> None:
+    *_, line = figures_table(Results([row("bulk-64k", PURE, 150.0, 170.0, 100.0)])).splitlines()
+    assert [cell.strip() for cell in line.split("|")[1:4]] == ["bulk-64k", "MB/s", "150 (100-170)"]
+
+
+def test_the_guard_fails_a_build_that_is_worse_than_its_bound_by_more_than_half() -> None:
+    results = Results(
+        [
+            row("bulk-64k/cpu", FLOOR, 0.5, 0.6),
+            row("bulk-64k/cpu", COMPILED, 3.7, 9.0),
+            row("bulk-64k/cpu", PURE, 12.1, 13.0),
+        ]
+    )
+    found = guard.ratios(results)
+    assert found == pytest.approx({COMPILED: 7.4, PURE: 24.2})
+    (line,) = guard.failures(found, {COMPILED: 5.0, PURE: 16.0})
+    assert line.startswith(PURE)
