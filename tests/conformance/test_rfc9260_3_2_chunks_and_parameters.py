@@ -302,7 +302,7 @@ def test_a_malformed_error_chunk_is_dropped() -> None:
 
 
 def test_a_packet_with_a_wrong_checksum_is_dropped() -> None:
-    """Section 6.8: "silently discarding the invalid SCTP packet"."""
+    """Section 6.8: "The default procedure for handling invalid SCTP packets is to silently discard them"."""
     with Scripted() as lab:
         lab.up_outgoing()
         assert lab.ask(control.heartbeat(b"?"), checksum=False) == []

@@ -219,7 +219,7 @@ def test_data_behind_the_cookie_echo_is_taken_and_acknowledged_at_once() -> None
 
 
 def test_a_cookie_echo_that_is_not_first_is_not_one() -> None:
-    """Section 3.3.11: "It MUST precede any DATA chunk sent in the same packet"; an unknown packet is out of the blue."""
+    """Section 3.3.11: "This chunk MUST precede any DATA chunk"; a packet of nobody's is out of the blue."""
     with listening() as lab:
         lab.ask(lab.init(), tag=0)
         cookie = lab.setup("INIT ACK").cookie

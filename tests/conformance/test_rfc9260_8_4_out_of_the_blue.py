@@ -144,7 +144,7 @@ def test_the_answer_swaps_addresses_and_ports() -> None:
 
 
 def test_a_port_of_0_is_no_port() -> None:
-    """Section 3.1: "The Port Number 0 MUST NOT be used"."""
+    """Section 3.1: "Port Number 0 MUST NOT be used"."""
     with stranger(listening=True) as lab:
         assert lab.ask(lab.data(), tag=TAG, port=0) == []
         assert lab.ask(lab.init(), tag=0, port=0) == []

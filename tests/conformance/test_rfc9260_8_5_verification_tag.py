@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 from typing import Final
 
 import pytest
 
-from sctpx.core.association.association import Association
 from sctpx.core.association.state import (
     COOKIE_ECHOED,
     COOKIE_WAIT,
@@ -22,72 +20,16 @@ from sctpx.core.association.state import (
 from sctpx.core.events import CannotStart, CommunicationLost, ShutdownComplete
 from sctpx.wire import control
 from sctpx.wire.packet import chunks
+from sctpx.wire.tlv import chunk
 from tests.sim.scripted import P_TAG, Scripted
+from tests.sim.states import STATES, bring_to
 
 WRONG: Final = 0x77777777
 
 
-def cookie_wait(lab: Scripted) -> Association:
-    return lab.connect()
-
-
-def cookie_echoed(lab: Scripted) -> Association:
-    association = lab.connect()
-    lab.ask(lab.init_ack())
-    return association
-
-
-def established(lab: Scripted) -> Association:
-    return lab.up_outgoing()
-
-
-def shutdown_pending(lab: Scripted) -> Association:
-    association = lab.up_outgoing()
-    association.send(lab.a.now, b"not acknowledged")
-    association.shutdown(lab.a.now)
-    lab.network.run_for(0.015)
-    return association
-
-
-def shutdown_sent(lab: Scripted) -> Association:
-    association = lab.up_outgoing()
-    association.shutdown(lab.a.now)
-    lab.network.run_for(0.015)
-    return association
-
-
-def shutdown_received(lab: Scripted) -> Association:
-    association = lab.up_outgoing()
-    association.send(lab.a.now, b"not acknowledged")
-    lab.network.run_for(0.015)
-    lab.ask(control.shutdown(lab.a_tsn - 1))
-    return association
-
-
-def shutdown_ack_sent(lab: Scripted) -> Association:
-    association = lab.up_outgoing()
-    lab.ask(control.shutdown(lab.a_tsn - 1))
-    return association
-
-
-STATES: Final[dict[int, Callable[[Scripted], Association]]] = {
-    COOKIE_WAIT: cookie_wait,
-    COOKIE_ECHOED: cookie_echoed,
-    ESTABLISHED: established,
-    SHUTDOWN_PENDING: shutdown_pending,
-    SHUTDOWN_SENT: shutdown_sent,
-    SHUTDOWN_RECEIVED: shutdown_received,
-    SHUTDOWN_ACK_SENT: shutdown_ack_sent,
-}
 UP: Final = [state for state in STATES if state not in (COOKIE_WAIT, COOKIE_ECHOED)]
 
 in_every_state = pytest.mark.parametrize("state", STATES, ids=lambda state: STATE_NAMES[state])
-
-
-def bring_to(lab: Scripted, state: int) -> Association:
-    association = STATES[state](lab)
-    assert association.state == state
-    return association
 
 
 # Section 8.5
@@ -223,11 +165,18 @@ def test_an_abort_before_it_is_up_is_a_refusal(state: int) -> None:
         assert lab.events_of(CommunicationLost) == []
 
 
-def test_an_abort_with_malformed_causes_is_an_abort_all_the_same() -> None:
+@in_every_state
+@pytest.mark.parametrize("reflected", [False, True])
+def test_an_abort_with_malformed_causes_is_silently_discarded(state: int, reflected: bool) -> None:
+    """Section 3.3.7: "If an endpoint receives an ABORT chunk with a format error or no TCB is found, it MUST silently
+    discard it."
+    """
     with Scripted() as lab:
-        association = lab.up_outgoing()
-        assert lab.ask(bytes([6, 0, 0, 8, 0, 12, 0, 99])) == []
-        assert association.ended
+        association = bring_to(lab, state)
+        for cause in (b"\0\x0c\0\x63", b"\0\x0c\0\3", b"\0\x0c\0\4\0\1\0\x09"):
+            abort = chunk(6, int(reflected), cause)
+            assert lab.ask(abort, tag=P_TAG if reflected else None, seconds=0.03) == []
+            assert association.state == state
 
 
 def test_nothing_behind_an_abort_is_processed() -> None:

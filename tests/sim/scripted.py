@@ -111,12 +111,15 @@ class Scripted:
         to: str = "",
         port: int = PORT,
         a_port: int = PORT,
+        udp_port: int | None = None,
         checksum: bool = True,
         seconds: float = 0.05,
     ) -> list[str]:
         """Send one packet and tell what P hears within ``seconds``, by default hardly more than a round trip."""
         before = len(self.heard)
-        self.say(*said, tag=tag, source=source, to=to, port=port, a_port=a_port, checksum=checksum)
+        self.say(
+            *said, tag=tag, source=source, to=to, port=port, a_port=a_port, udp_port=udp_port, checksum=checksum
+        )
         self.network.run_for(seconds)
         return self.tell(self.heard[before:])
 

@@ -255,7 +255,7 @@ def test_the_late_cookie_in_cookie_wait_is_not_in_the_table_either() -> None:
 
 
 def test_action_d_in_cookie_echoed_establishes_it() -> None:
-    """Both tags match: "the endpoint SHOULD enter the ESTABLISHED state, if it is in the COOKIE-ECHOED state. It SHOULD
+    """Both tags match: "the endpoint SHOULD enter the ESTABLISHED state if it is in the COOKIE-ECHOED state. It SHOULD
     stop any T1-cookie timer that is running and send a COOKIE ACK chunk."
     """
     with Scripted() as lab:

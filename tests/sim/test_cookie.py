@@ -163,6 +163,16 @@ def test_an_attempt_can_be_aborted_after_a_stale_cookie() -> None:
         assert association.ended
 
 
+def test_a_stale_cookie_of_an_address_that_nobody_listed_is_given_up() -> None:
+    """The INIT can only go to addresses that the user gave us, and the peer has none of them any more."""
+    with Scripted(paths=2) as lab:
+        association = lab.connect("10.0.1.2")
+        lab.say(lab.init_ack(), source="10.0.2.2")
+        lab.network.run_for(0.05)
+        assert lab.ask(control.error([(3, b"\0\0\0\1")]), source="10.0.2.2") == []
+        assert association.ended
+
+
 # Cookies that A did not make
 
 

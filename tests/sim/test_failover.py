@@ -76,7 +76,9 @@ def arrivals_while(pair: Pair, seconds: float, every: float = 0.01) -> list[floa
 
 
 def test_data_that_timed_out_goes_over_the_other_path() -> None:
-    """RFC 9260 6.4.1: "an endpoint [...] SHOULD try to send [...] to an alternate destination transport address"."""
+    """RFC 9260 6.4: "an endpoint SHOULD try to retransmit a chunk that timed out to an active destination transport address
+    that is different from the last destination address to which the chunk was sent".
+    """
     with ready(Pair(1, paths=2)) as pair:
         pair.cut(1)
         pair.a.send(b"hello")

@@ -322,3 +322,18 @@ def test_two_associations_between_the_same_hosts_by_different_ports_do_not_distu
         other.abort(pair.a.host.now)
         pair.network.run_for(1)
         check_that_data_flows(pair)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_local_send_error_is_a_loss_like_any_other_once_the_peer_has_answered(times: int) -> None:
+    with Pair(1) as pair:
+        pair.b.endpoint.listen()
+        pair.a.connect(pair.b)
+        pair.network.run_for(0.015)
+        pair.a.host.fail_sends("10.0.1.2", errno.ENOBUFS)
+        pair.network.at(2**times - 1.5, lambda: pair.a.host.fail_sends("10.0.1.2", 0))
+        pair.network.run(lambda: pair.a.events_of(CommunicationUp))
+        pair.a.host.fail_sends("10.0.1.2", errno.ENOBUFS)
+        pair.a.association.send(pair.a.host.now, b"sent later")
+        pair.network.at(0.5, lambda: pair.a.host.fail_sends("10.0.1.2", 0))
+        pair.network.run(lambda: pair.b.received)

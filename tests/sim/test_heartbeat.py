@@ -189,7 +189,7 @@ def test_the_answer_copies_everything_unchanged() -> None:
 
 
 def test_it_goes_back_to_where_the_heartbeat_came_from() -> None:
-    """Section 6.4: "SHOULD transmit reply chunks (e.g., [...] HEARTBEAT ACK) to the same destination transport address"."""
+    """Section 6.4: "to the same destination transport address from which it received the control chunk"."""
     with Scripted(paths=3) as lab:
         lab.up_outgoing(addresses=list(lab.p.packed))
         for address in lab.p.addresses:

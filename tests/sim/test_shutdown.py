@@ -386,7 +386,7 @@ def test_lost_data_is_retransmitted_in_shutdown_received_and_shutdown_pending() 
             pair.a.association.send(pair.a.host.now, b"lost twice")
             side = pair.a if asks == "a" else pair.b
             side.association.shutdown(side.host.now)
-            pair.network.run(lambda: both_done(pair))  # noqa: B023
+            pair.network.run(lambda: both_done(pair))
             assert pair.b.messages() == [b"lost twice"]
 
 

@@ -140,9 +140,7 @@ class Driver:
         """Packets have arrived, and ICMP errors for packets of ours."""
         stack = self.stack
         for batch in batches:
-            now = self.now()
-            stack.receive(now, *batch)
-            self._transmit(now)
+            stack.receive(self.now(), *batch)
         for error in errors:
             stack.handle_icmp(self.now(), *error)
         self.flush()

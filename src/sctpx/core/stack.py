@@ -295,9 +295,11 @@ class Stack:
                 handshake.note_late_init_ack(tcb, arrival.now, arrival.remote)  # Section 5.2.3: discarded.
             self._after(association, arrival.local, arrival.remote, arrival.port)
         elif kind == CHUNK_ABORT and not flags & FLAG_T:
-            association.begin_round()
-            handshake.handle_abort(tcb, arrival.now, arrival.remote, inbound.causes_of(value))
-            self._after(association, arrival.local, arrival.remote, arrival.port)
+            seen = inbound.causes_of(value)
+            if seen is not None:
+                association.begin_round()
+                handshake.handle_abort(tcb, arrival.now, arrival.remote, seen)
+                self._after(association, arrival.local, arrival.remote, arrival.port)
         elif waiting and kind != CHUNK_SHUTDOWN_ACK:
             self.stats.discarded += 1
         else:
@@ -313,8 +315,9 @@ class Stack:
         for kind, flags, value in arrival.chunks:
             if not flags & FLAG_T or arrival.tag != tcb.peer_tag:
                 continue
-            if kind == CHUNK_ABORT and tcb.state != COOKIE_WAIT:
-                shutdown.handle_abort(tcb, inbound.causes_of(value), reflected=True)
+            seen = inbound.causes_of(value) if kind == CHUNK_ABORT else None
+            if seen is not None and tcb.state != COOKIE_WAIT:
+                shutdown.handle_abort(tcb, seen, reflected=True)
             elif kind == CHUNK_SHUTDOWN_COMPLETE:
                 shutdown.handle_shutdown_complete(tcb)
             else:

@@ -282,7 +282,7 @@ class Association:
 
     def begin_round(self) -> None:
         """Input, a timer or a verb begins a new round of sending (section 6.1 D)."""
-        self._tcb.burst = self._tcb.config.max_burst
+        self._tcb.burst = max(self._tcb.burst, self._tcb.config.max_burst)
 
     def handle_timeout(self, now: int) -> None:
         """See which timers have expired."""

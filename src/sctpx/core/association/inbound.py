@@ -155,7 +155,7 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
                 and flags & ~DATA_IMMEDIATE == run.middle_flags
                 and stream == run.stream
                 and ssn == run.ssn
-                and run.length < limit
+                and run.length + length < limit
             ):
                 run.parts.append(payload)
                 run.length += length
@@ -325,20 +325,19 @@ def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value
 
 def _handle_abort(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> None:
     """ABORT in a packet with our tag: the T bit must not be set (section 8.5.1 B)."""
-    if flags & FLAG_T:
-        tcb.stats.packets_discarded += 1
-        return
     seen = causes_of(value)
-    if not handshake.handle_abort(tcb, now, path.remote, seen):
+    if flags & FLAG_T or seen is None:
+        tcb.stats.packets_discarded += 1
+    elif not handshake.handle_abort(tcb, now, path.remote, seen):
         shutdown.handle_abort(tcb, seen)
 
 
-def causes_of(value: bytes) -> list[causes.Cause]:
-    """The causes of an ABORT; an ABORT counts also when they are malformed."""
+def causes_of(value: bytes) -> list[causes.Cause] | None:
+    """The causes of an ABORT; None if it has "a format error" and must silently be discarded (section 3.3.7)."""
     try:
         return parse_causes(value)
     except ParseError:
-        return []
+        return None
 
 
 def _handle_shutdown(tcb: Tcb, now: int, value: bytes) -> None:

@@ -89,6 +89,7 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
 def _settle(tcb: Tcb) -> None:
     """Nothing more is sent now: note which windows are fully used (section 7.2.1)."""
     tcb.fast_retransmit_now = False
+    tcb.burst = 0  # The round is over; the next one begins with Max.Burst (section 6.1 D).
     for path in tcb.paths:
         path.was_full = congestion.room(path) <= 0
 

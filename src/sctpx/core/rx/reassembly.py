@@ -126,7 +126,9 @@ class Reassembly:
                 return "a message begins within another"
             if flags & DATA_END:
                 return self._finish((data, stream, ppid, ssn, tsn & TSN_MASK, flags & DATA_UNORDERED and UNORDERED))
-            self.open_run = Run(tsn, flags, stream, ssn, ppid, data)
+            run = self.open_run = Run(tsn, flags, stream, ssn, ppid, data)
+            if run.length >= self.partial_limit:
+                self._deliver_part(run)
             return ""
         if run is None:
             return "a fragment without a beginning"
