@@ -26,8 +26,8 @@ def last_port(lab: Scripted) -> int:
 
 @pytest.mark.parametrize("said", ["DATA", "HEARTBEAT", "SACK", "COOKIE ACK"])
 def test_a_packet_with_our_tag_from_an_address_of_the_association_teaches_its_port(said: str) -> None:
-    """Section 5.4: "After finding the SCTP association (which includes checking the verification tag), the UDP source port
-    MUST be stored as the encapsulation port for the destination address the SCTP packet is received from".
+    """Section 5.4: "After finding the SCTP association (which includes checking the verification tag), the UDP source
+    port MUST be stored as the encapsulation port for the destination address the SCTP packet is received from".
     """
     with Scripted(paths=2) as lab:
         association = lab.up_incoming(addresses=list(lab.p.packed))
@@ -120,7 +120,7 @@ def test_listed_addresses_start_with_the_port_of_the_packet_that_listed_them() -
     with Scripted(paths=3) as lab:
         association = lab.connect("10.0.1.2", "10.0.2.2")
         lab.ask(lab.init_ack(addresses=list(lab.p.packed)), udp_port=OTHER)
-        # The winner's is the one it answered from, the other listed one's is the caller's, the learnt one's the packet's.
+        # The winner's is where it answered from, the other listed one's the caller's, the learnt one's the packet's.
         assert ports(association) == [OTHER, UDP_PORT, OTHER]
 
 

@@ -1,6 +1,6 @@
 """RFC 9260 section 10: ICMP errors; with the project's departure from ICMP3 and from RFC 6951 section 5.5.
 
-What reaches the core are errors that say "destination unreachable", as an errno, and as much of our packet as came back.
+What reaches the core are errors that say "destination unreachable": an errno, and what came back of our packet.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ def with_tag(packet: Packet, tag: int) -> bytes:
 
 @pytest.mark.parametrize("error", [*UNREACHABLE, errno.ENOPROTOOPT])
 def test_about_an_init_it_refuses_the_address(error: int) -> None:
-    """The contract's C8; for a port unreachable a departure from ICMP3 ("SHOULD ignore"), for a protocol unreachable ICMP8:
-    "if it does contain an INIT chunk and the association is in the COOKIE-WAIT state, handle the ICMP message like an ABORT".
+    """The contract's C8; for a port unreachable a departure from ICMP3 ("SHOULD ignore"), for a protocol unreachable
+    ICMP8: "if it does contain an INIT chunk and the association is in the COOKIE-WAIT state, handle the ICMP message
+    like an ABORT".
     """
     with Scripted() as lab:
         association = lab.connect()
@@ -102,8 +103,8 @@ def test_about_a_late_init_it_changes_nothing_once_the_race_is_won() -> None:
 
 @pytest.mark.parametrize("error", UNREACHABLE)
 def test_an_unreachable_destination_counts_as_one_error_of_the_path(error: int) -> None:
-    """ICMP9: "MAY move the destination to the unreachable state or, alternatively, increment the path error counter. SCTP MAY
-    provide information to the upper layer".
+    """ICMP9: "MAY move the destination to the unreachable state or, alternatively, increment the path error counter.
+    SCTP MAY provide information to the upper layer".
     """
     with Scripted(paths=2) as lab:
         association = lab.up_outgoing(addresses=list(lab.p.packed))
@@ -149,7 +150,9 @@ def test_a_path_that_answers_recovers_at_once() -> None:
 
 @pytest.mark.parametrize("error", [*UNREACHABLE, errno.ENOPROTOOPT])
 def test_the_tag_must_be_the_peers(error: int) -> None:
-    """ICMP6: "MUST validate that the Verification Tag contained in the ICMP message matches the Verification Tag of the peer"."""
+    """ICMP6: "MUST validate that the Verification Tag contained in the ICMP message matches the Verification Tag of
+    the peer".
+    """
     with Scripted() as lab:
         association = lab.up_outgoing()
         packet = lab.heard[-1]

@@ -269,7 +269,9 @@ def test_an_init_with_a_known_parameter_of_a_wrong_length_is_discarded(kind: int
 
 @pytest.mark.parametrize("kind", [12, 0x8000, 0x8008, 7])
 def test_known_parameters_that_say_nothing_here_are_passed_over(kind: int) -> None:
-    """Supported Address Types, Reserved for ECN Capable, Supported Extensions; a State Cookie has no place in an INIT."""
+    """Supported Address Types, Reserved for ECN Capable, Supported Extensions; a State Cookie has no place in an
+    INIT.
+    """
     with Scripted(paths=2) as lab:
         lab.endpoint.listen()
         [answer] = lab.ask(with_parameters(lab.init(), item(kind, b"\0\5\0\6"), item(5, lab.p.packed[1])), tag=0)

@@ -53,8 +53,8 @@ def test_an_init_ack_is_alone_in_its_packet_and_has_no_flags() -> None:
 
 
 def test_an_initiate_tag_of_0_is_silently_discarded() -> None:
-    """ "If the value of the Initiate Tag in a received INIT chunk is found to be 0, the receiver MUST silently discard
-    the packet."
+    """Section 3.3.2: "If the value of the Initiate Tag in a received INIT chunk is found to be 0, the receiver MUST
+    silently discard the packet."
     """
     with listening() as lab:
         assert lab.ask(lab.init(initiate_tag=0), tag=0) == []
@@ -65,8 +65,8 @@ def test_an_initiate_tag_of_0_is_silently_discarded() -> None:
     "changes", [{"a_rwnd": 1499}, {"a_rwnd": 0}, {"outbound_streams": 0}, {"inbound_streams": 0}], ids=str
 )
 def test_a_forbidden_value_draws_an_abort_with_the_initiate_tag(changes: dict[str, int]) -> None:
-    """ "MUST discard the packet, SHOULD send a packet in response containing an ABORT chunk and using the Initiate Tag
-    as the Verification Tag"; section 8.4, rule 3: the T bit is 0.
+    """Section 3.3.2: "MUST discard the packet, SHOULD send a packet in response containing an ABORT chunk and using
+    the Initiate Tag as the Verification Tag"; section 8.4, rule 3: the T bit is 0.
     """
     with listening() as lab:
         assert lab.ask(lab.init(**changes), tag=0) == ["P: ABORT Invalid Mandatory Parameter"]
@@ -74,7 +74,7 @@ def test_a_forbidden_value_draws_an_abort_with_the_initiate_tag(changes: dict[st
 
 @pytest.mark.parametrize("changes", [{"a_rwnd": 1499}, {"outbound_streams": 0}, {"inbound_streams": 0}], ids=str)
 def test_it_does_not_change_the_state_of_an_existing_association(changes: dict[str, int]) -> None:
-    """ "[...] and MUST NOT change the state of any existing association"."""
+    """Section 3.3.2: "[...] and MUST NOT change the state of any existing association"."""
     with listening() as lab:
         association = lab.up_incoming()
         [answer] = lab.ask(lab.init(initiate_tag=0x77777777, **changes), tag=0)
@@ -175,7 +175,9 @@ def test_addresses_of_both_families_are_taken() -> None:
     ],
 )
 def test_an_address_nobody_can_have_is_passed_over(address: str) -> None:
-    """Wildcard, broadcast, multicast, somebody else's loopback, and IPv4-mapped ones, which section 3.3.2.1.2 forbids."""
+    """Wildcard, broadcast, multicast, somebody else's loopback, and IPv4-mapped ones, which section 3.3.2.1.2
+    forbids.
+    """
     with listening() as lab:
         lab.ask(lab.init(addresses=[bytes.fromhex(address), lab.p.packed[0]]), tag=0)
         assert paths_after_setup(lab) == [lab.p.packed[0]]

@@ -47,7 +47,7 @@ def test_a_cookie_larger_than_a_packet_goes_out_in_one_that_ip_fragments() -> No
 
 
 def test_an_initiate_tag_of_0_ends_the_attempt_with_a_reflected_abort() -> None:
-    """ "it MUST destroy the TCB and SHOULD send an ABORT chunk with the T bit set"."""
+    """Section 3.3.3: "it MUST destroy the TCB and SHOULD send an ABORT chunk with the T bit set"."""
     with Scripted() as lab:
         association = lab.connect()
         assert lab.ask(lab.init_ack(initiate_tag=0), tag=lab.a_tag)[0].split(": ")[1].startswith("ABORT T")
@@ -56,7 +56,7 @@ def test_an_initiate_tag_of_0_ends_the_attempt_with_a_reflected_abort() -> None:
 
 @pytest.mark.parametrize("changes", [{"outbound_streams": 0}, {"inbound_streams": 0}], ids=str)
 def test_no_streams_end_the_attempt_with_an_abort(changes: dict[str, int]) -> None:
-    """ "it MUST destroy the TCB and SHOULD send an ABORT chunk"."""
+    """Section 3.3.3: "it MUST destroy the TCB and SHOULD send an ABORT chunk"."""
     with Scripted() as lab:
         association = lab.connect()
         assert lab.ask(lab.init_ack(**changes)) == ["P: ABORT Invalid Mandatory Parameter"]
@@ -66,8 +66,8 @@ def test_no_streams_end_the_attempt_with_an_abort(changes: dict[str, int]) -> No
 
 
 def test_an_a_rwnd_below_1500_is_refused_and_the_attempt_goes_on() -> None:
-    """ "MUST discard the packet, SHOULD send a packet in response containing an ABORT chunk and using the Initiate Tag
-    as the Verification Tag, and MUST NOT change the state of any existing association".
+    """Section 3.3.3: "MUST discard the packet, SHOULD send a packet in response containing an ABORT chunk and using
+    the Initiate Tag as the Verification Tag, and MUST NOT change the state of any existing association".
     """
     with Scripted() as lab:
         association = lab.connect()

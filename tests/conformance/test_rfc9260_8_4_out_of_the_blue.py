@@ -38,9 +38,8 @@ def stranger(listening: bool) -> Scripted:
 def test_rule_1_packets_from_a_non_unicast_address_are_silently_discarded(source: str) -> None:
     with stranger(listening=True) as lab:
         for said in (*ANYTHING.values(), lab.init(), control.shutdown_ack()):
-            lab.a.stack.receive(
-                lab.a.now, lab.a.packed[0], pack_address(source), UDP_PORT, packet(said, 0 if said[0] == 1 else TAG), 2000
-            )
+            data = packet(said, 0 if said[0] == 1 else TAG)
+            lab.a.stack.receive(lab.a.now, lab.a.packed[0], pack_address(source), UDP_PORT, data, 2000)
         assert lab.a.stack.poll_transmit(lab.a.now) is None
 
 
@@ -48,14 +47,8 @@ def test_rule_1_packets_from_a_non_unicast_address_are_silently_discarded(source
 def test_rule_1_packets_to_a_non_unicast_address_are_silently_discarded(destination: str) -> None:
     with stranger(listening=True) as lab:
         for said in (*ANYTHING.values(), lab.init(), control.shutdown_ack()):
-            lab.a.stack.receive(
-                lab.a.now,
-                pack_address(destination),
-                lab.p.packed[0],
-                UDP_PORT,
-                packet(said, 0 if said[0] == 1 else TAG),
-                2000,
-            )
+            data = packet(said, 0 if said[0] == 1 else TAG)
+            lab.a.stack.receive(lab.a.now, pack_address(destination), lab.p.packed[0], UDP_PORT, data, 2000)
         assert lab.a.stack.poll_transmit(lab.a.now) is None
 
 
@@ -65,7 +58,7 @@ def packet(said: bytes, tag: int) -> bytes:
 
 @pytest.mark.parametrize("listening", [False, True])
 def test_rule_2_a_packet_with_an_abort_is_silently_discarded(listening: bool) -> None:
-    """ "If the OOTB packet contains an ABORT chunk, the receiver MUST silently discard the OOTB packet"."""
+    """Section 8.4: "If the OOTB packet contains an ABORT chunk, the receiver MUST silently discard the OOTB packet"."""
     with stranger(listening) as lab:
         for abort in (control.abort([]), control.abort([], reflected=True)):
             assert lab.ask(abort, tag=TAG) == []
@@ -75,8 +68,8 @@ def test_rule_2_a_packet_with_an_abort_is_silently_discarded(listening: bool) ->
 
 
 def test_rule_3_an_init_is_processed_or_refused_with_its_own_tag_and_no_t_bit() -> None:
-    """ "the Verification Tag of the packet containing the ABORT chunk MUST be the Initiate Tag of the received INIT chunk,
-    and the T bit of the ABORT chunk has to be set to 0".
+    """Section 8.4: "the Verification Tag of the packet containing the ABORT chunk MUST be the Initiate Tag of the
+    received INIT chunk, and the T bit of the ABORT chunk has to be set to 0".
     """
     with stranger(listening=False) as lab:
         assert lab.ask(lab.init(), tag=0) == ["P: ABORT"]
@@ -97,8 +90,8 @@ def test_rule_4_a_cookie_echo_in_front_is_processed() -> None:
 
 @pytest.mark.parametrize("listening", [False, True])
 def test_rule_5_a_shutdown_ack_draws_a_shutdown_complete_that_reflects_the_tag(listening: bool) -> None:
-    """ "MUST fill in the Verification Tag field of the outbound packet with the Verification Tag received in the SHUTDOWN
-    ACK chunk and set the T bit".
+    """Section 8.4: "MUST fill in the Verification Tag field of the outbound packet with the Verification Tag received
+    in the SHUTDOWN ACK chunk and set the T bit".
     """
     with stranger(listening) as lab:
         assert lab.ask(control.shutdown_ack(), tag=TAG) == [f"{TAG:#010x}: SHUTDOWN COMPLETE T"]
@@ -122,8 +115,8 @@ def test_rule_7_a_stale_cookie_error_and_a_cookie_ack_are_silently_discarded() -
 @pytest.mark.parametrize("listening", [False, True])
 @pytest.mark.parametrize("name", ANYTHING)
 def test_rule_8_anything_else_draws_an_abort_that_reflects_the_tag(name: str, listening: bool) -> None:
-    """ "MUST fill in the Verification Tag field of the outbound packet with the value found in the Verification Tag field of
-    the OOTB packet and set the T bit".
+    """Section 8.4: "MUST fill in the Verification Tag field of the outbound packet with the value found in the
+    Verification Tag field of the OOTB packet and set the T bit".
     """
     with stranger(listening) as lab:
         assert lab.ask(ANYTHING[name], tag=TAG) == [f"{TAG:#010x}: ABORT T"]

@@ -37,7 +37,7 @@ in_every_state = pytest.mark.parametrize("state", STATES, ids=lambda state: STAT
 
 @in_every_state
 def test_a_packet_with_another_tag_is_silently_discarded(state: int) -> None:
-    """ "the receiver MUST silently discard the packet and MUST NOT process it any further"."""
+    """Section 8.5: "the receiver MUST silently discard the packet and MUST NOT process it any further"."""
     with Scripted() as lab:
         association = bring_to(lab, state)
         for said in (
@@ -55,8 +55,8 @@ def test_a_packet_with_another_tag_is_silently_discarded(state: int) -> None:
 
 
 def test_every_packet_carries_the_tag_the_peer_chose() -> None:
-    """ "the endpoint MUST fill in the Verification Tag field of the outbound packet with the tag value in the Initiate Tag
-    parameter of the INIT or INIT ACK chunk received from its peer".
+    """Section 8.5: "the endpoint MUST fill in the Verification Tag field of the outbound packet with the tag value in
+    the Initiate Tag parameter of the INIT or INIT ACK chunk received from its peer".
     """
     with Scripted() as lab:
         association = lab.up_outgoing()
@@ -91,7 +91,7 @@ def test_a_new_association_with_the_same_peer_has_a_new_tag() -> None:
         assert 0 not in tags
 
 
-# A: INIT, in tests of section 3.3.2; tag 0 on anything else
+# Exception A, INIT: see the tests of section 3.3.2; tag 0 on anything else
 
 
 @in_every_state
@@ -103,7 +103,7 @@ def test_a_packet_with_tag_0_and_no_init_is_silently_discarded(state: int) -> No
             assert association.state == state
 
 
-# B: ABORT
+# Exception B, packets with an ABORT
 
 
 @in_every_state
@@ -121,9 +121,9 @@ def test_a_packet_with_tag_0_and_no_init_is_silently_discarded(state: int) -> No
 def test_an_abort_needs_our_tag_without_the_t_bit_or_the_peers_with_it(
     state: int, tag: str, reflected: bool, accepted: bool
 ) -> None:
-    """ "MUST accept the packet if the Verification Tag field of the packet matches its own tag and the T bit is not set OR
-    if it is set to its Peer's Tag and the T bit is set in the Chunk Flags. Otherwise, the receiver MUST silently discard
-    the packet".
+    """Section 8.5.1: "MUST accept the packet if the Verification Tag field of the packet matches its own tag and the
+    T bit is not set OR if it is set to its Peer's Tag and the T bit is set in the Chunk Flags. Otherwise, the
+    receiver MUST silently discard the packet".
     """
     with Scripted() as lab:
         association = bring_to(lab, state)
@@ -198,7 +198,7 @@ def test_what_comes_before_an_abort_in_the_same_packet_is_not_answered_either() 
         assert lab.ask(lab.data(), control.abort([])) == []
 
 
-# C: SHUTDOWN COMPLETE
+# Exception C, packets with a SHUTDOWN COMPLETE
 
 
 @in_every_state
@@ -206,7 +206,9 @@ def test_what_comes_before_an_abort_in_the_same_packet_is_not_answered_either() 
 def test_a_shutdown_complete_counts_in_shutdown_ack_sent_with_the_tags_of_an_abort(
     state: int, tag: str, reflected: bool
 ) -> None:
-    """ "An endpoint MUST ignore the SHUTDOWN COMPLETE chunk if it is not in the SHUTDOWN-ACK-SENT state"."""
+    """Section 8.5.1: "An endpoint MUST ignore the SHUTDOWN COMPLETE chunk if it is not in the SHUTDOWN-ACK-SENT
+    state".
+    """
     with Scripted() as lab:
         association = bring_to(lab, state)
         complete = control.shutdown_complete(reflected)
@@ -217,22 +219,22 @@ def test_a_shutdown_complete_counts_in_shutdown_ack_sent_with_the_tags_of_an_abo
 
 
 def test_our_shutdown_complete_has_the_peers_tag_and_no_t_bit() -> None:
-    """ "if the receiver of the SHUTDOWN ACK chunk has a TCB, then the destination endpoint's tag MUST be used and the T bit
-    MUST NOT be set".
+    """Section 8.5.1: "if the receiver of the SHUTDOWN ACK chunk has a TCB, then the destination endpoint's tag MUST
+    be used and the T bit MUST NOT be set".
     """
     with Scripted() as lab:
         bring_to(lab, SHUTDOWN_SENT)
         assert lab.ask(control.shutdown_ack()) == ["P: SHUTDOWN COMPLETE"]
 
 
-# E: SHUTDOWN ACK
+# Exception E, packets with a SHUTDOWN ACK
 
 
 @pytest.mark.parametrize("state", [COOKIE_WAIT, COOKIE_ECHOED], ids=lambda state: STATE_NAMES[state])
 @pytest.mark.parametrize("tag", ["ours", "another"])
 def test_a_shutdown_ack_before_it_is_up_is_out_of_the_blue(state: int, tag: str) -> None:
-    """ "it is treated as an OOTB packet"; section 9.2: "The sender of the INIT chunk lets T1-init continue running and
-    remains in the COOKIE-WAIT or COOKIE-ECHOED state".
+    """Section 8.5.1: "it is treated as an OOTB packet"; section 9.2: "The sender of the INIT chunk lets T1-init
+    continue running and remains in the COOKIE-WAIT or COOKIE-ECHOED state".
     """
     with Scripted() as lab:
         association = bring_to(lab, state)

@@ -25,7 +25,9 @@ RTT: Final = 0.02
 
 
 def answer_to(packet: Packet, *said: bytes, tag: int | None = None) -> bytes:
-    """A packet with these chunks that answers an INIT: its Initiate Tag is the Verification Tag, if no other is given."""
+    """A packet with these chunks that answers an INIT: its Initiate Tag is the Verification Tag, if no other is
+    given.
+    """
     peer_port, local_port, _ = parse_prefix(packet.data)
     tag = init_of(packet).initiate_tag if tag is None else tag
     return finish_packet(prefix(local_port, peer_port, tag), b"".join(said))

@@ -117,9 +117,7 @@ class Scripted:
     ) -> list[str]:
         """Send one packet and tell what P hears within ``seconds``, by default hardly more than a round trip."""
         before = len(self.heard)
-        self.say(
-            *said, tag=tag, source=source, to=to, port=port, a_port=a_port, udp_port=udp_port, checksum=checksum
-        )
+        self.say(*said, tag=tag, source=source, to=to, port=port, a_port=a_port, udp_port=udp_port, checksum=checksum)
         self.network.run_for(seconds)
         return self.tell(self.heard[before:])
 
@@ -170,18 +168,19 @@ class Scripted:
 
     # Chunks of P.
 
-    def init(self, *, ack: bool = False, **changes: object) -> bytes:
-        """An INIT (or INIT ACK) of P; any attribute of ``Setup`` can be given another value."""
-        setup = Setup(self.p_tag, 1 << 17, 10, 10, self.p_tsn & 0xFFFFFFFF)
-        if ack:
-            setup.cookie = COOKIE
-        for name, value in changes.items():
-            setattr(setup, name, value)
-        return setup.encode(ack)
+    def init(self, **changes: object) -> bytes:
+        """An INIT of P; any attribute of ``Setup`` can be given another value."""
+        return self._setup(changes).encode()
 
     def init_ack(self, **changes: object) -> bytes:
-        """An INIT ACK of P."""
-        return self.init(ack=True, **changes)
+        """An INIT ACK of P, in the same way."""
+        return self._setup({"cookie": COOKIE} | changes).encode(ack=True)
+
+    def _setup(self, changes: dict[str, object]) -> Setup:
+        setup = Setup(self.p_tag, 1 << 17, 10, 10, self.p_tsn & 0xFFFFFFFF)
+        for name, value in changes.items():
+            setattr(setup, name, value)
+        return setup
 
     def data(
         self, text: bytes = b"data", *, tsn: int | None = None, stream: int = 0, ssn: int = 0, flags: int = 7

@@ -1,4 +1,4 @@
-"""An association ends abruptly: by its user, by the peer's, or because the peer broke the protocol (RFC 9260 section 9.1)."""
+"""An association ends abruptly: by its user, by the peer's, or because nobody is there (RFC 9260 section 9.1)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.sim.connectx import check_that_data_flows
 
 
 def test_the_peers_user_is_told_the_reason() -> None:
-    """ "If the association is aborted on request of the upper layer, a "User-Initiated Abort" error cause [...] SHOULD be
-    present"; "the Upper Layer Abort Reason SHOULD be made available to the upper layer".
+    """RFC 9260 9.1: "If the association is aborted on request of the upper layer, a "User-Initiated Abort" error
+    cause [...] SHOULD be present"; "the Upper Layer Abort Reason SHOULD be made available to the upper layer".
     """
     with Pair(1).connect() as pair:
         pair.network.recording.clear()
@@ -45,7 +45,7 @@ def test_a_reason_of_any_length_goes_into_one_packet(length: int) -> None:
 
 
 def test_an_abort_is_alone_in_its_packet_and_no_data_follows() -> None:
-    """ "MUST NOT bundle any DATA chunk with the ABORT chunk"."""
+    """RFC 9260 9.1: "MUST NOT bundle any DATA chunk with the ABORT chunk"."""
     with Pair(1).connect() as pair:
         for _ in range(10):
             pair.a.send(bytes(1000))

@@ -157,7 +157,7 @@ def test_in_cookie_wait_the_init_ack_has_the_tag_and_tsn_of_our_own_init() -> No
 
 
 def test_in_cookie_wait_t1_init_goes_on_running() -> None:
-    """ "the endpoint MUST NOT change its state, the T1-init timer MUST be left running"."""
+    """RFC 9260 5.2.1: "the endpoint MUST NOT change its state, the T1-init timer MUST be left running"."""
     with Scripted() as lab:
         lab.connect()
         lab.ask(lab.init(), tag=0)
@@ -166,7 +166,9 @@ def test_in_cookie_wait_t1_init_goes_on_running() -> None:
 
 
 def test_in_cookie_wait_an_init_from_an_address_we_were_not_given_draws_no_init_ack() -> None:
-    """Rule 1: "MUST only be sent to an address passed by the upper layer in the request to initialize the association"."""
+    """Rule 1: "MUST only be sent to an address passed by the upper layer in the request to initialize the
+    association".
+    """
     with Scripted(paths=2) as lab:
         lab.connect("10.0.1.2")
         assert lab.ask(lab.init(addresses=list(lab.p.packed)), tag=0, source="10.0.2.2") == []
@@ -186,16 +188,14 @@ def test_in_cookie_echoed_the_init_ack_has_the_tag_of_our_own_init_too() -> None
 
 
 def test_in_cookie_echoed_an_init_with_new_addresses_is_refused_and_changes_nothing() -> None:
-    """ "the entire INIT chunk MUST be discarded, and the state of the existing association SHOULD NOT be changed. An
-    ABORT chunk SHOULD be sent in a response"; the tag is that of the INIT.
+    """RFC 9260 5.2.1: "the entire INIT chunk MUST be discarded, and the state of the existing association SHOULD NOT
+    be changed. An ABORT chunk SHOULD be sent in a response"; the tag is that of the INIT.
     """
     with Scripted(paths=2) as lab:
         association = lab.connect("10.0.1.2")
         lab.ask(lab.init_ack())
         [answer] = lab.ask(lab.init(initiate_tag=0x66666666, addresses=list(lab.p.packed)), tag=0)
-        assert answer == (
-            "0x66666666: ABORT Restart of an Association with New Addresses (IPv4 Address (10.0.2.2))"
-        )
+        assert answer == ("0x66666666: ABORT Restart of an Association with New Addresses (IPv4 Address (10.0.2.2))")
         assert association.state == COOKIE_ECHOED
         lab.ask(control.cookie_ack())
         assert association.state == ESTABLISHED
@@ -244,7 +244,7 @@ def test_action_c_is_silence() -> None:
 
 
 def test_the_late_cookie_in_cookie_wait_is_not_in_the_table_either() -> None:
-    """ "For any case not shown in Table 12, the cookie SHOULD be silently discarded"."""
+    """RFC 9260 5.2.4: "For any case not shown in Table 12, the cookie SHOULD be silently discarded"."""
     with Scripted() as lab:
         lab.endpoint.listen()
         lab.ask(lab.init(), tag=0)

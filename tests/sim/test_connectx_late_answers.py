@@ -128,7 +128,7 @@ def test_it_becomes_active_again_when_it_answers_a_heartbeat() -> None:
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_each_unanswered_init_excuses_one_abort_and_no_more(count: int) -> None:
-    """"An address with an unanswered INIT absorbs one T=0 ABORT as the answer to that INIT"."""
+    """ "An address with an unanswered INIT absorbs one T=0 ABORT as the answer to that INIT"."""
     with Pair(1, paths=2, config=AssociationConfig(attempt_delay=2.5, heartbeat_interval=0.0)) as pair:
         held = pair.network.hold("INIT", to="10.0.1.2")
         attempt(pair)
@@ -199,9 +199,9 @@ def test_an_abort_from_a_path_acknowledged_since_ends_it(proof: str) -> None:
         assert loser.state == PATH_POTENTIALLY_FAILED
         if proof == "SACK":
             pair.network.cut("10.0.2.2")
-            for number in range(1, 4):  # Sent again over the other path at first, in the end only there.
+            for _ in range(3):  # Sent again over the other path at first, in the end only there.
                 pair.a.send(b"data")
-                pair.network.run(lambda: len(pair.b.received) == number)
+                pair.network.run(lambda: pair.a.is_dry)
         else:
             pair.a.association.request_heartbeat(pair.a.host.now, loser.remote)
         pair.network.run(lambda: loser.state == PATH_ACTIVE)
@@ -230,7 +230,9 @@ def test_with_one_address_an_abort_ends_it_as_the_rfc_has_it(state: str) -> None
 def test_an_abort_that_reflects_the_peers_tag_ends_it_from_anywhere() -> None:
     """RFC 9260 8.5.1 B: the T bit and the peer's tag: no INIT of ours draws such an ABORT."""
     with up_with_late_inits(1) as pair:
-        peer_tag = int.from_bytes(next(p.data for p in pair.network.packets() if p.chunks == ["COOKIE ECHO"])[4:8], "big")
+        peer_tag = int.from_bytes(
+            next(p.data for p in pair.network.packets() if p.chunks == ["COOKIE ECHO"])[4:8], "big"
+        )
         say_abort_from(pair, "10.0.1.2", tag=peer_tag, reflected=True)
         pair.network.run_for(1)
         assert pair.a.events_of(CommunicationLost)
@@ -289,7 +291,7 @@ def test_a_late_abort_after_a_stale_cookie_is_excused_as_well() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_real_peers_with_late_inits_of_every_kind(seed: int) -> None:
-    """All INITs but the winner's come up to 3 s late, some twice, to a real stack, over a network that loses packets."""
+    """All INITs but the winner's come up to 3 s late, some twice, to a real stack; some packets are lost."""
     with Pair(seed, paths=5) as pair:
         for number, address in enumerate(pair.b.host.addresses[:4]):
             pair.network.delay("INIT", 0.7 * (number + 1) + 0.01 * seed, times=None, to=address)

@@ -120,7 +120,9 @@ def test_a_late_init_ack_alone_does_not_make_it_primary() -> None:
         pair.network.drop("HEARTBEAT ACK", times=2, source="10.0.1.2")
         attempt(pair)
         pair.network.run_for(0.7)
-        assert any(packet.chunks == ["INIT ACK"] and packet.source_text == "10.0.1.2" for packet in pair.network.packets())
+        assert any(
+            packet.chunks == ["INIT ACK"] and packet.source_text == "10.0.1.2" for packet in pair.network.packets()
+        )
         assert primary_changes(pair) == []
         pair.network.run_for(10)
         assert primary_changes(pair) == [pair.b.host.packed[0]]

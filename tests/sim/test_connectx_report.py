@@ -112,9 +112,14 @@ def test_during_the_attempt_it_tells_what_is_known_so_far() -> None:
 
 
 def test_the_answers_have_names() -> None:
-    assert list(
-        range(len(ANSWER_NAMES))
-    ) == [ANSWER_SILENCE, ANSWER_INIT_ACK, ANSWER_ABORT, ANSWER_ICMP, ANSWER_SEND_ERROR, ANSWER_MALFORMED]
+    assert list(range(len(ANSWER_NAMES))) == [
+        ANSWER_SILENCE,
+        ANSWER_INIT_ACK,
+        ANSWER_ABORT,
+        ANSWER_ICMP,
+        ANSWER_SEND_ERROR,
+        ANSWER_MALFORMED,
+    ]
 
 
 def test_after_a_stale_cookie_the_report_still_tells_of_every_address() -> None:

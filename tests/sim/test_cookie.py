@@ -141,7 +141,9 @@ def test_after_a_stale_cookie_the_address_that_answered_is_asked_first() -> None
 
 
 def test_a_cookie_of_ours_that_comes_after_a_stale_one_is_a_collision_with_an_unknown_peer() -> None:
-    """Back in COOKIE-WAIT, the peer's tag is not known any more: table 12, our tag matches, the peer's is 0: action B."""
+    """Back in COOKIE-WAIT, the peer's tag is not known any more: table 12, our tag matches, the peer's is 0: action
+    B.
+    """
     with Scripted() as lab:
         association = lab.connect()
         lab.ask(lab.init_ack())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -62,11 +63,8 @@ def arrivals_while(pair: Pair, seconds: float, every: float = 0.01) -> list[floa
     times: list[float] = []
     before = len(pair.b.received)
 
-    def send(number: int) -> None:
-        pair.a.send(b"%d" % number)
-
     for number in range(int(seconds / every)):
-        pair.network.at(number * every, lambda number=number: send(number))
+        pair.network.at(number * every, partial(pair.a.send, b"%d" % number))
     pair.b.host.handlers.append(lambda event: times.append(pair.network.elapsed))
     pair.network.run(lambda: len(pair.b.received) - before == int(seconds / every), seconds + 30)
     return times
@@ -76,8 +74,8 @@ def arrivals_while(pair: Pair, seconds: float, every: float = 0.01) -> list[floa
 
 
 def test_data_that_timed_out_goes_over_the_other_path() -> None:
-    """RFC 9260 6.4: "an endpoint SHOULD try to retransmit a chunk that timed out to an active destination transport address
-    that is different from the last destination address to which the chunk was sent".
+    """RFC 9260 6.4: "an endpoint SHOULD try to retransmit a chunk that timed out to an active destination transport
+    address that is different from the last destination address to which the chunk was sent".
     """
     with ready(Pair(1, paths=2)) as pair:
         pair.cut(1)
@@ -101,8 +99,8 @@ def test_the_gap_is_one_rto_at_default_settings(paths: int) -> None:
 
 
 def test_new_data_follows_at_once_and_does_not_try_the_failed_path() -> None:
-    """RFC 7829 3.2 (3): "SHOULD NOT send data to destination addresses in PF state when alternative destination addresses
-    in active state are available".
+    """RFC 7829 3.2 (3): "SHOULD NOT send data to destination addresses in PF state when alternative destination
+    addresses in active state are available".
     """
     with ready(Pair(1, paths=2)) as pair:
         pair.cut(1)
@@ -128,8 +126,8 @@ def test_the_user_is_told_of_each_state() -> None:
 
 
 def test_a_path_becomes_inactive_after_path_max_retrans_timeouts_more() -> None:
-    """RFC 9260 8.2: "exceeds the protocol parameter 'Path.Max.Retrans'"; RFC 7829 3.2 (6): HEARTBEATs at once after each
-    timeout, with RTO doubling: 1 + 1 + 2 + 4 + 8 + 16 s after the loss, the last timeout 32 s after that.
+    """RFC 9260 8.2: "exceeds the protocol parameter 'Path.Max.Retrans'"; RFC 7829 3.2 (6): HEARTBEATs at once after
+    each timeout, with RTO doubling: 1 + 1 + 2 + 4 + 8 + 16 s after the loss, the last timeout 32 s after that.
     """
     with ready(Pair(1, paths=2)) as pair:
         pair.cut(1)
@@ -156,13 +154,13 @@ def test_potentially_failed_max_retrans_can_be_set(threshold: int) -> None:
     with ready(Pair(1, paths=2, config=config)) as pair:
         pair.cut(1)
         seen = []
-        for number in range(1, 10):
+        for _ in range(9):
             pair.a.send(b"?")
             pair.network.run(lambda: pair.a.is_dry)
             seen.append((pair.a.association.paths[0].error_count, states(pair)[0]))
             if states(pair)[0] == PATH_POTENTIALLY_FAILED:
                 break
-        assert number == threshold + 1
+        assert len(seen) == threshold + 1
         assert seen[-1] == (threshold + 1, PATH_POTENTIALLY_FAILED)
         assert {state for _, state in seen[:-1]} == {PATH_ACTIVE}
 
@@ -207,8 +205,8 @@ def test_recovery_from_inactive_takes_one_heartbeat_interval() -> None:
 
 
 def test_an_acknowledgement_of_data_that_went_to_two_addresses_proves_nothing() -> None:
-    """RFC 7829 3.2 (9): "SHOULD NOT clear the error count [...] and SHOULD NOT move a destination address in PF state back
-    to active state".
+    """RFC 7829 3.2 (9): "SHOULD NOT clear the error count [...] and SHOULD NOT move a destination address in PF state
+    back to active state".
     """
     with ready(Pair(1, paths=2, config=NO_HEARTBEATS)) as pair:
         pair.network.drop("DATA", to="10.0.1.2")
@@ -274,8 +272,8 @@ def test_choosing_a_path_changes_nothing_about_it() -> None:
 
 
 def test_a_path_asked_for_by_the_user_is_used_while_it_is_good() -> None:
-    """RFC 9260 6.4 and RFC 7829 3.2 (3 iii): "explicitly requests to send data to a destination address in PF state, the
-    sender SHOULD send the data to an alternate destination address in active state".
+    """RFC 9260 6.4 and RFC 7829 3.2 (3 iii): "explicitly requests to send data to a destination address in PF state,
+    the sender SHOULD send the data to an alternate destination address in active state".
     """
     with ready(Pair(1, paths=3)) as pair:
         pair.a.association.send(pair.a.host.now, b"here", remote=pair.b.host.packed[2])
@@ -307,8 +305,8 @@ def test_nothing_is_lost_or_doubled_when_paths_come_and_go(seed: int) -> None:
     config = AssociationConfig(association_max_retrans=50)
     with ready(Pair(seed, paths=3, link=LinkSettings(loss=0.02, jitter=0.02), config=config)) as pair:
         for round_ in range(12):
-            pair.network.at(0.7 * round_, lambda path=round_ % 3 + 1: pair.cut(path))
-            pair.network.at(0.7 * round_ + 1.0, lambda path=round_ % 3 + 1: pair.heal(path))
+            pair.network.at(0.7 * round_, partial(pair.cut, round_ % 3 + 1))
+            pair.network.at(0.7 * round_ + 1.0, partial(pair.heal, round_ % 3 + 1))
         sent = [b"%d " % number * 300 for number in range(400)]
         for message in sent:
             pair.a.send(message, stream=1)
@@ -351,8 +349,8 @@ def test_a_path_that_comes_back_ends_the_dormant_state() -> None:
 
 
 def test_in_the_dormant_state_error_counts_go_on_so_that_the_best_can_be_told() -> None:
-    """RFC 7829 4.1 (3): "the sender SHOULD choose the destination in inactive state with the lowest error count"; counts go
-    up "to some reasonable limit above PMR+1", an order of magnitude.
+    """RFC 7829 4.1 (3): "the sender SHOULD choose the destination in inactive state with the lowest error count";
+    counts go up "to some reasonable limit above PMR+1", an order of magnitude.
     """
     config = AssociationConfig(association_max_retrans=1000, path_max_retrans=1, heartbeat_interval=0.0, rto_max=2.0)
     with ready(Pair(1, paths=2, config=config)) as pair:
@@ -388,8 +386,8 @@ def test_association_max_retrans_can_be_set(limit: int) -> None:
 
 @pytest.mark.parametrize("paths", [1, 2, 4])
 def test_an_idle_association_notices_that_its_peer_is_gone(paths: int) -> None:
-    """RFC 9260 8.1: "including the number of unacknowledged HEARTBEAT chunks observed on the path that is currently used
-    for data transfer".
+    """RFC 9260 8.1: "including the number of unacknowledged HEARTBEAT chunks observed on the path that is currently
+    used for data transfer".
     """
     with ready(Pair(1, paths=paths)) as pair:
         pair.b.host.crash()
@@ -399,8 +397,8 @@ def test_an_idle_association_notices_that_its_peer_is_gone(paths: int) -> None:
 
 
 def test_heartbeats_lost_on_other_paths_do_not_count_against_the_association() -> None:
-    """RFC 9260 8.1: "SHOULD NOT increment the association error counter, as this could lead to association closure even if
-    the path that is currently used for data transfer is available (but idle)".
+    """RFC 9260 8.1: "SHOULD NOT increment the association error counter, as this could lead to association closure
+    even if the path that is currently used for data transfer is available (but idle)".
     """
     with ready(Pair(1, paths=4, config=AssociationConfig(association_max_retrans=2))) as pair:
         for path in (2, 3, 4):
@@ -411,7 +409,9 @@ def test_heartbeats_lost_on_other_paths_do_not_count_against_the_association() -
 
 
 def test_a_heartbeat_ack_clears_the_association_count() -> None:
-    """RFC 9260 8.1: "When a HEARTBEAT ACK chunk is received from the peer endpoint, the counter SHOULD also be reset"."""
+    """RFC 9260 8.1: "When a HEARTBEAT ACK chunk is received from the peer endpoint, the counter SHOULD also be
+    reset".
+    """
     config = AssociationConfig(association_max_retrans=3, path_max_retrans=30)
     with ready(Pair(1, paths=2, config=config)) as pair:
         stripped = pair.network.alter("DATA", without_data, times=None)

@@ -120,7 +120,7 @@ def test_any_packet_may_come_twice(name: str) -> None:
 
 @pytest.mark.parametrize("name", SETUP)
 def test_a_duplicate_that_comes_a_minute_later_changes_nothing(name: str) -> None:
-    """RFC 9260 5.2, scenario C; a COOKIE ECHO is valid then even if its lifespan is over: both tags match (5.2.4, 3)."""
+    """RFC 9260 5.2, scenario C; a COOKIE ECHO is valid even if its lifespan is over: both tags match (5.2.4, 3)."""
     with Pair(1).connect() as pair:
         check_that_data_flows(pair)
         old = next(packet for packet in pair.network.packets() if packet.chunks == [name])
@@ -180,7 +180,9 @@ def test_the_first_data_is_acknowledged_at_once() -> None:
 def test_streams_are_the_least_of_what_one_wants_and_the_other_allows(
     ours: tuple[int, int], theirs: tuple[int, int]
 ) -> None:
-    """RFC 9260 5.1.1: "the endpoint MUST use MIS outbound streams"; identifiers are 0 to min(local OS, remote MIS) - 1."""
+    """RFC 9260 5.1.1: "the endpoint MUST use MIS outbound streams"; identifiers are 0 to min(local OS, remote MIS) -
+    1.
+    """
     configs = [AssociationConfig(streams=streams, max_inbound_streams=limit) for streams, limit in (ours, theirs)]
     with Pair(1, config=configs[0], b_config=configs[1]).connect() as pair:
         assert pair.a.association.outbound_streams == pair.b.association.inbound_streams == min(ours[0], theirs[1])
@@ -301,7 +303,9 @@ def test_a_shutdown_during_the_handshake_is_done_when_it_is_up(seconds: float) -
     ("seconds", "said"), [(0.0, "ABORT T"), (0.015, "ABORT T"), (0.025, "ABORT User-Initiated Abort")]
 )
 def test_an_abort_during_the_handshake_ends_it(seconds: float, said: str) -> None:
-    """The peer can be told only when its tag is known (RFC 9260 8.5.1 B); until then, its INIT ACK is out of the blue."""
+    """The peer can be told only when its tag is known (RFC 9260 8.5.1 B); until then, its INIT ACK is out of the
+    blue.
+    """
     with Pair(1) as pair:
         pair.b.endpoint.listen()
         pair.a.connect(pair.b)

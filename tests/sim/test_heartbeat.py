@@ -27,8 +27,8 @@ def heartbeats(pair: Pair, to: str) -> list[float]:
 
 @pytest.mark.parametrize("interval", [5.0, 30.0, 100.0])
 def test_an_idle_address_sees_one_every_rto_and_interval_give_or_take_half_an_rto(interval: float) -> None:
-    """ "once per RTO of that destination address plus the protocol parameter 'HB.interval', with jittering of +/- 50% of the
-    RTO value".
+    """RFC 9260 8.3: "once per RTO of that destination address plus the protocol parameter 'HB.interval', with
+    jittering of +/- 50% of the RTO value".
     """
     with Pair(1, config=AssociationConfig(heartbeat_interval=interval)).connect() as pair:
         pair.network.run_for(200 * interval)
@@ -41,7 +41,9 @@ def test_an_idle_address_sees_one_every_rto_and_interval_give_or_take_half_an_rt
 
 
 def test_all_idle_addresses_have_their_rhythm() -> None:
-    """ "Only one heartbeat SHOULD be sent each time the heartbeat timer expires (if multiple destinations are idle)"."""
+    """RFC 9260 8.3: "Only one heartbeat SHOULD be sent each time the heartbeat timer expires (if multiple
+    destinations are idle)".
+    """
     with Pair(1, paths=4).connect() as pair:
         pair.network.run_for(3600)
         for address in pair.b.host.addresses:
@@ -51,8 +53,8 @@ def test_all_idle_addresses_have_their_rhythm() -> None:
 
 
 def test_an_address_that_carries_data_sees_none() -> None:
-    """ "considered "idle" if no new chunk that can be used for updating path RTT [...] has been sent to it within the current
-    heartbeat period".
+    """RFC 9260 8.3: "considered "idle" if no new chunk that can be used for updating path RTT [...] has been sent to
+    it within the current heartbeat period".
     """
     with Pair(1, paths=2).connect() as pair:
         for second in range(300):
@@ -73,8 +75,8 @@ def test_it_sees_the_first_one_a_period_after_the_last_data() -> None:
 
 
 def test_an_unanswered_one_doubles_the_rto_in_the_rhythm() -> None:
-    """ "and exponential backoff of the RTO if the previous HEARTBEAT chunk is unanswered": RTO goes up to RTO.Max, 60 s, so
-    an inactive address sees one every 30 + 60 s, give or take 30.
+    """RFC 9260 8.3: "and exponential backoff of the RTO if the previous HEARTBEAT chunk is unanswered": RTO goes up
+    to RTO.Max, 60 s, so an inactive address sees one every 30 + 60 s, give or take 30.
     """
     with Pair(1, paths=2).connect() as pair:
         pair.cut(2)
@@ -92,8 +94,8 @@ def test_a_dead_address_does_not_hold_up_the_heartbeats_of_the_others() -> None:
         pair.cut(3)
         pair.network.run(lambda: pair.a.association.paths[2].rto == 60_000_000_000, 1000)
         for _ in range(10):
-            seen = len(heartbeats(pair, "10.0.3.2"))
-            pair.network.run(lambda seen=seen: len(heartbeats(pair, "10.0.3.2")) > seen, 200)
+            pair.network.recording.clear()
+            pair.network.run(lambda: heartbeats(pair, "10.0.3.2"), 200)
             pair.cut(1)
             pair.a.send(b"?")
             pair.network.run(lambda: pair.a.association.paths[0].state == PATH_POTENTIALLY_FAILED)
@@ -102,8 +104,8 @@ def test_a_dead_address_does_not_hold_up_the_heartbeats_of_the_others() -> None:
 
 
 def test_a_potentially_failed_address_sees_one_per_rto_whatever_the_interval() -> None:
-    """RFC 7829 3.2 (5): "The HB.Interval [...] MUST be ignored for destination addresses in PF state. Instead, HEARTBEAT
-    chunks are sent [...] once per RTO".
+    """RFC 7829 3.2 (5): "The HB.Interval [...] MUST be ignored for destination addresses in PF state. Instead,
+    HEARTBEAT chunks are sent [...] once per RTO".
     """
     with Pair(1, paths=2, config=AssociationConfig(heartbeat_interval=1000.0)).connect() as pair:
         pair.network.run_for(1)
@@ -115,8 +117,8 @@ def test_a_potentially_failed_address_sees_one_per_rto_whatever_the_interval() -
 
 
 def test_switched_off_there_are_none_not_even_in_the_potentially_failed_state() -> None:
-    """RFC 7829 3.2 (5): "if the Path Heartbeat function is disabled for the destination address in question, HEARTBEATs MUST
-    NOT be sent".
+    """RFC 7829 3.2 (5): "if the Path Heartbeat function is disabled for the destination address in question,
+    HEARTBEATs MUST NOT be sent".
     """
     with Pair(1, paths=2, config=AssociationConfig(heartbeat_interval=0.0)).connect() as pair:
         pair.network.run_for(1)
@@ -138,7 +140,9 @@ def test_switched_off_addresses_are_verified_all_the_same() -> None:
 
 
 def test_the_answer_measures_the_round_trip() -> None:
-    """ "SHOULD also perform an RTT measurement for that destination transport address"; rules C2 and C3 of section 6.3.1."""
+    """RFC 9260 8.3: "SHOULD also perform an RTT measurement for that destination transport address"; rules C2 and C3
+    of section 6.3.1.
+    """
     config = AssociationConfig(rto_min=0.05, heartbeat_interval=1.0)
     with Pair(1, paths=2, config=config, link=LinkSettings(delay=0.1)).connect() as pair:
         pair.set_path(2, delay=0.25)
@@ -180,7 +184,9 @@ def test_the_user_can_ask_for_one() -> None:
 
 
 def test_the_answer_copies_everything_unchanged() -> None:
-    """ "contains the Heartbeat Information TLV, together with any other received TLVs, copied unchanged"."""
+    """RFC 9260 8.3: "contains the Heartbeat Information TLV, together with any other received TLVs, copied
+    unchanged".
+    """
     with Scripted() as lab:
         lab.up_outgoing()
         value = item(1, b"12345") + item(0x9999, b"what?") + item(0x1234, b"more")
@@ -205,8 +211,8 @@ def test_a_heartbeat_of_any_size_is_answered(size: int) -> None:
 
 
 def test_it_must_be_answered_from_cookie_echoed_on() -> None:
-    """ "MUST respond to a HEARTBEAT chunk with a HEARTBEAT ACK chunk after entering the COOKIE-ECHOED state (sender of the
-    INIT chunk)".
+    """RFC 9260 8.3: "MUST respond to a HEARTBEAT chunk with a HEARTBEAT ACK chunk after entering the COOKIE-ECHOED
+    state (sender of the INIT chunk)".
     """
     with Scripted() as lab:
         association = lab.connect()
@@ -223,8 +229,8 @@ def test_not_before() -> None:
 
 @pytest.mark.parametrize("asks", [True, False])
 def test_and_until_the_shutdown_is_sent_or_acknowledged(asks: bool) -> None:
-    """ "up until reaching the SHUTDOWN-SENT state [...] or the SHUTDOWN-ACK-SENT state": in SHUTDOWN-PENDING and
-    SHUTDOWN-RECEIVED it must.
+    """RFC 9260 8.3: "up until reaching the SHUTDOWN-SENT state [...] or the SHUTDOWN-ACK-SENT state": in
+    SHUTDOWN-PENDING and SHUTDOWN-RECEIVED it must.
     """
     with Scripted() as lab:
         association = lab.up_outgoing()

@@ -38,7 +38,7 @@ def drain(stack: Stack, now: int) -> list[bytes]:
 
 
 def test_ten_thousand_inits_leave_nothing_behind() -> None:
-    """ "Z" MUST NOT allocate any resources or keep any states for the new association"."""
+    """RFC 9260 5.1 B: "Z" MUST NOT allocate any resources or keep any states for the new association"."""
     clock = VirtualClock(1)
     stack = Stack(seeded_bytes(1), clock.now)
     endpoint = stack.open_endpoint(5000, [LOCAL])

@@ -52,8 +52,8 @@ def check_data_both_ways(pair: Pair, association: Association) -> None:
 
 @pytest.mark.parametrize("paths", [1, 3])
 def test_the_association_begins_anew_under_the_same_name(paths: int) -> None:
-    """Action A: "the existing session is treated the same as if it received an ABORT chunk followed by a new COOKIE ECHO
-    chunk", but "a RESTART notification SHOULD be sent to the ULP instead of a COMMUNICATION LOST notification".
+    """Action A: "the existing session is treated the same as if it received an ABORT chunk followed by a new COOKIE
+    ECHO chunk", but "a RESTART notification SHOULD be sent to the ULP instead of a COMMUNICATION LOST notification".
     """
     with Pair(1, paths=paths).connect() as pair:
         before = pair.b.association
@@ -90,7 +90,7 @@ def test_the_packets_are_those_of_any_handshake_with_new_tags() -> None:
 
 
 def test_what_was_received_but_not_read_before_can_still_be_read() -> None:
-    """ "Any SCTP DATA chunks MAY be retained"."""
+    """Section 5.2.4 A: "Any SCTP DATA chunks MAY be retained"."""
     with Pair(1).connect() as pair:
         pair.b.reading = False
         pair.a.send(b"from the old A")
@@ -140,8 +140,8 @@ def test_a_writer_that_waits_is_woken() -> None:
 
 
 def test_congestion_control_and_error_counts_begin_anew() -> None:
-    """ "All the congestion control parameters (e.g., cwnd, ssthresh) related to this peer MUST be reset to their initial
-    values".
+    """Section 5.2.4 A: "All the congestion control parameters (e.g., cwnd, ssthresh) related to this peer MUST be
+    reset to their initial values".
     """
     with Pair(1, paths=2).connect() as pair:
         fresh = [(path.cwnd, path.ssthresh) for path in pair.b.association.paths]
@@ -161,8 +161,8 @@ def test_congestion_control_and_error_counts_begin_anew() -> None:
 
 
 def test_the_first_data_of_the_new_life_is_acknowledged_at_once() -> None:
-    """Section 5.1: "After the reception of the first DATA chunk in an association, the endpoint MUST immediately respond
-    with a SACK chunk".
+    """Section 5.1: "After the reception of the first DATA chunk in an association, the endpoint MUST immediately
+    respond with a SACK chunk".
     """
     with Pair(1).connect() as pair:
         pair.a.send(b"one")
@@ -247,8 +247,8 @@ def test_a_host_that_restarted_and_does_not_connect_makes_the_peer_lose_the_asso
 
 
 def test_a_restart_from_an_address_the_old_association_did_not_have_is_refused() -> None:
-    """Section 5.2.2: "If new addresses are added to the association, the endpoint MUST respond with an ABORT chunk, copying
-    the 'Initiate Tag' [...]. The error SHOULD list the addresses that were added."
+    """Section 5.2.2: "If new addresses are added to the association, the endpoint MUST respond with an ABORT chunk,
+    copying the 'Initiate Tag' [...]. The error SHOULD list the addresses that were added."
     """
     with Scripted(paths=3) as lab:
         association = lab.up_incoming(addresses=list(lab.p.packed[:2]))
@@ -264,9 +264,7 @@ def test_a_restart_from_an_address_the_old_association_did_not_have_is_refused()
 def test_so_is_one_whose_packet_comes_from_a_new_address() -> None:
     with Scripted(paths=2) as lab:
         lab.up_incoming()
-        [answer] = lab.ask(
-            lab.init(initiate_tag=NEW_TAG, addresses=list(lab.p.packed[:1])), tag=0, source="10.0.2.2"
-        )
+        [answer] = lab.ask(lab.init(initiate_tag=NEW_TAG, addresses=list(lab.p.packed[:1])), tag=0, source="10.0.2.2")
         assert "Restart of an Association with New Addresses (IPv4 Address (10.0.2.2))" in answer
 
 
@@ -279,8 +277,8 @@ def test_a_stranger_who_names_no_address_of_the_association_gets_one_of_its_own(
 
 
 def test_a_restart_with_fewer_addresses_has_those_it_names() -> None:
-    """ "as if it received an ABORT chunk followed by a new COOKIE ECHO chunk": the addresses are those of the cookie
-    (section 5.1.2 C: "SHOULD use only these transport addresses as destination").
+    """Section 5.2.4 A: "as if it received an ABORT chunk followed by a new COOKIE ECHO chunk": the addresses are
+    those of the cookie (section 5.1.2 C: "SHOULD use only these transport addresses as destination").
     """
     with Scripted(paths=3) as lab:
         association = lab.up_incoming(addresses=list(lab.p.packed))
@@ -400,8 +398,8 @@ def test_in_shutdown_ack_sent_a_cookie_made_before_draws_the_shutdown_ack_and_an
 
 
 def test_a_host_restarts_while_its_shutdown_ack_is_awaited_and_gets_its_new_association_in_the_end() -> None:
-    """Section 9.2: the SHUTDOWN ACK is out of the blue for the new host, and draws SHUTDOWN COMPLETE with the T bit; then
-    "normal T1-init timer expiration will cause the INIT or COOKIE chunk to be retransmitted".
+    """Section 9.2: the SHUTDOWN ACK is out of the blue for the new host, and draws SHUTDOWN COMPLETE with the T bit;
+    then "normal T1-init timer expiration will cause the INIT or COOKIE chunk to be retransmitted".
     """
     with Pair(1).connect() as pair:
         pair.network.drop("SHUTDOWN ACK", times=1)
@@ -498,8 +496,8 @@ def test_the_init_ack_to_an_unexpected_init_has_a_new_tag_each_time() -> None:
 
 
 def test_the_cookie_does_not_show_the_tags_of_the_association() -> None:
-    """Section 5.1.3: "it MUST NOT contain information that is not being envisioned to be shared": who sends an INIT from
-    a forged address must not learn the tags. Tie-Tags are random numbers of their own (section 5.2.2).
+    """Section 5.1.3: "it MUST NOT contain information that is not being envisioned to be shared": who sends an INIT
+    from a forged address must not learn the tags. Tie-Tags are random numbers of their own (section 5.2.2).
     """
     with Scripted() as lab:
         lab.up_incoming()

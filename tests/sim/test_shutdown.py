@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import partial
 
 import pytest
 
@@ -14,7 +15,7 @@ from sctpx.core.association.state import (
 )
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CommunicationLost, PeerShutdown, ShutdownComplete
-from sctpx.testing import LinkSettings, Pair, seeded_random
+from sctpx.testing import LinkSettings, Pair, Side, seeded_random
 from sctpx.wire import control
 from tests.sim.scripted import Scripted
 
@@ -23,6 +24,10 @@ NAMES = ["SHUTDOWN", "SHUTDOWN ACK", "SHUTDOWN COMPLETE"]
 
 def both_done(pair: Pair) -> bool:
     return bool(pair.a.events_of(ShutdownComplete) and pair.b.events_of(ShutdownComplete))
+
+
+def ask_to_end(side: Side) -> None:
+    side.association.shutdown(side.host.now)
 
 
 def check_nothing_is_left(pair: Pair) -> None:
@@ -52,7 +57,9 @@ def test_three_packets_end_it() -> None:
 
 
 def test_the_shutdown_acknowledges_what_was_received() -> None:
-    """ "including in the Cumulative TSN Ack field the last sequential TSN it has received from the peer"."""
+    """RFC 9260 9.2: "including in the Cumulative TSN Ack field the last sequential TSN it has received from the
+    peer".
+    """
     with Scripted() as lab:
         association = lab.up_outgoing()
         lab.ask(lab.data(), lab.data(), lab.data())
@@ -76,7 +83,7 @@ def test_all_data_of_both_sides_arrives_first() -> None:
 
 
 def test_the_side_that_asks_takes_no_more_data() -> None:
-    """ "The endpoint accepts no new data from its upper layer"."""
+    """RFC 9260 9.2: "The endpoint accepts no new data from its upper layer"."""
     with Pair(1).connect() as pair:
         pair.a.association.send(pair.a.host.now, b"before")
         pair.a.association.shutdown(pair.a.host.now)
@@ -89,7 +96,7 @@ def test_the_side_that_asks_takes_no_more_data() -> None:
 
 
 def test_the_other_side_neither_once_it_has_been_told() -> None:
-    """ "stop accepting new data from its SCTP user", but what it had queued is sent."""
+    """RFC 9260 9.2: "stop accepting new data from its SCTP user", but what it had queued is sent."""
     with Pair(1, link=LinkSettings(rate=1e6)).connect() as pair:
         queued = [bytes([number]) * 1000 for number in range(100)]
         for message in queued:
@@ -104,7 +111,9 @@ def test_the_other_side_neither_once_it_has_been_told() -> None:
 
 
 def test_a_shutdown_of_the_other_user_is_ignored_then() -> None:
-    """ "Once an endpoint has reached the SHUTDOWN-RECEIVED state, it MUST ignore ULP shutdown requests"."""
+    """RFC 9260 9.2: "Once an endpoint has reached the SHUTDOWN-RECEIVED state, it MUST ignore ULP shutdown requests but
+    MUST continue responding to SHUTDOWN chunks from its peer".
+    """
     with Pair(1, link=LinkSettings(rate=1e6)).connect() as pair:
         for number in range(100):
             pair.b.association.send(pair.b.host.now, bytes([number]) * 1000)
@@ -118,9 +127,9 @@ def test_a_shutdown_of_the_other_user_is_ignored_then() -> None:
 
 
 def test_both_sides_ask_at_the_same_time() -> None:
-    """ "If an endpoint is in the SHUTDOWN-SENT state and receives a SHUTDOWN chunk from its peer, the endpoint SHOULD
-    respond immediately with a SHUTDOWN ACK chunk [...] and move into the SHUTDOWN-ACK-SENT state"; there, a SHUTDOWN ACK
-    ends it.
+    """RFC 9260 9.2: "If an endpoint is in the SHUTDOWN-SENT state and receives a SHUTDOWN chunk from its peer, the
+    endpoint SHOULD respond immediately with a SHUTDOWN ACK chunk [...] and move into the SHUTDOWN-ACK-SENT state";
+    there, a SHUTDOWN ACK ends it.
     """
     with Pair(1).connect() as pair:
         pair.network.recording.clear()
@@ -155,8 +164,8 @@ def test_both_ask_with_data_under_way_in_both_directions() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("times", [1, 3])
 def test_any_packet_of_it_may_be_lost(name: str, times: int) -> None:
-    """ "If the timer expires, the endpoint MUST resend the SHUTDOWN chunk", or the SHUTDOWN ACK; an endpoint that is done
-    answers a SHUTDOWN ACK out of the blue (section 8.4, rule 5).
+    """RFC 9260 9.2: "If the timer expires, the endpoint MUST resend the SHUTDOWN chunk", or the SHUTDOWN ACK; an
+    endpoint that is done answers a SHUTDOWN ACK out of the blue (section 8.4, rule 5).
     """
     with Pair(1).connect() as pair:
         pair.network.drop(name, times)
@@ -206,7 +215,7 @@ def test_it_ends_well_over_a_bad_network(seed: int) -> None:
         pair.a.association.send(pair.a.host.now, b"from A")
         pair.b.association.send(pair.b.host.now, b"from B")
         for side in random.sample([pair.a, pair.b], random.choice([1, 2])):
-            pair.network.at(random.uniform(0, 0.3), lambda side=side: side.association.shutdown(side.host.now))
+            pair.network.at(random.uniform(0, 0.3), partial(ask_to_end, side))
         pair.network.run(lambda: both_done(pair), 600)
         assert pair.a.messages() == [b"from B"]
         assert pair.b.messages() == [b"from A"]
@@ -218,8 +227,8 @@ def test_it_ends_well_over_a_bad_network(seed: int) -> None:
 
 @pytest.mark.parametrize("lost", ["SHUTDOWN", "SHUTDOWN ACK"])
 def test_t2_shutdown_gives_up_after_association_max_retrans(lost: str) -> None:
-    """ "limit the number of retransmissions of the SHUTDOWN chunk to [...] 'Association.Max.Retrans'. If this threshold is
-    exceeded, the endpoint SHOULD destroy the TCB and SHOULD report the peer endpoint unreachable".
+    """RFC 9260 9.2: "limit the number of retransmissions of the SHUTDOWN chunk to [...] 'Association.Max.Retrans'. If
+    this threshold is exceeded, the endpoint SHOULD destroy the TCB and SHOULD report the peer endpoint unreachable".
     """
     with Pair(1, config=AssociationConfig(association_max_retrans=4, shutdown_guard=10_000)).connect() as pair:
         pair.network.drop(lost, times=None)
@@ -244,7 +253,7 @@ def test_shutdown_acks_are_limited_too() -> None:
 
 
 def test_t2_shutdown_doubles_up_to_rto_max() -> None:
-    """ "The rules in Section 6.3 MUST be followed to determine the proper timer value for T2-shutdown"."""
+    """RFC 9260 9.2: "The rules in Section 6.3 MUST be followed to determine the proper timer value for T2-shutdown"."""
     with Scripted(config=AssociationConfig(shutdown_guard=10_000)) as lab:
         association = lab.up_outgoing()
         start = lab.a.now
@@ -265,8 +274,8 @@ def test_t2_shutdown_uses_the_other_path() -> None:
 
 @pytest.mark.parametrize("guard", [20.0, 300.0])
 def test_t5_shutdown_guard_bounds_a_peer_that_keeps_talking(guard: float) -> None:
-    """ "to bound the overall time for the shutdown sequence. At the expiration of this timer, the sender SHOULD abort the
-    association by sending an ABORT chunk"; by default five times RTO.Max.
+    """RFC 9260 9.2: "to bound the overall time for the shutdown sequence. At the expiration of this timer, the sender
+    SHOULD abort the association by sending an ABORT chunk"; by default five times RTO.Max.
     """
     with Scripted(config=AssociationConfig(shutdown_guard=guard)) as lab:
         association = lab.up_outgoing()
@@ -290,8 +299,8 @@ def test_t5_is_five_times_rto_max_by_default() -> None:
 
 
 def test_each_packet_with_data_draws_a_shutdown_at_once() -> None:
-    """ "MUST immediately respond to each received packet containing one or more DATA chunks with a SHUTDOWN chunk and
-    restart the T2-shutdown timer".
+    """RFC 9260 9.2: "MUST immediately respond to each received packet containing one or more DATA chunks with a
+    SHUTDOWN chunk and restart the T2-shutdown timer".
     """
     with Scripted() as lab:
         association = lab.up_outgoing()
@@ -306,8 +315,8 @@ def test_each_packet_with_data_draws_a_shutdown_at_once() -> None:
 
 
 def test_gaps_and_duplicates_are_told_in_a_sack_besides() -> None:
-    """ "If a SHUTDOWN chunk by itself cannot acknowledge all of the received DATA chunks [...] or if duplicate TSNs have
-    been received, then a SACK chunk MUST also be sent".
+    """RFC 9260 9.2: "If a SHUTDOWN chunk by itself cannot acknowledge all of the received DATA chunks [...] or if
+    duplicate TSNs have been received, then a SACK chunk MUST also be sent".
     """
     with Scripted() as lab:
         association = lab.up_outgoing()
@@ -322,9 +331,9 @@ def test_gaps_and_duplicates_are_told_in_a_sack_besides() -> None:
         assert told.startswith("P: SHUTDOWN cum 7002")
 
 
-def test_any_packet_restarts_t2_and_clears_its_count() -> None:
-    """ "The reception of any packet from its peer [...] SHOULD clear the endpoint's retransmission count and restart the
-    T2-shutdown timer, giving its peer ample opportunity".
+def test_any_packet_clears_the_count_of_t2() -> None:
+    """RFC 9260 9.2: "The reception of any packet from its peer [...] SHOULD clear the endpoint's retransmission count
+    [...], giving its peer ample opportunity". What is no DATA does not put the next SHUTDOWN off.
     """
     with Scripted(config=AssociationConfig(association_max_retrans=2)) as lab:
         association = lab.up_outgoing()
@@ -332,8 +341,17 @@ def test_any_packet_restarts_t2_and_clears_its_count() -> None:
         for _ in range(20):
             lab.ask(control.heartbeat_ack(b"\0\1\0\4"), seconds=2.5)
             assert not association.ended
-        lab.network.run_for(30)
+        lab.network.run_for(180)
         assert association.ended
+
+
+def test_heartbeats_of_a_peer_that_never_got_the_shutdown_do_not_put_it_off() -> None:
+    with Scripted() as lab:
+        association = lab.up_outgoing()
+        association.shutdown(lab.a.now)
+        heard = [told for _ in range(70) for told in lab.ask(control.heartbeat(b"info"), seconds=0.4)]
+        assert [told for told in heard if "SHUTDOWN" in told] == ["P: SHUTDOWN cum 6999"] * 5  # After 0, 1, 3, 7, 15 s.
+        assert not association.ended
 
 
 def test_heartbeats_are_no_longer_sent() -> None:
@@ -354,7 +372,7 @@ def test_heartbeats_are_no_longer_sent() -> None:
 
 
 def test_a_repeated_shutdown_acknowledges_in_shutdown_received() -> None:
-    """ "MUST continue responding to SHUTDOWN chunks from its peer": it acknowledges like a SACK."""
+    """RFC 9260 9.2: "MUST continue responding to SHUTDOWN chunks from its peer": it acknowledges like a SACK."""
     with Scripted() as lab:
         association = lab.up_outgoing()
         for _ in range(3):
@@ -379,7 +397,9 @@ def test_data_that_comes_behind_the_peers_shutdown_is_discarded() -> None:
 
 
 def test_lost_data_is_retransmitted_in_shutdown_received_and_shutdown_pending() -> None:
-    """ "MUST continue to follow normal data transmission procedures"; "retransmits data to the peer endpoint if necessary"."""
+    """RFC 9260 9.2: "MUST continue to follow normal data transmission procedures"; "retransmits data to the peer
+    endpoint if necessary".
+    """
     for asks in ("a", "b"):
         with Pair(1).connect() as pair:
             pair.network.drop("DATA", 2, source="10.0.1.1")
@@ -427,8 +447,8 @@ def test_a_shutdown_of_a_wrong_length_is_dropped(length: int) -> None:
 
 @pytest.mark.parametrize("echoed", [False, True])
 def test_a_shutdown_before_it_is_up_is_silently_discarded(echoed: bool) -> None:
-    """ "If a SHUTDOWN chunk is received in the COOKIE-WAIT or COOKIE ECHOED state, the SHUTDOWN chunk SHOULD be silently
-    discarded".
+    """RFC 9260 9.2: "If a SHUTDOWN chunk is received in the COOKIE-WAIT or COOKIE ECHOED state, the SHUTDOWN chunk
+    SHOULD be silently discarded".
     """
     with Scripted() as lab:
         association = lab.connect()
@@ -443,5 +463,7 @@ def test_an_old_shutdown_changes_nothing() -> None:
     """A duplicate from before, in SHUTDOWN-ACK-SENT, draws the SHUTDOWN ACK again."""
     with Scripted() as lab:
         lab.up_outgoing()
-        assert lab.ask(control.shutdown(lab.a_tsn - 1), control.shutdown(lab.a_tsn - 1)) == ["P: SHUTDOWN ACK; SHUTDOWN ACK"]
+        assert lab.ask(control.shutdown(lab.a_tsn - 1), control.shutdown(lab.a_tsn - 1)) == [
+            "P: SHUTDOWN ACK; SHUTDOWN ACK"
+        ]
         assert lab.ask(control.shutdown(lab.a_tsn - 2)) == ["P: SHUTDOWN ACK"]

@@ -20,6 +20,8 @@ _DEFAULTS: Final = (b"", 0, 0, False)
 
 def parse_outgoing(message: Outgoing) -> tuple[bytes, int, int, bool]:
     """A message to send as ``(data, stream, ppid, unordered)``. ``TypeError`` for anything that is none."""
+    if type(message) is bytes:
+        return message, 0, 0, False
     if isinstance(message, Message):
         return message.data, message.stream, message.ppid, message.unordered
     if isinstance(message, tuple):

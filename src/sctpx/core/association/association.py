@@ -178,8 +178,10 @@ class Association:
         tcb.buffered += len(data)
         tcb.stats.messages_sent += 1
         tcb.stats.bytes_sent += len(data)
-        self.begin_round()
-        self.endpoint.stack.touch(self)
+        if tcb.burst < tcb.config.max_burst:
+            tcb.burst = tcb.config.max_burst
+        if not self.ready:
+            self.endpoint.stack.touch(self)
 
     @property
     def send_space(self) -> int:

@@ -247,11 +247,11 @@ def load_peer(tcb: Tcb, initial_tsn: int, a_rwnd: int, peer_inbound: int, peer_o
 def _send_cookie_echo(tcb: Tcb, now: int, path: Path) -> None:
     """Send the COOKIE ECHO to ``path`` and start T1-cookie."""
     tcb.send_control(path, control.cookie_echo(tcb.cookie))
-    if tcb.unrecognized:
+    if not path.confirmed:
+        reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" and no more (section 5.4)
+    elif tcb.unrecognized:
         # "SHOULD bundle the ERROR chunk [...] with the chunk sent in response (e.g., COOKIE ECHO)" (3.2.2)
         tcb.send_control(path, control.error(tcb.unrecognized))
-    if not path.confirmed:
-        reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" (section 5.4)
     path.unanswered_inits = 0  # What comes from there now answers the COOKIE ECHO.
     tcb.t1_cookie_path = path
     tcb.t1_cookie_sent = now

@@ -235,7 +235,7 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
     verdict = 0
     has_data = offset > 0
     if tcb.state == SHUTDOWN_SENT:
-        shutdown.on_packet(tcb, now)
+        shutdown.on_packet(tcb)
     end = len(body)
     while end - offset >= 4:
         kind = body[offset]
@@ -290,7 +290,7 @@ def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value
             # Section 8.3 demands it "up until reaching the SHUTDOWN-SENT state"; after that it still lets the
             # peer verify the path it may need to finish.
             if state != COOKIE_WAIT:
-                transfer.respond(tcb, path, control.heartbeat_ack(value))
+                transfer.respond(tcb, path, control.heartbeat_ack(value), tcb.heard_at)
         elif kind == CHUNK_HEARTBEAT_ACK:
             reachability.handle_heartbeat_ack(tcb, now, value)
         elif kind == CHUNK_ABORT:

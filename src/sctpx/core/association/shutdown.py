@@ -138,17 +138,16 @@ def handle_t5(tcb: Tcb) -> None:
     abort(tcb, [], ETIMEDOUT)
 
 
-def on_packet(tcb: Tcb, now: int) -> None:
-    """Any packet came from the peer while T2 runs."""
+def on_packet(tcb: Tcb) -> None:
+    """Any packet came from the peer in SHUTDOWN-SENT."""
     # "The reception of any packet from its peer [...] SHOULD clear the endpoint's retransmission count and
-    # restart the T2-shutdown timer"
-    if tcb.state == SHUTDOWN_SENT and tcb.t2_path is not None:
-        tcb.error_count = 0
-        tcb.t2_deadline = now + tcb.t2_path.rto
+    # restart the T2-shutdown timer" (section 9.2). T2 is restarted by DATA, which draws a SHUTDOWN. The HEARTBEATs
+    # of a peer that never got the SHUTDOWN could put its retransmission off for ever.
+    tcb.error_count = 0
 
 
-def on_data_in_shutdown_sent(tcb: Tcb, now: int, path: Path) -> None:
-    """A packet with DATA came in SHUTDOWN-SENT: answer with a SHUTDOWN at once."""
+def resend_shutdown(tcb: Tcb, now: int, path: Path) -> None:
+    """A packet with DATA came from ``path`` in SHUTDOWN-SENT: answer with a SHUTDOWN at once."""
     _send(tcb, now, path if path.confirmed else tcb.data_destination())
 
 

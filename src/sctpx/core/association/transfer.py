@@ -91,7 +91,7 @@ def on_data_packet(tcb: Tcb, now: int, path: Path, verdict: int) -> None:
     tcb.sack_local = tcb.heard_at
     policy = tcb.sack_policy
     if tcb.state == SHUTDOWN_SENT:
-        shutdown.on_data_in_shutdown_sent(tcb, now, path)
+        shutdown.resend_shutdown(tcb, now, path)
         if verdict:
             make_sack(tcb)
         else:
@@ -144,11 +144,11 @@ def on_read(tcb: Tcb, length: int) -> None:
         make_sack(tcb)
 
 
-def respond(tcb: Tcb, path: Path, chunk: bytes) -> None:
+def respond(tcb: Tcb, path: Path, chunk: bytes, local: bytes = b"") -> None:
     """Answer a chunk of the packet being processed, within one packet in all (RFC 9260 section 12.4)."""
     if len(chunk) <= tcb.response_room:
         tcb.response_room -= len(chunk)
-        tcb.send_control(path, chunk, tcb.heard_at)
+        tcb.send_control(path, chunk, local)
     else:
         tcb.stats.packets_discarded += 1
 

@@ -97,8 +97,8 @@ class SendQueue:
         self._ssn = {}
         self.queued_bytes = 0
 
-    def _pop(self) -> None:
-        self._head += 1
+    def _tidy(self) -> None:
+        """Let go of the messages that are wholly cut."""
         if self._head == len(self._items):
             self._items.clear()
             self._head = 0
@@ -207,47 +207,89 @@ class SendQueue:
     ) -> bytes:
         """The chunks of one packet, ``lead`` first, of at most ``length`` bytes; others may have ``largest``."""
         parts = [lead] if lead else []
-        left = length - len(lead)
-        tsn = batch.first_tsn + len(batch.sizes)
+        left = self._bundle(batch, parts, length - len(lead), room, flags, wanted)
+        while left > DATA_HEADER and self._head < len(self._items):
+            size = self._fragment(batch, parts, left, largest, room, flags, wanted)
+            if not size:
+                break
+            left = self._bundle(batch, parts, left - size, room, flags, wanted)
+        return b"".join(parts)
+
+    def _bundle(self, batch: Batch, parts: list[bytes], left: int, room: Room, flags: int, wanted: bytes) -> int:
+        """Append the whole messages that fit into ``left`` bytes; how many bytes are left then.
+
+        Hot: earns its length in the 64 B and 1 KiB rows of ``make bench``.
+        """
+        items = self._items
+        head = self._head
+        end = len(items)
+        ssns = self._ssn
+        sizes = batch.sizes
         pack = DATA.pack
-        while self._head < len(self._items):
-            message = self._items[self._head]
-            if message.remote != wanted:
-                break
+        whole = DATA_BEGIN | DATA_END | flags
+        tsn = batch.first_tsn + len(sizes)
+        rwnd = room.rwnd
+        before = left
+        while head < end:
+            message = items[head]
             data = message.data
-            offset = message.offset
-            remaining = len(data) - offset
-            payload = left - DATA_HEADER
-            chunk_flags = (message.flags & DATA_UNORDERED) | flags
-            if remaining <= payload:
-                payload = remaining
-                chunk_flags |= DATA_END | (message.flags & DATA_IMMEDIATE)
-            elif payload < WORTHWHILE or (offset == 0 and DATA_HEADER + remaining <= largest):
-                break  # A whole message that fits into a packet of its own is not fragmented.
-            if payload > room.rwnd:
-                break
-            if offset == 0:
-                self._number(message)
-                chunk_flags |= DATA_BEGIN
+            payload = len(data)
             size = DATA_HEADER + payload
-            parts.append(pack(0, chunk_flags, size, tsn & TSN_MASK, message.stream, message.ssn, message.ppid))
-            if offset == 0 and payload == remaining:
-                parts.append(data)
-            else:
-                parts.append(data[offset : offset + payload])
+            if size > left or payload > rwnd or message.offset or message.remote != wanted:
+                break
+            stream = message.stream
+            ssn = 0
+            if not message.flags & DATA_UNORDERED:
+                # Section 6.5: unordered messages take no number.
+                ssn = ssns.get(stream, 0)
+                ssns[stream] = (ssn + 1) & SSN_MASK
+            parts.append(pack(0, message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid))
+            parts.append(data)
             if payload & 3:
                 parts.append(PADDING[payload & 3])
                 size = (size + 3) & ~3
-            tsn += 1
-            batch.sizes.append(size)
-            batch.payload += payload
-            room.rwnd -= payload
-            room.cwnd -= size
+            sizes.append(size)
+            rwnd -= payload
             left -= size
-            if chunk_flags & DATA_END:
-                self._pop()
-            else:
-                message.offset = offset + payload
-            if left < DATA_HEADER + 1:
-                break
-        return b"".join(parts)
+            tsn += 1
+            head += 1
+        batch.payload += room.rwnd - rwnd
+        room.rwnd = rwnd
+        room.cwnd -= before - left
+        self._head = head
+        self._tidy()
+        return left
+
+    def _fragment(
+        self, batch: Batch, parts: list[bytes], left: int, largest: int, room: Room, flags: int, wanted: bytes
+    ) -> int:
+        """Append a part of the first message that fits into ``left`` bytes; its size, 0 if there is none to send."""
+        message = self._items[self._head]
+        remaining = len(message.data) - message.offset
+        payload = left - DATA_HEADER
+        chunk_flags = (message.flags & DATA_UNORDERED) | flags
+        if remaining <= payload:
+            payload = remaining
+            chunk_flags |= DATA_END | (message.flags & DATA_IMMEDIATE)
+        elif payload < WORTHWHILE or (message.offset == 0 and DATA_HEADER + remaining <= largest):
+            return 0  # A whole message that fits into a packet of its own is not fragmented.
+        if payload > room.rwnd or message.remote != wanted:
+            return 0
+        if message.offset == 0:
+            self._number(message)
+            chunk_flags |= DATA_BEGIN
+        size = DATA_HEADER + payload
+        tsn = batch.first_tsn + len(batch.sizes)
+        stop = message.offset + payload
+        parts.append(DATA.pack(0, chunk_flags, size, tsn & TSN_MASK, message.stream, message.ssn, message.ppid))
+        parts.append(message.data[message.offset : stop] + PADDING[payload & 3])
+        size = (size + 3) & ~3
+        message.offset = stop
+        batch.sizes.append(size)
+        batch.payload += payload
+        room.rwnd -= payload
+        room.cwnd -= size
+        if chunk_flags & DATA_END:
+            self._head += 1
+            self._tidy()
+        return size
