@@ -54,7 +54,7 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
     path: Path | None = None
     if tcb.control:
         path, lead, local = _take_control(tcb)
-        if lead[0] in _ALONE or local not in (b"", path.local):
+        if lead[0] in _ALONE or local != path.local:
             return _single(tcb, path, lead, local)
     if tcb.state == CLOSED:
         return None

@@ -232,7 +232,7 @@ class Tcb:
         self.heard_at = b""
         """Our address that the packet being processed came to."""
 
-        # Control chunks that wait to be sent: (path, chunk, our address or b"" for the path's).
+        # Control chunks that wait to be sent: (path, chunk, our address).
         self.control: list[tuple[Path, bytes, bytes]] = []
         self.response_room = 0
         """Bytes of answers the packet being processed may still cause (RFC 9260 section 12.4)."""
@@ -279,7 +279,7 @@ class Tcb:
 
     def send_control(self, path: Path, chunk: bytes, local: bytes = b"", first: bool = False) -> None:
         """A control chunk leaves for ``path``, from ``local`` if that is given and not from the path's own source."""
-        self.control.insert(0 if first else len(self.control), (path, chunk, local))
+        self.control.insert(0 if first else len(self.control), (path, chunk, local or path.local))
 
     def data_destination(self, avoid: Path | None = None) -> Path:
         """Where data goes by default: the primary path or what stands in for it."""
