@@ -97,7 +97,9 @@ def test_chunks_are_processed_in_their_order() -> None:
 
 
 def answers(peer: Peer) -> list[list[str]]:
-    return [names for packet in peer.take() if (names := [name for name in packet.names if name not in ("DATA", "SACK")])]
+    return [
+        names for packet in peer.take() if (names := [name for name in packet.names if name not in ("DATA", "SACK")])
+    ]
 
 
 def test_several_answers_to_one_packet_are_bundled_into_one() -> None:

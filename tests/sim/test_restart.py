@@ -217,6 +217,26 @@ def test_any_packet_of_it_may_be_lost(lost: str) -> None:
         assert len(pair.b.events_of(Restarted)) == 1
 
 
+def test_inits_of_either_life_that_come_late_change_nothing() -> None:
+    """The old A raced its INITs and so does the new one; what the losers draw comes when both sides are up again."""
+    with Pair(1, paths=3) as pair:
+        pair.network.delay("INIT", 0.15, times=1, to="10.0.1.2")  # So that a second one goes out.
+        old = pair.network.hold("INIT", to="10.0.3.2")
+        pair.network.delay("INIT ACK", 0.2, times=2)
+        pair.connect()
+        reborn = Reborn(pair)
+        pair.network.delay("INIT", 0.15, times=1, to="10.0.1.2")
+        new = pair.network.hold("INIT", times=None, to="10.0.2.2")
+        association = reborn.connect()
+        pair.network.run(lambda: pair.b.events_of(Restarted))
+        for held in (old, new):
+            assert held.packets
+            held.release()
+        pair.network.run_for(1)
+        check_data_both_ways(pair, association)
+        assert len(pair.b.events_of(Restarted)) == 1
+
+
 def test_it_can_happen_again_and_again() -> None:
     with Pair(1).connect() as pair:
         for count in range(1, 6):

@@ -72,6 +72,14 @@ class AssociationConfig:
     mtu: int = 1500
     """Largest IP packet sent, bytes, headers and all, until path MTU discovery exists."""
 
+    @property
+    def partial_limit(self) -> int:
+        """Bytes of one message in the receive buffer from which on it is handed over in parts.
+
+        All of the buffer but two packets, or the window would close before it is reached.
+        """
+        return max(self.receive_buffer - 2 * self.mtu, self.receive_buffer // 2)
+
     def __post_init__(self) -> None:
         for name, low, high in _BOUNDS:
             value = getattr(self, name)

@@ -139,7 +139,7 @@ def _restart(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
     tcb.sack_policy = SackPolicy(nanoseconds(tcb.config.sack_delay), tcb.config.stretch_sack)
     # Data of the old life: what the user can still read stays; what was on its way out or in parts is gone.
     ready = tcb.reassembly.ready
-    tcb.reassembly = Reassembly(tcb.config.receive_buffer)
+    tcb.reassembly = Reassembly(tcb.config.partial_limit)
     tcb.reassembly.ready = ready
     tcb.window = Window(tcb.config.receive_buffer, tcb.config.mtu)
     tcb.window.receive(sum([len(message[0]) for message in ready]))

@@ -220,7 +220,7 @@ class Tcb:
         self.tsn_map = TsnMap(0)
         self.window = Window(config.receive_buffer, config.mtu)
         self.sack_policy = SackPolicy(nanoseconds(config.sack_delay), config.stretch_sack)
-        self.reassembly = Reassembly(config.receive_buffer)
+        self.reassembly = Reassembly(config.partial_limit)
         self.readable_told = False
         self.sack_chunks: list[bytes] = []
         """SACKs that are owed, in order."""

@@ -6,7 +6,7 @@ by their first TSN and by the TSN behind their last, and joined when the hole be
 fragment is moved at most log(n) times.
 
 A finished message waits for its turn in its stream unless it is unordered, then for the user in ``ready``.
-A message larger than half the receive buffer is handed over in parts as it comes in (partial delivery);
+A message that outgrows the receive buffer is handed over in parts as it comes in (partial delivery);
 until its last part is ready, no other message is, so that parts of two messages never mix.
 
 What breaks the rules of fragmentation (a second beginning, another stream in the middle) is a violation:
@@ -102,7 +102,7 @@ class Reassembly:
         "ready",
     )
 
-    def __init__(self, buffer: int) -> None:
+    def __init__(self, partial_limit: int) -> None:
         self.ready: list[Message] = []
         """Messages for the user, in order."""
         self.open_run: Run | None = None
@@ -113,7 +113,7 @@ class Reassembly:
         self._waiting: dict[int, Message] = {}  # Ordered messages ahead of their turn, by stream and SSN.
         self._partial = False  # The open run is being handed over in parts.
         self._held_back: list[Message] = []  # Finished meanwhile.
-        self.partial_limit = buffer // 2
+        self.partial_limit = partial_limit
         """Bytes of the open run from which on it is handed over in parts."""
 
     def receive(self, tsn: int, flags: int, stream: int, ssn: int, ppid: int, data: bytes, in_sequence: bool) -> str:

@@ -164,7 +164,7 @@ def test_every_message_comes_once_and_whole_and_in_the_order_of_its_stream(
     data: st.DataObject, messages: list[Sent], buffer: int
 ) -> None:
     fragments = cut(messages)
-    receiver = Receiver(Reassembly(buffer))
+    receiver = Receiver(Reassembly(buffer // 2))
     received: set[int] = set()
     for fragment in data.draw(arrivals(fragments)):
         flags = fragment.flags | data.draw(st.sampled_from([0, DATA_IMMEDIATE, 0x80]))
@@ -197,7 +197,7 @@ def test_every_message_comes_once_and_whole_and_in_the_order_of_its_stream(
 def test_parts_are_handed_over_before_half_of_the_buffer_is_held(data: st.DataObject, messages: list[Sent]) -> None:
     buffer = 24
     fragments = cut(messages)
-    receiver = Receiver(Reassembly(buffer))
+    receiver = Receiver(Reassembly(buffer // 2))
     received: set[int] = set()
     for fragment in data.draw(arrivals(fragments)):
         assert receiver.receive(fragment) == ""
@@ -223,7 +223,7 @@ def test_every_breach_of_the_rules_of_fragmentation_is_found_and_nothing_else(
         if not victim.flags & DATA_UNORDERED:
             changes.append(replace(victim, ssn=victim.ssn + 1000))
     fragments[index] = data.draw(st.sampled_from(changes))
-    receiver = Receiver(Reassembly(LARGE))
+    receiver = Receiver(Reassembly(LARGE // 2))
     found = [receiver.receive(fragment) for fragment in data.draw(arrivals(fragments))]
     assert any(found) == breaks_the_rules(fragments)
 
@@ -246,7 +246,7 @@ def breaks_the_rules(fragments: list[Fragment]) -> bool:
 
 
 def test_stream_sequence_numbers_go_round() -> None:
-    receiver = Receiver(Reassembly(LARGE))
+    receiver = Receiver(Reassembly(LARGE // 2))
     total = 65536 + 10
     for number in range(total):
         fragment = Fragment(INITIAL + number, DATA_BEGIN | DATA_END, 7, number & 0xFFFF, 0, b"%d" % number)
@@ -256,7 +256,7 @@ def test_stream_sequence_numbers_go_round() -> None:
 
 @pytest.mark.parametrize("first", [65534, 65535, 65536])
 def test_messages_around_the_wrap_of_their_ssn_wait_for_their_turn(first: int) -> None:
-    receiver = Receiver(Reassembly(LARGE))
+    receiver = Receiver(Reassembly(LARGE // 2))
     fragments = cut([Sent(0, False, (b"%d" % number,)) for number in range(first + 3)])
     fragments = [replace(fragment, ssn=fragment.ssn & 0xFFFF) for fragment in fragments]
     for fragment in [*fragments[:first], *reversed(fragments[first:])]:
@@ -265,7 +265,7 @@ def test_messages_around_the_wrap_of_their_ssn_wait_for_their_turn(first: int) -
 
 
 def test_the_ssn_of_an_unordered_message_means_nothing() -> None:
-    receiver = Receiver(Reassembly(LARGE))
+    receiver = Receiver(Reassembly(LARGE // 2))
     flags = DATA_UNORDERED
     assert receiver.receive(Fragment(INITIAL, flags | DATA_BEGIN, 1, 500, 0, b"a")) == ""
     assert receiver.receive(Fragment(INITIAL + 1, flags, 1, 7, 0, b"b")) == ""
@@ -274,14 +274,14 @@ def test_the_ssn_of_an_unordered_message_means_nothing() -> None:
 
 
 def test_two_messages_with_one_ssn_are_a_violation() -> None:
-    receiver = Receiver(Reassembly(LARGE))
+    receiver = Receiver(Reassembly(LARGE // 2))
     flags = DATA_BEGIN | DATA_END
     assert receiver.receive(Fragment(INITIAL, flags, 1, 5, 0, b"a")) == ""
     assert receiver.receive(Fragment(INITIAL + 1, flags, 1, 5, 0, b"b")) == "one SSN for two messages"
 
 
 def test_what_is_finished_while_a_message_is_handed_over_in_parts_waits_for_its_end() -> None:
-    receiver = Receiver(Reassembly(8))
+    receiver = Receiver(Reassembly(4))
     fragments = cut([Sent(0, False, (b"aa", b"bb", b"cccc", b"d")), Sent(1, True, (b"small",))])
     for index in (0, 1, 4):
         assert receiver.receive(fragments[index]) == ""
