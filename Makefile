@@ -1,4 +1,4 @@
-# make demo | test | lint | interop | bench | coverage | clean
+# make demo | test | lint | interop | fuzz | bench | coverage | clean
 #
 # Each target first sets up what it needs in .venv: Python 3.11 or later with venv is all that must be there, no
 # compiler and no root. Set-up happens once, and again when pyproject.toml or the version changes.
@@ -9,7 +9,11 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 STATED := pyproject.toml src/sctpx/__init__.py
 
-.PHONY: help demo test lint format interop bench coverage clean
+# How many inputs each fuzzer gets.
+FUZZ_PARSER_RUNS ?= 1000000
+FUZZ_ENDPOINT_RUNS ?= 1000000
+
+.PHONY: help demo test lint format interop fuzz bench coverage clean
 .DELETE_ON_ERROR:
 
 help:
@@ -33,6 +37,12 @@ format: $(VENV)/.dev
 # Real peers must be there: Debian's libusrsctp-dev and a C compiler.
 interop: $(VENV)/.dev
 	SCTPX_REQUIRE_INTEROP=1 $(BIN)/python -m pytest tests/interop
+
+# Any bytes into every parser, and into a whole stack. A finding is written to build/fuzz and fails the target.
+fuzz: $(VENV)/.fuzz
+	mkdir -p build/fuzz
+	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_wire.py -runs=$(FUZZ_PARSER_RUNS) -artifact_prefix=build/fuzz/ -verbosity=0
+	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_endpoint.py -runs=$(FUZZ_ENDPOINT_RUNS) -artifact_prefix=build/fuzz/ -verbosity=0
 
 bench: $(VENV)/.core
 	$(BIN)/python -m bench.run
@@ -61,3 +71,7 @@ $(VENV)/.core: $(VENV)/.made $(STATED)
 $(VENV)/.dev: $(VENV)/.made $(STATED)
 	$(PIP) --editable '.[test,lint]'
 	@touch $@ $(VENV)/.core
+
+$(VENV)/.fuzz: $(VENV)/.dev
+	$(PIP) --editable '.[fuzz]'
+	@touch $@

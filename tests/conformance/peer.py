@@ -142,7 +142,7 @@ class Peer:
         self.peer_tsn = peer_tsn
         self.tsn = 0
         """The stack's Initial TSN, 32 bits."""
-        self._tag = 0
+        self.tag = 0
         self._origin = START
         self._sent: list[Sent] = []
         self._expired = 0
@@ -155,7 +155,7 @@ class Peer:
         self._drain()
         [init] = self.take()
         setup = parse(init.value("INIT"))
-        self._tag, self.tsn = setup.initiate_tag, setup.initial_tsn
+        self.tag, self.tsn = setup.initiate_tag, setup.initial_tsn
         self._own_rwnd = setup.a_rwnd
         self.advance(rtt)
         answer = Setup(PEER_TAG, a_rwnd, streams, streams, peer_tsn)
@@ -342,7 +342,7 @@ class Peer:
         return self.last_tsn
 
     def _packet(self, *said: bytes) -> bytes:
-        return finish_packet(prefix(PORT, PORT, self._tag), b"".join(said))
+        return finish_packet(prefix(PORT, PORT, self.tag), b"".join(said))
 
     def _receive(self, data: bytes, segment: int, path: int) -> None:
         remote = self._remotes[path - 1]

@@ -171,8 +171,8 @@ def test_r3_holds_for_paths_used_by_turns_while_sacks_come_in_sequence() -> None
         assert peer.t3(1 if mine else 2) == (1.0 if acknowledged < 4 else peer.t3(2))
     assert peer.t3(2) > NO_TIMER
     outstanding = peer.association.tcb.outstanding
-    for path in (peer.path(1), peer.path(2)):
-        assert path.earliest_tsn == outstanding.find_earliest(path)
+    for number in (1, 2):
+        assert peer.path(number).earliest_tsn == outstanding.find_earliest(peer.path(number))
 
 
 def test_r4_the_timer_is_started_for_what_is_taken_back() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from sctpx.core.events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED, PathChange
@@ -55,7 +57,7 @@ def test_a_chunk_that_timed_out_goes_to_another_active_address() -> None:
         seen += where(peer)
     paths = [path for path, _ in seen]
     assert len(paths) >= 4
-    assert all(before != after for before, after in zip(paths, paths[1:], strict=False))
+    assert all(before != after for before, after in pairwise(paths))
 
 
 def test_a_chunk_that_timed_out_avoids_paths_that_may_have_failed() -> None:

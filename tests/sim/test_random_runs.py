@@ -1,9 +1,9 @@
 """Random networks, random traffic, random misfortunes: whatever they are, every message arrives once, whole, in order.
 
 A run follows from its seed: one to four paths, loss up to 30 %, jitter, reordering, duplicates, slow lines; messages
-of a byte to a mebibyte on many streams both ways, ordered and not; paths cut and healed, both sides opening at once, a
-side that crashes and comes back. `SCTPX_SEEDS=5000` runs so many, `SCTPX_SEEDS=5000-6000` these; the summary of the test
-run says how many messages it were.
+of a byte to a mebibyte on many streams both ways, ordered and not; paths cut and healed, both sides opening at once,
+a side that crashes and comes back. `SCTPX_SEEDS=5000` runs so many, `SCTPX_SEEDS=5000-6000` these; the summary of the
+test run says how many messages it were.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Packets that overtake each other, come twice or come late: nothing is lost, nothing comes twice, little is sent twice."""
+"""Packets that overtake each other, come twice or late: nothing is lost, nothing comes twice, little is sent twice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_packets_that_are_overtaken_by_one_or_two_are_not_sent_again(places: int
         pair.network.filters.append(hold_back)
         send_all(pair)
         assert passed[0] >= 300
-        assert pair.b.association.stats.sacks_sent > 200  # It was seen.
+        assert pair.a.association.stats.gap_sacks_received > 20  # It was seen.
         assert pair.a.association.stats.chunks_retransmitted == 0
 
 

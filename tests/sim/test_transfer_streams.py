@@ -1,4 +1,4 @@
-"""Streams are independent of each other, and unordered messages of all: what waits for a lost packet, and what does not."""
+"""Streams are independent of each other, and unordered messages of all: what waits for a lost packet and what not."""
 
 from __future__ import annotations
 
