@@ -21,7 +21,7 @@ from sctpx.core.events import CommunicationUp, Restarted
 from sctpx.core.timers import NEVER
 from sctpx.testing import LinkSettings, Network, Pair, Received, Side, seeded_random
 
-DEFAULT_SEEDS = 500
+DEFAULT_SEEDS = 400
 STREAMS = 10
 SIZES = (1, 2, 3, 4, 10, 64, 100, 1000, 1423, 1424, 1425, 1444, 1445, 5000, 65_536)
 

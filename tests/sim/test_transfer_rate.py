@@ -21,7 +21,7 @@ def test_a_line_with_a_queue_of_a_round_trip_is_filled(rate: float, delay: float
     queue = max(int(rate * MEGABIT / 8 * 2 * delay), 20_000)
     link = LinkSettings(delay=delay, rate=rate * MEGABIT, queue=queue)
     with Pair(1, link=link).connect() as pair:
-        size = int(rate * MEGABIT / 8 * 5)
+        size = int(rate * MEGABIT / 8 * 2.5)
         begin = pair.network.elapsed
         for _ in range(size // 10_000):
             pair.a.send(bytes(10_000))
