@@ -72,7 +72,7 @@ def test_a_a_closed_window_is_probed_after_one_rto_and_then_at_doubling_interval
         probes.append((peer.elapsed, [packet.tsns for packet in sent]))
         peer.sack(sent[0].tsns[-1], a_rwnd=0)
     intervals = [after - before for (before, _), (after, _) in zip([(0.0, []), *probes], probes, strict=False)]
-    assert intervals[:4] == [1.0, 2.0, 4.0, 8.0]
+    assert intervals == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]  # Up to RTO.Max.
     assert all(len(tsns) == 1 for _, tsns in probes)  # One packet each.
 
 

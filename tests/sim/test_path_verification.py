@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from errno import EMSGSIZE
 from itertools import pairwise
 
 import pytest
@@ -13,6 +14,7 @@ from sctpx.core.events import (
     CHANGE_STATE,
     PATH_ACTIVE,
     PATH_INACTIVE,
+    CannotStart,
     CommunicationUp,
     PathChange,
 )
@@ -307,3 +309,17 @@ def test_verified_addresses_carry_data_when_the_first_one_fails() -> None:
         pair.b.send(b"over a verified path")
         pair.network.run(lambda: pair.a.received)
         check_that_data_flows(pair)
+
+
+def test_a_cookie_too_large_for_a_heartbeat_beside_it_does_not_go_to_an_unconfirmed_address() -> None:
+    """RFC 9260 5.4: "if the bundled COOKIE ECHO chunk plus HEARTBEAT chunk [...] would result in an SCTP packet larger
+    than the PMTU, then the implementation MUST NOT send a COOKIE ECHO chunk to an UNCONFIRMED address".
+    """
+    with Scripted(paths=2) as lab:
+        association = lab.connect("10.0.1.2")
+        lab.network.run_for(0.02)
+        ack = lab.init_ack(cookie=bytes(1426), addresses=[lab.p.packed[1]])
+        assert lab.ask(ack, source="10.0.2.2") == []
+        assert association.ended
+        [failure] = lab.events_of(CannotStart)
+        assert failure.error == EMSGSIZE

@@ -9,18 +9,18 @@ The listener builds its side from the cookie alone.
 
 from __future__ import annotations
 
-from errno import ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT
+from errno import ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ETIMEDOUT
 
 from ...wire import causes, control
 from ...wire.causes import Cause
-from ...wire.codes import PARAM_HOST_NAME, PARAM_STATE_COOKIE
+from ...wire.codes import COMMON_HEADER, PARAM_HOST_NAME, PARAM_STATE_COOKIE
 from ...wire.setup import MINIMUM_RWND, Setup
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError, item
 from ..config import nanoseconds
 from ..events import PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
 from ..init_answer import peer_addresses
-from ..path import failover, rto
+from ..path import failover, heartbeat, rto
 from ..path.path import Path
 from ..rx.tsn_map import TsnMap
 from ..state_cookie import Cookie
@@ -246,7 +246,13 @@ def load_peer(tcb: Tcb, initial_tsn: int, a_rwnd: int, peer_inbound: int, peer_o
 
 def _send_cookie_echo(tcb: Tcb, now: int, path: Path) -> None:
     """Send the COOKIE ECHO to ``path`` and start T1-cookie."""
-    tcb.send_control(path, control.cookie_echo(tcb.cookie))
+    echo = control.cookie_echo(tcb.cookie)
+    if not path.confirmed and COMMON_HEADER + len(echo) + heartbeat.LENGTH > path.mtu:
+        # With the HEARTBEAT it would exceed the PMTU, without it it MUST NOT be sent there (section 5.4); and only a
+        # peer that lists none of the addresses it was asked at has no other for it.
+        _fail(tcb, EMSGSIZE)
+        return
+    tcb.send_control(path, echo)
     if not path.confirmed:
         reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" and no more (section 5.4)
     elif tcb.unrecognized:

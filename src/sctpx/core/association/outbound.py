@@ -18,6 +18,7 @@ from ...wire.codes import (
     DATA_IMMEDIATE,
 )
 from ...wire.packet import prefix
+from ..config import nanoseconds
 from ..outputs import Transmit
 from ..path import congestion, failover
 from ..path.path import Path
@@ -205,7 +206,7 @@ def _probe_is_due(tcb: Tcb, now: int, path: Path) -> bool:
     if tcb.probing != PROBE_NONE:
         return True
     if tcb.probe_deadline == NEVER:
-        tcb.probe_interval = min(tcb.probe_interval * 2, 1 << 60) or path.rto
+        tcb.probe_interval = min(tcb.probe_interval * 2, nanoseconds(tcb.config.rto_max)) or path.rto
         tcb.probe_deadline = now + tcb.probe_interval
     return False
 

@@ -17,6 +17,8 @@ from ..timers import NEVER
 from .path import Path
 
 NONCE_LENGTH: Final = 8
+LENGTH: Final = 4 + 4 + NONCE_LENGTH + 16
+"""A HEARTBEAT chunk, at the most: chunk and parameter headers, nonce, an IPv6 address."""
 
 
 def schedule(path: Path, now: int, random_bytes: RandomBytes) -> None:
