@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 
@@ -205,6 +206,17 @@ def misfortunes(pair: Pair, random: Random, scenario: Scenario) -> None:
         pair.network.at(begin + random.uniform(0.01, 20), lambda path=path: pair.heal(path))  # type: ignore[misc]
 
 
+def choose_paths(pair: Pair, side: Side, random: Random, scenario: Scenario) -> None:
+    """Have the user choose another primary path now and then, whatever state it is in."""
+
+    def choose() -> None:
+        path = random.choice(side.association.paths)
+        with suppress(OSError):  # It may not be confirmed yet.
+            side.association.set_primary(pair.network.clock.now, path.remote)
+
+    at_random_times(pair.network, random, 2 * scenario.seconds, random.choice((0, 0, 5)), choose)
+
+
 def at_random_times(network: Network, random: Random, seconds: float, times: int, do: Callable[[], object]) -> None:
     """Have something done some times."""
     for _ in range(times):
@@ -241,6 +253,7 @@ def test_every_message_arrives_once_and_whole_and_in_the_order_of_its_stream(
                     lambda side=side, traffic=traffic, more=more: traffic.send(side, more),  # type: ignore[misc]
                 )
             at_random_times(pair.network, random, 2 * scenario.seconds, 5, lambda side=side: check_inside(side))  # type: ignore[misc]
+            choose_paths(pair, side, random, scenario)
         misfortunes(pair, random, scenario)
         pair.network.run_for(scenario.seconds)
         pair.drain(100_000)

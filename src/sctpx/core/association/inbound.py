@@ -91,9 +91,9 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
             if port != path.encaps_port and not _has_reflected_tag(body):
                 tcb.learn_port(path, port)
         handle_packet(tcb, now, path, body, done)
-        if tcb.state == CLOSED:
+        if tcb.state in (CLOSED, COOKIE_WAIT):
             break
-    if tcb.state != CLOSED:
+    if tcb.state not in (CLOSED, COOKIE_WAIT):
         transfer.end_burst(tcb, now, stats.bytes_received - before)
     return offset
 
@@ -234,6 +234,7 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
     tcb.response_room = path.mtu - COMMON_HEADER
     verdict = 0
     has_data = offset > 0
+    sacked = False
     if tcb.state == SHUTDOWN_SENT:
         shutdown.on_packet(tcb)
     end = len(body)
@@ -257,10 +258,13 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
                     return
                 verdict |= outcome
             # "A DATA chunk received in any other state SHOULD be discarded" (section 6).
+        elif kind == CHUNK_SACK and sacked:
+            tcb.stats.packets_discarded += 1  # There is no more than one SACK for a packet (section 6.2).
         elif not _handle_control(tcb, now, path, kind, flags, body[offset + 4 : offset + length]):
             break
-        if tcb.state == CLOSED:
-            return
+        sacked = sacked or kind == CHUNK_SACK
+        if tcb.state in (CLOSED, COOKIE_WAIT):
+            return  # Over, or begun anew after a stale cookie: the paths of this packet are no more.
         offset += (length + 3) & ~3
     if has_data:
         transfer.on_data_packet(tcb, now, path, verdict)

@@ -64,7 +64,7 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
         return _single(tcb, path, lead) if path is not None else None
     if tcb.sack_policy.packets and not tcb.sack_chunks and _data_can_go(tcb, now):
         transfer.make_sack(tcb)  # "the sender SHOULD create a SACK chunk and bundle it" (section 6.1)
-    if tcb.sack_chunks:
+    if tcb.sack_chunks and _sack_path(tcb).confirmed:
         sack_path = _sack_path(tcb)
         local = tcb.sack_local if sack_path is tcb.sack_path else b""
         elsewhere = local not in (b"", sack_path.local)
@@ -166,6 +166,8 @@ def _data_can_go(tcb: Tcb, now: int) -> bool:
     """Whether DATA leaves if it is asked for now: state, Nagle and windows."""
     if tcb.state not in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
         return False
+    if not tcb.data_destination().confirmed:
+        return False  # No address is confirmed yet: they carry no data (section 5.4).
     tsn = tcb.outstanding.next_marked()
     if tsn >= 0:
         path = _retransmission_path(tcb, tsn)

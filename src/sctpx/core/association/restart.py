@@ -31,7 +31,7 @@ def handle_init(
     """An INIT from the peer of this association (sections 5.2.1 and 5.2.2, 9.2 for SHUTDOWN-ACK-SENT)."""
     if tcb.state == SHUTDOWN_ACK_SENT:
         # "it SHOULD discard the INIT chunk and retransmit the SHUTDOWN ACK chunk"
-        shutdown.resend_shutdown_ack(tcb, now)
+        shutdown.resend_shutdown_ack(tcb)
         return
     cookie = make_cookie(setup, tcb.config, now, local, remote, port)
     cookie.local_port = tcb.local_port
@@ -120,7 +120,7 @@ def _restart(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
     if tcb.state == SHUTDOWN_ACK_SENT:
         # "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
         # chunk with a 'Cookie Received While Shutting Down' error cause"
-        shutdown.resend_shutdown_ack(tcb, now)
+        shutdown.resend_shutdown_ack(tcb)
         tcb.send_control(tcb.data_destination(), control.error([causes.cookie_while_shutting_down()]))
         return False
     shutdown.stop_timers(tcb)

@@ -155,12 +155,15 @@ def answer_shutdown(tcb: Tcb, now: int) -> None:
     """SHUTDOWN from the peer in SHUTDOWN-SENT or SHUTDOWN-ACK-SENT."""
     if tcb.state == SHUTDOWN_SENT:
         tcb.transition(SHUTDOWN_ACK_SENT)
-    resend_shutdown_ack(tcb, now)
+    resend_shutdown_ack(tcb)
 
 
-def resend_shutdown_ack(tcb: Tcb, now: int) -> None:
-    """The peer has not got our SHUTDOWN ACK, or not we its SHUTDOWN COMPLETE (section 9.2)."""
-    _send(tcb, now, tcb.data_destination())
+def resend_shutdown_ack(tcb: Tcb) -> None:
+    """The peer has not got our SHUTDOWN ACK, or not we its SHUTDOWN COMPLETE (section 9.2).
+
+    T2 goes on as it was: an INIT draws this, which anybody can forge, and must not put T2's limit off.
+    """
+    tcb.send_control(tcb.data_destination(), control.shutdown_ack())
 
 
 def handle_shutdown_ack(tcb: Tcb, path: Path) -> None:

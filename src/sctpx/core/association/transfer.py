@@ -52,14 +52,16 @@ def handle_data(tcb: Tcb, path: Path, flags: int, tsn: int, stream: int, ssn: in
     if tsn_map.ranges or disturbed:
         tcb.sack_policy.on_disturbance()
         disturbed = True
+    ready = len(tcb.reassembly.ready)
+    violation = ""
     if stream >= tcb.inbound_streams:
         # Section 6.5: acknowledge, report, discard.
         respond_error(tcb, path, [causes.invalid_stream(stream)])
-        return 1
-    tcb.window.receive(len(data))
-    tcb.stats.bytes_received += len(data)
-    ready = len(tcb.reassembly.ready)
-    violation = tcb.reassembly.receive(tsn, flags, stream, ssn, ppid, data, tsn <= tsn_map.cumulative_tsn)
+        disturbed = True
+    else:
+        tcb.window.receive(len(data))
+        tcb.stats.bytes_received += len(data)
+        violation = tcb.reassembly.receive(tsn, flags, stream, ssn, ppid, data, tsn <= tsn_map.cumulative_tsn)
     if not violation and tsn_map.cumulative_tsn > cumulative:
         violation = tcb.reassembly.advance(tsn_map.cumulative_tsn)
     if violation:

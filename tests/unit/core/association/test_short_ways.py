@@ -1,0 +1,168 @@
+"""The short ways of DATA in sequence and of plain SACKs do exactly what the long way does.
+
+A chunk that nobody knows and everybody skips, put in front of a packet, sends it the long way; packets that arrive
+together may take the short one for a whole burst. Whatever comes, what is delivered, acknowledged, sent and remembered
+must be the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sctpx.core.timers import SECOND
+from sctpx.wire.codes import CHUNK_ABORT
+from sctpx.wire.tlv import chunk
+from tests.conformance.peer import PMDCS, Peer
+
+DETOUR = chunk(0xBE, 0, b"")
+"""Skipped by every receiver."""
+
+FLAGS = st.sampled_from([3, 3, 3, 2, 0, 1, 7, 6, 4, 5, 11, 8, 0xF3])
+PACKET = st.lists(
+    st.tuples(
+        st.integers(-3, 4) | st.just(0),
+        st.sampled_from([1, 3, 4, 100, 700]),
+        FLAGS,
+        st.sampled_from([0, 0, 0, 1, 9, 10, 77]),
+        st.integers(0, 2),
+    ),
+    min_size=1,
+    max_size=4,
+)
+"""Chunks as (how far the TSN is from the next one, size, flags, stream, how far the SSN is from the next one)."""
+
+
+def data_packets(peer: Peer, packets: list[list[tuple[int, int, int, int, int]]]) -> list[list[bytes]]:
+    """The chunks of each packet."""
+    tsn = 1
+    ssns: dict[int, int] = {}
+    found = []
+    for packet in packets:
+        said = []
+        for distance, size, flags, stream, ahead in packet:
+            ssn = ssns.get(stream, 0)
+            said.append(
+                peer.data(tsn + distance, bytes([tsn % 256]) * size, flags=flags, stream=stream, ssn=ssn + ahead)
+            )
+            if distance == 0:
+                tsn += 1
+                if flags & 1 and not flags & 4 and not ahead:
+                    ssns[stream] = ssn + 1
+        found.append(said)
+    return found
+
+
+def everything(peer: Peer) -> object:
+    """What can be seen of an association, inside and out; of one that is over, what it leaves."""
+    tcb = peer.association.tcb
+    stats = peer.association.stats
+    ready = list(tcb.reassembly.ready)
+    # What answers a burst may be bundled in another way.
+    chunks = [chunk for packet in peer.take() for chunk in packet.chunks]
+    if peer.association.ended:
+        return next(chunk for chunk in chunks if chunk[:2] == (CHUNK_ABORT, 0)), ready, type(peer.events[-1])
+    return (
+        sorted(chunks),
+        peer.association.state,
+        ready,
+        [type(event) for event in peer.events],
+        (tcb.tsn_map.cumulative_tsn, tcb.tsn_map.ranges),
+        (tcb.window.held, tcb.window.credit),
+        (tcb.sack_policy.packets, tcb.sack_policy.deadline),
+        (stats.bytes_received, stats.messages_received, stats.duplicate_tsns, stats.packets_received),
+    )
+
+
+@settings(max_examples=200)
+@given(
+    packets=st.lists(PACKET, min_size=1, max_size=12),
+    buffer=st.sampled_from([4096, 1 << 20]),
+    mtu=st.sampled_from([576, 1500]),
+)
+def test_data_takes_the_short_way_or_the_long_one_to_the_same_end(
+    packets: list[list[tuple[int, int, int, int, int]]], buffer: int, mtu: int
+) -> None:
+    short, long, together = [Peer(receive_buffer=buffer, mtu=mtu) for _ in range(3)]
+    for said in data_packets(short, packets):
+        short.deliver(*said)
+        long.deliver(DETOUR, *said)
+    expected = everything(long)
+    assert everything(short) == expected
+    # In a burst: runs of packets of one size.
+    run: list[bytes] = []
+    for packet in [together.packet(*said) for said in data_packets(together, packets)]:
+        if run and (len(packet) > len(run[0]) or len(run[-1]) < len(run[0])):
+            together.deliver_burst(b"".join(run), len(run[0]))
+            run = []
+        run.append(packet)
+    together.deliver_burst(b"".join(run), len(run[0]))
+    assert everything(together) == expected
+
+
+def sending(peer: Peer) -> object:
+    """What can be seen of the sending side."""
+    tcb = peer.association.tcb
+    tcb.outstanding.check_invariants()
+    paths = [
+        (
+            path.cwnd,
+            path.ssthresh,
+            path.partial_bytes_acked,
+            path.flight_size,
+            path.rto,
+            path.srtt,
+            path.rttvar,
+            path.t3_deadline,
+            path.earliest_tsn,
+            path.rtt_tsn,
+            path.error_count,
+            path.state,
+            path.last_acknowledged,
+        )
+        for path in peer.association.paths
+    ]
+    outside = ([(packet.path, packet.bytes) for packet in peer.take()], [type(event) for event in peer.events])
+    return outside, paths, tcb.peer_rwnd, tcb.buffered, tcb.error_count, tcb.probing, peer.association.state
+
+
+STEP = st.tuples(
+    st.sampled_from(["sack", "sack", "sack", "gap", "send", "switch", "wait"]),
+    st.integers(0, 30),
+    st.sampled_from([1 << 20, 1 << 20, 20_000, 3000, 0]),
+)
+
+
+@settings(max_examples=150)
+@given(steps=st.lists(STEP, max_size=30), sizes=st.sampled_from([(1400,), (10, 1000), (1, 5000, 30)]))
+def test_sacks_take_the_short_way_or_the_long_one_to_the_same_end(
+    steps: Sequence[tuple[str, int, int]], sizes: tuple[int, ...]
+) -> None:
+    peers = [Peer(paths=2, rtt=0.01) for _ in range(2)]
+    for detour, peer in zip((b"", DETOUR), peers, strict=True):
+        peer.send(*sizes * 10)
+        acknowledged = 0
+        for what, number, a_rwnd in steps:
+            last = peer.last_tsn
+            if what == "sack":
+                acknowledged = min(acknowledged + number % 8, last)
+                peer.deliver(detour, peer.sack_chunk(acknowledged, a_rwnd=a_rwnd))
+            elif what == "gap" and last >= acknowledged + 2 + number % 4:
+                first = acknowledged + 2 + number % 3
+                peer.deliver(detour, peer.sack_chunk(acknowledged, (first, last), a_rwnd=a_rwnd))
+            elif what == "send":
+                peer.send(*sizes * (number % 5 + 1))
+            elif what == "switch":
+                peer.set_primary(number % 2 + 1)
+            elif what == "wait":
+                peer.advance_to(peer.now + number * SECOND // 50)
+    assert sending(peers[0]) == sending(peers[1])
+
+
+def test_the_detour_is_skipped_without_a_word() -> None:
+    peer = Peer()
+    peer.deliver(DETOUR)
+    assert peer.take() == []
+    assert peer.path().cwnd == 4404 > PMDCS
