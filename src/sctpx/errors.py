@@ -35,6 +35,17 @@ class AssociationLost(TimeoutError):
         super().__init__(errno.ETIMEDOUT, message)
 
 
+class ConnectInProgress(BlockingIOError):
+    """The association is being set up, and the socket does not wait: ``EINPROGRESS``.
+
+    ``assoc_id`` is the id it will have.
+    """
+
+    def __init__(self, assoc_id: int) -> None:
+        super().__init__(errno.EINPROGRESS, os.strerror(errno.EINPROGRESS))
+        self.assoc_id = assoc_id
+
+
 class ConnectError(OSError):
     """No association came about. ``report`` tells what each address answered."""
 

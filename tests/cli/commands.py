@@ -16,7 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-SOURCES = Path(__file__).parents[2] / "src"
+import sctpx
+
+SOURCES = Path(sctpx.__file__).parents[1]
+"""Where these tests have it from."""
 LIMIT = 60
 """Seconds after which a command is given up."""
 

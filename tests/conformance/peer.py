@@ -124,6 +124,7 @@ class Peer:
         self,
         *,
         paths: int = 1,
+        bound: bool = True,
         a_rwnd: int = 1 << 20,
         streams: int = 10,
         tsn: int = 0,
@@ -132,7 +133,8 @@ class Peer:
         **config: Any,
     ) -> None:
         """``a_rwnd``, ``streams`` and ``peer_tsn`` are what the peer says in its INIT ACK, ``rtt`` is how long it
-        takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves it to chance. The rest goes into the config.
+        takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves it to chance. Not ``bound``, the stack leaves its
+        own address to the link. The rest goes into the config.
         """
         seeded = seeded_bytes(1)
         self.now = START
@@ -149,7 +151,7 @@ class Peer:
         own = [bytes((10, 0, number, 1)) for number in range(1, paths + 1)]
         self._remotes = [bytes((10, 0, number, 2)) for number in range(1, paths + 1)]
         settings = AssociationConfig(**{"heartbeat_interval": 0.0, **config})
-        endpoint = self.stack.open_endpoint(PORT, own, settings, own if paths > 1 else ())
+        endpoint = self.stack.open_endpoint(PORT, own if bound else (), settings, own if paths > 1 else ())
         targets = [PeerAddress(ip, UDP_PORT) for ip in self._remotes]
         self.association: Association = endpoint.connect(self.now, targets, PORT)
         self._drain()

@@ -253,18 +253,20 @@ def test_many_unknown_parameters_are_reported_as_far_as_there_is_room() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 5, 200])
-def test_an_init_with_a_parameter_of_an_impossible_length_is_discarded(length: int) -> None:
+def test_an_init_with_a_parameter_of_an_impossible_length_is_refused(length: int) -> None:
+    """Section 5.1: "invalid parameter values [...] it SHOULD respond with an ABORT chunk"."""
     with Scripted() as lab:
         lab.endpoint.listen()
         broken = (0x8001).to_bytes(2, "big") + length.to_bytes(2, "big")
-        assert lab.ask(with_parameters(lab.init(), broken), tag=0) == []
+        assert lab.ask(with_parameters(lab.init(), broken), tag=0) == ["P: ABORT Invalid Mandatory Parameter"]
 
 
 @pytest.mark.parametrize("kind", [5, 6, 9])
-def test_an_init_with_a_known_parameter_of_a_wrong_length_is_discarded(kind: int) -> None:
+def test_an_init_with_a_known_parameter_of_a_wrong_length_is_refused(kind: int) -> None:
     with Scripted() as lab:
         lab.endpoint.listen()
-        assert lab.ask(with_parameters(lab.init(), item(kind, b"12345")), tag=0) == []
+        broken = with_parameters(lab.init(), item(kind, b"12345"))
+        assert lab.ask(broken, tag=0) == ["P: ABORT Invalid Mandatory Parameter"]
 
 
 @pytest.mark.parametrize("kind", [12, 0x8000, 0x8008, 7])

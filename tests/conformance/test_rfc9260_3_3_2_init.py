@@ -6,6 +6,7 @@ import pytest
 
 from sctpx.core.association.state import ESTABLISHED, STATE_NAMES
 from sctpx.core.config import AssociationConfig
+from sctpx.testing import pack_address
 from sctpx.wire import control
 from sctpx.wire.packet import chunks, parse_prefix
 from sctpx.wire.tlv import item
@@ -130,11 +131,16 @@ def test_an_init_that_is_bundled_is_discarded(first: bool) -> None:
         assert lab.ask(lab.init(), lab.init(), tag=0) == []
 
 
-def test_an_init_that_is_too_short_is_discarded() -> None:
+@pytest.mark.parametrize("length", range(4, 20))
+def test_an_init_that_is_too_short_is_refused_if_it_has_a_tag(length: int) -> None:
+    """Section 5.1: "due to missing mandatory parameters [...] it SHOULD respond with an ABORT chunk [...]. The
+    Verification Tag field [...] MUST be set to the Initiate Tag value of the received INIT".
+    """
     with listening() as lab:
         init = lab.init()
-        for length in range(4, 20):
-            assert lab.ask(init[:2] + length.to_bytes(2, "big") + init[4:length] + bytes(-length & 3), tag=0) == []
+        short = init[:2] + length.to_bytes(2, "big") + init[4:length] + bytes(-length & 3)
+        assert lab.ask(short, tag=0) == (["P: ABORT Invalid Mandatory Parameter"] if length >= 8 else [])
+        assert lab.endpoint.associations == {}
 
 
 # Addresses: section 5.1.2
@@ -154,11 +160,31 @@ def test_with_addresses_the_source_counts_as_well() -> None:
         assert set(paths_after_setup(lab)) == set(lab.p.packed)
 
 
-def test_addresses_of_both_families_are_taken() -> None:
+IPV6 = bytes.fromhex("20010db8000000000000000000000002")
+
+
+@pytest.mark.parametrize("own", [[], ["10.0.1.1", "2001:db8::1"]], ids=["any", "both"])
+def test_addresses_of_both_families_are_taken_by_who_can_send_to_both(own: list[str]) -> None:
     with listening() as lab:
-        ipv6 = bytes.fromhex("20010db8000000000000000000000002")
-        lab.ask(lab.init(addresses=[lab.p.packed[0], ipv6]), tag=0)
-        assert paths_after_setup(lab) == [lab.p.packed[0], ipv6]
+        lab.endpoint.local[:] = map(pack_address, own)
+        lab.ask(lab.init(addresses=[lab.p.packed[0], IPV6]), tag=0)
+        assert paths_after_setup(lab) == [lab.p.packed[0], IPV6]
+
+
+def test_addresses_of_a_family_that_is_not_spoken_here_are_ignored() -> None:
+    """Section 5.1.2: "an SCTP endpoint that only supports either IPv4 or IPv6 [...] MUST use all the addresses
+    belonging to the supported address family. The other addresses MAY be ignored. The endpoint SHOULD NOT respond with
+    any kind of error indication."
+    """
+    with listening() as lab:
+        assert lab.ask(lab.init(addresses=[lab.p.packed[0], IPV6]), tag=0)[0].startswith("P: INIT ACK")
+        assert paths_after_setup(lab) == [lab.p.packed[0]]
+        # They are no new addresses in a restart either.
+        answer = lab.ask(lab.init(initiate_tag=7, addresses=[lab.p.packed[0], IPV6]), tag=0)
+        assert answer[0].startswith("0x00000007: INIT ACK")
+    with Scripted() as lab:
+        association = lab.up_outgoing(addresses=[lab.p.packed[0], IPV6])
+        assert [path.remote for path in association.paths] == [lab.p.packed[0]]
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,61 @@ def test_a_a_window_update_after_a_dropped_probe_brings_the_data_at_once() -> No
     assert peer.take_tsns() == [2]
 
 
+def test_a_what_was_in_flight_when_the_window_closed_may_time_out_without_end() -> None:
+    """The peer dropped it, and says so again and again: "the peer could keep its window closed for an indefinite
+    time". No timeout is an error, cwnd stays, and no more than one packet at a time asks for room."""
+    peer = Peer(association_max_retrans=3)
+    peer.send(*[FULL] * 10)
+    assert len(peer.take_tsns()) == 4
+    peer.sack(1, a_rwnd=0)
+    cwnd = peer.path().cwnd
+    for _ in range(12):
+        peer.sack(1, a_rwnd=0)
+        assert peer.take() == []
+        [packet] = peer.wait()
+        assert packet.tsns == [2]
+    assert (peer.association.tcb.error_count, peer.path().error_count) == (0, 0)
+    assert peer.path().cwnd == cwnd
+    peer.sack(1, a_rwnd=0)
+    # The window opens: it goes on at once.
+    peer.sack(1, a_rwnd=1 << 20)
+    assert peer.take_tsns()[:3] == [2, 3, 4]
+
+
+def test_a_an_error_that_was_counted_before_the_peer_said_that_it_has_no_room_is_forgiven() -> None:
+    peer = Peer()
+    peer.send(*[FULL] * 4)
+    peer.wait()
+    assert peer.wait()[0].tsns == [1]
+    assert peer.association.tcb.error_count == 1
+    peer.sack(0, a_rwnd=100)
+    assert peer.association.tcb.error_count == 0
+
+
+def test_a_when_the_window_opens_probing_is_over_and_timeouts_are_errors_again() -> None:
+    peer = Peer()
+    peer.send(*[FULL] * 4)
+    peer.take()
+    peer.sack(4, a_rwnd=0)
+    peer.send(*[FULL] * 8)
+    assert peer.wait()[0].tsns == [5]
+    peer.sack(4, a_rwnd=0)
+    peer.sack(5)
+    assert len(peer.take_tsns()) >= 3
+    cwnd = peer.path().cwnd
+    peer.wait()
+    assert peer.association.tcb.error_count == 1
+    assert peer.path().cwnd < cwnd
+
+
+def test_a_a_message_larger_than_the_peers_whole_window_is_cut_to_fit_it() -> None:
+    """Packets as large as the link takes would never fit: it would all go by probes."""
+    peer = Peer(a_rwnd=4096, mtu=9000)
+    peer.send(20_000)
+    assert peer.take_tsns() == [1, 2]
+    assert peer.elapsed == 0
+
+
 def test_a_no_probe_while_data_is_in_flight() -> None:
     peer = Peer(a_rwnd=1500)
     peer.send(FULL, FULL)
@@ -210,8 +265,9 @@ def test_d_an_acknowledgement_lets_go_what_it_acknowledged_and_max_burst() -> No
 # Bundling.
 
 
-def test_a_sack_that_is_owed_travels_with_data() -> None:
-    peer = Peer()
+@pytest.mark.parametrize("bound", [True, False])
+def test_a_sack_that_is_owed_travels_with_data(bound: bool) -> None:
+    peer = Peer(bound=bound)
     peer.deliver(peer.data(1))
     peer.take()
     peer.deliver(peer.data(2))

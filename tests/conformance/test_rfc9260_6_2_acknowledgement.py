@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sctpx.core.association.state import SHUTDOWN_ACK_SENT, SHUTDOWN_RECEIVED, SHUTDOWN_SENT
+from sctpx.core.association.transfer import MAX_SACKS
 from sctpx.core.events import CommunicationLost
 from sctpx.wire import control
 from sctpx.wire.causes import parse as parse_causes
@@ -434,3 +435,13 @@ def test_a_sack_may_travel_with_other_answers() -> None:
     peer.deliver(control.heartbeat(b"info"), peer.data(3))
     [packet] = peer.take()
     assert packet.names == ["HEARTBEAT ACK", "SACK"]
+
+
+def test_while_the_link_takes_nothing_the_sacks_that_wait_are_bounded() -> None:
+    """A driver that cannot send goes on receiving: the last SACK says what all before it said."""
+    peer = Peer()
+    count = 4 * MAX_SACKS + 1
+    peer.deliver_together(*[peer.data(tsn) for tsn in range(1, count + 1)])
+    sacks = [packet.sack.cumulative for packet in peer.take()]
+    assert len(sacks) <= MAX_SACKS
+    assert sacks[-1] == count

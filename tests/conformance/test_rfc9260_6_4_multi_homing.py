@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from sctpx.core.events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILE
 from sctpx.wire import control
 from tests.conformance.peer import FULL, Peer
 
-NO_PF = {"potentially_failed_max_retrans": 5}
+NO_PF: dict[str, Any] = {"potentially_failed_max_retrans": 5}
 
 
 def where(peer: Peer) -> list[tuple[int, list[int]]]:

@@ -48,8 +48,7 @@ def test_only_tsns_below_the_highest_newly_acknowledged_one_are_counted() -> Non
     assert base + 5 not in peer.take_tsns()
     peer.sack(base, (base + 2, base + 4), (base + 6, base + 7))
     peer.sack(base, (base + 2, base + 4), (base + 6, base + 8))
-    outstanding = peer.association.tcb.outstanding
-    assert outstanding.special[base + 5 + peer.tsn - 1 + (1 << 32)].fast
+    assert peer.association.tcb.outstanding.was_fast(base + 5 + peer.tsn - 1 + (1 << 32))
 
 
 def test_the_earliest_lost_chunks_that_fit_into_one_packet_go_whatever_cwnd_says() -> None:
@@ -66,7 +65,8 @@ def test_the_earliest_lost_chunks_that_fit_into_one_packet_go_whatever_cwnd_says
     assert outstanding.marked_chunks + sum(len(packet.tsns) for packet in packets) >= 8
 
 
-def test_a_chunk_is_fast_retransmitted_once_and_then_waits_for_the_timer() -> None:
+def test_a_fast_retransmission_that_is_lost_goes_again_only_after_news_of_what_was_sent_behind_it() -> None:
+    """Item 5 makes it wait for T3-rtx: we depart from that (ARCHITECTURE.md)."""
     peer, first = grown()
     peer.send(*[FULL] * 30)
     peer.take()
@@ -75,6 +75,24 @@ def test_a_chunk_is_fast_retransmitted_once_and_then_waits_for_the_timer() -> No
         peer.sack(first - 1, (first + 1, first + last))
         tsns += peer.take_tsns()
     assert tsns.count(first) == 1
+    peer.send(*[FULL] * 6)
+    behind = peer.take_tsns()
+    assert len(behind) >= 3
+    for tsn in behind[:2]:
+        peer.sack(first - 1, (first + 1, tsn))
+        assert first not in peer.take_tsns()
+    peer.sack(first - 1, (first + 1, behind[2]))
+    assert first in peer.take_tsns()
+    assert peer.association.stats.t3_timeouts == 0
+
+
+def test_a_fast_retransmission_with_nothing_sent_behind_it_waits_for_the_timer() -> None:
+    peer, first = grown()
+    peer.send(*[FULL] * 30)
+    peer.take()
+    for last in range(1, 30):
+        peer.sack(first - 1, (first + 1, first + last))
+        peer.take()
     peer.advance_to(peer.path().t3_deadline)
     assert peer.take_tsns()[0] == first
 
@@ -129,7 +147,7 @@ def test_in_fast_recovery_a_sack_that_moves_the_ack_point_counts_for_everything_
     peer.sack(base + 5, (base + 8, base + 9))
     outstanding = peer.association.tcb.outstanding
     for lost in (6, 7):
-        assert outstanding.special[base + lost + peer.tsn - 1 + (1 << 32)].fast
+        assert outstanding.was_fast(base + lost + peer.tsn - 1 + (1 << 32))
 
 
 def test_new_acknowledgements_grow_the_window_before_it_is_halved() -> None:

@@ -144,10 +144,18 @@ def test_a_port_of_0_is_no_port() -> None:
         assert lab.ask(lab.data(), tag=TAG, a_port=0) == []
 
 
-def test_a_packet_without_a_chunk_is_not_answered() -> None:
+@pytest.mark.parametrize("rest", [b"", b"\0\0\0", b"\0\3\0\3", b"\0\3\0\x40"])
+def test_rule_8_goes_for_a_packet_without_a_whole_chunk_too(rest: bytes) -> None:
+    """A packet is out of the blue "if it is correctly formed (i.e., passed the receiver's CRC32c check)"."""
     with stranger(listening=True) as lab:
-        assert lab.ask(tag=TAG) == []
-        assert lab.ask(b"\0\0\0", tag=TAG) == []
+        assert lab.ask(rest, tag=TAG) == [f"{TAG:#010x}: ABORT T"]
+        assert lab.ask(rest, tag=0) == []  # Section 8.5.1 A.
+    with Scripted(paths=2) as lab:
+        association = lab.up_incoming()
+        assert lab.ask(rest) == []
+        assert lab.ask(rest, tag=TAG) == []  # Section 8.5.
+        assert lab.ask(rest, source="10.0.2.2") == ["A: ABORT T"]
+        assert not association.ended
 
 
 def test_no_answer_is_larger_than_what_it_answers() -> None:

@@ -8,9 +8,10 @@ from itertools import product
 
 import pytest
 
+from sctpx.core.association.connect import ANSWER_COOKIE_ECHO, ANSWER_SILENCE
 from sctpx.core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import CommunicationUp, Restarted
+from sctpx.core.events import PATH_ACTIVE, PATH_POTENTIALLY_FAILED, CommunicationUp, Restarted
 from sctpx.testing import LinkSettings, Packet, Pair, seeded_random
 from sctpx.wire import control
 from tests.sim.connectx import check_that_data_flows
@@ -286,3 +287,104 @@ def test_action_b_keeps_the_stream_counts_within_both_limits() -> None:
         lab.ask(lab.init(outbound_streams=9, inbound_streams=3), tag=0)
         lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie))
         assert (association.outbound_streams, association.inbound_streams) == (3, 5)
+
+
+def resolve(lab: Scripted, source: str = "", udp_port: int | None = None, **changes: object) -> None:
+    """P's INIT meets A's in COOKIE-WAIT, and P echoes the cookie it gets: action B."""
+    lab.ask(lab.init(**changes), tag=0)
+    lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie), source=source, udp_port=udp_port)
+
+
+def test_after_action_b_an_abort_of_the_peer_ends_it() -> None:
+    """Its INIT and COOKIE ECHO came from there: an ABORT that follows is no answer to the INIT of ours. Another
+    address of the list may still absorb one.
+    """
+    for source in ("10.0.1.2", "10.0.2.2"):
+        with Scripted(paths=3) as lab:
+            association = lab.connect()
+            lab.network.run_for(0.3)
+            resolve(lab, source, addresses=list(lab.p.packed))
+            assert lab.ask(control.abort([]), source="10.0.3.2") == []
+            assert not association.ended
+            lab.ask(control.abort([]), source=source)
+            assert association.ended
+
+
+def test_after_action_b_the_other_addresses_have_to_prove_themselves() -> None:
+    """The contract: "Confirmed is not reachable. A kept address whose INITs went unanswered starts potentially
+    failed".
+    """
+    with Scripted(paths=4) as lab:
+        association = lab.connect()
+        lab.network.run_for(0.2)  # The fourth has not been asked yet.
+        resolve(lab, addresses=list(lab.p.packed))
+        states = [path.state for path in association.paths]
+        assert states == [PATH_ACTIVE, PATH_POTENTIALLY_FAILED, PATH_POTENTIALLY_FAILED, PATH_ACTIVE]
+        assert all(path.confirmed for path in association.paths)
+
+
+def test_after_action_b_the_report_tells_who_was_heard() -> None:
+    with Scripted(paths=3) as lab:
+        association = lab.connect("10.0.1.2", "10.0.2.2")
+        lab.network.run_for(0.2)
+        resolve(lab, addresses=list(lab.p.packed))
+        assert [(entry.ip, entry.answer, entry.kept, entry.listed) for entry in association.report] == [
+            (lab.p.packed[0], ANSWER_COOKIE_ECHO, True, True),
+            (lab.p.packed[1], ANSWER_SILENCE, True, True),
+            (lab.p.packed[2], ANSWER_SILENCE, True, False),
+        ]
+
+
+def test_action_b_in_cookie_wait_learns_the_udp_port_of_the_cookie_echo() -> None:
+    """RFC 6951 section 5.4; in COOKIE-WAIT there is no path yet when it comes."""
+    with Scripted() as lab:
+        association = lab.connect()
+        resolve(lab, udp_port=4444)
+        assert [path.encaps_port for path in association.paths] == [4444]
+
+
+def test_the_init_ack_announces_what_the_init_did() -> None:
+    """RFC 9260 5.2.1: "using the same parameters it sent in its original INIT chunk", whatever the scope of the
+    address is that the peer's INIT came from.
+    """
+    for echoed in (False, True):
+        with Scripted(paths=3) as lab:
+            lab.endpoint.scope = lambda announced, peer: announced[: len(peer)]
+            lab.connect("10.0.1.2", "10.0.2.2")
+            told = lab.setup("INIT").addresses
+            assert told == list(lab.a.packed[:2])
+            if echoed:
+                lab.ask(lab.init_ack())
+            lab.ask(lab.init(initiate_tag=0x66666666), tag=0)
+            assert lab.setup("INIT ACK").addresses == told
+
+
+def test_action_b_in_established_takes_the_new_tag_and_the_new_tsn() -> None:
+    """RFC 9260 5.2.4 B: "The endpoint SHOULD stay in or enter the ESTABLISHED state, but it MUST update its peer's
+    Verification Tag from the State Cookie". P's COOKIE ACK for the first tag overtakes its COOKIE ECHO.
+    """
+    with Scripted() as lab:
+        association = lab.connect()
+        lab.ask(lab.init_ack(initiate_tag=0x0DD0DD0D, initial_tsn=5))
+        lab.ask(lab.init(), tag=0)
+        cookie = lab.setup("INIT ACK").cookie
+        lab.ask(control.cookie_ack())
+        assert association.state == ESTABLISHED
+        assert lab.ask(control.cookie_echo(cookie)) == ["P: COOKIE ACK"]
+        assert association.state == ESTABLISHED
+        assert len(lab.events_of(CommunicationUp)) == 1
+        assert lab.ask(lab.data(b"behind it"))[0].startswith("P: SACK cum 7000")
+        assert [message[0] for message in association.read()] == [b"behind it"]
+
+
+def test_action_b_in_established_keeps_the_tsn_once_data_has_come() -> None:
+    with Scripted() as lab:
+        lab.connect()
+        lab.ask(lab.init_ack(initiate_tag=0x0DD0DD0D))
+        lab.ask(lab.init(initial_tsn=99), tag=0)
+        cookie = lab.setup("INIT ACK").cookie
+        lab.ask(control.cookie_ack())
+        lab.ask(lab.data())
+        assert lab.ask(control.cookie_echo(cookie)) == ["P: COOKIE ACK"]
+        lab.ask(lab.data(), seconds=1.0)
+        assert lab.tell(lab.heard)[-1].startswith("P: SACK cum 7001")

@@ -94,9 +94,10 @@ def test_it_does_not_if_icmp_said_often_enough_that_it_is_unreachable() -> None:
         pair.network.run_for(0.1)
         heartbeats = [packet for packet in pair.network.packets() if packet.destination_text == "10.0.1.2"]
         pair.heal(1)
+        pair.network.drop("HEARTBEAT", times=3, to="10.0.1.2")
         for _ in range(6):
             return_by_icmp(pair.network, heartbeats[-1], errno.EHOSTUNREACH)
-        pair.network.run_for(0.1)
+            pair.network.run_for(1.0)  # One error counts in an RTO.
         assert pair.a.association.paths[0].state == PATH_INACTIVE
         pair.network.run(lambda: pair.a.association.paths[0].state == PATH_ACTIVE, 300)
         assert primary_changes(pair) == []

@@ -8,6 +8,7 @@ import pytest
 
 from sctpx.core.association.connect import (
     ANSWER_ABORT,
+    ANSWER_COOKIE_ECHO,
     ANSWER_ICMP,
     ANSWER_INIT_ACK,
     ANSWER_MALFORMED,
@@ -119,6 +120,7 @@ def test_the_answers_have_names() -> None:
         ANSWER_ICMP,
         ANSWER_SEND_ERROR,
         ANSWER_MALFORMED,
+        ANSWER_COOKIE_ECHO,
     ]
 
 

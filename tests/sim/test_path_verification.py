@@ -318,8 +318,56 @@ def test_a_cookie_too_large_for_a_heartbeat_beside_it_does_not_go_to_an_unconfir
     with Scripted(paths=2) as lab:
         association = lab.connect("10.0.1.2")
         lab.network.run_for(0.02)
-        ack = lab.init_ack(cookie=bytes(1426), addresses=[lab.p.packed[1]])
+        lab.network.set(fragment=True)
+        ack = lab.init_ack(cookie=bytes(1440), addresses=[lab.p.packed[1]])
         assert lab.ask(ack, source="10.0.2.2") == []
         assert association.ended
         [failure] = lab.events_of(CannotStart)
         assert failure.error == EMSGSIZE
+
+
+def test_while_no_address_is_confirmed_none_sees_more_than_that() -> None:
+    """RFC 9260 5.4. A peer that lists none of the addresses it was asked at has none that is confirmed."""
+    with Scripted(paths=2) as lab:
+        association = lab.connect("10.0.1.2")
+        lab.ask(lab.init_ack(addresses=[lab.p.packed[1]]), source="10.0.2.2", seconds=0.02)
+        lab.ask(control.cookie_ack(), source="10.0.2.2", seconds=0.02)
+        assert lab.events_of(CommunicationUp)
+        assert [path.confirmed for path in association.paths] == [False]
+        association.send(lab.a.now, b"waits")
+        for said in (lab.data(), lab.data(), chunk(0xC1, 0, b"what?"), lab.data(stream=10)):
+            lab.ask(said, source="10.0.2.2", seconds=0.05)
+        assert association.read()
+        lab.ask(control.heartbeat(b"?"), source="10.0.2.2", seconds=0.05)
+        seen = {name for packet in lab.heard for name in packet.chunks} - {"INIT"}
+        assert seen <= ALLOWED
+        before = len(lab.heard)
+        lab.ask(control.heartbeat_ack(lab.chunk("HEARTBEAT")), source="10.0.2.2")
+        assert {name for packet in lab.heard[before:] for name in packet.chunks} == {"DATA", "SACK"}
+
+
+@pytest.mark.parametrize("verb", ["abort", "shutdown"])
+def test_nor_does_it_when_the_user_ends_the_association(verb: str) -> None:
+    with Scripted(paths=2) as lab:
+        association = lab.connect("10.0.1.2")
+        lab.ask(lab.init_ack(addresses=[lab.p.packed[1]]), source="10.0.2.2", seconds=0.02)
+        lab.ask(control.cookie_ack(), source="10.0.2.2", seconds=0.02)
+        getattr(association, verb)(lab.a.now)
+        lab.network.run_for(5)
+        seen = {name for packet in lab.heard for name in packet.chunks} - {"INIT"}
+        assert seen <= ALLOWED
+
+
+def test_no_chunk_for_another_address_comes_between_the_cookie_ack_and_its_heartbeat() -> None:
+    """The SHUTDOWN that waited for the association to be up goes to the primary path at the same time."""
+    with Scripted(paths=2) as lab:
+        association = lab.connect("10.0.1.2")
+        lab.ask(lab.init_ack(addresses=list(lab.p.packed)), seconds=0.02)
+        lab.ask(lab.init(addresses=list(lab.p.packed)), tag=0, seconds=0.02)
+        association.shutdown(lab.a.now)
+        before = len(lab.heard)
+        lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie), source="10.0.2.2", seconds=0.02)
+        assert [(packet.destination_text, packet.chunks) for packet in lab.heard[before:]] == [
+            ("10.0.2.2", ["COOKIE ACK", "HEARTBEAT"]),
+            ("10.0.1.2", ["SHUTDOWN"]),
+        ]

@@ -446,6 +446,41 @@ def test_a_host_restarts_while_its_shutdown_ack_is_awaited_and_gets_its_new_asso
         pair.network.run(lambda: any(isinstance(event, Readable) for event in pair.b.host.events))
 
 
+def test_in_shutdown_ack_sent_forged_inits_do_not_put_the_end_off() -> None:
+    """Anybody can send an INIT from an address of the peer: T2-shutdown goes on as it was, and its limit too."""
+    with Scripted(config=AssociationConfig(association_max_retrans=2)) as lab:
+        association = lab.up_outgoing()
+        lab.ask(control.shutdown(lab.a_tsn - 1))
+        assert association.state == SHUTDOWN_ACK_SENT
+        for _ in range(100):
+            lab.ask(lab.init(initiate_tag=NEW_TAG), tag=0, seconds=0.2)
+        assert association.ended  # T2 expired after 1, 3 and 7 s.
+
+
+def test_nothing_the_old_life_was_in_the_middle_of_is_in_the_new_one() -> None:
+    """The zero window probes of the old life had backed off, and a shutdown waited for the window to open."""
+    with Scripted(config=AssociationConfig(heartbeat_interval=0)) as lab:
+        association = lab.up_outgoing()
+        for _ in range(5):
+            association.send(lab.a.now, b"little by little")
+        lab.network.run_for(0.02)
+        lab.ask(lab.sack(1, a_rwnd=0))
+        for taken in range(2, 5):  # Each probe is taken, and the window stays closed.
+            lab.network.run_for(20)
+            lab.ask(lab.sack(taken, a_rwnd=0))
+        association.shutdown(lab.a.now)
+        restart(lab, a_rwnd=1500)
+        assert association.state == ESTABLISHED
+        assert association.send_space == association.config.send_buffer
+        association.send(lab.a.now, bytes(1000))
+        lab.network.run_for(0.02)
+        lab.ask(lab.sack(1, a_rwnd=0))
+        association.send(lab.a.now, b"waits")
+        assert lab.listen_for(0.9) == []
+        [probe] = lab.listen_for(0.2)
+        assert probe.startswith("P: DATA")
+
+
 # Cookies that are not a restart
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sctpx.core.config import AssociationConfig
+from sctpx.core.events import CommunicationLost
+from sctpx.core.rx.window import MAX_MESSAGES
 from sctpx.testing import LinkSettings, Pair
 
 PACKET = 1444
@@ -124,6 +126,23 @@ def test_a_reader_that_takes_a_message_now_and_then_never_sees_a_silly_window() 
         ]
         # Two messages fit into a packet; hardly any left alone.
         assert sum(size < 1400 for size in sizes) <= len(sizes) // 5
+
+
+def test_a_flood_of_tiny_messages_that_nobody_reads_is_stopped_by_their_number() -> None:
+    """They would fit into the buffer, but not what holding them costs."""
+    with Pair(1, config=AssociationConfig(receive_buffer=1 << 20)).connect() as pair:
+        pair.b.reading = False
+        for _ in range(3 * MAX_MESSAGES):
+            pair.a.send(b"x")
+        pair.network.run_for(120)
+        assert MAX_MESSAGES <= pair.b.association.readable < MAX_MESSAGES + 4000  # It may end in the middle of a burst.
+        assert not pair.a.events_of(CommunicationLost)
+        pair.b.reading = True
+        pair.b.read()
+        before = pair.network.elapsed
+        pair.drain()
+        assert len(pair.b.received) == 3 * MAX_MESSAGES
+        assert pair.network.elapsed - before < 2
 
 
 def test_a_flood_of_tiny_messages_that_nobody_reads_stays_within_the_buffer() -> None:

@@ -13,7 +13,7 @@ arrived can be read even after the end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from errno import EPIPE
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
@@ -145,29 +145,22 @@ class Association:
         Each is taken only when there is room for it: if this is cancelled nothing is lost, and the same iterator can be
         handed in again. Raises like ``send``; the messages before the one that cannot be sent are on their way.
         """
-        core = self._core
-        remaining = iter(messages)
-        count = fresh = 0
+        remaining: Iterator[object] = iter(messages)
+        count = 0
         try:
             if self._writers:
                 await self._turn_to_write()
             while True:
-                if core.send_space <= 0:
-                    self._driver.flush()
-                    fresh = 0
+                if self._core.send_space <= 0:
                     self._next_writer()
                     await self._turn_to_write()
-                try:
-                    message = next(remaining)
-                except StopIteration:
+                if self._end is not None:
+                    self._raise_unsendable()
+                taken, exhausted = self._core.send_many(remaining, parse_outgoing, _FLUSH_BYTES)
+                count += taken
+                if exhausted:
                     return count
-                data, stream, ppid, unordered = parse_outgoing(message)
-                self._queue(data, stream, ppid, unordered)
-                count += 1
-                fresh += len(data)
-                if fresh >= _FLUSH_BYTES:
-                    self._driver.flush()
-                    fresh = 0
+                self._driver.flush()
         finally:
             self._driver.flush()
             self._next_writer()

@@ -302,7 +302,7 @@ class Endpoint:
 
 def _announce_in_scope(bound: list[bytes], peers: list[bytes]) -> list[bytes]:
     """``announce="auto"``: those of our addresses that make sense to the peer; none if that is only one."""
-    scoped = announced(bound, *peers)
+    scoped = announced(bound, *peers) if len(bound) > 1 else bound
     return scoped if len(scoped) > 1 else []
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 NANOSECONDS: Final = 1_000_000_000
+MIN_SEGMENT: Final = 484
+"""User data that a packet of 512 bytes has room for."""
 
 
 def nanoseconds(seconds: float) -> int:
@@ -72,19 +74,28 @@ class AssociationConfig:
     mtu: int = 1500
     """Largest IP packet sent, bytes, headers and all, until path MTU discovery exists."""
 
+    max_segment: int = 0
+    """Largest user data in one DATA chunk, bytes, at least 484; 0: what the paths take (RFC 6458 section 8.1.16)."""
+    partial_delivery_point: int = 0
+    """Bytes of one message in the receive buffer from which on it is handed over in parts (RFC 6458 section 8.1.21).
+    0: as late as possible."""
+
     @property
     def partial_limit(self) -> int:
-        """Bytes of one message in the receive buffer from which on it is handed over in parts.
+        """Where partial delivery begins, bytes.
 
-        All of the buffer but two packets, or the window would close before it is reached.
+        At the latest with all of the buffer but two packets, or the window would close before it is reached.
         """
-        return max(self.receive_buffer - 2 * self.mtu, self.receive_buffer // 2)
+        latest = max(self.receive_buffer - 2 * self.mtu, self.receive_buffer // 2)
+        return min(self.partial_delivery_point, latest) if self.partial_delivery_point else latest
 
     def __post_init__(self) -> None:
         for name, low, high in _BOUNDS:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} is {value!r}: not between {low} and {high}")
+        if 0 < self.max_segment < MIN_SEGMENT:
+            raise ValueError(f"max_segment is {self.max_segment}: below {MIN_SEGMENT}")
         if not self.rto_min <= self.rto_initial <= self.rto_max:
             raise ValueError("rto_initial is not between rto_min and rto_max")
 
@@ -111,4 +122,6 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("send_buffer", 1, 1 << 31),
     ("max_message_size", 1, 1 << 31),
     ("mtu", 576, 65535),
+    ("max_segment", 0, 65535),
+    ("partial_delivery_point", 0, 1 << 31),
 )

@@ -48,7 +48,7 @@ class Endpoint:
         self.port = port
         """The SCTP port."""
         self.local = local
-        """Source addresses it may use, packed."""
+        """Its addresses, packed: sources to choose from, and where it is set up associations at. Empty for any."""
         self.announce = announce
         """Addresses told to peers in INIT and INIT ACK; none when single-homed or behind a NAT."""
         self.scope: Scope | None = None
@@ -78,6 +78,10 @@ class Endpoint:
     def accept(self, association: Association) -> None:
         """The user took an incoming association: it does not count against the backlog any more."""
         self.unaccepted.discard(association.id)
+
+    def hears(self, local: bytes) -> bool:
+        """True if what comes to that address of the host is for this endpoint: to any, if it has none of its own."""
+        return not self.local or local in self.local
 
     @property
     def full(self) -> bool:

@@ -25,10 +25,12 @@ CHANGE_PRIMARY: Final = 2
 class Event:
     """Something that happened on one association."""
 
-    __slots__ = ("association",)
+    __slots__ = ("association", "readable")
 
     def __init__(self, association: Association) -> None:
         self.association = association
+        self.readable = association.readable
+        """Messages that were ready before it and have not been read: its place in the order of delivery."""
 
 
 @final
@@ -125,6 +127,21 @@ class Readable(Event):
     """User data waits in ``Association.read``. Comes once, until the data was read."""
 
     __slots__ = ()
+
+
+@final
+class PartialDeliveryAborted(Event):
+    """The rest of a message that was read in parts will never come: the peer restarted, or the association ended.
+
+    Parts of it from before a restart that were not read yet are dropped (RFC 6458 section 6.1.7).
+    """
+
+    __slots__ = ("ssn", "stream")
+
+    def __init__(self, association: Association, stream: int, ssn: int) -> None:
+        super().__init__(association)
+        self.stream = stream
+        self.ssn = ssn
 
 
 @final

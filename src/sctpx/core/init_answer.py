@@ -6,20 +6,24 @@ there is one already (``association.restart``), which only differ in the tags an
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..wire import causes
 from ..wire.causes import Cause
-from ..wire.codes import PARAM_HOST_NAME
-from ..wire.params import is_unicast
+from ..wire.codes import COMMON_HEADER, PARAM_HOST_NAME
+from ..wire.params import IPV4_MAPPED, is_unicast
 from ..wire.serial import TSN_MASK
 from ..wire.setup import MINIMUM_RWND, Setup
 from ..wire.tlv import item
 from .config import AssociationConfig, nanoseconds
+from .path.path import largest_packet
 from .state_cookie import MAX_EXTENSION_MS, Cookie, CookieJar
 from .timers import MILLISECOND
 
 # More addresses than that in one INIT or INIT ACK are passed over: each costs memory and heartbeats.
-MAX_PEER_ADDRESSES = 64
-IPV4_MAPPED = b"\0" * 10 + b"\xff\xff"
+MAX_PEER_ADDRESSES: Final = 64
+# Supported Extensions is a list of chunk types: the cookie has room for so many.
+MAX_EXTENSIONS: Final = 32
 
 
 def refusal(setup: Setup) -> Cause | None:
@@ -31,18 +35,21 @@ def refusal(setup: Setup) -> Cause | None:
     return None
 
 
-def peer_addresses(source: bytes, listed: list[bytes]) -> list[bytes]:
+def peer_addresses(source: bytes, listed: list[bytes], locals_: list[bytes]) -> list[bytes]:
     """The peer's addresses by section 5.1.2: the source of the packet and those it lists, each once.
 
     Addresses that no host can have are passed over, and so are IPv4-mapped ones, which must not be sent
-    (section 3.3.2.1.2), and the loopback address of somebody else.
+    (section 3.3.2.1.2), the loopback address of somebody else, and those of a family that none of ``locals_``, our
+    own addresses, is of: "The other addresses MAY be ignored". Without own addresses any can be sent to.
     """
     found = [source]
-    local = is_loopback(source)
+    families = [len(ip) for ip in locals_]
+    here = is_loopback(source)
     for ip in listed:
         if len(found) == MAX_PEER_ADDRESSES:
             break
-        if ip not in found and is_unicast(ip) and ip[:12] != IPV4_MAPPED and (local or not is_loopback(ip)):
+        reachable = (not families or len(ip) in families) and (here or not is_loopback(ip))
+        if reachable and ip not in found and is_unicast(ip) and ip[: len(IPV4_MAPPED)] != IPV4_MAPPED:
             found.append(ip)
     return found
 
@@ -53,7 +60,13 @@ def is_loopback(ip: bytes) -> bool:
 
 
 def make_cookie(
-    setup: Setup, config: AssociationConfig, now: int, local: bytes, source: bytes, udp_port: int
+    setup: Setup,
+    config: AssociationConfig,
+    now: int,
+    local: bytes,
+    source: bytes,
+    udp_port: int,
+    locals_: list[bytes],
 ) -> Cookie:
     """A cookie with the peer's side of the association filled in."""
     cookie = Cookie()
@@ -67,8 +80,8 @@ def make_cookie(
     cookie.local = local
     cookie.source = source
     cookie.udp_port = udp_port
-    cookie.addresses = peer_addresses(source, setup.addresses)
-    cookie.extensions = setup.extensions[:32]
+    cookie.addresses = peer_addresses(source, setup.addresses, locals_)
+    cookie.extensions = setup.extensions[:MAX_EXTENSIONS]
     return cookie
 
 
@@ -87,4 +100,5 @@ def init_ack(
     ack.addresses = announce
     ack.unrecognized = setup.unrecognized
     ack.cookie = jar.sign(cookie, now)
-    return ack.encode(ack=True)
+    # "MAY elect to omit some or all of the 'Unrecognized Parameter' parameters to reduce the size" (section 12.4)
+    return ack.encode(ack=True, limit=largest_packet(config.mtu, cookie.source, cookie.udp_port) - COMMON_HEADER)

@@ -18,10 +18,11 @@ from ..wire.tlv import ParseError
 def answer(chunks: list[tuple[int, int, bytes]]) -> bytes:
     """The chunk to answer with, its tag reflected; b"" for silence.
 
-    INIT and COOKIE ECHO (rules 3 and 4) have been dealt with.
+    INIT and COOKIE ECHO (rules 3 and 4) have been dealt with. A packet without a whole chunk is "correctly formed
+    (i.e., passed the receiver's CRC32c check)", too.
     """
     kinds = [kind for kind, _, _ in chunks]
-    if not kinds or CHUNK_ABORT in kinds:
+    if CHUNK_ABORT in kinds:
         return b""  # Rule 2.
     if CHUNK_SHUTDOWN_ACK in kinds:
         return control.shutdown_complete(reflected=True)  # Rule 5.

@@ -12,12 +12,13 @@ the association's is out of the blue, except INIT ACK and COOKIE ECHO.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from errno import EADDRINUSE, EINVAL, ENOPROTOOPT
 from heapq import heapify, heappop, heappush
 from typing import Final, final
 
 from ..wire import causes, control
+from ..wire.causes import Cause
 from ..wire.checksum import finish_packet, verify_packet
 from ..wire.codes import (
     CHUNK_ABORT,
@@ -33,6 +34,7 @@ from ..wire.codes import (
 from ..wire.packet import parse_prefix, prefix
 from ..wire.params import is_unicast
 from ..wire.serial import UNWRAPPED
+from ..wire.setup import initiate_tag
 from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
 from . import out_of_the_blue
@@ -69,6 +71,7 @@ class Stack:
         "_heap_count",
         "_jar",
         "_last_id",
+        "_next_id",
         "_random_bytes",
         "_ready",
         "_replies",
@@ -78,7 +81,8 @@ class Stack:
         "stats",
     )
 
-    def __init__(self, random_bytes: RandomBytes, now: int) -> None:
+    def __init__(self, random_bytes: RandomBytes, now: int, next_id: Callable[[], int] | None = None) -> None:
+        """``next_id`` draws association ids, where they have to be unique in more than this stack."""
         self._random_bytes = random_bytes
         self._jar = CookieJar(random_bytes, now)
         self.endpoints: dict[int, Endpoint] = {}
@@ -90,7 +94,8 @@ class Stack:
         self._heap: list[tuple[int, int, Association]] = []
         self._heap_count = 0
         self._superseded = 0
-        self._last_id = 0
+        self._last_id = 2  # 0 to 2 have a meaning of their own (RFC 6458 section 7.2).
+        self._next_id = next_id
         self._ready: deque[Association] = deque()
         self._replies: list[tuple[int, bytes]] = []
         self._responses: deque[Transmit] = deque()
@@ -106,8 +111,8 @@ class Stack:
     ) -> Endpoint:
         """Take an SCTP port; 0 for a free one above 49151.
 
-        ``local`` are the source addresses to choose from and ``announce`` those told to peers, packed. Raises
-        OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
+        ``local`` are its own addresses, all of the host's if empty, and ``announce`` those told to peers, packed.
+        Raises OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
         """
         if not 0 <= port <= 65535:
             raise OSError(EINVAL, f"SCTP port {port}")
@@ -137,7 +142,7 @@ class Stack:
                 local_tag = tag
         if initial_tsn < 0:
             initial_tsn = random_u32(self._random_bytes)
-        self._last_id += 1
+        self._last_id = self._last_id + 1 if self._next_id is None else self._next_id()
         association = Association(
             endpoint,
             self._last_id,
@@ -184,12 +189,18 @@ class Stack:
             return
         self._unindex(association)
         association.endpoint.unaccepted.discard(association.id)
+        self._supersede(association)
+
+    def _supersede(self, association: Association) -> None:
+        """The association's entry in the heap does not matter any more: throw such out when they are many."""
+        if not association.entry:
+            return
+        association.entry = 0
         association.scheduled = NEVER
-        # What is over must not wait in the heap for deadlines that do not matter any more.
         self._superseded += 1
         if self._superseded > len(self._heap) // 2 + 32:
             self._superseded = 0
-            self._heap = [entry for entry in self._heap if entry[2].scheduled == entry[0]]
+            self._heap = [entry for entry in self._heap if entry[2].entry == entry[1]]
             heapify(self._heap)
 
     def touch(self, association: Association) -> None:
@@ -267,7 +278,7 @@ class Stack:
         kind = arrival.kind
         if not is_unicast(remote) or not is_unicast(local):
             self.stats.discarded += 1  # Section 8.4, rule 1.
-        elif kind < 0 or not arrival.peer_port or not arrival.local_port:
+        elif not arrival.peer_port or not arrival.local_port:
             self.stats.discarded += 1
         elif kind == CHUNK_INIT or arrival.tag == 0:
             # "the packet contains only an INIT chunk. Otherwise, the receiver MUST silently discard" (8.5.1 A)
@@ -276,7 +287,7 @@ class Stack:
             else:
                 self.stats.discarded += 1
         elif kind == CHUNK_COOKIE_ECHO:
-            self._receive_cookie_echo(arrival)
+            self._receive_cookie_echo(arrival, association)
         elif association is not None:
             self._receive_stray(arrival, association)
         else:
@@ -285,18 +296,20 @@ class Stack:
     def _receive_stray(self, arrival: Arrival, association: Association) -> None:
         """A packet with an association's tag from an address that is not (yet) the association's."""
         tcb = association.tcb
-        kind, flags, value = arrival.chunks[0]
+        kind = arrival.kind
         waiting = tcb.state == COOKIE_WAIT
         if kind == CHUNK_INIT_ACK:
             if waiting and len(arrival.chunks) == 1:
                 association.begin_round()
-                handshake.handle_init_ack(tcb, arrival.now, arrival.local, arrival.remote, arrival.port, value)
+                handshake.handle_init_ack(tcb, arrival.now, arrival.local, arrival.remote, arrival.port, arrival.value)
             else:
                 handshake.note_late_init_ack(tcb, arrival.now, arrival.remote)  # Section 5.2.3: discarded.
             self._after(association, arrival.local, arrival.remote, arrival.port)
-        elif kind == CHUNK_ABORT and not flags & FLAG_T:
-            seen = inbound.causes_of(value)
-            if seen is not None:
+        elif arrival.has(CHUNK_ABORT):
+            seen = _causes_of_abort(arrival)
+            if seen is None:
+                self.stats.discarded += 1
+            else:
                 association.begin_round()
                 handshake.handle_abort(tcb, arrival.now, arrival.remote, seen)
                 self._after(association, arrival.local, arrival.remote, arrival.port)
@@ -339,17 +352,19 @@ class Stack:
     def _receive_init(self, arrival: Arrival) -> None:
         """INIT (sections 3.3.2, 5.1 B and 5.2)."""
         self.stats.inits_received += 1
-        try:
-            setup = parse_setup(arrival.value)
-        except ParseError:
-            self.stats.discarded += 1
-            return
-        if setup.initiate_tag == 0:
+        tag = initiate_tag(arrival.value)
+        if not tag:
             self.stats.discarded += 1  # "the receiver MUST silently discard the packet"
             return
-        cause = refusal(setup)
+        try:
+            setup = parse_setup(arrival.value)
+            cause = refusal(setup)
+        except ParseError:
+            # "decides not to establish the new association due to missing mandatory parameters [...], invalid parameter
+            # values [...]: it SHOULD respond with an ABORT chunk" (section 5.1)
+            cause = causes.invalid_parameter()
         if cause is not None:
-            self._reply(arrival, setup.initiate_tag, control.abort([cause]))
+            self._reply(arrival, tag, control.abort([cause]))
             return
         association = self._find_by_addresses(arrival, setup.addresses)
         if association is not None:
@@ -366,18 +381,20 @@ class Stack:
             self._after(association, arrival.local, arrival.remote, arrival.port)
             return
         endpoint = self.endpoints.get(arrival.local_port)
-        if endpoint is None or endpoint.full:
-            seen = [] if endpoint is None or not endpoint.backlog else [causes.out_of_resource()]
-            self._reply(arrival, setup.initiate_tag, control.abort(seen))
+        if endpoint is None or endpoint.full or not endpoint.hears(arrival.local):
+            crowded = endpoint is not None and endpoint.backlog and endpoint.hears(arrival.local)
+            self._reply(arrival, tag, control.abort([causes.out_of_resource()] if crowded else []))
             return
-        cookie = make_cookie(setup, endpoint.config, arrival.now, arrival.local, arrival.remote, arrival.port)
+        cookie = make_cookie(
+            setup, endpoint.config, arrival.now, arrival.local, arrival.remote, arrival.port, endpoint.local
+        )
         cookie.local_port = arrival.local_port
         cookie.peer_port = arrival.peer_port
         cookie.local_tag = random_tag(self._random_bytes)
         cookie.local_initial_tsn = random_u32(self._random_bytes)
         announce = endpoint.announced_to(cookie.addresses)
         chunk = init_ack(setup, cookie, self._jar, endpoint.config, arrival.now, announce)
-        self._reply(arrival, setup.initiate_tag, chunk)
+        self._reply(arrival, tag, chunk)
 
     def _find_by_addresses(self, arrival: Arrival, addresses: list[bytes]) -> Association | None:
         """The association of a setup chunk, by its source or any address in it (section 5.1.2 D)."""
@@ -387,19 +404,24 @@ class Stack:
                 return association
         return None
 
-    def _receive_cookie_echo(self, arrival: Arrival) -> None:
-        """COOKIE ECHO (sections 5.1.5 and 5.2.4); what is bundled with it counts once it is accepted."""
+    def _receive_cookie_echo(self, arrival: Arrival, namesake: Association | None) -> None:
+        """COOKIE ECHO (sections 5.1.5 and 5.2.4); what is bundled with it counts once it is accepted.
+
+        ``namesake`` has its ports and tag, if there is one: the cookie must be for that one, or ours were drawn twice.
+        """
         now = arrival.now
         cookie = self._jar.open(arrival.value, now)
         if cookie is None or not _is_for(cookie, arrival):
             self.stats.cookies_rejected += 1  # "MUST be silently discarded"
             return
         association = self._find_by_addresses(arrival, cookie.addresses)
+        if namesake is not None and namesake is not association:
+            self.stats.cookies_rejected += 1
+            return
         if association is not None:
             association.begin_round()
-            tcb = association.tcb
-            if restart.handle_cookie_echo(tcb, now, cookie, arrival.local, arrival.remote, arrival.port):
-                _receive_rest(tcb, arrival)
+            if restart.handle_cookie_echo(association.tcb, now, cookie, arrival.local, arrival.remote, arrival.port):
+                _receive_rest(association.tcb, arrival)  # After a restart, it is another one.
             self._after(association, arrival.local, arrival.remote, arrival.port)
             return
         late = now - cookie.created - cookie.lifespan
@@ -459,9 +481,11 @@ class Stack:
     def handle_timeout(self, now: int) -> None:
         """Time has passed: let every association with an expired deadline look at its timers."""
         while self._heap and self._heap[0][0] <= now:
-            deadline, _, association = heappop(self._heap)
-            if association.scheduled != deadline:
+            _, entry, association = heappop(self._heap)
+            if association.entry != entry:
+                self._superseded -= 1
                 continue  # Superseded by an earlier one.
+            association.entry = 0
             association.scheduled = NEVER
             if association.tcb.state != CLOSED:
                 association.handle_timeout(now)
@@ -494,15 +518,18 @@ class Stack:
         """Have the heap look at the association no later than its earliest deadline."""
         deadline = association.next_timeout()
         if deadline < association.scheduled:
+            self._supersede(association)
             association.scheduled = deadline
             self._heap_count += 1
+            association.entry = self._heap_count
             heappush(self._heap, (deadline, self._heap_count, association))
 
     def next_timeout(self) -> int | None:
         """When to call ``handle_timeout``, ns; None if nothing is waited for."""
         heap = self._heap
-        while heap and heap[0][2].scheduled != heap[0][0]:
+        while heap and heap[0][2].entry != heap[0][1]:
             heappop(heap)
+            self._superseded -= 1
         return heap[0][0] if heap else None
 
     def poll_event(self) -> Event | None:
@@ -521,6 +548,14 @@ def _is_for(cookie: Cookie, arrival: Arrival) -> bool:
         arrival.local_port,
         arrival.tag,
     )
+
+
+def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:
+    """The causes of the ABORT in a packet with our tag; None if it is to be discarded (sections 3.3.7, 8.5.1 B)."""
+    for kind, flags, value in arrival.chunks:
+        if kind == CHUNK_ABORT:
+            return None if flags & FLAG_T else inbound.causes_of(value)
+    return None
 
 
 def _receive_rest(tcb: Tcb, arrival: Arrival) -> None:

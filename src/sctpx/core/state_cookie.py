@@ -1,8 +1,8 @@
 """The State Cookie (RFC 9260 sections 5.1.3 to 5.1.5): everything needed to build an association, and a MAC.
 
 The listener keeps nothing between INIT and COOKIE ECHO; the peer carries this. Secrets are random, replaced
-every hour, and the one before stays valid, so that no cookie dies with its secret before its time: cookies
-live for minutes at most. HMAC-SHA-256; the first byte says which secret.
+every hour, and the one before stays valid for another: no cookie that lives up to an hour dies with its secret
+before its time. HMAC-SHA-256; the first byte says which secret.
 
 What is inside is not secret, but for the tags, which the peer may know: Tie-Tags are random numbers made for
 the purpose (section 5.2.2).
@@ -77,6 +77,7 @@ class Cookie:
         self.addresses: list[bytes] = []
         """All addresses of the peer, ``source`` included."""
         self.extensions = b""
+        """Chunk types the peer supports, for the extensions to ask."""
 
     def encode(self) -> bytes:
         """The cookie's bytes, without the MAC."""

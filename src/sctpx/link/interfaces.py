@@ -20,7 +20,7 @@ import struct
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, TypeAlias, final
 
 if sys.platform == "linux":
@@ -87,6 +87,7 @@ def socket_address(ip: bytes, port: int, scope_id: int = 0) -> SocketAddress:
     return (text, port) if len(ip) == IPV4_BYTES else (text, port, 0, scope_id)
 
 
+@lru_cache(maxsize=1024)
 def scope_of(ip: bytes) -> int:
     """How far an address reaches: GLOBAL, PRIVATE, LINK_LOCAL or LOOPBACK."""
     parsed = ipaddress.ip_address(ip)

@@ -114,6 +114,8 @@ class UdpLink:
 
     def add_address(self, address: AddressLike) -> None:
         """One more local address on the link's port; one it has already is no error. ``OSError`` as for ``open``."""
+        if address in self._sockets:
+            return
         ip, scope_id = _local_address(address)
         try:
             self._bind(ip, scope_id)

@@ -63,6 +63,7 @@ class UdpSocket:
         "_destinations",
         "_error_queue",
         "_errors_waiting",
+        "_max_packet",
         "_peers",
         "_recvmsg",
         "_sendmsg",
@@ -80,6 +81,7 @@ class UdpSocket:
         self.socket = _bound_socket(ip, scope_id, port, capabilities)
         """The socket itself, for an event loop that receives by its own means; see ``received``."""
         self.port: int = self.socket.getsockname()[1]
+        self._max_packet = 0
         self._error_queue = capabilities.error_queue
         self._errors_waiting = False
         self._sendto = self.socket.sendto
@@ -103,8 +105,10 @@ class UdpSocket:
         self.socket.close()
 
     def max_packet(self) -> int:
-        """The largest IP packet to send from here, bytes: the interface's MTU, at most 1500."""
-        return address_mtu(self.address)
+        """The largest IP packet to send from here, bytes: the interface's MTU as first seen, at most 1500."""
+        if not self._max_packet:
+            self._max_packet = address_mtu(self.address)
+        return self._max_packet
 
     # --- receiving ---
 

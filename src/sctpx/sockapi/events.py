@@ -111,6 +111,19 @@ class RemoteError(Event):
 
 @final
 @dataclass(frozen=True, slots=True)
+class PartialDeliveryAborted(Event):
+    """The rest of a message of which parts were handed over (``Message.more``) will never come.
+
+    The peer restarted, or the association ended. What follows a restart on the stream is the beginning of another
+    message.
+    """
+
+    stream: int
+    ssn: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class SenderDry(Event):
     """Everything sent so far was acknowledged."""
 
@@ -139,5 +152,6 @@ _CONVERSIONS: Final[dict[type[core.Event], Callable[[Any], Event]]] = {
     core.ShutdownComplete: lambda _: ShutdownComplete(),
     core.PathChange: _path_event,
     core.RemoteError: lambda event: RemoteError(tuple(event.causes)),
+    core.PartialDeliveryAborted: lambda event: PartialDeliveryAborted(event.stream, event.ssn),
     core.SenderDry: lambda _: SenderDry(),
 }

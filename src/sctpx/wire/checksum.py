@@ -9,8 +9,19 @@ from __future__ import annotations
 from fastcrc.crc32 import iscsi as crc32c
 
 from .codes import COMMON_HEADER
+from .compiled import COMPILED
 
-__all__ = ["crc32c", "finish_packet", "header_checksum", "verify_packet"]
+if COMPILED:
+    from librt.strings import read_i32_le
+
+__all__ = ["crc32c", "finish_packet", "header_checksum", "read_checksum", "verify_packet"]
+
+
+def read_checksum(data: bytes, offset: int) -> int:
+    """The checksum in the common header at ``offset``."""
+    if COMPILED:
+        return int(read_i32_le(data, offset + 8)) & 0xFFFFFFFF
+    return int.from_bytes(data[offset + 8 : offset + COMMON_HEADER], "little")
 
 
 def header_checksum(prefix: bytes) -> int:

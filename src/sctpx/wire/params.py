@@ -10,7 +10,7 @@ from .tlv import ParseError, item, join
 IPV4_LENGTH: Final = 4
 IPV6_LENGTH: Final = 16
 
-_IPV4_MAPPED: Final = bytes(10) + b"\xff\xff"
+IPV4_MAPPED: Final = bytes(10) + b"\xff\xff"
 """First bytes of an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2)."""
 
 
@@ -39,7 +39,7 @@ def parse_address(kind: int, value: bytes) -> bytes:
 def is_unicast(ip: bytes) -> bool:
     """False for the wildcard, broadcast and multicast addresses of either family, also as IPv4-mapped IPv6."""
     ipv4 = ip[-IPV4_LENGTH:]
-    if len(ip) == IPV4_LENGTH or ip[:-IPV4_LENGTH] == _IPV4_MAPPED:
+    if len(ip) == IPV4_LENGTH or ip[:-IPV4_LENGTH] == IPV4_MAPPED:
         # Not 0.0.0.0/8, 224.0.0.0/4 nor 240.0.0.0/4, which holds the broadcast address (RFC 1122 section 3.2.1.3).
         return 0 < ipv4[0] < 224
     return ip[0] != 0xFF and ip != bytes(IPV6_LENGTH)

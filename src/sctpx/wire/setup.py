@@ -68,12 +68,12 @@ class Setup:
         self.host_name: bytes | None = None
         """Value of a Host Name Address parameter, which must not be used (section 3.3.2.1.4)."""
         self.extensions = b""
-        """Chunk types of the Supported Extensions parameter (RFC 5061 section 4.2.7)."""
+        """Chunk types of the Supported Extensions parameter (RFC 5061 section 4.2.7), for the extensions to ask."""
         self.unrecognized: list[tuple[int, bytes]] = []
         """Unknown parameters to be reported; in an INIT ACK we send, reported to the peer."""
 
-    def encode(self, ack: bool = False) -> bytes:
-        """The INIT (or INIT ACK) chunk."""
+    def encode(self, ack: bool = False, limit: int = MAX_LENGTH) -> bytes:
+        """The INIT (or INIT ACK) chunk; what was not recognized is reported as far as ``limit`` bytes hold it."""
         fixed = _FIXED.pack(
             self.initiate_tag, self.a_rwnd, self.outbound_streams, self.inbound_streams, self.initial_tsn
         )
@@ -86,7 +86,7 @@ class Setup:
             parameters.append((PARAM_SUPPORTED_EXTENSIONS, self.extensions))
         if ack:
             # What is last now gets up to three bytes of padding when more follows.
-            parameters.extend(self._reports(MAX_LENGTH - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3))
+            parameters.extend(self._reports(limit - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3))
         return chunk(CHUNK_INIT_ACK if ack else CHUNK_INIT, 0, fixed + join(parameters))
 
     def _reports(self, room: int) -> list[tuple[int, bytes]]:
@@ -99,6 +99,11 @@ class Setup:
                 break
             reports.append((PARAM_UNRECOGNIZED, report))
         return reports
+
+
+def initiate_tag(value: bytes) -> int:
+    """The Initiate Tag of an INIT or INIT ACK chunk value that may be malformed; 0 if it is too short for one."""
+    return int.from_bytes(value[:4], "big") if len(value) >= 4 else 0
 
 
 def parse(value: bytes, ack: bool = False) -> Setup:

@@ -27,7 +27,7 @@ OTHER = causes.encode([causes.invalid_stream(7)])
 @pytest.mark.parametrize(
     ("chunks", "expected"),
     [
-        ([], b""),
+        ([], ABORT),
         ([(CHUNK_ABORT, 0, b"")], b""),
         ([(CHUNK_DATA, 3, b""), (CHUNK_ABORT, 0, b"")], b""),
         ([(CHUNK_SHUTDOWN_ACK, 0, b"")], SHUTDOWN_COMPLETE),

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import errno
+import sys
 
 import pytest
 
 from sctpx.core.association.association import Association
+from sctpx.core.association.state import ESTABLISHED
+from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import Endpoint, PeerAddress
 from sctpx.core.stack import EPHEMERAL_COUNT, EPHEMERAL_FIRST, Stack
 from sctpx.testing import seeded_bytes
+from sctpx.wire import control
+from sctpx.wire.codes import CHUNK_ABORT, CHUNK_DATA, CHUNK_INIT_ACK, DATA_HEADER
+from sctpx.wire.data import DATA
+from sctpx.wire.packet import chunks, finish_packet, prefix
+from sctpx.wire.setup import Setup, parse
 
 NOW = 10**18
 OWN = bytes((10, 0, 1, 1))
+OTHER = bytes((10, 0, 2, 1))
 PEER = bytes((10, 0, 1, 2))
+STRANGER = bytes((10, 0, 1, 3))
 
 
 def make_stack() -> Stack:
@@ -118,3 +128,89 @@ def test_runs_of_any_shape_are_taken_apart(length: int, segment: int) -> None:
     stack.open_endpoint(5000, [OWN]).listen()
     stack.receive(NOW, OWN, PEER, 9899, bytes(length), segment)
     assert destinations(stack) == []
+
+
+def set_up(stack: Stack, endpoint: Endpoint, remote: bytes, now: int = NOW) -> Association:
+    """An association with a peer there, which answers as it should."""
+    association = connect(endpoint, remote)
+    destinations(stack)
+    tag = association.tcb.local_tag
+    ack = Setup(7, 1 << 16, 10, 10, 1)
+    ack.cookie = b"cookie"
+    for said in (ack.encode(ack=True), control.cookie_ack()):
+        packet = finish_packet(prefix(5000, endpoint.port, tag), said)
+        stack.receive(now, OWN, remote, 9899, packet, len(packet))
+        destinations(stack)
+    assert association.state == ESTABLISHED
+    return association
+
+
+def test_deadlines_that_were_superseded_do_not_pile_up() -> None:
+    """Each SACK that is put off sets a nearer deadline than the next HEARTBEAT's, again and again."""
+    stack = make_stack()
+    config = AssociationConfig(heartbeat_interval=86400.0)
+    association = set_up(stack, stack.open_endpoint(5000, [OWN], config), PEER)
+    tag = association.tcb.local_tag
+    now = NOW
+    few = sys.getrefcount(association)
+    for number in range(2000):
+        chunk = DATA.pack(CHUNK_DATA, 3, DATA_HEADER + 4, 1 + number, 0, number, 0) + b"data"
+        packet = finish_packet(prefix(5000, 5000, tag), chunk)
+        stack.receive(now, OWN, PEER, 9899, packet, len(packet))
+        while stack.poll_transmit(now) is not None:
+            pass
+        while stack.poll_event() is not None:
+            pass
+        association.read()
+        deadline = stack.next_timeout()
+        assert deadline is not None
+        now = deadline
+        stack.handle_timeout(now)
+        while stack.poll_transmit(now) is not None:
+            pass
+    assert association.stats.sacks_sent > 1000
+    assert sys.getrefcount(association) < few + 200  # Whatever waits for it refers to it.
+
+
+def init_packet(port: int) -> bytes:
+    return finish_packet(prefix(6000, port, 0), Setup(9, 1 << 16, 10, 10, 1).encode())
+
+
+@pytest.mark.parametrize(("local", "heard"), [([OWN], False), ([OWN, OTHER], True), ([], True)])
+def test_an_endpoint_hears_inits_to_its_own_addresses_or_to_any_if_it_has_none(local: list[bytes], heard: bool) -> None:
+    stack = make_stack()
+    stack.open_endpoint(5000, local).listen()
+    packet = init_packet(5000)
+    stack.receive(NOW, OTHER, PEER, 9899, packet, len(packet))
+    transmit = stack.poll_transmit(NOW)
+    assert transmit is not None
+    assert transmit.local == OTHER
+    assert chunks(transmit.data)[0][0] == (CHUNK_INIT_ACK if heard else CHUNK_ABORT)
+
+
+def test_an_endpoint_that_does_not_hear_says_nothing_of_its_backlog() -> None:
+    stack = make_stack()
+    stack.open_endpoint(5000, [OWN]).listen(1)
+    packet = init_packet(5000)
+    stack.receive(NOW, OTHER, PEER, 9899, packet, len(packet))
+    transmit = stack.poll_transmit(NOW)
+    assert transmit is not None
+    assert chunks(transmit.data) == [(CHUNK_ABORT, 0, b"")]
+
+
+def test_a_tag_that_was_drawn_twice_makes_no_second_association() -> None:
+    """Two peers with one port whose cookies happen to name one tag: packets could not be told apart."""
+    stack = Stack(lambda count: b"\1" * count, NOW)
+    endpoint = stack.open_endpoint(5000, [OWN])
+    endpoint.listen()
+    for peer in (PEER, STRANGER):
+        packet = init_packet(5000)
+        stack.receive(NOW, OWN, peer, 9899, packet, len(packet))
+        transmit = stack.poll_transmit(NOW)
+        assert transmit is not None
+        ack = parse(chunks(transmit.data)[0][2], ack=True)
+        packet = finish_packet(prefix(6000, 5000, ack.initiate_tag), control.cookie_echo(ack.cookie))
+        stack.receive(NOW, OWN, peer, 9899, packet, len(packet))
+    assert [association.paths[0].remote for association in endpoint.associations.values()] == [PEER]
+    assert stack.stats.cookies_rejected == 1
+    assert destinations(stack) == [PEER]

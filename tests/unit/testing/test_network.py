@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from sctpx.core.endpoint import PeerAddress
 from sctpx.core.events import Event
 from sctpx.core.outputs import Transmit
+from sctpx.core.stack import Stack
 from sctpx.testing import SECOND, LinkSettings, Packet, SimulationError, pack_address
 from sctpx.wire.codes import CHUNK_COOKIE_ECHO, CHUNK_DATA, CHUNK_INIT, CHUNK_INIT_ACK
 from tests.unit.testing.fake_stack import A2, B2, A, Arrival, B, FakeStack, sctp, stack_of, two_hosts
 
 
-class Tick(Event):
-    """An event of no association."""
-
-    def __init__(self) -> None:
-        """Nothing to say."""
+def something() -> Event:
+    """An event of an association that is no part of any network."""
+    endpoint = Stack(lambda size: b"\1" * size, 0).open_endpoint()
+    return Event(endpoint.connect(0, [PeerAddress(pack_address(B))], 5000))
 
 
 def test_a_packet_gets_to_the_host_that_has_the_address() -> None:
@@ -249,11 +250,11 @@ def test_a_deadline_that_has_passed_wakes_the_stack_at_once() -> None:
 
 def test_events_are_collected_and_handlers_may_use_any_stack() -> None:
     network, a, b = two_hosts()
-    tick = Tick()
-    a.pending.append(tick)
+    event = something()
+    a.pending.append(event)
     network.hosts["A"].handlers.append(lambda event: b.send(b"told", to=A))
     network.run_for(1)
-    assert network.hosts["A"].events == [tick]
+    assert network.hosts["A"].events == [event]
     assert [arrival.data for arrival in a.arrivals] == [b"told"]
 
 
@@ -317,7 +318,7 @@ def test_a_stack_whose_timeout_never_moves_is_stopped() -> None:
 
 def test_handlers_must_not_run_the_network() -> None:
     network, a, _ = two_hosts()
-    a.pending.append(Tick())
+    a.pending.append(something())
     network.hosts["A"].handlers.append(lambda event: network.run_for(1))
     with pytest.raises(RuntimeError, match="running already"):
         network.run_for(1)

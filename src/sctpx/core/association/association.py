@@ -7,13 +7,15 @@ layers above the rest. After a verb that takes ``now`` the driver drains the sta
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterator
 from errno import EINVAL, EMSGSIZE, ENOTCONN, EPIPE
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from ...wire import causes
-from ...wire.codes import DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
+from ...wire.codes import COMMON_HEADER, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.data import DATA
-from ..config import AssociationConfig
+from ...wire.serial import TSN_MASK
+from ..config import AssociationConfig, nanoseconds
 from ..entropy import RandomBytes
 from ..events import Event
 from ..outputs import Transmit
@@ -30,15 +32,19 @@ from .tcb import Tcb
 if TYPE_CHECKING:
     from ..endpoint import Endpoint
 
+Convert = Callable[[Any], tuple[bytes, int, int, bool]]
+Undelivered = tuple[bytes, int, int, bool]
+"""(data, stream, PPID, whether some of it was sent)."""
+
 # What an ABORT chunk has room for.
-MAX_REASON = 1024
+MAX_REASON: Final = 1024
 
 
 @final
 class Association:
     """One association of an endpoint. Made by ``Endpoint.connect`` or by a peer."""
 
-    __slots__ = ("__weakref__", "_tcb", "endpoint", "id", "indexed", "owner", "ready", "scheduled")
+    __slots__ = ("__weakref__", "_tcb", "endpoint", "entry", "id", "indexed", "owner", "ready", "scheduled")
 
     def __init__(
         self,
@@ -54,13 +60,15 @@ class Association:
     ) -> None:
         self.endpoint = endpoint
         self.id = association_id
-        """Unique in the stack, above 0 (RFC 6458's association identifier)."""
+        """Unique in the stack, above 2 (RFC 6458's association identifier)."""
         self.owner: object | None = None
         """Whatever the layer above hangs here."""
         self.ready = False
         """Stack: it is in the queue of those that may have packets to send."""
         self.scheduled = NEVER
         """Stack: the earliest deadline it has in the heap."""
+        self.entry = 0
+        """Stack: the number of the entry with that deadline; 0 for none."""
         self.indexed: list[bytes] = []
         """Stack: the keys under which it is found."""
         self._tcb = Tcb(
@@ -132,6 +140,31 @@ class Association:
         return self._tcb.stats
 
     @property
+    def peer_rwnd(self) -> int:
+        """Bytes the peer has room for beyond what is in flight (section 6.2.1)."""
+        return self._tcb.peer_rwnd
+
+    @property
+    def local_rwnd(self) -> int:
+        """Bytes the peer may still send by what it was told last."""
+        return self._tcb.window.credit
+
+    @property
+    def cumulative_tsn(self) -> int:
+        """The last TSN received in sequence, 32 bits."""
+        return self._tcb.tsn_map.cumulative_tsn & TSN_MASK
+
+    @property
+    def unacknowledged(self) -> int:
+        """DATA chunks sent and not acknowledged yet."""
+        return self._tcb.outstanding.flight_chunks + self._tcb.outstanding.marked_chunks
+
+    @property
+    def fragmentation_point(self) -> int:
+        """Bytes of user data from which on a message is fragmented; 0 before the peer answered."""
+        return max(self._tcb.packet_limit - COMMON_HEADER - DATA_HEADER, 0)
+
+    @property
     def report(self) -> list[AddressReport]:
         """What each address answered when the association was set up (C11)."""
         attempt = self._tcb.attempt
@@ -158,11 +191,55 @@ class Association:
         Raises OSError: ``EINVAL`` (empty, no such stream, PPID or address), ``EMSGSIZE``, ``ENOTCONN`` (not up
         yet: the number of streams is not known), ``EPIPE`` (shutting down or over).
         """
+        self._check_sendable()
+        self._check_message(data, stream, ppid)
+        if remote and self._tcb.find_path(remote) is None:
+            raise OSError(EINVAL, "not an address of the peer")
+        flags = (DATA_UNORDERED if unordered else 0) | (DATA_IMMEDIATE if immediate else 0)
+        self._push(OutMessage(data, stream, ppid, flags, remote, context))
+        self._after_push()
+
+    def send_many(self, messages: Iterator[object], convert: Convert, limit: int) -> tuple[int, bool]:
+        """Queue messages as long as the send buffer has room, at most ``limit`` bytes of them and the last one.
+
+        Each is ``bytes`` or what ``convert`` makes (data, stream, PPID, unordered) of. Returns how many were taken and
+        whether there are no more. Raises like ``send``; those before the one that cannot be sent have been queued.
+        """
+        self._check_sendable()
         tcb = self._tcb
-        if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
+        room = min(tcb.config.send_buffer - tcb.buffered, limit)
+        count = 0
+        try:
+            while room > 0:
+                message = next(messages, None)
+                if message is None:
+                    return count, True
+                if type(message) is bytes:
+                    data = message
+                    if not 0 < len(data) <= tcb.config.max_message_size or tcb.state != ESTABLISHED:
+                        self._check_sendable()
+                        self._check_message(data, 0, 0)
+                    self._push(OutMessage(data, 0, 0, 0, b"", None))
+                else:
+                    data, stream, ppid, unordered = convert(message)
+                    self._check_sendable()
+                    self._check_message(data, stream, ppid)
+                    self._push(OutMessage(data, stream, ppid, DATA_UNORDERED if unordered else 0, b"", None))
+                room -= len(data)
+                count += 1
+        finally:
+            self._after_push()
+        return count, False
+
+    def _check_sendable(self) -> None:
+        state = self._tcb.state
+        if state in (COOKIE_WAIT, COOKIE_ECHOED):
             raise OSError(ENOTCONN, "the association is not up yet")
-        if tcb.state != ESTABLISHED:
+        if state != ESTABLISHED:
             raise OSError(EPIPE, "the association is shutting down or over")
+
+    def _check_message(self, data: bytes, stream: int, ppid: int) -> None:
+        tcb = self._tcb
         if not data:
             raise OSError(EINVAL, "SCTP has no empty messages")
         if len(data) > tcb.config.max_message_size:
@@ -171,13 +248,17 @@ class Association:
             raise OSError(EINVAL, f"stream {stream}, there are {tcb.outbound_streams}")
         if not 0 <= ppid <= 0xFFFFFFFF:
             raise OSError(EINVAL, f"payload protocol identifier {ppid} does not fit 32 bits")
-        if remote and tcb.find_path(remote) is None:
-            raise OSError(EINVAL, "not an address of the peer")
-        flags = (DATA_UNORDERED if unordered else 0) | (DATA_IMMEDIATE if immediate else 0)
-        tcb.send_queue.push(OutMessage(data, stream, ppid, flags, remote, context))
-        tcb.buffered += len(data)
+
+    def _push(self, message: OutMessage) -> None:
+        tcb = self._tcb
+        length = len(message.data)
+        tcb.send_queue.push(message)
+        tcb.buffered += length
         tcb.stats.messages_sent += 1
-        tcb.stats.bytes_sent += len(data)
+        tcb.stats.bytes_sent += length
+
+    def _after_push(self) -> None:
+        tcb = self._tcb
         if tcb.burst < tcb.config.max_burst:
             tcb.burst = tcb.config.max_burst
         if not self.ready:
@@ -218,27 +299,25 @@ class Association:
                 self.endpoint.stack.touch(self)
         return taken
 
-    def undelivered(self) -> list[tuple[bytes, int, int, bool]]:
-        """What did not reach the peer for certain: (data, stream, PPID, whether it was sent).
+    def undelivered(self) -> list[Undelivered]:
+        """What did not reach the peer for certain, in order: (data, stream, PPID, whether it was sent).
 
         Of a message sent in part and acknowledged in part, what was not acknowledged
         (RFC 9260 sections 11.1.14 and 11.1.15).
         """
-        found: list[tuple[bytes, int, int, bool]] = []
+        found: list[Undelivered] = []
         parts: list[bytes] = []
-        tail = self._tcb.send_queue.messages()
-        for chunk in self._tcb.outstanding.unacknowledged():
+        for chunk, acknowledged in self._tcb.outstanding.chunks():
             _, flags, length, _, stream, _, ppid = DATA.unpack_from(chunk)
-            if flags & DATA_BEGIN:
-                parts = []
-            parts.append(chunk[DATA_HEADER:length])
-            if flags & DATA_END:
+            if not acknowledged:
+                parts.append(chunk[DATA_HEADER:length])
+            if flags & DATA_END and parts:
                 found.append((b"".join(parts), stream, ppid, True))
                 parts = []
-        for message in tail:
-            sent = message.offset > 0
-            head = b"".join(parts) if sent else b""
-            found.append((head + message.data[message.offset :], message.stream, message.ppid, sent))
+        for message in self._tcb.send_queue.messages():
+            parts.append(message.data[message.offset :])
+            found.append((b"".join(parts), message.stream, message.ppid, message.offset > 0))
+            parts = []
         return found
 
     # --- the association ---
@@ -272,6 +351,45 @@ class Association:
         reachability.send_heartbeat(self._tcb, now, path)
         self.endpoint.stack.touch(self)
 
+    def reconfigure(self, config: AssociationConfig) -> None:
+        """Behave by ``config`` from now on (section 11.1.12).
+
+        What was negotiated or promised stays as it is: streams, the receive buffer. What belongs to a path is for
+        ``configure_path``.
+        """
+        self._tcb.config = config
+        self._tcb.sack_policy.delay = nanoseconds(config.sack_delay)
+        self._tcb.limit_packets()
+        self.endpoint.stack.touch(self)
+
+    def configure_path(
+        self,
+        now: int,
+        remote: bytes,
+        heartbeats: bool | None = None,
+        heartbeat_interval: int = -1,
+        max_retrans: int = -1,
+        encaps_port: int = -1,
+    ) -> None:
+        """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port.
+
+        Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer.
+        """
+        path = self._tcb.find_path(remote)
+        if path is None:
+            raise OSError(EINVAL, "not an address of the peer")
+        if max_retrans >= 0:
+            path.max_retrans = max_retrans
+        if encaps_port >= 0:
+            self._tcb.learn_port(path, encaps_port)
+        if heartbeat_interval >= 0:
+            path.heartbeat_interval = heartbeat_interval
+        if heartbeats is not None:
+            path.heartbeat_enabled = heartbeats
+        if heartbeats is not None or heartbeat_interval >= 0:
+            reachability.schedule(self._tcb, now, path)
+            self.endpoint.stack.touch(self)
+
     def _established_path(self, remote: bytes) -> Path:
         if self._tcb.state in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):
             raise OSError(ENOTCONN, "the association is not up")
@@ -281,6 +399,26 @@ class Association:
         return path
 
     # --- for the stack ---
+
+    def begin_anew(self, local_tag: int, initial_tsn: int) -> Tcb:
+        """The peer restarted (section 5.2.4 A): a new life, with the name, the settings and the counters of the old."""
+        old = self._tcb
+        self._tcb = Tcb(
+            self,
+            old.config,
+            old.random_bytes,
+            old.events,
+            old.replies,
+            old.local_addresses,
+            old.local_port,
+            old.peer_port,
+            local_tag,
+            initial_tsn,
+        )
+        self._tcb.stats = old.stats
+        self._tcb.incoming = old.incoming
+        self._tcb.report = old.report
+        return self._tcb
 
     def begin_round(self) -> None:
         """Input, a timer or a verb begins a new round of sending (section 6.1 D)."""

@@ -25,8 +25,19 @@ ANSWER_ICMP: Final = 3
 ANSWER_SEND_ERROR: Final = 4
 ANSWER_MALFORMED: Final = 5
 """An INIT ACK that could not be used."""
+ANSWER_COOKIE_ECHO: Final = 6
+"""Both sides began: the peer's own INIT or COOKIE ECHO came from there (RFC 9260 section 5.2.4 B)."""
 
-ANSWER_NAMES: Final[tuple[str, ...]] = ("silence", "INIT ACK", "ABORT", "ICMP", "send error", "malformed INIT ACK")
+ANSWER_NAMES: Final[tuple[str, ...]] = (
+    "silence",
+    "INIT ACK",
+    "ABORT",
+    "ICMP",
+    "send error",
+    "malformed INIT ACK",
+    "COOKIE ECHO",
+)
+_REFUSALS: Final = (ANSWER_ABORT, ANSWER_ICMP, ANSWER_SEND_ERROR, ANSWER_MALFORMED)
 
 
 @final
@@ -43,7 +54,6 @@ class AddressReport:
         "inits",
         "ip",
         "kept",
-        "last_sent",
         "listed",
         "rto",
         "source",
@@ -75,14 +85,13 @@ class AddressReport:
         """errno of a refusal."""
         self.kept = False
         """Whether it became a path of the association."""
-        self.last_sent = 0
         self.rto = rto
         self.deadline = NEVER
         """T1-init of this address."""
 
     def on_answer(self, now: int, answer: int, error: int, causes: list[Cause]) -> None:
-        """Note the first answer of any kind; an INIT ACK is worth more than a refusal before it."""
-        if self.answered < 0 or answer == ANSWER_INIT_ACK != self.answer:
+        """Note the first answer of any kind; what proves the peer is worth more than a refusal before it."""
+        if self.answered < 0 or (self.refused and answer not in _REFUSALS):
             self.answered = now
             self.answer = answer
             self.error = error
@@ -91,7 +100,7 @@ class AddressReport:
     @property
     def refused(self) -> bool:
         """True if its answer ended the attempt on it."""
-        return self.answer > ANSWER_INIT_ACK
+        return self.answer in _REFUSALS
 
     @property
     def unanswered(self) -> int:
@@ -132,7 +141,6 @@ class Attempt:
         for candidate in due:
             candidate.inits += 1
             candidate.tries += 1
-            candidate.last_sent = now
             if candidate.first_sent < 0:
                 candidate.first_sent = now
             candidate.deadline = now + candidate.rto

@@ -10,17 +10,18 @@ The listener builds its side from the cookie alone.
 from __future__ import annotations
 
 from errno import ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ETIMEDOUT
+from typing import Final
 
 from ...wire import causes, control
 from ...wire.causes import Cause
 from ...wire.codes import COMMON_HEADER, PARAM_HOST_NAME, PARAM_STATE_COOKIE
-from ...wire.setup import MINIMUM_RWND, Setup
+from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError, item
 from ..config import nanoseconds
-from ..events import PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
+from ..events import PATH_INACTIVE, PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
 from ..init_answer import peer_addresses
-from ..path import failover, heartbeat, rto
+from ..path import failover, rto
 from ..path.path import Path
 from ..rx.tsn_map import TsnMap
 from ..state_cookie import Cookie
@@ -39,9 +40,9 @@ from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from .tcb import Tcb
 
 # A cookie that keeps going stale is not worth more tries (section 5.2.6).
-MAX_STALE_RETRIES = 2
+MAX_STALE_RETRIES: Final = 2
 # What a stale cookie asks for beyond the measured round trip: at most a second (section 5.2.6).
-PRESERVATIVE_MARGIN_MS = 1000
+PRESERVATIVE_MARGIN_MS: Final = 1000
 
 
 def start(tcb: Tcb, now: int, candidates: list[AddressReport], announce: list[bytes]) -> None:
@@ -145,8 +146,7 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
     try:
         setup = parse_setup(value, ack=True)
     except ParseError:
-        if candidate is not None:
-            refuse(tcb, now, candidate, ANSWER_MALFORMED, ECONNREFUSED, [])
+        _reject_init_ack(tcb, now, candidate, initiate_tag(value), causes.invalid_parameter())
         return
     if setup.a_rwnd < MINIMUM_RWND and setup.initiate_tag:
         # "MUST discard the packet, SHOULD send a packet in response containing an ABORT chunk [...] and MUST
@@ -155,14 +155,19 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
         return
     cause = _unusable(setup)
     if cause is not None:
-        if setup.initiate_tag:
-            tcb.replies.append((setup.initiate_tag, control.abort([cause])))
-        else:
-            tcb.replies.append((tcb.local_tag, control.abort([cause], reflected=True)))
-        if candidate is not None:
-            refuse(tcb, now, candidate, ANSWER_MALFORMED, ECONNREFUSED, [cause])
+        _reject_init_ack(tcb, now, candidate, setup.initiate_tag, cause)
         return
     _accept_init_ack(tcb, now, local, remote, port, setup)
+
+
+def _reject_init_ack(tcb: Tcb, now: int, candidate: AddressReport | None, tag: int, cause: Cause) -> None:
+    """Answer an INIT ACK that cannot be used (section 5.1); the address it came from has refused."""
+    if tag:
+        tcb.replies.append((tag, control.abort([cause])))
+    else:
+        tcb.replies.append((tcb.local_tag, control.abort([cause], reflected=True)))
+    if candidate is not None:
+        refuse(tcb, now, candidate, ANSWER_MALFORMED, ECONNREFUSED, [cause])
 
 
 def _unusable(setup: Setup) -> Cause | None:
@@ -181,48 +186,62 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     attempt = tcb.attempt
     assert attempt is not None
     attempt.stop()
+    tcb.init_targets.clear()
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
     tcb.extensions = setup.extensions
-    listed = peer_addresses(remote, setup.addresses)
+    if setup.unrecognized:
+        tcb.unrecognized = [causes.unrecognized_parameters(setup.unrecognized)]
     winner = attempt.find(remote)
     if winner is not None:
         winner.on_answer(now, ANSWER_INIT_ACK, 0, [])
         winner.udp_port = port
-    for candidate in attempt.candidates:
-        if candidate.ip in listed:
-            path = add_listed_path(tcb, candidate, local if candidate is winner else b"")
-            if candidate is winner:
-                if candidate.inits == 1:
-                    # INIT measures the round trip, too (section 8.3); Karn's rule applies.
-                    rto.measure(path, now - candidate.first_sent, tcb.config)
-            elif candidate.inits:
-                # Confirmed is not reachable.
-                path.state = PATH_POTENTIALLY_FAILED
-                path.error_count = 1
+    listed = peer_addresses(remote, setup.addresses, tcb.local_addresses)
+    keep_listed(tcb, attempt, listed, local, [remote])
+    path = tcb.find_path(remote)
+    if path is not None and winner is not None and winner.inits == 1:
+        # INIT measures the round trip, too (section 8.3); Karn's rule applies.
+        rto.measure(path, now - winner.first_sent, tcb.config)
     for ip in listed:
         if tcb.find_path(ip) is None:
             tcb.add_path(ip, local if ip == remote else b"", port)
-            learnt = AddressReport(ip, port, b"", False, 0)
-            learnt.kept = True
-            attempt.candidates.append(learnt)
+    report_learnt(tcb, attempt)
     choose_primary(tcb, tcb.find_path(remote), attempt.candidates[0].ip)
-    tcb.init_targets.clear()
-    if setup.unrecognized:
-        tcb.unrecognized = [causes.unrecognized_parameters(setup.unrecognized)]
     tcb.cookie = setup.cookie
     tcb.transition(COOKIE_ECHOED)
     tcb.setup_retries = 0
     _send_cookie_echo(tcb, now, tcb.data_destination())
 
 
-def add_listed_path(tcb: Tcb, candidate: AddressReport, local: bytes) -> Path:
-    """A path to an address the user listed: confirmed (section 5.4, rule 1; C3)."""
-    path = tcb.add_path(candidate.ip, local or candidate.source, candidate.udp_port)
-    path.confirmed = True
-    path.unanswered_inits = candidate.unanswered
-    candidate.kept = True
-    return path
+def keep_listed(tcb: Tcb, attempt: Attempt, listed: list[bytes], local: bytes, heard: list[bytes]) -> None:
+    """Paths to those of the caller's addresses that the peer has: confirmed (section 5.4, rule 1; C3).
+
+    ``heard`` are those the peer was heard from, the first one now, at ``local``. Confirmed is not reachable: another
+    one whose INITs went unanswered begins potentially failed, until a HEARTBEAT is answered there. A late INIT ACK
+    only enters the report; so with heartbeats switched off, when nothing could ever end it, it begins as any other.
+    """
+    for candidate in attempt.candidates:
+        if candidate.ip not in listed:
+            continue
+        source = local if local and candidate.ip == heard[0] else candidate.source
+        path = tcb.add_path(candidate.ip, source, candidate.udp_port)
+        path.confirmed = True
+        candidate.kept = True
+        if candidate.ip in heard:
+            continue  # What comes from there now is no answer to an INIT.
+        path.unanswered_inits = candidate.unanswered
+        if candidate.inits and path.heartbeat_enabled:
+            path.state = PATH_POTENTIALLY_FAILED
+            path.error_count = 1
+
+
+def report_learnt(tcb: Tcb, attempt: Attempt) -> None:
+    """Enter the addresses into the report that the peer named and the caller had not listed."""
+    for path in tcb.paths:
+        if attempt.find(path.remote) is None:
+            learnt = AddressReport(path.remote, path.encaps_port, b"", False, 0)
+            learnt.kept = True
+            attempt.candidates.append(learnt)
 
 
 def choose_primary(tcb: Tcb, winner: Path | None, first_listed: bytes) -> None:
@@ -239,23 +258,23 @@ def load_peer(tcb: Tcb, initial_tsn: int, a_rwnd: int, peer_inbound: int, peer_o
     """What the peer said of itself in INIT or INIT ACK (section 5.1.1 for the streams)."""
     tcb.peer_initial_tsn = initial_tsn
     tcb.tsn_map = TsnMap(initial_tsn)
-    tcb.peer_rwnd = a_rwnd
+    tcb.peer_rwnd = tcb.peer_window = a_rwnd
+    tcb.limit_packets()
     tcb.outbound_streams = min(tcb.config.streams, peer_inbound)
     tcb.inbound_streams = min(tcb.config.max_inbound_streams, peer_outbound)
 
 
 def _send_cookie_echo(tcb: Tcb, now: int, path: Path) -> None:
     """Send the COOKIE ECHO to ``path`` and start T1-cookie."""
-    echo = control.cookie_echo(tcb.cookie)
-    if not path.confirmed and COMMON_HEADER + len(echo) + heartbeat.LENGTH > path.mtu:
-        # With the HEARTBEAT it would exceed the PMTU, without it it MUST NOT be sent there (section 5.4); and only a
-        # peer that lists none of the addresses it was asked at has no other for it.
+    # To an unconfirmed address it "MUST be bundled with a HEARTBEAT", and with no more (section 5.4).
+    chunks = control.cookie_echo(tcb.cookie) + reachability.bundled_heartbeat(tcb, now, path)
+    if not path.confirmed and COMMON_HEADER + len(chunks) > path.mtu:
+        # With the HEARTBEAT it would exceed the PMTU, without it it MUST NOT be sent there; and only a peer that
+        # lists none of the addresses it was asked at has no other for it.
         _fail(tcb, EMSGSIZE)
         return
-    tcb.send_control(path, echo)
-    if not path.confirmed:
-        reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" and no more (section 5.4)
-    elif tcb.unrecognized:
+    tcb.send_control(path, chunks)
+    if path.confirmed and tcb.unrecognized:
         # "SHOULD bundle the ERROR chunk [...] with the chunk sent in response (e.g., COOKIE ECHO)" (3.2.2)
         tcb.send_control(path, control.error(tcb.unrecognized))
     path.unanswered_inits = 0  # What comes from there now answers the COOKIE ECHO.
@@ -274,7 +293,8 @@ def handle_t1_cookie(tcb: Tcb, now: int) -> None:
         _fail(tcb, ETIMEDOUT)
         return
     tcb.setup_retries += 1
-    failover.on_timeout(path, tcb.config)
+    if failover.on_timeout(path, tcb.config):
+        tcb.tell_state(path)
     rto.back_off(path, tcb.config)
     _send_cookie_echo(tcb, now, tcb.data_destination(avoid=path))
 
@@ -301,6 +321,9 @@ def establish(tcb: Tcb, now: int) -> None:
     for path in tcb.paths:
         path.last_used = now
     tcb.events.append(CommunicationUp(tcb.association, tcb.incoming))
+    for path in tcb.paths:
+        if path.state == PATH_INACTIVE:
+            tcb.tell_state(path)  # It failed while there was nobody to tell.
     reachability.start(tcb, now)
     if tcb.shutdown_requested:
         shutdown.shutdown(tcb, now)
@@ -343,7 +366,7 @@ def accept(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port
     tcb.incoming = True
     load_cookie(tcb, cookie, local, remote, port)
     establish(tcb, now)
-    send_cookie_ack(tcb, now, remote)
+    send_cookie_ack(tcb, now, local, remote)
 
 
 def load_cookie(tcb: Tcb, cookie: Cookie, local: bytes, remote: bytes, port: int) -> None:
@@ -366,11 +389,18 @@ def load_cookie(tcb: Tcb, cookie: Cookie, local: bytes, remote: bytes, port: int
         tcb.primary = tcb.find_path(cookie.source)
 
 
-def send_cookie_ack(tcb: Tcb, now: int, remote: bytes) -> None:
-    """COOKIE ACK to where the COOKIE ECHO came from (section 6.4), first in its packet."""
+def begin_packet(tcb: Tcb, local: bytes, remote: bytes) -> Path:
+    """A setup packet came from ``remote`` to ``local``: answer it there if that is an address of the peer."""
     path = tcb.find_path(remote)
+    tcb.heard_at = local if path is not None else b""
     if path is None:
         path = tcb.data_destination()
-    tcb.send_control(path, control.cookie_ack(), first=True)
-    if not path.confirmed:
-        reachability.send_heartbeat(tcb, now, path)  # "MUST be bundled with a HEARTBEAT" (section 5.4)
+    tcb.begin_packet(path)
+    return path
+
+
+def send_cookie_ack(tcb: Tcb, now: int, local: bytes, remote: bytes) -> None:
+    """COOKIE ACK to where the COOKIE ECHO came from (section 6.4), first in its packet."""
+    path = begin_packet(tcb, local, remote)
+    # To an unconfirmed address it "MUST be bundled with a HEARTBEAT" (section 5.4).
+    tcb.respond(control.cookie_ack() + reachability.bundled_heartbeat(tcb, now, path), first=True)

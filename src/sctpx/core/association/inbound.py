@@ -10,7 +10,7 @@ from typing import Final
 
 from ...wire import causes, control
 from ...wire.causes import parse as parse_causes
-from ...wire.checksum import crc32c
+from ...wire.checksum import crc32c, read_checksum
 from ...wire.codes import (
     CAUSE_STALE_COOKIE,
     CHUNK_ABORT,
@@ -33,12 +33,15 @@ from ...wire.codes import (
     FLAG_T,
     SACK_HEADER,
 )
-from ...wire.data import DATA
-from ...wire.sack import SACK
+from ...wire.compiled import COMPILED
+from ...wire.data import DATA, unpack_data
+from ...wire.sack import SACK, unpack_sack
 from ...wire.serial import TSN_MASK, extend_tsn
 from ...wire.tlv import ParseError
 from ..events import PeerShutdown, RemoteError
 from ..path.path import Path
+from ..rx.reassembly import TINY
+from ..rx.window import MAX_MESSAGES
 from . import handshake, reachability, shutdown, transfer
 from .state import (
     CLOSED,
@@ -84,12 +87,13 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
         done = max(offset - start - COMMON_HEADER, 0)
         offset = stop
         if not done:
-            if crc32c(body, tcb.peer_seed) != int.from_bytes(data[start + 8 : start + COMMON_HEADER], "little"):
+            if crc32c(body, tcb.peer_seed) != read_checksum(data, start):
                 stats.packets_discarded += 1  # Section 6.8: silently discarded.
                 continue
             stats.packets_received += 1
             if port != path.encaps_port and not _has_reflected_tag(body):
                 tcb.learn_port(path, port)
+        tcb.begin_packet(path)
         handle_packet(tcb, now, path, body, done)
         if tcb.state in (CLOSED, COOKIE_WAIT):
             break
@@ -105,14 +109,14 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
     the 64 KiB and 64 B rows of ``make bench``.
     """
     tsn_map = tcb.tsn_map
-    if tsn_map.ranges:
+    reassembly = tcb.reassembly
+    if tsn_map.ranges or len(reassembly.ready) >= MAX_MESSAGES:
         return offset
     end = len(data)
     prefix = tcb.peer_prefix
     seed = tcb.peer_seed
     streams = tcb.inbound_streams
     window = tcb.window
-    reassembly = tcb.reassembly
     policy = tcb.sack_policy
     limit = reassembly.partial_limit
     unpack = DATA.unpack_from
@@ -125,17 +129,17 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
         if stop > end:
             stop = end
         body = data[offset + COMMON_HEADER : stop]
-        if (
-            data[offset : offset + 8] != prefix
-            or crc32c(body, seed).to_bytes(4, "little") != data[offset + 8 : offset + 12]
-        ):
+        if data[offset : offset + 8] != prefix or crc32c(body, seed) != read_checksum(data, offset):
             break
         size = len(body)
         position = 0
         taken = 0
         seen = 0
         while position + DATA_HEADER < size:
-            kind, flags, length, wire_tsn, stream, ssn, ppid = unpack(body, position)
+            if COMPILED:
+                kind, flags, length, wire_tsn, stream, ssn, ppid = unpack_data(body, position)
+            else:
+                kind, flags, length, wire_tsn, stream, ssn, ppid = unpack(body, position)
             tail = position + length
             length -= DATA_HEADER
             if (
@@ -156,6 +160,7 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
                 and stream == run.stream
                 and ssn == run.ssn
                 and run.length + length < limit
+                and length >= TINY
             ):
                 run.parts.append(payload)
                 run.length += length
@@ -204,7 +209,10 @@ def _receive_sacks(tcb: Tcb, now: int, path: Path, data: bytes, offset: int, seg
     a_rwnd = -1
     while end - offset >= _SACK_PACKET and (segment == _SACK_PACKET or end - offset == _SACK_PACKET):
         body = data[offset + COMMON_HEADER : offset + _SACK_PACKET]
-        kind, _, length, wire_tsn, credit, blocks, duplicates = SACK.unpack(body)
+        if COMPILED:
+            kind, _, length, wire_tsn, credit, blocks, duplicates = unpack_sack(body, 0)
+        else:
+            kind, _, length, wire_tsn, credit, blocks, duplicates = SACK.unpack(body)
         cumulative = extend_tsn(wire_tsn, outstanding.cumulative_tsn_ack_point)
         if (
             kind != CHUNK_SACK
@@ -212,7 +220,7 @@ def _receive_sacks(tcb: Tcb, now: int, path: Path, data: bytes, offset: int, seg
             or blocks
             or duplicates
             or data[offset : offset + 8] != prefix
-            or crc32c(body, seed).to_bytes(4, "little") != data[offset + 8 : offset + COMMON_HEADER]
+            or crc32c(body, seed) != read_checksum(data, offset)
             or not transfer.acknowledge_in_sequence(tcb, cumulative)
         ):
             break
@@ -231,7 +239,6 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
 
     If ``offset`` is not 0, DATA before it has been taken.
     """
-    tcb.response_room = path.mtu - COMMON_HEADER
     verdict = 0
     has_data = offset > 0
     sacked = False
@@ -253,7 +260,7 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
                 has_data = True
                 _, _, _, tsn, stream, ssn, ppid = DATA.unpack_from(body, offset)
                 payload = body[offset + DATA_HEADER : offset + length]
-                outcome = transfer.handle_data(tcb, path, flags, tsn, stream, ssn, ppid, payload)
+                outcome = transfer.handle_data(tcb, flags, tsn, stream, ssn, ppid, payload)
                 if outcome < 0:
                     return
                 verdict |= outcome
@@ -294,7 +301,7 @@ def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value
             # Section 8.3 demands it "up until reaching the SHUTDOWN-SENT state"; after that it still lets the
             # peer verify the path it may need to finish.
             if state != COOKIE_WAIT:
-                transfer.respond(tcb, path, control.heartbeat_ack(value), tcb.heard_at)
+                tcb.respond(control.heartbeat_ack(value))
         elif kind == CHUNK_HEARTBEAT_ACK:
             reachability.handle_heartbeat_ack(tcb, now, value)
         elif kind == CHUNK_ABORT:
@@ -305,7 +312,7 @@ def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value
         elif kind == CHUNK_SHUTDOWN_ACK:
             if state in (COOKIE_WAIT, COOKIE_ECHOED):
                 # Treated as out of the blue (section 8.5.1 E).
-                tcb.replies.append((tcb.local_tag, control.shutdown_complete(reflected=True)))
+                tcb.reply(tcb.local_tag, control.shutdown_complete(reflected=True))
             else:
                 shutdown.handle_shutdown_ack(tcb, path)
         elif kind == CHUNK_SHUTDOWN_COMPLETE:
@@ -321,7 +328,7 @@ def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value
         elif kind == CHUNK_INIT:
             return False  # Its tag is not 0 (section 8.5.1 A).
         else:
-            return _handle_unknown(tcb, path, kind, flags, value)
+            return _handle_unknown(tcb, kind, flags, value)
     except ParseError:
         tcb.stats.packets_discarded += 1
     return True
@@ -366,18 +373,24 @@ def _handle_shutdown(tcb: Tcb, now: int, value: bytes) -> None:
 def _handle_error(tcb: Tcb, now: int, value: bytes) -> None:
     """ERROR (section 3.3.10): a stale cookie is ours to mend, the rest is for the user."""
     seen = parse_causes(value)
+    if not seen:
+        raise ParseError("ERROR without a cause")  # It "contains one or more error causes".
     for code, _ in seen:
         if code == CAUSE_STALE_COOKIE:
             handshake.handle_stale_cookie(tcb, now)
             return
-    tcb.events.append(RemoteError(tcb.association, seen))
+    last = tcb.events[-1] if tcb.events else None
+    if isinstance(last, RemoteError) and last.association is tcb.association:
+        last.causes.extend(seen)  # What arrives together is told together, or a packet could fill the memory.
+    else:
+        tcb.events.append(RemoteError(tcb.association, seen))
 
 
-def _handle_unknown(tcb: Tcb, path: Path, kind: int, flags: int, value: bytes) -> bool:
+def _handle_unknown(tcb: Tcb, kind: int, flags: int, value: bytes) -> bool:
     """A chunk type nobody here knows: its high bits say what to do (section 3.2, table 2)."""
     if kind & CHUNK_REPORT:
         length = len(value) + 4
         # The chunk with its header, cut to what can be reported in one packet.
         chunk = bytes((kind, flags)) + length.to_bytes(2, "big") + value[: tcb.packet_limit - 64]
-        transfer.respond_error(tcb, path, [causes.unrecognized_chunk(chunk)])
+        transfer.respond_error(tcb, [causes.unrecognized_chunk(chunk)])
     return kind & CHUNK_SKIP != 0

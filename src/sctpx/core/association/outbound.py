@@ -23,7 +23,7 @@ from ..outputs import Transmit
 from ..path import congestion, failover
 from ..path.path import Path
 from ..timers import NEVER
-from ..tx.outstanding import Batch
+from ..tx.batch import Batch
 from ..tx.send_queue import Room
 from . import transfer
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
@@ -33,7 +33,7 @@ from .tcb import PROBE_NONE, PROBE_SENT, Tcb
 # are SSNs (section 6.1), with room for one batch of the smallest chunks.
 MAX_OUTSTANDING: Final = 65535 - 4096
 # These are alone in their packet (section 6.10; an ABORT ends everything anyway).
-_ALONE = (CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE)
+_ALONE: Final = (CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE)
 
 
 def poll(tcb: Tcb, now: int) -> Transmit | None:
@@ -51,7 +51,6 @@ def poll(tcb: Tcb, now: int) -> Transmit | None:
 
 def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
     lead = b""
-    local = b""
     path: Path | None = None
     if tcb.control:
         path, lead, local = _take_control(tcb)
@@ -62,25 +61,20 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
     if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
         # "until the COOKIE ACK chunk is returned, the sender MUST NOT send any other packets" (section 5.1 C)
         return _single(tcb, path, lead) if path is not None else None
-    if tcb.sack_policy.packets and not tcb.sack_chunks and _data_can_go(tcb, now):
+    data_can_go = _data_can_go(tcb, now)
+    if data_can_go and tcb.sack_policy.packets and not tcb.sack_chunks:
         transfer.make_sack(tcb)  # "the sender SHOULD create a SACK chunk and bundle it" (section 6.1)
-    if tcb.sack_chunks and _sack_path(tcb).confirmed:
+    if tcb.sack_chunks:
         sack_path = _sack_path(tcb)
-        local = tcb.sack_local if sack_path is tcb.sack_path else b""
-        elsewhere = local not in (b"", sack_path.local)
-        if path is None:
-            if elsewhere or len(tcb.sack_chunks) > 1 or not _data_can_go(tcb, now):
-                return _sacks(tcb, sack_path, local)
+        local = _sack_source(tcb, sack_path)
+        together = local == sack_path.local and len(tcb.sack_chunks) == 1
+        if path is None and not (together and data_can_go) and sack_path.confirmed:
+            return _sacks(tcb, sack_path, local)
+        size = COMMON_HEADER + len(lead) + len(tcb.sack_chunks[0])
+        if together and path in (None, sack_path) and sack_path.confirmed and size <= sack_path.mtu:
             path = sack_path
-            lead = tcb.sack_chunks.pop()
-        elif (
-            path is sack_path
-            and not elsewhere
-            and len(tcb.sack_chunks) == 1
-            and len(lead) + len(tcb.sack_chunks[0]) + COMMON_HEADER <= path.mtu
-        ):
             lead += tcb.sack_chunks.pop()
-    if _data_can_go(tcb, now):
+    if data_can_go:
         transmit = _data(tcb, now, path, lead)
         if transmit is not None:
             return transmit
@@ -141,6 +135,11 @@ def _sack_path(tcb: Tcb) -> Path:
     return path if path is not None and path.confirmed else tcb.data_destination()
 
 
+def _sack_source(tcb: Tcb, path: Path) -> bytes:
+    """Our address that a SACK to ``path`` leaves from: the one that the DATA came to."""
+    return tcb.sack_local if path is tcb.sack_path and tcb.sack_local and path.local else path.local
+
+
 def _sacks(tcb: Tcb, path: Path, local: bytes) -> Transmit:
     """SACKs of one size, a packet each: what one burst of DATA calls for leaves as one send."""
     size = len(tcb.sack_chunks[0])
@@ -170,8 +169,11 @@ def _data_can_go(tcb: Tcb, now: int) -> bool:
         return False  # No address is confirmed yet: they carry no data (section 5.4).
     tsn = tcb.outstanding.next_marked()
     if tsn >= 0:
-        path = _retransmission_path(tcb, tsn)
-        return tcb.fast_retransmit_now or congestion.room(path) > 0
+        if tcb.fast_retransmit_now:
+            return True
+        if tcb.probing != PROBE_NONE and tcb.outstanding.flight_size:
+            return False  # The peer has no room: one packet at a time asks for it.
+        return congestion.room(_retransmission_path(tcb, tsn)) > 0
     message = tcb.send_queue.peek()
     if message is None or tcb.burst <= 0:
         return False
@@ -215,11 +217,8 @@ def _probe_is_due(tcb: Tcb, now: int, path: Path) -> bool:
 
 def _new_data_path(tcb: Tcb, remote: bytes) -> Path:
     """Where a message goes: the primary path, or the address the user asked for, while it is good."""
-    if remote:
-        wanted = tcb.find_path(remote)
-        if wanted is not None:
-            return failover.select(tcb.paths, wanted)
-    return tcb.data_destination()
+    wanted = tcb.find_path(remote) if remote else None
+    return failover.select(tcb.paths, wanted) if wanted is not None else tcb.data_destination()
 
 
 def _retransmission_path(tcb: Tcb, tsn: int) -> Path:
@@ -263,8 +262,7 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
     )
     if batch is None:
         return None
-    if probe:
-        tcb.probing = PROBE_SENT
+    tcb.probing = PROBE_SENT if probe else PROBE_NONE
     tcb.burst -= batch.packets
     tcb.peer_rwnd = max(tcb.peer_rwnd - batch.payload, 0)
     return _sent(tcb, now, path, batch)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...wire import control
 from ...wire.tlv import ParseError
-from ..events import CHANGE_CONFIRMED, CHANGE_PRIMARY, CHANGE_STATE, PATH_ACTIVE, PATH_INACTIVE, PathChange
+from ..events import CHANGE_CONFIRMED, CHANGE_PRIMARY, PATH_ACTIVE, PATH_INACTIVE, PathChange
 from ..path import failover, heartbeat, rto
 from ..path.path import Path
 from ..timers import NEVER
@@ -47,10 +47,9 @@ def handle_heartbeat_timers(tcb: Tcb, now: int) -> None:
         path = min(tcb.paths, key=_heartbeat_deadline)
         if path.heartbeat_deadline > now or not _burst_allows(tcb, now):
             return
-        if path.confirmed and path.state == PATH_ACTIVE and path.last_used > path.heartbeat_sent:
-            # Not idle: it carried something since the last HEARTBEAT; ask again a period after that.
+        if path.confirmed and path.state == PATH_ACTIVE and path.last_used > path.idle_since:
+            # Not idle: it carried something in this period; ask again a period after that.
             schedule(tcb, path.last_used, path)
-            path.heartbeat_sent = path.last_used
             if path.heartbeat_deadline > now:
                 continue
         send_heartbeat(tcb, now, path)
@@ -72,6 +71,18 @@ def _burst_allows(tcb: Tcb, now: int) -> bool:
 def send_heartbeat(tcb: Tcb, now: int, path: Path) -> None:
     """Send a HEARTBEAT now."""
     tcb.send_control(path, control.heartbeat(heartbeat.begin(path, now, tcb.random_bytes)))
+
+
+def bundled_heartbeat(tcb: Tcb, now: int, path: Path) -> bytes:
+    """The HEARTBEAT beside a COOKIE ECHO or COOKIE ACK to an unconfirmed address (section 5.4), b"" to others.
+
+    One that is under way is repeated, or duplicates of a COOKIE ECHO could keep its answer from ever counting.
+    """
+    if path.confirmed:
+        return b""
+    if path.heartbeat_timeout != NEVER:
+        return control.heartbeat(heartbeat.repeat(path))
+    return control.heartbeat(heartbeat.begin(path, now, tcb.random_bytes))
 
 
 def _on_heartbeat_lost(tcb: Tcb, now: int, path: Path) -> None:
@@ -96,13 +107,19 @@ def on_timeout(tcb: Tcb, path: Path, counts: bool) -> None:
             shutdown.unreachable(tcb)
             return
     if failover.on_timeout(path, tcb.config):
-        _tell(tcb, path)
+        tcb.tell_state(path)
 
 
 def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
-    """The network said that ``path`` is unreachable (section 10, ICMP9): one more error."""
+    """The network said that ``path`` is unreachable (section 10, ICMP9): one more error.
+
+    It says so of each packet, and a burst has many: one in an RTO counts, as with a timeout.
+    """
+    if now < path.errors_pause:
+        return
+    path.errors_pause = now + path.rto
     if failover.on_timeout(path, tcb.config):
-        _tell(tcb, path, error)
+        tcb.tell_state(path, error)
         schedule(tcb, now, path)
 
 
@@ -111,7 +128,7 @@ def refuse(tcb: Tcb, now: int, path: Path, error: int) -> None:
     path.error_count = path.max_retrans + 1
     if path.state != PATH_INACTIVE:
         path.state = PATH_INACTIVE
-        _tell(tcb, path, error)
+        tcb.tell_state(path, error)
     path.heartbeat_timeout = NEVER
     schedule(tcb, now, path)
 
@@ -122,7 +139,7 @@ def on_reached(tcb: Tcb, now: int, path: Path, fresh: bool = True) -> None:
     ``fresh``: what it answered was sent after the last timeout.
     """
     if failover.on_reached(path, now, fresh):
-        _tell(tcb, path)
+        tcb.tell_state(path)
         schedule(tcb, now, path)
     if path is tcb.preferred_primary:
         # The caller's first address answers after all (C10).
@@ -135,12 +152,6 @@ def set_primary(tcb: Tcb, path: Path) -> None:
     if path is not tcb.primary:
         tcb.primary = path
         tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_PRIMARY, path.state))
-
-
-def _tell(tcb: Tcb, path: Path, error: int = 0) -> None:
-    if path is tcb.preferred_primary and path.state == PATH_INACTIVE:
-        tcb.preferred_primary = None  # It failed since: the caller's wish has lapsed (C10).
-    tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_STATE, path.state, error))
 
 
 def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
@@ -156,7 +167,8 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
         return
     path.heartbeat_nonce = b""
     path.heartbeat_timeout = NEVER
-    rto.measure(path, now - path.heartbeat_sent, tcb.config)
+    if not path.heartbeat_repeated:
+        rto.measure(path, now - path.heartbeat_sent, tcb.config)
     tcb.error_count = 0
     if not path.confirmed:
         path.confirmed = True

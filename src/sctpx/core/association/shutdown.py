@@ -10,7 +10,7 @@ from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, ETIMEDOUT
 from ...wire import control
 from ...wire.causes import Cause
 from ..config import nanoseconds
-from ..events import CannotStart, CommunicationLost, Event, ShutdownComplete
+from ..events import CannotStart, CommunicationLost, Event, PartialDeliveryAborted, ShutdownComplete
 from ..path import failover, rto
 from ..path.path import Path
 from ..timers import NEVER
@@ -36,7 +36,15 @@ def end(tcb: Tcb, event: Event, last_words: bytes = b"", path: Path | None = Non
     tcb.init_targets.clear()
     if last_words and tcb.peer_tag:
         tcb.send_control(path if path is not None else tcb.data_destination(), last_words)
+    break_off_delivery(tcb)
     tcb.events.append(event)
+
+
+def break_off_delivery(tcb: Tcb) -> None:
+    """Of a message that was being handed over in parts, no more will come (RFC 6458 section 6.1.7)."""
+    run = tcb.reassembly.open_run
+    if run is not None and run.partial:
+        tcb.events.append(PartialDeliveryAborted(tcb.association, run.stream, run.ssn))
 
 
 def stop_timers(tcb: Tcb) -> None:
@@ -57,9 +65,8 @@ def stop_timers(tcb: Tcb) -> None:
 
 def abort(tcb: Tcb, causes: list[Cause], error: int = ECONNABORTED) -> None:
     """End at once and tell the peer (section 9.1)."""
-    starting = tcb.state == COOKIE_WAIT or (tcb.state == COOKIE_ECHOED and not tcb.incoming)
     event: Event
-    if starting:
+    if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
         event = CannotStart(tcb.association, error, causes)
     else:
         event = CommunicationLost(tcb.association, error, False, causes)
@@ -100,22 +107,37 @@ def progress(tcb: Tcb, now: int) -> None:
     if tcb.state == SHUTDOWN_PENDING:
         tcb.transition(SHUTDOWN_SENT)
         tcb.t5_deadline = now + nanoseconds(tcb.config.shutdown_guard)
+        _end_heartbeats(tcb)
         _send(tcb, now, tcb.data_destination())
     elif tcb.state == SHUTDOWN_RECEIVED:
+        # By a SHUTDOWN, or by the last acknowledgement that was missing: it goes back to where that came from.
         tcb.transition(SHUTDOWN_ACK_SENT)
-        _send(tcb, now, tcb.data_destination())
+        _end_heartbeats(tcb)
+        _start_t2(tcb, now, tcb.respond(control.shutdown_ack()))
+
+
+def _end_heartbeats(tcb: Tcb) -> None:
+    """ "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk" (section 8.3)."""
+    for path in tcb.paths:
+        path.heartbeat_deadline = NEVER
+        path.heartbeat_timeout = NEVER
+
+
+def _chunk(tcb: Tcb) -> bytes:
+    """The SHUTDOWN or SHUTDOWN ACK of this state."""
+    if tcb.state == SHUTDOWN_SENT:
+        return control.shutdown(tcb.tsn_map.cumulative_tsn)
+    return control.shutdown_ack()
 
 
 def _send(tcb: Tcb, now: int, path: Path) -> None:
-    """Send the SHUTDOWN or SHUTDOWN ACK of this state and start T2-shutdown."""
-    for other in tcb.paths:
-        # "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk" (section 8.3)
-        other.heartbeat_deadline = NEVER
-        other.heartbeat_timeout = NEVER
-    if tcb.state == SHUTDOWN_SENT:
-        tcb.send_control(path, control.shutdown(tcb.tsn_map.cumulative_tsn))
-    else:
-        tcb.send_control(path, control.shutdown_ack())
+    """Send the chunk of this state, unasked."""
+    tcb.send_control(path, _chunk(tcb))
+    _start_t2(tcb, now, path)
+
+
+def _start_t2(tcb: Tcb, now: int, path: Path) -> None:
+    """Start T2-shutdown: the chunk of this state went to ``path``."""
     tcb.t2_path = path
     tcb.t2_deadline = now + path.rto
 
@@ -125,7 +147,8 @@ def handle_t2(tcb: Tcb, now: int) -> None:
     path = tcb.t2_path
     assert path is not None
     tcb.error_count += 1
-    failover.on_timeout(path, tcb.config)
+    if failover.on_timeout(path, tcb.config):
+        tcb.tell_state(path)
     rto.back_off(path, tcb.config)
     if tcb.error_count > tcb.config.association_max_retrans:
         unreachable(tcb)
@@ -146,24 +169,30 @@ def on_packet(tcb: Tcb) -> None:
     tcb.error_count = 0
 
 
-def resend_shutdown(tcb: Tcb, now: int, path: Path) -> None:
-    """A packet with DATA came from ``path`` in SHUTDOWN-SENT: answer with a SHUTDOWN at once."""
-    _send(tcb, now, path if path.confirmed else tcb.data_destination())
+def resend_shutdown(tcb: Tcb, now: int) -> None:
+    """A packet with DATA came in SHUTDOWN-SENT: answer with a SHUTDOWN at once."""
+    _start_t2(tcb, now, tcb.respond(_chunk(tcb)))
 
 
 def answer_shutdown(tcb: Tcb, now: int) -> None:
     """SHUTDOWN from the peer in SHUTDOWN-SENT or SHUTDOWN-ACK-SENT."""
     if tcb.state == SHUTDOWN_SENT:
+        # "SHOULD respond immediately [...] restarting its T2-shutdown timer" (section 9.2)
         tcb.transition(SHUTDOWN_ACK_SENT)
-    resend_shutdown_ack(tcb)
+        _start_t2(tcb, now, tcb.respond(_chunk(tcb)))
+    else:
+        resend_shutdown_ack(tcb)
 
 
 def resend_shutdown_ack(tcb: Tcb) -> None:
     """The peer has not got our SHUTDOWN ACK, or not we its SHUTDOWN COMPLETE (section 9.2).
 
-    T2 goes on as it was: an INIT draws this, which anybody can forge, and must not put T2's limit off.
+    T2 goes on as it was: an INIT draws this, which anybody can forge, and must not put T2's limit off. One that
+    waits to be sent is enough.
     """
-    tcb.send_control(tcb.data_destination(), control.shutdown_ack())
+    chunk = control.shutdown_ack()
+    if not tcb.control or tcb.control[-1][1] != chunk:
+        tcb.respond(chunk)
 
 
 def handle_shutdown_ack(tcb: Tcb, path: Path) -> None:

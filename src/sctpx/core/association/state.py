@@ -1,6 +1,7 @@
 """States of an association and the legal ways between them (RFC 9260 section 4), as data with one writer.
 
-CLOSED stands for the absence of the association: it is where one begins and ends.
+CLOSED stands for the absence of the association: it is where one begins and ends. A peer's restart (section
+5.2.4 A) is no way between states: it begins another life, from CLOSED to ESTABLISHED.
 """
 
 from __future__ import annotations
@@ -34,10 +35,9 @@ TRANSITIONS: Final[dict[int, tuple[int, ...]]] = {
     # Back to COOKIE-WAIT: a stale cookie (section 5.2.6).
     COOKIE_ECHOED: (ESTABLISHED, COOKIE_WAIT, CLOSED),
     ESTABLISHED: (SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, CLOSED),
-    # ESTABLISHED again from the closing states: the peer restarted (section 5.2.4 A).
-    SHUTDOWN_PENDING: (SHUTDOWN_SENT, SHUTDOWN_RECEIVED, ESTABLISHED, CLOSED),
-    SHUTDOWN_SENT: (SHUTDOWN_ACK_SENT, ESTABLISHED, CLOSED),
-    SHUTDOWN_RECEIVED: (SHUTDOWN_ACK_SENT, ESTABLISHED, CLOSED),
+    SHUTDOWN_PENDING: (SHUTDOWN_SENT, SHUTDOWN_RECEIVED, CLOSED),
+    SHUTDOWN_SENT: (SHUTDOWN_ACK_SENT, CLOSED),
+    SHUTDOWN_RECEIVED: (SHUTDOWN_ACK_SENT, CLOSED),
     SHUTDOWN_ACK_SENT: (CLOSED,),
 }
 

@@ -11,10 +11,19 @@ from typing import TYPE_CHECKING, Final, final
 
 from ...wire.causes import Cause
 from ...wire.checksum import header_checksum
+from ...wire.codes import (
+    CHUNK_COOKIE_ACK,
+    CHUNK_COOKIE_ECHO,
+    CHUNK_HEARTBEAT,
+    CHUNK_HEARTBEAT_ACK,
+    COMMON_HEADER,
+    DATA_HEADER,
+)
 from ...wire.packet import prefix
+from ...wire.setup import MINIMUM_RWND
 from ..config import AssociationConfig, nanoseconds
 from ..entropy import RandomBytes
-from ..events import Event
+from ..events import CHANGE_STATE, PATH_INACTIVE, Event, PathChange
 from ..path import congestion, failover
 from ..path.path import Path
 from ..path.source import choose_source
@@ -27,12 +36,14 @@ from ..timers import NEVER
 from ..tx.outstanding import Outstanding
 from ..tx.send_queue import SendQueue
 from .connect import AddressReport, Attempt
-from .state import CLOSED, is_legal
+from .state import CLOSED, COOKIE_ECHOED, is_legal
 
 if TYPE_CHECKING:
     from .association import Association
 
 
+# What may go to an address that is not confirmed (section 5.4). The setup chunks have a HEARTBEAT beside them.
+_TO_UNCONFIRMED: Final = (CHUNK_HEARTBEAT, CHUNK_HEARTBEAT_ACK, CHUNK_COOKIE_ECHO, CHUNK_COOKIE_ACK)
 # Zero window probing: while the peer answers, a probe's timeout is no error (section 6.1 A).
 PROBE_NONE: Final = 0
 PROBE_SENT: Final = 1
@@ -57,6 +68,7 @@ class Tcb:
         "extensions",
         "fast_retransmit_now",
         "heard_at",
+        "heard_from",
         "heartbeat_burst",
         "heartbeat_window",
         "inbound_streams",
@@ -82,6 +94,7 @@ class Tcb:
         "peer_seed",
         "peer_tag",
         "peer_tie_tag",
+        "peer_window",
         "preferred_primary",
         "primary",
         "probe_deadline",
@@ -92,6 +105,7 @@ class Tcb:
         "reassembly",
         "replies",
         "report",
+        "response_path",
         "response_room",
         "sack_chunks",
         "sack_local",
@@ -160,7 +174,7 @@ class Tcb:
         self.outbound_streams = config.streams
         self.inbound_streams = config.max_inbound_streams
         self.extensions = b""
-        """Chunk types the peer said it supports (RFC 5061 section 4.2.7)."""
+        """Chunk types the peer said it supports (RFC 5061 section 4.2.7), for the extensions to ask."""
 
         # Paths.
         self.moved = True
@@ -203,6 +217,8 @@ class Tcb:
         self.outstanding = Outstanding(initial_tsn)
         self.peer_rwnd = 0
         """rwnd: what the peer has room for beyond what is in flight (section 6.2.1)."""
+        self.peer_window = 0
+        """The a_rwnd of the peer's INIT or INIT ACK: its receive buffer."""
         self.buffered = 0
         """Bytes of user data accepted and not yet acknowledged for good."""
         self.wants_writable = False
@@ -231,11 +247,15 @@ class Tcb:
 
         self.heard_at = b""
         """Our address that the packet being processed came to."""
+        self.heard_from: Path | None = None
+        """Where it came from."""
 
         # Control chunks that wait to be sent: (path, chunk, our address).
         self.control: list[tuple[Path, bytes, bytes]] = []
         self.response_room = 0
         """Bytes of answers the packet being processed may still cause (RFC 9260 section 12.4)."""
+        self.response_path: Path | None = None
+        """Where they go; None before the first one."""
 
         # Shutting down.
         self.shutdown_requested = False
@@ -261,14 +281,26 @@ class Tcb:
         path = Path(remote, local or choose_source(self.local_addresses, remote, used), encaps_port, self.config)
         congestion.initialize(path)
         self.paths.append(path)
-        self.packet_limit = min([path.mtu for path in self.paths])
+        self.limit_packets()
         self.moved = True
         return path
 
     def learn_port(self, path: Path, port: int) -> None:
         """The peer's UDP encapsulation port at this address is ``port`` now (RFC 6951 sections 5.4 and 5.6)."""
         path.set_encapsulation(port)
-        self.packet_limit = min([path.mtu for path in self.paths])
+        self.limit_packets()
+
+    def limit_packets(self) -> None:
+        """The largest packet follows from the paths, the peer's buffer and the user's wish (RFC 6458 section 8.1.16).
+
+        A packet larger than the peer's buffer would wait for a window that never opens as far as that.
+        """
+        limits = [path.mtu for path in self.paths]
+        if self.peer_window:
+            limits.append(max(self.peer_window // 2, MINIMUM_RWND) & ~3)
+        if self.config.max_segment:
+            limits.append(self.config.max_segment + COMMON_HEADER + DATA_HEADER & ~3)
+        self.packet_limit = min(limits) if self.paths else 0
 
     def find_path(self, remote: bytes) -> Path | None:
         """The path to that address of the peer."""
@@ -279,7 +311,46 @@ class Tcb:
 
     def send_control(self, path: Path, chunk: bytes, local: bytes = b"", first: bool = False) -> None:
         """A control chunk leaves for ``path``, from ``local`` if that is given and not from the path's own source."""
-        self.control.insert(0 if first else len(self.control), (path, chunk, local or path.local))
+        if path.confirmed or chunk[0] in _TO_UNCONFIRMED:  # Else no address is confirmed, and none gets it.
+            self.control.insert(0 if first else len(self.control), (path, chunk, local or path.local))
+
+    def begin_packet(self, path: Path) -> None:
+        """A packet from ``path`` is processed now."""
+        self.heard_from = path
+        self.response_path = None
+        self.response_room = path.mtu - COMMON_HEADER
+
+    def respond(self, chunks: bytes, first: bool = False) -> Path:
+        """Answer the packet being processed; returns where to: where it came from (section 6.4), if that may be (5.4).
+
+        All answers to one packet leave in one (section 12.4): what does not fit or has to go elsewhere is dropped.
+        """
+        path = self.heard_from
+        assert path is not None  # There is a packet.
+        local = self.heard_at
+        if not path.confirmed and chunks[0] not in _TO_UNCONFIRMED:
+            path = self.data_destination()
+            local = b""
+        if len(chunks) <= self.response_room and self.response_path in (None, path):
+            self.response_path = path
+            self.response_room -= len(chunks)
+            self.send_control(path, chunks, local, first)
+        else:
+            self.stats.packets_discarded += 1
+        return path
+
+    def reply(self, tag: int, chunk: bytes) -> None:
+        """Answer the packet being processed with one that is not this association's, if it had no answer yet."""
+        if self.response_path is None and self.response_room:
+            self.response_room = 0
+            self.replies.append((tag, chunk))
+
+    def tell_state(self, path: Path, error: int = 0) -> None:
+        """The state of ``path`` changed; ``error`` is an errno if the network said why."""
+        if path is self.preferred_primary and path.state == PATH_INACTIVE:
+            self.preferred_primary = None  # It failed since: the caller's wish has lapsed (C10).
+        if self.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
+            self.events.append(PathChange(self.association, path.remote, CHANGE_STATE, path.state, error))
 
     def data_destination(self, avoid: Path | None = None) -> Path:
         """Where data goes by default: the primary path or what stands in for it."""
@@ -293,11 +364,13 @@ class Tcb:
         )
         if self.attempt is not None:
             deadline = min(deadline, self.attempt.next_deadline())
+        # With HB.Max.Burst used up, the next HEARTBEAT waits for the next window.
+        window = self.heartbeat_window if self.heartbeat_burst >= self.config.heartbeat_max_burst else 0
         for path in self.paths:
             if path.t3_deadline < deadline:
                 deadline = path.t3_deadline
             if path.heartbeat_timeout < deadline:
                 deadline = path.heartbeat_timeout
             if path.heartbeat_deadline < deadline:
-                deadline = min(deadline, max(path.heartbeat_deadline, self.heartbeat_window))
+                deadline = min(deadline, max(path.heartbeat_deadline, window))
         return deadline

@@ -6,6 +6,8 @@ and paths.
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...wire import causes, control
 from ...wire import sack as wire_sack
 from ...wire.codes import COMMON_HEADER, DATA_IMMEDIATE, SACK_HEADER
@@ -15,6 +17,7 @@ from ..events import PATH_ACTIVE, Readable, SenderDry, Writable
 from ..path import congestion, rto
 from ..path.path import Path
 from ..rx.tsn_map import MAX_AHEAD
+from ..rx.window import MAX_MESSAGES
 from ..timers import NEVER
 from ..tx.outstanding import SackResult
 from . import reachability, shutdown
@@ -22,13 +25,16 @@ from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOW
 from .tcb import PROBE_ANSWERED, PROBE_NONE, PROBE_SENT, Tcb
 
 # Beyond the window, a hole may still be filled; but not without end (section 6.2).
-OVERFILL = 2
+OVERFILL: Final = 2
+# What may wait to be sent while the link takes nothing: SACKs, of which the last one says it all, and answers.
+MAX_SACKS: Final = 1024
+MAX_CONTROL: Final = 256
 
 
 # --- receiving ---------------------------------------------------------------------------------------------
 
 
-def handle_data(tcb: Tcb, path: Path, flags: int, tsn: int, stream: int, ssn: int, ppid: int, data: bytes) -> int:
+def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int, data: bytes) -> int:
     """One DATA chunk in a state that takes data. Returns what the packet's SACK must know of it.
 
     0 new, in order; 1 acknowledge at once; 2 duplicate; -1 the association was aborted.
@@ -56,7 +62,7 @@ def handle_data(tcb: Tcb, path: Path, flags: int, tsn: int, stream: int, ssn: in
     violation = ""
     if stream >= tcb.inbound_streams:
         # Section 6.5: acknowledge, report, discard.
-        respond_error(tcb, path, [causes.invalid_stream(stream)])
+        respond_error(tcb, [causes.invalid_stream(stream)])
         disturbed = True
     else:
         tcb.window.receive(len(data))
@@ -80,10 +86,13 @@ def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
     """
     tsn_map = tcb.tsn_map
     window = tcb.window
-    if tsn > tsn_map.cumulative_tsn + MAX_AHEAD:
+    reassembly = tcb.reassembly
+    if tsn > tsn_map.cumulative_tsn + MAX_AHEAD or len(reassembly.ready) >= MAX_MESSAGES:
+        return False
+    if reassembly.apart >= MAX_MESSAGES and tsn != tsn_map.cumulative_tsn + 1:
         return False
     if tsn > tsn_map.highest_tsn:
-        return window.credit > 0 or window.advertise(len(tcb.reassembly.ready)) >= length
+        return window.credit > 0 or window.room >= length
     return window.held + length <= OVERFILL * window.size
 
 
@@ -93,7 +102,7 @@ def on_data_packet(tcb: Tcb, now: int, path: Path, verdict: int) -> None:
     tcb.sack_local = tcb.heard_at
     policy = tcb.sack_policy
     if tcb.state == SHUTDOWN_SENT:
-        shutdown.resend_shutdown(tcb, now, path)
+        shutdown.resend_shutdown(tcb, now)
         if verdict:
             make_sack(tcb)
         else:
@@ -126,6 +135,8 @@ def make_sack(tcb: Tcb) -> None:
         ranges = ranges[:words]
         duplicates = duplicates[: words - len(ranges)]
         tsn_map.duplicates = []
+    if len(tcb.sack_chunks) >= MAX_SACKS:
+        tcb.sack_chunks.clear()
     tcb.sack_chunks.append(wire_sack.encode(tsn_map.cumulative_tsn, a_rwnd, ranges, duplicates))
     tcb.sack_policy.on_sack()
     tcb.stats.sacks_sent += 1
@@ -133,9 +144,7 @@ def make_sack(tcb: Tcb) -> None:
 
 def handle_sack_timer(tcb: Tcb) -> None:
     """SACK.Delay is over."""
-    tcb.sack_policy.deadline = NEVER
-    if tcb.sack_policy.packets:
-        make_sack(tcb)
+    make_sack(tcb)
 
 
 def on_read(tcb: Tcb, length: int) -> None:
@@ -146,18 +155,9 @@ def on_read(tcb: Tcb, length: int) -> None:
         make_sack(tcb)
 
 
-def respond(tcb: Tcb, path: Path, chunk: bytes, local: bytes = b"") -> None:
-    """Answer a chunk of the packet being processed, within one packet in all (RFC 9260 section 12.4)."""
-    if len(chunk) <= tcb.response_room:
-        tcb.response_room -= len(chunk)
-        tcb.send_control(path, chunk, local)
-    else:
-        tcb.stats.packets_discarded += 1
-
-
-def respond_error(tcb: Tcb, path: Path, error_causes: list[causes.Cause]) -> None:
-    """Report an error in the packet being processed, to where it came from if that may be (section 5.4)."""
-    respond(tcb, path if path.confirmed else tcb.data_destination(), control.error(error_causes))
+def respond_error(tcb: Tcb, error_causes: list[causes.Cause]) -> None:
+    """Report an error in the packet being processed."""
+    tcb.respond(control.error(error_causes))
 
 
 # --- sending -----------------------------------------------------------------------------------------------
@@ -184,7 +184,8 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
         return
     # A SHUTDOWN has no Gap Ack Blocks: it takes nothing back. It says nothing of the window either: what it
     # acknowledges counts back into it.
-    if a_rwnd < 0:
+    tells_window = a_rwnd >= 0
+    if not tells_window:
         ranges = [r for r in outstanding.gaps if r[1] > cumulative + 1]
         a_rwnd = tcb.peer_rwnd + outstanding.flight_payload
     in_recovery = outstanding.in_fast_recovery
@@ -196,10 +197,8 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
     if result.paths:
         tcb.error_count = 0  # Section 8.1.
         tcb.probing = PROBE_NONE
-    elif tcb.probing == PROBE_SENT:
-        tcb.probing = PROBE_ANSWERED
-    elif tcb.probing == PROBE_ANSWERED and a_rwnd >= outstanding.flight_payload:
-        _repeat_probe(tcb)
+    elif outstanding.flight_size and tells_window:
+        _on_nothing_acknowledged(tcb, a_rwnd)
     if result.newly_marked:
         _fast_retransmit(tcb, now, result)
     _on_acknowledged(tcb, now, a_rwnd, result.freed)
@@ -332,8 +331,19 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
         reachability.schedule(tcb, now, path)
 
 
-def _repeat_probe(tcb: Tcb) -> None:
-    """The window has opened: the probe that was dropped while it was closed need not wait for T3-rtx."""
+def _on_nothing_acknowledged(tcb: Tcb, a_rwnd: int) -> None:
+    """A SACK acknowledges nothing of what is in flight: did its window have no room for it (section 6.1 A)?"""
+    outstanding = tcb.outstanding
+    if a_rwnd < min(outstanding.flight_payload, tcb.packet_limit):
+        # The peer is there: no timeout of what it drops is an error, and those that were are forgiven.
+        tcb.probing = PROBE_ANSWERED
+        tcb.error_count = 0
+    elif tcb.probing == PROBE_ANSWERED and a_rwnd >= outstanding.flight_payload:
+        _repeat_dropped(tcb)
+
+
+def _repeat_dropped(tcb: Tcb) -> None:
+    """The window has opened: what was dropped while it was closed need not wait for T3-rtx."""
     tcb.probing = PROBE_NONE
     for path in tcb.paths:
         tcb.outstanding.mark_path(path)

@@ -17,14 +17,13 @@ from ..timers import NEVER
 from .path import Path
 
 NONCE_LENGTH: Final = 8
-LENGTH: Final = 4 + 4 + NONCE_LENGTH + 16
-"""A HEARTBEAT chunk, at the most: chunk and parameter headers, nonce, an IPv6 address."""
 
 
 def schedule(path: Path, now: int, random_bytes: RandomBytes) -> None:
     """Set when the next HEARTBEAT is due, counted from ``now``."""
     if path.heartbeat_timeout != NEVER:
         return  # One is under way; its answer or its loss schedules the next.
+    path.idle_since = now
     if not path.confirmed and path.state != PATH_INACTIVE:
         # "In each RTO, a probe MAY be sent on an active UNCONFIRMED path" (section 5.4).
         path.heartbeat_deadline = now
@@ -40,11 +39,22 @@ def schedule(path: Path, now: int, random_bytes: RandomBytes) -> None:
 def begin(path: Path, now: int, random_bytes: RandomBytes) -> bytes:
     """A HEARTBEAT leaves now: its Heartbeat Info."""
     path.heartbeat_nonce = random_bytes(NONCE_LENGTH)
+    path.heartbeat_repeated = False
     path.heartbeat_sent = now
     path.heartbeat_timeout = now + path.rto
     path.heartbeat_deadline = NEVER
     path.heartbeats_sent += 1
     path.last_used = now
+    return path.heartbeat_nonce + path.remote
+
+
+def repeat(path: Path) -> bytes:
+    """The HEARTBEAT that is under way leaves once more: its Heartbeat Info.
+
+    Either may be answered, so the answer measures nothing (Karn's algorithm).
+    """
+    path.heartbeat_repeated = True
+    path.heartbeats_sent += 1
     return path.heartbeat_nonce + path.remote
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from ...wire.codes import COMMON_HEADER
 from ..config import AssociationConfig, nanoseconds
 from ..events import PATH_ACTIVE
 from ..timers import NEVER
@@ -16,7 +17,12 @@ from ..timers import NEVER
 UDP_HEADER: Final = 8
 IPV4_HEADER: Final = 20
 IPV6_HEADER: Final = 40
-COMMON_HEADER: Final = 12
+
+
+def largest_packet(mtu: int, remote: bytes, encaps_port: int) -> int:
+    """The largest SCTP packet in an IP packet of ``mtu`` bytes: PMTU in the RFC's sense, a multiple of four."""
+    header = IPV4_HEADER if len(remote) == 4 else IPV6_HEADER
+    return (mtu - header - (UDP_HEADER if encaps_port else 0)) & ~3
 
 
 @final
@@ -32,14 +38,17 @@ class Path:
         "earliest_tsn",
         "encaps_port",
         "error_count",
+        "errors_pause",
         "flight_size",
         "heartbeat_deadline",
         "heartbeat_enabled",
         "heartbeat_interval",
         "heartbeat_nonce",
+        "heartbeat_repeated",
         "heartbeat_sent",
         "heartbeat_timeout",
         "heartbeats_sent",
+        "idle_since",
         "last_acknowledged",
         "last_data_sent",
         "last_used",
@@ -73,6 +82,8 @@ class Path:
         self.confirmed = False
         """Whether the peer has been shown to own the address (RFC 9260 section 5.4)."""
         self.error_count = 0
+        self.errors_pause = 0
+        """Until then, ICMP errors tell of what was counted already."""
         self.doubtful = False
         """Something timed out here, and nothing sent since has been answered."""
         self.max_retrans = config.path_max_retrans
@@ -86,9 +97,8 @@ class Path:
         """The TSN whose round trip is being measured; -1 for none."""
         self.rtt_sent = 0
 
-        header = IPV4_HEADER if len(remote) == 4 else IPV6_HEADER
-        self.mtu = (config.mtu - header - (UDP_HEADER if encaps_port else 0)) & ~3
-        """The largest SCTP packet, bytes: PMTU in the RFC's sense, a multiple of four."""
+        self.mtu = largest_packet(config.mtu, remote, encaps_port)
+        """The largest SCTP packet, bytes."""
         self.pmdcs = self.mtu - COMMON_HEADER
         """Path Maximum DATA Chunk Size."""
         self.cwnd = 0
@@ -119,6 +129,10 @@ class Path:
         """When the HEARTBEAT that is under way counts as lost."""
         self.heartbeat_nonce = b""
         self.heartbeat_sent = 0
+        self.heartbeat_repeated = False
+        """The HEARTBEAT that is under way left more than once."""
+        self.idle_since = 0
+        """When the present heartbeat period began (section 8.3)."""
 
         self.packets_sent = 0
         self.bytes_sent = 0

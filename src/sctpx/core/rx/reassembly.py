@@ -15,7 +15,7 @@ What breaks the rules of fragmentation (a second beginning, another stream in th
 
 from __future__ import annotations
 
-from collections import deque
+from heapq import heappop, heappush
 from typing import Final, final
 
 from ...wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED
@@ -27,6 +27,10 @@ Message = tuple[bytes, int, int, int, int, int]
 UNORDERED: Final = 1
 MORE: Final = 2
 """Partial delivery: more of this message follows."""
+
+# A run of that many fragments is joined to one if they are tiny: each costs more than it holds.
+MANY: Final = 4096
+TINY: Final = 64
 
 
 @final
@@ -59,7 +63,7 @@ class Run:
         self.stream = stream
         self.ssn = ssn
         self.ppid = ppid
-        self.parts: deque[bytes] = deque((data,))
+        self.parts: list[bytes] = [data]
         self.length = len(data)
         """Bytes in ``parts``."""
         self.partial = False
@@ -78,12 +82,18 @@ class Run:
         if len(self.parts) >= len(other.parts):
             self.parts.extend(other.parts)
         else:
-            other.parts.extendleft(reversed(self.parts))
+            other.parts[:0] = self.parts
             self.parts = other.parts
         self.end = other.end
         self.ends = other.ends
         self.length += other.length
+        self.tidy()
         return self
+
+    def tidy(self) -> None:
+        """Fragments were added: keep what they cost in proportion to what they hold."""
+        if len(self.parts) >= MANY and self.length < TINY * len(self.parts):
+            self.parts = [b"".join(self.parts)]
 
 
 @final
@@ -96,6 +106,7 @@ class Reassembly:
         "_held_back",
         "_next_ssn",
         "_partial",
+        "_starts",
         "_waiting",
         "open_run",
         "partial_limit",
@@ -109,12 +120,18 @@ class Reassembly:
         """The unfinished message that ends at the cumulative TSN."""
         self._by_start: dict[int, Run] = {}
         self._by_end: dict[int, Run] = {}
+        self._starts: list[int] = []  # A heap with all of ``_by_start``, and some that are no more.
         self._next_ssn: dict[int, int] = {}
         self._waiting: dict[int, Message] = {}  # Ordered messages ahead of their turn, by stream and SSN.
         self._partial = False  # The open run is being handed over in parts.
         self._held_back: list[Message] = []  # Finished meanwhile.
         self.partial_limit = partial_limit
         """Bytes of the open run from which on it is handed over in parts."""
+
+    @property
+    def apart(self) -> int:
+        """Messages and runs that wait for something else to arrive."""
+        return len(self._waiting) + len(self._by_start)
 
     def receive(self, tsn: int, flags: int, stream: int, ssn: int, ppid: int, data: bytes, in_sequence: bool) -> str:
         """Take a new chunk; ``in_sequence`` says that no TSN below it is missing. Returns a violation or ""."""
@@ -139,6 +156,7 @@ class Reassembly:
         run.parts.append(data)
         run.length += len(data)
         run.end = tsn + 1
+        run.tidy()
         if flags & DATA_END:
             self.open_run = None
             return self._complete(run)
@@ -165,7 +183,9 @@ class Reassembly:
         elif right is not None and (run.ends or not run.matches(right)):
             return "a message ends within another"
         was_open = left is not None and left is self.open_run
-        if left is not None:
+        if left is None:
+            heappush(self._starts, run.start)
+        else:
             if not was_open:
                 del self._by_end[left.end]
                 del self._by_start[left.start]
@@ -201,8 +221,10 @@ class Reassembly:
         # What lies below can never be finished.
         if self.open_run is not None and self.open_run.end <= cumulative_tsn:
             return "a message begins within another"
-        if self._by_start and min(self._by_start) <= cumulative_tsn:
-            return "a fragment without its message"
+        starts = self._starts
+        while starts and starts[0] <= cumulative_tsn:
+            if heappop(starts) in self._by_start:
+                return "a fragment without its message"
         return ""
 
     def _complete(self, run: Run) -> str:

@@ -10,21 +10,23 @@ from __future__ import annotations
 
 from typing import Final, final
 
-# What the peer is not charged for but has to be held: an end to floods of tiny messages that nobody reads.
-MAX_MESSAGES: Final = 1 << 16
+# The window counts user data. What it costs to hold a message comes on top and is bounded by their number: with so many
+# of them unread the window closes, and with so many waiting for others it takes only what comes next in sequence.
+MAX_MESSAGES: Final = 1 << 15
 
 
 @final
 class Window:
     """Receive buffer accounting of one association."""
 
-    __slots__ = ("_step", "credit", "held", "size")
+    __slots__ = ("_crowded", "_step", "credit", "held", "size")
 
     def __init__(self, size: int, segment: int) -> None:
         self.size = size
         self.held = 0
         self.credit = size
         self._step = min(size // 2, segment)
+        self._crowded = False  # The peer was told that the window is closed, for there are too many messages.
 
     def receive(self, length: int) -> None:
         """User data of that length was accepted."""
@@ -35,14 +37,22 @@ class Window:
         """The user took data of that length, or it was dropped."""
         self.held -= length
 
+    @property
+    def room(self) -> int:
+        """Bytes that are free, whatever the peer was told."""
+        return self.size - self.held
+
     def advertise(self, messages: int) -> int:
         """The a_rwnd for a SACK that is sent now; ``messages`` wait for the user."""
-        room = self.size - self.held if messages < MAX_MESSAGES else 0
-        if room - self.credit >= self._step:
-            self.credit = room
+        self._crowded = messages >= MAX_MESSAGES
+        if self._crowded:
+            return 0  # What came now would be dropped: better to say so than to hold on to the right edge.
+        if self.room - self.credit >= self._step:
+            self.credit = self.room
         return self.credit
 
     def update_is_due(self, messages: int) -> bool:
         """True if reading opened the window by a quarter of the buffer, and a step, since the peer last heard of it."""
-        room = self.size - self.held if messages < MAX_MESSAGES else 0
-        return room - self.credit >= max(self.size // 4, self._step)
+        if self._crowded:
+            return messages < MAX_MESSAGES // 2
+        return self.room - self.credit >= max(self.size // 4, self._step)

@@ -1,8 +1,7 @@
 """What is in flight, in TSN order, and what a SACK says of it (RFC 9260 sections 6.2.1, 6.3.3, 6.7, 7.2.4).
 
-A *batch* is what one call of the send queue cut: consecutive TSNs in packets of one size for one path, kept
-as the one ``bytes`` that was sent. Chunks are found in it when they are needed, which without loss is never:
-a cumulative acknowledgement costs a slice of ``sizes``.
+TSNs are kept in the batches they were sent in (``batch``): without loss a cumulative acknowledgement costs a slice of
+``sizes``, and chunks are found in the bytes that were sent only when they are needed.
 
 Every TSN above the cumulative TSN ack point is in one state:
     in flight        the default
@@ -11,78 +10,35 @@ Every TSN above the cumulative TSN ack point is in one state:
 ``special`` has an entry for each TSN that is marked or was retransmitted, and no other. TSNs are extended
 (``wire.serial``). A path's ``flight_size`` is the sum of the sizes of the TSNs in flight to it.
 
-``acknowledge`` computes; the association applies the result to windows, timers and error counts.
+Miss indications (section 7.2.4) are not counted TSN by TSN. A SACK is one for every missing TSN below its *reach*: the
+highest TSN it newly acknowledges. So a TSN has three of them when it lies below the third highest reach there was
+since it was sent, and three numbers know which TSNs are lost. A retransmission counts as sent behind the highest TSN
+of its time: it is lost again when data that was first sent after it has overtaken it three times.
+
+``acknowledge`` computes; the association applies the result to windows, timers and error counts. A SACK costs what it
+has of ranges and what it newly acknowledges or marks, never a walk over all that is outstanding.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from heapq import heappop, heappush
+from collections import deque
+from heapq import heappop, heappush, heappushpop
 from typing import Final, final
 
-from ...wire.codes import COMMON_HEADER, DATA_HEADER
+from ...wire.codes import DATA_HEADER
 from ...wire.sack import Ranges
 from ..path.path import Path
+from .batch import Batch
 
 MISS_INDICATIONS: Final = 3
-
-
-@final
-class Batch:
-    """Consecutive TSNs sent together; see the module's text."""
-
-    __slots__ = ("_offsets", "data", "first_tsn", "packets", "path", "payload", "segment", "sizes", "total")
-
-    def __init__(self, first_tsn: int, path: Path) -> None:
-        self.first_tsn = first_tsn
-        self.path = path
-        """Where it was first sent."""
-        self.sizes: list[int] = []
-        """Size of each chunk with its header and padding."""
-        self.data = b""
-        self.segment = 0
-        """Size of each packet but the last."""
-        self.packets = 0
-        self.payload = 0
-        """Bytes of user data."""
-        self.total = 0
-        self._offsets: list[int] | None = None
-
-    def finish(self, data: bytes, segment: int) -> None:
-        """All chunks were cut: these are the packets."""
-        self.data = data
-        self.segment = segment
-        self.total = sum(self.sizes)
-
-    def chunk(self, index: int) -> bytes:
-        """The DATA chunk with that index, with its padding."""
-        if self._offsets is None:
-            self._offsets = self._find_offsets()
-        offset = self._offsets[index]
-        return self.data[offset : offset + self.sizes[index]]
-
-    def _find_offsets(self) -> list[int]:
-        """Where the chunks start. DATA chunks come last in a packet, behind what was bundled with them."""
-        offsets: list[int] = []
-        index = 0
-        for start in range(0, len(self.data), self.segment):
-            stop = min(start + self.segment, len(self.data))
-            offset = start + COMMON_HEADER
-            while offset < stop:
-                if self.data[offset] != 0:
-                    offset += (int.from_bytes(self.data[offset + 2 : offset + 4], "big") + 3) & ~3
-                    continue
-                offsets.append(offset)
-                offset += self.sizes[index]
-                index += 1
-        return offsets
 
 
 @final
 class Special:
     """A TSN that was declared lost at least once."""
 
-    __slots__ = ("fast", "marked", "path", "single_destination", "size", "timed_out")
+    __slots__ = ("marked", "path", "sent_behind", "single_destination", "size", "timed_out")
 
     def __init__(self, path: Path, size: int) -> None:
         self.path = path
@@ -90,8 +46,8 @@ class Special:
         self.size = size
         self.marked = False
         """Waits to be retransmitted; not in flight."""
-        self.fast = False
-        """Was marked by gap reports and is not eligible for that again (section 7.2.4, 5)."""
+        self.sent_behind = 0
+        """The lowest TSN that had not been sent yet when this one was retransmitted."""
         self.timed_out = False
         """Was marked last by T3-rtx."""
         self.single_destination = True
@@ -162,8 +118,10 @@ class Outstanding:
         "_firsts",
         "_freed",
         "_head",
+        "_judged",
         "_marked",
-        "_misses",
+        "_reaches",
+        "_resent",
         "cumulative_tsn_ack_point",
         "fast_recovery_exit",
         "flight_chunks",
@@ -193,7 +151,9 @@ class Outstanding:
         self._head = 0
         self._freed = 0
         self._marked: list[int] = []  # A heap; entries that are not marked any more are passed over.
-        self._misses: dict[int, int] = {}
+        self._reaches = [0] * MISS_INDICATIONS  # The highest ones, a heap: the first is the lowest of them.
+        self._judged = 0  # What was sent once and is missing below has been marked.
+        self._resent: deque[tuple[int, int]] = deque()  # (sent_behind, TSN) of retransmissions, in order.
 
     @property
     def empty(self) -> bool:
@@ -232,13 +192,18 @@ class Outstanding:
             for start, end in newly:
                 self._take(start, end, result)
             self.gaps = ranges
-            # Miss indications count below this TSN: by the HTNA algorithm, or in Fast Recovery, if the SACK
-            # advances the ack point, for all TSNs it reports missing (section 7.2.4).
-            limit = newly[-1][1] - 1 if newly else 0
+            # The reach is the HTNA or, in Fast Recovery, if the SACK advances the ack point, the highest TSN above
+            # a missing one (section 7.2.4).
+            reach = newly[-1][1] - 1 if newly else 0
             if self.in_fast_recovery and result.advanced and ranges:
-                limit = ranges[-1][0]
-            self._take_back(_difference(gaps, [(0, cumulative + 1), *ranges]), limit, result)
-            self._count_misses(cumulative, ranges, limit, result)
+                reach = ranges[-1][0]
+            reneged = _difference(gaps, [(0, cumulative + 1), *ranges])
+            if reneged:
+                self._take_back(reneged, result)
+                reach = max(reach, reneged[-1][1])  # "Count one miss indication" for these (section 6.2.1 D iii).
+            if reach > self._reaches[0]:
+                heappushpop(self._reaches, reach)
+                self._mark_lost(cumulative, ranges, result)
         if cumulative > old:
             self.cumulative_tsn_ack_point = cumulative
             self._forget(cumulative, result)
@@ -340,9 +305,8 @@ class Outstanding:
                 break
             result.freed += batch.payload
             self._drop_first()
-        if self._misses:
-            for tsn in [tsn for tsn in self._misses if tsn <= cumulative]:
-                del self._misses[tsn]
+        if not self.special:
+            self._resent.clear()
 
     def _drop_first(self) -> None:
         """The first batch is acknowledged for good."""
@@ -356,39 +320,51 @@ class Outstanding:
             del self._firsts[: self._head]
             self._head = 0
 
-    def _take_back(self, reneged: Ranges, limit: int, result: SackResult) -> None:
-        """The peer dropped data it had acknowledged by gap blocks (section 6.2.1 D iii)."""
+    def _take_back(self, reneged: Ranges, result: SackResult) -> None:
+        """The peer dropped data it had acknowledged by gap blocks: it is in flight as before (section 6.2.1 D iii)."""
         for start, end in reneged:
-            for tsn in range(start, end):
-                batch = self._batches[self._index(tsn)]
-                entry = Special(batch.path, batch.sizes[tsn - batch.first_tsn])
-                self.special[tsn] = entry
-                self._fly(tsn, entry, batch.path)
-                self._misses[tsn] = 0 if tsn < limit else 1  # One miss indication in all.
+            index = self._index(start)
+            while start < end:
+                batch = self._batches[index]
+                first = start - batch.first_tsn
+                last = min(end - batch.first_tsn, len(batch.sizes))
+                self._fly(start, batch.path, sum(batch.sizes[first:last]), last - first)
                 if batch.path not in result.reneged:
                     result.reneged.append(batch.path)
+                start = batch.first_tsn + last
+                index += 1
+        # From the lowest of them on, miss indications count anew.
+        lowest = reneged[0][0]
+        self._reaches = [min(reach, lowest) for reach in self._reaches]
+        self._judged = min(self._judged, lowest)
 
-    def _count_misses(self, cumulative: int, ranges: Ranges, limit: int, result: SackResult) -> None:
-        """Miss indications for the TSNs below ``limit`` (section 7.2.4); mark what reached its third."""
-        misses = self._misses
-        start = cumulative + 1
-        for first, last in ranges:
+    def _mark_lost(self, cumulative: int, ranges: Ranges, result: SackResult) -> None:
+        """Mark what has its third miss indication (section 7.2.4)."""
+        limit = self._reaches[0]
+        start = max(cumulative + 1, self._judged)
+        for first, last in [*ranges, (self.next_tsn, self.next_tsn)]:
+            for tsn in range(start, min(first, limit)):
+                if tsn not in self.special:
+                    self._mark_missing(tsn, None, result)
+            start = max(start, last)
             if start >= limit:
                 break
-            for tsn in range(start, min(first, limit)):
-                entry = self.special.get(tsn)
-                if entry is not None and (entry.marked or entry.fast):
-                    continue
-                count = misses.get(tsn, 0) + 1
-                if count < MISS_INDICATIONS:
-                    misses[tsn] = count
-                    continue
-                path = self._mark(tsn, entry)
-                self.special[tsn].fast = True
-                result.marked += 1
-                if path not in result.newly_marked:
-                    result.newly_marked.append(path)
-            start = last
+        self._judged = max(self._judged, limit)
+        resent = self._resent
+        while resent:
+            behind, tsn = resent[0]
+            entry = self.special.get(tsn)
+            if entry is not None and not entry.marked and entry.sent_behind == behind:
+                if behind > limit:
+                    break
+                self._mark_missing(tsn, entry, result)
+            resent.popleft()
+
+    def _mark_missing(self, tsn: int, entry: Special | None, result: SackResult) -> None:
+        path = self._mark(tsn, entry)
+        result.marked += 1
+        if path not in result.newly_marked:
+            result.newly_marked.append(path)
 
     def _mark(self, tsn: int, entry: Special | None) -> Path:
         """Declare a TSN in flight lost; the path it was lost on."""
@@ -398,7 +374,6 @@ class Outstanding:
             self.special[tsn] = entry
         entry.marked = True
         entry.timed_out = False
-        self._misses.pop(tsn, None)
         path = entry.path
         path.flight_size -= entry.size
         self.flight_size -= entry.size
@@ -407,9 +382,8 @@ class Outstanding:
         heappush(self._marked, tsn)
         return path
 
-    def mark_path(self, path: Path) -> int:
-        """T3-rtx expired: mark all that is in flight to ``path`` (section 6.3.3); how many."""
-        before = self.marked_chunks
+    def mark_path(self, path: Path) -> None:
+        """T3-rtx expired: mark all that is in flight to ``path`` (section 6.3.3)."""
         start = self.cumulative_tsn_ack_point + 1
         for first, last in [*self.gaps, (self.next_tsn, self.next_tsn)]:
             for tsn in range(start, first):
@@ -424,7 +398,6 @@ class Outstanding:
             start = last
         self.in_fast_recovery = False  # Slow start takes over.
         path.earliest_tsn = -1
-        return self.marked_chunks - before
 
     def enter_fast_recovery(self) -> None:
         """The highest outstanding TSN is the exit point (section 7.2.4, 6)."""
@@ -474,21 +447,23 @@ class Outstanding:
             taken.append(batch.chunk(tsn - batch.first_tsn))
             if entry.path is not path:
                 entry.single_destination = False
-            self._fly(tsn, entry, path)
+            entry.path = path
+            entry.sent_behind = self.next_tsn
+            self._resent.append((self.next_tsn, tsn))
+            self._fly(tsn, path, entry.size, 1)
             path.chunks_retransmitted += 1
             left -= entry.size
             if left < DATA_HEADER:
                 break
         return taken
 
-    def _fly(self, tsn: int, entry: Special, path: Path) -> None:
-        """A TSN is in flight again."""
+    def _fly(self, tsn: int, path: Path, size: int, count: int) -> None:
+        """``count`` TSNs from this one on, ``size`` bytes in all, are in flight again."""
         if path.flight_size == 0 or tsn < path.earliest_tsn:
             path.earliest_tsn = tsn
-        entry.path = path
-        path.flight_size += entry.size
-        self.flight_size += entry.size
-        self.flight_chunks += 1
+        path.flight_size += size
+        self.flight_size += size
+        self.flight_chunks += count
 
     def find_earliest(self, path: Path) -> int:
         """The lowest TSN in flight to ``path``; -1 for none."""
@@ -496,26 +471,41 @@ class Outstanding:
             return -1
         start = self.cumulative_tsn_ack_point + 1
         for first, last in [*self.gaps, (self.next_tsn, self.next_tsn)]:
-            for tsn in range(start, first):
-                entry = self.special.get(tsn)
-                if entry is None:
-                    if self._batches[self._index(tsn)].path is path:
-                        return tsn
-                elif entry.path is path and not entry.marked:
-                    return tsn
+            index = self._index(start)
+            while start < first:
+                batch = self._batches[index]
+                stop = min(first, batch.first_tsn + len(batch.sizes))
+                found = self._find_in(batch, start, stop, path)
+                if found >= 0:
+                    return found
+                start = stop
+                index += 1
             start = last
         return -1
 
-    def unacknowledged(self) -> list[bytes]:
-        """The DATA chunks sent and not acknowledged, in order (section 11.1.15)."""
-        chunks: list[bytes] = []
+    def _find_in(self, batch: Batch, start: int, stop: int, path: Path) -> int:
+        """The lowest of these TSNs of a batch, none of them acknowledged, that is in flight to ``path``; or -1."""
+        if not self.special:
+            return start if batch.path is path else -1
+        for tsn in range(start, stop):
+            entry = self.special.get(tsn)
+            if entry is None:
+                if batch.path is path:
+                    return tsn
+            elif entry.path is path and not entry.marked:
+                return tsn
+        return -1
+
+    def chunks(self) -> list[tuple[bytes, bool]]:
+        """The DATA chunks above the cumulative TSN ack point, each with whether a gap block acknowledged it."""
+        found: list[tuple[bytes, bool]] = []
         start = self.cumulative_tsn_ack_point + 1
         for first, last in [*self.gaps, (self.next_tsn, self.next_tsn)]:
-            for tsn in range(start, first):
+            for tsn in range(start, last):
                 batch = self._batches[self._index(tsn)]
-                chunks.append(batch.chunk(tsn - batch.first_tsn))
+                found.append((batch.chunk(tsn - batch.first_tsn), tsn >= first))
             start = last
-        return chunks
+        return found
 
     def check_invariants(self) -> None:
         """For tests: raise AssertionError if the sums do not add up."""

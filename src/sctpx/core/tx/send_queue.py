@@ -14,10 +14,11 @@ from typing import Final, final
 
 from ...wire.checksum import crc32c
 from ...wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
-from ...wire.data import DATA, PADDING
+from ...wire.compiled import COMPILED
+from ...wire.data import DATA, PADDING, pack_data
 from ...wire.serial import SSN_MASK, TSN_MASK
 from ..path.path import Path
-from .outstanding import Batch
+from .batch import Batch
 
 # A fragment that only fills the rest of a packet must be worth its header.
 WORTHWHILE: Final = 64
@@ -188,7 +189,10 @@ class SendQueue:
         pack = DATA.pack
         for _ in range(count):
             stop = offset + payload
-            body = pack(0, chunk_flags, length, tsn & TSN_MASK, stream, ssn, ppid) + data[offset:stop]
+            if COMPILED:
+                body = pack_data(chunk_flags, length, tsn & TSN_MASK, stream, ssn, ppid) + data[offset:stop]
+            else:
+                body = pack(0, chunk_flags, length, tsn & TSN_MASK, stream, ssn, ppid) + data[offset:stop]
             parts.append(prefix)
             parts.append(crc32c(body, seed).to_bytes(4, "little"))
             parts.append(body)
@@ -243,7 +247,10 @@ class SendQueue:
                 # Section 6.5: unordered messages take no number.
                 ssn = ssns.get(stream, 0)
                 ssns[stream] = (ssn + 1) & SSN_MASK
-            parts.append(pack(0, message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid))
+            if COMPILED:
+                parts.append(pack_data(message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid))
+            else:
+                parts.append(pack(0, message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid))
             parts.append(data)
             if payload & 3:
                 parts.append(PADDING[payload & 3])

@@ -77,8 +77,12 @@ class WindowMachine(RuleBasedStateMachine):
     @rule()
     def advertise_with_too_many_messages(self) -> None:
         before = self.window.credit
-        assert not self.window.update_is_due(MAX_MESSAGES)
-        assert self.window.advertise(MAX_MESSAGES) == before
+        assert self.window.advertise(MAX_MESSAGES) == 0
+        assert self.window.credit == before
+        assert not self.window.update_is_due(MAX_MESSAGES // 2)
+        assert self.window.update_is_due(MAX_MESSAGES // 2 - 1)
+        self.window.advertise(MAX_MESSAGES - 1)
+        self.note_edge()
 
     @invariant()
     def promises_no_more_than_there_is(self) -> None:
@@ -115,9 +119,11 @@ def test_an_update_that_is_due_tells_something_new(size: int) -> None:
             assert window.advertise(1) > before
 
 
-def test_a_flood_of_tiny_messages_that_nobody_reads_gets_no_new_credit() -> None:
+def test_a_flood_of_tiny_messages_that_nobody_reads_closes_the_window_until_half_are_read() -> None:
     window = Window(1 << 20, SEGMENT)
     window.receive(MAX_MESSAGES)
-    assert window.advertise(MAX_MESSAGES) == (1 << 20) - MAX_MESSAGES
+    assert window.advertise(MAX_MESSAGES) == 0
     window.release(MAX_MESSAGES - 1)
+    assert not window.update_is_due(MAX_MESSAGES // 2)
+    assert window.update_is_due(MAX_MESSAGES // 2 - 1)
     assert window.advertise(1) == (1 << 20) - 1

@@ -16,7 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sctpx.core.config import AssociationConfig
 from sctpx.core.path.path import Path
-from sctpx.core.tx.outstanding import MISS_INDICATIONS, Batch, Outstanding, SackResult
+from sctpx.core.tx.batch import Batch
+from sctpx.core.tx.outstanding import MISS_INDICATIONS, Outstanding, SackResult
 from sctpx.core.tx.send_queue import OutMessage, Room, SendQueue
 from sctpx.wire import control
 from sctpx.wire.checksum import header_checksum
@@ -46,12 +47,13 @@ class Record:
 
     first: Path
     raw: bytes
+    sent_behind: int
+    """A SACK that newly acknowledges this TSN or a higher one shows that this one is missing."""
     state: str = FLIGHT
     path: Path = field(init=False)
     special: bool = False
-    """It was marked once, or its acknowledgement was taken back."""
+    """It was marked once."""
     misses: int = 0
-    fast: bool = False
     timed_out: bool = False
     retransmitted: bool = False
     single_destination: bool = True
@@ -149,7 +151,7 @@ class OutstandingMachine(RuleBasedStateMachine):
         chunks = [chunk for packet in split_packets(batch.data, batch.segment) for chunk in data_chunks(packet)]
         for chunk in chunks:
             assert chunk.tsn == self.next_tsn & TSN_MASK
-            self.records[self.next_tsn] = Record(path, chunk.raw)
+            self.records[self.next_tsn] = Record(path, chunk.raw, self.next_tsn + 1)
             self.next_tsn += 1
         self.batches.append(SentBatch(self.next_tsn - 1, sum(len(chunk.data) for chunk in chunks)))
         self.outstanding.sent(batch)
@@ -227,16 +229,20 @@ class OutstandingMachine(RuleBasedStateMachine):
         for record in expected.newly.values():
             record.state = ACKED
         for tsn in reneged:
-            self.records[tsn] = Record(self.records[tsn].first, self.records[tsn].raw, special=True)
+            self.records[tsn] = Record(self.records[tsn].first, self.records[tsn].raw, tsn + 1)
             expected.reneged.append(self.records[tsn])
+        if reneged:
+            # One miss indication for what was taken back (section 6.2.1 D iii); what lies above begins anew with it.
+            highest = max(highest, max(reneged) + 1)
+            for record in self.records.values():
+                if record.sent_behind > min(reneged):
+                    record.misses = 0
         for tsn, record in self.records.items():
-            if tsn <= cumulative or record.state != FLIGHT or record.fast:
+            if tsn <= cumulative or record.state != FLIGHT:
                 continue
-            # One miss indication for what was taken back (section 6.2.1 D iii).
-            record.misses += tsn < highest or record in expected.reneged
+            record.misses += record.sent_behind <= highest
             if record.misses == MISS_INDICATIONS:
                 record.mark()
-                record.fast = True
                 expected.marked.append(record)
         self.ack_point = cumulative
         self.records = {tsn: record for tsn, record in self.records.items() if tsn > cumulative}
@@ -273,7 +279,7 @@ class OutstandingMachine(RuleBasedStateMachine):
     def t3_rtx_expires(self, data: st.DataObject) -> None:
         path = data.draw(st.sampled_from(self.paths))
         lost = self.in_flight(path)
-        assert self.outstanding.mark_path(path) == len(lost)
+        self.outstanding.mark_path(path)
         for tsn in lost:
             self.records[tsn].mark()
             self.records[tsn].timed_out = True
@@ -304,6 +310,8 @@ class OutstandingMachine(RuleBasedStateMachine):
             record.path = path
             record.state = FLIGHT
             record.retransmitted = True
+            record.sent_behind = self.next_tsn
+            record.misses = 0
         assert self.outstanding.retransmit(path, room) == expected
         for other in self.paths:  # As the association does (section 6.3.1 C5).
             if other.rtt_tsn >= marked[0]:
@@ -342,9 +350,9 @@ class OutstandingMachine(RuleBasedStateMachine):
             assert self.outstanding.find_earliest(path) == path.earliest_tsn
 
     @invariant()
-    def what_was_not_acknowledged_can_be_given_back(self) -> None:
-        expected = [self.records[tsn].raw for tsn in self.tsns(FLIGHT, MARKED)]
-        assert self.outstanding.unacknowledged() == expected
+    def what_was_sent_can_be_given_back(self) -> None:
+        expected = [(record.raw, record.state == ACKED) for record in self.records.values()]
+        assert self.outstanding.chunks() == expected
 
 
 TestOutstanding = OutstandingMachine.TestCase
@@ -428,16 +436,57 @@ def test_in_fast_recovery_a_sack_that_moves_the_ack_point_counts_for_all_it_repo
     assert outstanding.next_marked() == INITIAL + 5
 
 
-@pytest.mark.parametrize("lost_on_another_path", [False, True])
-def test_a_chunk_is_fast_retransmitted_only_once(lost_on_another_path: bool) -> None:
+@pytest.mark.parametrize("again_on_another_path", [False, True])
+def test_a_retransmission_is_lost_again_when_what_was_sent_after_it_overtook_it_three_times(
+    again_on_another_path: bool,
+) -> None:
     paths = make_paths(2)
     outstanding = Outstanding(INITIAL)
     send(outstanding, paths[0], *[10] * 20)
     for last in (2, 3, 4):
         result = acknowledge(outstanding, 0, (2, last))
     assert result.newly_marked == [paths[0]]
-    outstanding.retransmit(paths[lost_on_another_path], LIMIT)
+    outstanding.retransmit(paths[again_on_another_path], LIMIT)
+    # What was sent before it says nothing of it.
     for last in range(5, 21):
         assert acknowledge(outstanding, 0, (2, last)).marked == 0
-    assert outstanding.mark_path(paths[lost_on_another_path]) == 1
-    assert not outstanding.was_fast(INITIAL)
+    send(outstanding, paths[0], *[10] * 5)
+    for last in (21, 22):
+        assert acknowledge(outstanding, 0, (2, last)).marked == 0
+    result = acknowledge(outstanding, 0, (2, 23))
+    assert (result.marked, result.newly_marked) == (1, [paths[again_on_another_path]])
+    assert outstanding.was_fast(INITIAL)
+    # And a second time.
+    outstanding.retransmit(paths[0], LIMIT)
+    send(outstanding, paths[0], *[10] * 5)
+    for last in (24, 25, 26, 27):
+        assert acknowledge(outstanding, 0, (2, last)).marked == 0
+    assert acknowledge(outstanding, 0, (2, 28)).marked == 1
+
+
+def test_a_chunk_that_timed_out_is_not_lost_again_by_news_of_what_was_sent_before_the_timeout() -> None:
+    [path] = make_paths(1)
+    outstanding = Outstanding(INITIAL)
+    send(outstanding, path, *[10] * 20)
+    outstanding.mark_path(path)
+    outstanding.retransmit(path, 2 * LIMIT)
+    assert outstanding.marked_chunks == 0
+    for last in range(5, 21):
+        assert acknowledge(outstanding, 0, (5, last)).marked == 0
+
+
+def test_what_was_taken_back_is_in_flight_again_and_needs_three_indications_anew() -> None:
+    paths = make_paths(2)
+    outstanding = Outstanding(INITIAL)
+    for path in paths * 2:
+        send(outstanding, path, *[10] * 4)
+    acknowledge(outstanding, 0, (5, 14))
+    acknowledge(outstanding, 0, (5, 15))
+    assert paths[1].flight_size == outstanding.flight_size - 4 * 28 == 28
+    result = acknowledge(outstanding, 0, (5, 5), (14, 15))
+    assert set(result.reneged) == set(paths)
+    assert result.marked == 4  # 1 to 4 had two indications before.
+    assert [outstanding.find_earliest(path) for path in paths] == [INITIAL + 8, INITIAL + 5]
+    send(outstanding, paths[0], 10, 10)
+    assert acknowledge(outstanding, 0, (5, 5), (14, 16)).marked == 0
+    assert acknowledge(outstanding, 0, (5, 5), (14, 17)).marked == 8

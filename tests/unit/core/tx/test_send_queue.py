@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from sctpx.core.config import AssociationConfig
 from sctpx.core.path.path import Path
-from sctpx.core.tx.outstanding import Batch
+from sctpx.core.tx.batch import Batch
 from sctpx.core.tx.send_queue import MAX_BYTES, MAX_PACKETS, OutMessage, Room, SendQueue
 from sctpx.wire import control
 from sctpx.wire.checksum import header_checksum
