@@ -1,19 +1,27 @@
-# make demo | test | lint | interop | fuzz | bench | coverage | clean
+# make demo | test | test-compiled | lint | interop | fuzz | bench | bench-quick | coverage | wheel | clean
 #
-# Each target first sets up what it needs in .venv: Python 3.11 or later with venv is all that must be there, no
-# compiler and no root. Set-up happens once, and again when pyproject.toml or the version changes.
+# Each target first sets up what it needs in .venv, where sctpx runs interpreted, from src: Python 3.11 or later with
+# venv is all that must be there, no compiler and no root. Set-up happens once, and again when pyproject.toml or the
+# version changes. test-compiled, wheel and the benchmarks take a C compiler too: .venv-compiled has an install of
+# sctpx as users get it, made again when a source file changes.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 STATED := pyproject.toml src/sctpx/__init__.py
+BUILT  := pyproject.toml setup.py $(shell find src -name '*.py')
+PIP    := -m pip --disable-pip-version-check --quiet
+
+COMPILED := .venv-compiled
+AIORTC   := .venv-aiortc
+# What a build leaves, and would put into the next one even if its source is no more.
+LEFTOVERS := build/lib* build/bdist* build/temp*
 
 # How many inputs each fuzzer gets.
 FUZZ_PARSER_RUNS ?= 1000000
 FUZZ_ENDPOINT_RUNS ?= 1000000
 
-.PHONY: help demo test lint format interop fuzz bench coverage clean
+.PHONY: help demo test test-compiled lint format interop fuzz bench bench-quick coverage wheel clean
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +32,10 @@ demo: $(VENV)/.core
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# The same tests, and none of the sources: src is not on the path.
+test-compiled: $(COMPILED)/.test
+	$(COMPILED)/bin/python -m pytest -o pythonpath=.
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -44,34 +56,58 @@ fuzz: $(VENV)/.fuzz
 	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_wire.py -runs=$(FUZZ_PARSER_RUNS) -artifact_prefix=build/fuzz/ -verbosity=0
 	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_endpoint.py -runs=$(FUZZ_ENDPOINT_RUNS) -artifact_prefix=build/fuzz/ -verbosity=0
 
-bench: $(VENV)/.core
-	$(BIN)/python -m bench.run
+# What cannot be made here is left out, and the benchmarks say so.
+bench bench-quick: $(VENV)/.bench
+	-@$(MAKE) --no-print-directory $(COMPILED)/.test
+	-@$(MAKE) --no-print-directory $(AIORTC)/.aiortc
+	$(BIN)/python -m bench.run $(if $(filter bench-quick,$@),--quick)
 
 coverage: $(VENV)/.dev
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report
 
-clean:
-	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+# Into dist: one for this platform and Python, compiled, and one for all others.
+wheel: $(VENV)/.made
+	rm -rf dist $(LEFTOVERS)
+	SCTPX_PURE=0 $(BIN)/python $(PIP) wheel --no-deps --wheel-dir dist .
+	rm -rf $(LEFTOVERS)
+	SCTPX_PURE=1 $(BIN)/python $(PIP) wheel --no-deps --wheel-dir dist .
+	@ls dist
 
-$(VENV)/.made:
+clean:
+	rm -rf $(VENV) $(COMPILED) $(AIORTC) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+
+%/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "sctpx needs Python 3.11 or later; $(PYTHON) is something else. On Debian 12 and later:"; \
 		echo "    apt-get install python3 python3-venv"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "Python's venv module is missing. On Debian:"; \
 		echo "    apt-get install python3-venv"; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
+	$(PYTHON) -m venv --clear $(@D)
 	@touch $@
 
 $(VENV)/.core: $(VENV)/.made $(STATED)
-	$(PIP) --editable .
+	SCTPX_PURE=1 $(BIN)/python $(PIP) install --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.made $(STATED)
-	$(PIP) --editable '.[test,lint]'
+	SCTPX_PURE=1 $(BIN)/python $(PIP) install --editable '.[test,lint]'
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.fuzz: $(VENV)/.dev
-	$(PIP) --editable '.[fuzz]'
+	SCTPX_PURE=1 $(BIN)/python $(PIP) install --editable '.[fuzz]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.made $(STATED)
+	SCTPX_PURE=1 $(BIN)/python $(PIP) install --editable '.[bench]'
+	@touch $@ $(VENV)/.core
+
+$(COMPILED)/.test: $(COMPILED)/.made $(BUILT)
+	rm -rf $(LEFTOVERS)
+	SCTPX_PURE=0 $(COMPILED)/bin/python $(PIP) install '.[test]'
+	@touch $@
+
+$(AIORTC)/.aiortc: $(AIORTC)/.made
+	$(AIORTC)/bin/python $(PIP) install aiortc
 	@touch $@

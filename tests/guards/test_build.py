@@ -1,0 +1,60 @@
+"""What is compiled, and what an install needs. Run in the interpreted and in the compiled build."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+
+import sctpx
+from tests.cli.commands import ENVIRONMENT
+from tests.guards.house import ROOT, imports, modules
+
+LEFT_INTERPRETED = {Path("wire", "describe.py"), Path("core", "config.py")}
+BELOW_THE_LINE = [module for module in modules() if module.parts[0] in ("wire", "core")]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def names(requirements: list[str]) -> set[str]:
+    """The distributions that are required, without versions and conditions."""
+    return {re.split(r"[^\w-]", requirement, maxsplit=1)[0] for requirement in requirements}
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_all_below_the_line_is_compiled_or_nothing_is(module: Path) -> None:
+    """Interpreted in either build: what makes text for people, and the class that users make, copy and pickle."""
+    if module.stem == "__main__":
+        return
+    name = ".".join(("sctpx", *module.with_suffix("").parts)).removesuffix(".__init__")
+    file = importlib.import_module(name).__file__
+    assert file is not None
+    compiled = sctpx.COMPILED and module in BELOW_THE_LINE and module not in LEFT_INTERPRETED
+    assert file.endswith(".py") is not compiled
+
+
+def test_what_is_compiled_is_built_with_the_types_of_what_it_imports() -> None:
+    roots = {name.split(".")[0] for module in BELOW_THE_LINE for name in imports(module)}
+    libraries = roots - sys.stdlib_module_names - {"sctpx"}
+    assert libraries <= names(PROJECT["build-system"]["requires"])
+    assert libraries <= names(PROJECT["project"]["dependencies"])
+
+
+def test_the_package_imports_no_library_that_is_not_installed_with_it() -> None:
+    question = "import sys; had = set(sys.modules); import sctpx; print(*(set(sys.modules) - had))"
+    command = [sys.executable, "-c", question]
+    answer = subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True, timeout=60)
+    roots = {name.split(".")[0] for name in answer.stdout.split()} - sys.stdlib_module_names
+    ours = {"sctpx", "sctpx__mypyc"}
+    assert "sctpx" in roots
+    assert roots - ours <= names(PROJECT["project"]["dependencies"])
+
+
+def test_the_installed_distribution_requires_what_the_project_states() -> None:
+    installed = [line for line in requires("sctpx") or [] if "extra ==" not in line]
+    assert names(installed) == names(PROJECT["project"]["dependencies"])
