@@ -8,20 +8,48 @@
 
     server = await sctpx.start_server(handler, ["192.0.2.10", "198.51.100.10"], 36412)
 
-``connect``, ``start_server`` and ``open_endpoint`` are where to begin. ``sctpx.errors`` has all exceptions,
+``connect``, ``start_server`` and ``open_endpoint`` are where to begin with asyncio. Without it there are sockets
+(RFC 6458), that wait or do not, in both styles:
+
+    sock = sctpx.socket(sctpx.AF_INET, sctpx.SOCK_STREAM)
+    assoc_id = sctpx.sctp_connectx(sock, [("192.0.2.10", 36412), ("198.51.100.10", 36412)])
+
+``sctpx.constants`` has the names of C, ``sctpx.structs`` its structs. ``sctpx.errors`` has all exceptions,
 ``sctpx.events`` what an association tells of itself, ``sctpx.testing`` a network in virtual time for your tests.
 """
 
 from __future__ import annotations
 
+from socket import AF_INET, AF_INET6, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_SEQPACKET, SOCK_STREAM
 from typing import Final
 
 from . import errors as errors
 from .aio import Association, Connecting, Endpoint, EventStream, Server, connect, open_endpoint, start_server
+from .blocking.functions import (
+    sctp_bindx,
+    sctp_connectx,
+    sctp_freeladdrs,
+    sctp_freepaddrs,
+    sctp_getassocid,
+    sctp_getladdrs,
+    sctp_getpaddrs,
+    sctp_opt_info,
+    sctp_peeloff,
+    sctp_recvmsg,
+    sctp_recvv,
+    sctp_send,
+    sctp_sendmsg,
+    sctp_sendv,
+    sctp_sendx,
+)
+from .blocking.messages import Received, Sent
+from .blocking.socket import Socket
 from .core import stack as _stack
 from .core.config import AssociationConfig
-from .errors import AssociationAborted, AssociationClosed, AssociationLost, ConnectError
+from .errors import AssociationAborted, AssociationClosed, AssociationLost, ConnectError, ConnectInProgress
+from .sockapi import constants as constants
 from .sockapi import events as events
+from .sockapi import structs as structs
 from .sockapi.addresses import Address
 from .sockapi.receive import Message
 from .sockapi.send import Undelivered
@@ -29,11 +57,21 @@ from .sockapi.status import AddressReport, PathInfo
 
 __version__ = "0.1.0"
 
+socket: Final = Socket
+"""The sockets of RFC 6458, by the name the socket module has for them."""
+
 COMPILED: Final = not _stack.__file__.endswith((".py", ".pyc"))
 """Whether the core runs as compiled extensions; the same source runs interpreted as well."""
 
 __all__ = [
+    "AF_INET",
+    "AF_INET6",
     "COMPILED",
+    "SHUT_RD",
+    "SHUT_RDWR",
+    "SHUT_WR",
+    "SOCK_SEQPACKET",
+    "SOCK_STREAM",
     "Address",
     "AddressReport",
     "Association",
@@ -42,17 +80,39 @@ __all__ = [
     "AssociationConfig",
     "AssociationLost",
     "ConnectError",
+    "ConnectInProgress",
     "Connecting",
     "Endpoint",
     "EventStream",
     "Message",
     "PathInfo",
+    "Received",
+    "Sent",
     "Server",
+    "Socket",
     "Undelivered",
     "__version__",
     "connect",
+    "constants",
     "errors",
     "events",
     "open_endpoint",
+    "sctp_bindx",
+    "sctp_connectx",
+    "sctp_freeladdrs",
+    "sctp_freepaddrs",
+    "sctp_getassocid",
+    "sctp_getladdrs",
+    "sctp_getpaddrs",
+    "sctp_opt_info",
+    "sctp_peeloff",
+    "sctp_recvmsg",
+    "sctp_recvv",
+    "sctp_send",
+    "sctp_sendmsg",
+    "sctp_sendv",
+    "sctp_sendx",
+    "socket",
     "start_server",
+    "structs",
 ]

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias, final
 
-from ..core.init_answer import IPV4_MAPPED
-from ..wire.params import IPV4_LENGTH, IPV6_LENGTH, is_unicast
+from ..wire.params import IPV4_LENGTH, IPV4_MAPPED, IPV6_LENGTH, is_unicast
 
 SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 """An address of the socket module: ``(host, port)``, or for IPv6 ``(host, port, flowinfo, scope_id)``."""
@@ -94,6 +93,13 @@ def ip_text(ip: bytes) -> str:
 def canonical(ip: bytes) -> bytes:
     """The IPv4 address if it is an IPv4-mapped one; else the address as it is."""
     return ip[len(IPV4_MAPPED) :] if len(ip) == IPV6_LENGTH and ip.startswith(IPV4_MAPPED) else ip
+
+
+def socket_address(ip: bytes, port: int, mapped: bool = False) -> SocketAddress:
+    """A packed IP address and a port as the socket module has them; ``mapped`` makes IPv4 addresses IPv6 ones."""
+    if len(ip) == IPV6_LENGTH:
+        return ip_text(ip), port, 0, 0
+    return ("::ffff:" + ip_text(ip), port, 0, 0) if mapped else (ip_text(ip), port)
 
 
 def is_wildcard(ip: bytes) -> bool:

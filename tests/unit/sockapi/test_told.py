@@ -11,6 +11,7 @@ import sctpx
 from sctpx.core import events as core
 from sctpx.core.association.connect import (
     ANSWER_ABORT,
+    ANSWER_COOKIE_ECHO,
     ANSWER_ICMP,
     ANSWER_INIT_ACK,
     ANSWER_MALFORMED,
@@ -51,6 +52,7 @@ def test_every_event_of_the_core_is_told_but_that_one_can_read_or_write(pair: Pa
         core.PathChange(association, REMOTE, core.CHANGE_CONFIRMED, 0): events.PathConfirmed("192.0.2.1"),
         core.PathChange(association, REMOTE, core.CHANGE_PRIMARY, 0): events.PrimaryChanged("192.0.2.1"),
         core.RemoteError(association, [(1, b"\0\1")]): events.RemoteError(((1, b"\0\1"),)),
+        core.PartialDeliveryAborted(association, 3, 9): events.PartialDeliveryAborted(3, 9),
         core.SenderDry(association): events.SenderDry(),
         core.Readable(association): None,
         core.Writable(association): None,
@@ -158,7 +160,15 @@ def test_a_long_report_is_told_in_part() -> None:
 def test_every_answer_has_a_name() -> None:
     report = CoreReport(REMOTE, 0, b"", True, 0)
     names = []
-    for answer in (0, ANSWER_INIT_ACK, ANSWER_ABORT, ANSWER_ICMP, ANSWER_SEND_ERROR, ANSWER_MALFORMED):
+    for answer in (
+        0,
+        ANSWER_INIT_ACK,
+        ANSWER_ABORT,
+        ANSWER_ICMP,
+        ANSWER_SEND_ERROR,
+        ANSWER_MALFORMED,
+        ANSWER_COOKIE_ECHO,
+    ):
         report.answer = answer
         names.append(address_reports([report], 0)[0].answer)
-    assert names == ["silence", "INIT ACK", "ABORT", "ICMP", "send error", "malformed INIT ACK"]
+    assert names == ["silence", "INIT ACK", "ABORT", "ICMP", "send error", "malformed INIT ACK", "COOKIE ECHO"]

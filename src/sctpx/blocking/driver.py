@@ -1,0 +1,263 @@
+"""The driver of blocking sockets: one core ``Stack`` on one link, run by whoever holds the hub's lock.
+
+The loop is that of every driver: feed the stack, ``poll_transmit``, ``poll_event``, wait until ``next_timeout``. A call
+changes the core and then calls ``flush``: its packets leave in the caller's own step. What arrives is fed by the hub's
+leader, everything there is at once, and ``run`` sends what that calls for.
+
+A Transmit the link has no room for is kept and tried again a little later; nothing else is polled until it is gone.
+In a leader's round a bounded number of batches is sent, so that input has its turn. A driver that has lost its last
+SCTP port closes itself, and its link with it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from errno import EAGAIN, ENOBUFS
+from typing import Any, Final, Protocol, final
+
+from ..core.association.association import Association
+from ..core.events import CannotStart, CommunicationLost, CommunicationUp, Event, ShutdownComplete
+from ..core.outputs import Transmit
+from ..core.stack import Stack
+from ..core.timers import MILLISECOND, NEVER
+from ..link import Link
+from ..link.interfaces import AddressLike
+from .hub import hub
+
+BATCHES_PER_ROUND: Final = 8
+"""What is received from a socket in one wake-up, and sent by the stack in a leader's round."""
+RETRY_DELAY: Final = MILLISECOND
+"""Until a full queue of this host is tried again, ns."""
+ENDS: Final = frozenset((CannotStart, CommunicationLost, ShutdownComplete))
+
+_ids: Final = itertools.count(3)
+"""Association ids, unique in the process; 0, 1 and 2 have meanings of their own (RFC 6458 section 7.2)."""
+
+
+class Owner(Protocol):
+    """What hangs on an association of the core and is told what happens to it."""
+
+    def handle_event(self, now: int, event: Event) -> None:
+        """Something happened."""
+
+
+class Holder(Protocol):
+    """What has an SCTP port of the stack."""
+
+    def adopt(self, association: Association) -> Owner | None:
+        """A peer set up an association: its owner; ``None`` if nobody wants it."""
+
+    def on_association_ended(self, now: int) -> None:
+        """An association of the port is over."""
+
+    def next_deadline(self) -> int:
+        """When ``handle_timeout`` has something to do, ns."""
+
+    def handle_timeout(self, now: int) -> None:
+        """Time has passed."""
+
+    def shut_down(self, now: int, *, abort: bool) -> None:
+        """The interpreter exits."""
+
+
+@final
+class Driver:
+    """One stack, one link."""
+
+    __slots__ = (
+        "__weakref__",
+        "_by_descriptor",
+        "_holders",
+        "_kept",
+        "_latest",
+        "_more",
+        "_retry",
+        "closed",
+        "link",
+        "stack",
+        "timed",
+    )
+
+    def __init__(self, link: Link[Any]) -> None:
+        """Run a new stack over ``link``, which the driver closes. Under the lock."""
+        self.link = link
+        self.stack = Stack(os.urandom, time.monotonic_ns(), _ids.__next__)
+        self.closed = False
+        self.timed: set[Holder] = set()
+        """Those that have deadlines of their own."""
+        self._holders: dict[int, Holder] = {}
+        self._by_descriptor: dict[int, Any] = {}
+        self._kept: Transmit | None = None
+        self._retry = NEVER
+        self._more = False
+        self._latest = 0
+        self._note_sockets()
+        hub.add(self)
+
+    def _note_sockets(self) -> None:
+        self._by_descriptor = {sock.fileno(): sock for sock in self.link.sockets}
+
+    def now(self) -> int:
+        """The time, ns. Never goes back."""
+        now = time.monotonic_ns()
+        if now > self._latest:
+            self._latest = now
+        return self._latest
+
+    # --- addresses and ports ---
+
+    def add_address(self, address: AddressLike) -> None:
+        """Carry packets of one more local address. ``OSError`` as ``Link.add_address`` says."""
+        known = len(self.link.addresses)
+        self.link.add_address(address)
+        if len(self.link.addresses) != known:
+            self._note_sockets()
+            hub.watch(self)
+
+    def register(self, port: int, holder: Holder) -> None:
+        """``holder`` has this SCTP port of the stack."""
+        self._holders[port] = holder
+
+    def release(self, port: int) -> None:
+        """The SCTP port has been given up. After the last one the next ``flush`` closes the driver."""
+        holder = self._holders.pop(port, None)
+        if holder is not None:
+            self.timed.discard(holder)
+
+    # --- for the hub ---
+
+    def descriptors(self) -> list[int]:
+        """File descriptors to wait on."""
+        return list(self._by_descriptor)
+
+    def feed(self, descriptor: int) -> None:
+        """A descriptor is readable: give what arrived to the stack."""
+        sock = self._by_descriptor.get(descriptor)
+        if sock is None:
+            return
+        receive = self.stack.receive
+        for batch in self.link.receive(sock, BATCHES_PER_ROUND):
+            receive(self.now(), *batch)
+        for error in self.link.receive_errors(sock):
+            self.stack.handle_icmp(self.now(), *error)
+
+    def run(self) -> None:
+        """Look at the timers, send what can be sent in a round, tell what happened."""
+        if self.closed:
+            return
+        now = self.now()
+        if self._retry <= now:
+            self._send_kept(now)
+        deadline = self.stack.next_timeout()
+        if deadline is not None and deadline <= now:
+            self.stack.handle_timeout(now)
+        for holder in list(self.timed):
+            if holder.next_deadline() <= now:
+                holder.handle_timeout(now)
+        self._more = False
+        self._step(now, BATCHES_PER_ROUND)
+
+    def next_deadline(self) -> int:
+        """When ``run`` has something to do, ns."""
+        if self._more:
+            return 0
+        soonest = self._retry
+        deadline = self.stack.next_timeout()
+        if deadline is not None and deadline < soonest:
+            soonest = deadline
+        for holder in self.timed:
+            soonest = min(soonest, holder.next_deadline())
+        return soonest
+
+    def shut_down(self, *, abort: bool) -> None:
+        """The interpreter exits: end all associations."""
+        now = self.now()
+        for holder in list(self._holders.values()):
+            holder.shut_down(now, abort=abort)
+        self.flush()
+
+    def abandon(self) -> None:
+        """This is the child of a fork: give up the descriptors and touch nothing else."""
+        self.closed = True
+        self.link.close()
+
+    # --- output ---
+
+    def flush(self) -> None:
+        """After a call has changed the stack: send all that can be sent, tell what happened."""
+        if self.closed:
+            return
+        self._step(self.now(), 0)
+        if not self.closed:
+            hub.expect(self.next_deadline())
+
+    def _step(self, now: int, limit: int) -> None:
+        """Packets and events until there are no more, or ``limit`` batches were sent."""
+        poll_event = self.stack.poll_event
+        while True:
+            self._transmit(now, limit)
+            event = poll_event()
+            if event is None:
+                break
+            while event is not None:
+                self._dispatch(now, event)
+                event = poll_event()
+            if self._more:
+                return
+        if not self._holders and self._kept is None:
+            self._close()
+
+    def _transmit(self, now: int, limit: int) -> None:
+        if self._kept is not None:
+            return
+        poll_transmit = self.stack.poll_transmit
+        send = self.link.send
+        sent = 0
+        while (transmit := poll_transmit(now)) is not None:
+            error = send(transmit)
+            if error:
+                self._on_send_error(now, transmit, error)
+                if self._kept is not None:
+                    return
+            sent += 1
+            if sent == limit:
+                self._more = True
+                return
+
+    def _on_send_error(self, now: int, transmit: Transmit, error: int) -> None:
+        if error in (EAGAIN, ENOBUFS):
+            self._kept = transmit
+            self._retry = now + RETRY_DELAY
+        else:
+            self.stack.handle_send_error(now, transmit, error)
+
+    def _send_kept(self, now: int) -> None:
+        """There may be room again for the Transmit that was kept."""
+        transmit = self._kept
+        assert transmit is not None
+        self._kept = None
+        self._retry = NEVER
+        error = self.link.send(transmit)
+        if error:
+            self._on_send_error(now, transmit, error)
+
+    def _dispatch(self, now: int, event: Event) -> None:
+        association = event.association
+        holder = self._holders.get(association.endpoint.port)
+        owner: Any = association.owner
+        if owner is None and holder is not None and isinstance(event, CommunicationUp):
+            association.owner = owner = holder.adopt(association)
+            if owner is None:
+                association.abort(now)
+        if owner is not None:
+            owner.handle_event(now, event)
+        if type(event) in ENDS and holder is not None:
+            holder.on_association_ended(now)
+
+    def _close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            hub.remove(self)
+            self.link.close()

@@ -1,0 +1,370 @@
+"""The one lock of all blocking sockets, and who of them waits for the network: leader and followers.
+
+Everything that touches a stack happens under the lock, and the lock is never held while anybody waits. A call that has
+to wait becomes the *leader*: it waits in ``select`` on the UDP sockets of all drivers itself, feeds what arrived to
+their stacks, lets them send, and goes back to its caller as soon as what it waited for has happened. Calls that wait
+meanwhile are *followers*, each behind a gate of its own; the leader opens the gates of those it can help, and
+when it leaves, one of them leads. So a ``recv`` in a loop reads the UDP socket itself, with no thread between.
+
+The I/O thread does the leader's work while no call waits: retransmissions, acknowledgements, heartbeats and incoming
+associations go on while the program does something else. It does not take over at once: as long as calls keep
+leading, it sleeps for a while (``GRACE``), looks again, and parks for good while one call waits for long. A call takes
+the lead from it without asking: the thread, when something wakes it, sees that it does not lead any more and
+leaves what has arrived to the other.
+
+Whoever waits for the network does so until the earliest deadline known then; a change that brings an earlier one
+interrupts it. A deadline that moved into the future is not followed: it costs one needless look, not a system call
+each time.
+
+The hub lives as long as the process. In the child of a ``fork`` it starts anew and empty. At exit all sockets are shut
+down gracefully for a limited time. Finalizers run anywhere, even while the lock is held: they only queue their work.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import selectors
+import socket
+import threading
+import time
+from _thread import RLock, allocate_lock
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Protocol, final
+
+from ..core.config import NANOSECONDS
+from ..core.timers import NEVER
+from .waiting import Line, Waiter
+
+GRACE: Final = 0.02
+"""Seconds the I/O thread lets pass without a leader before it leads."""
+EXIT_TIME: Final = 1.5
+"""Seconds that sockets left open have at interpreter exit to shut down gracefully."""
+_BUFFER: Final = 4096
+
+
+class Carrier(Protocol):
+    """What the hub drives: one stack on its sockets."""
+
+    closed: bool
+
+    def descriptors(self) -> list[int]:
+        """File descriptors to wait on."""
+
+    def feed(self, descriptor: int) -> None:
+        """A descriptor is readable: give what arrived to the stack."""
+
+    def run(self) -> None:
+        """Look at the timers, send what can be sent, tell what happened."""
+
+    def next_deadline(self) -> int:
+        """When ``run`` has something to do, ns."""
+
+    def shut_down(self, *, abort: bool) -> None:
+        """The interpreter exits: end all associations."""
+
+    def abandon(self) -> None:
+        """This is the child of a fork: give up the descriptors and touch nothing else."""
+
+
+@final
+class Hub:
+    """The lock, the leader and the thread. As a context manager it is the lock."""
+
+    def __init__(self) -> None:
+        self.carriers: list[Carrier] = []
+        """All drivers there are."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = RLock()
+        self._held = False
+        self._selector: selectors.BaseSelector | None = None
+        self._interrupting: tuple[socket.socket, ...] = ()
+        self._leader: Waiter | None = None
+        self._followers: dict[Waiter, None] = {}
+        self._armed = 0
+        self._turns = 0
+        self._thread: threading.Thread | None = None
+        self._thread_polls_until = 0
+        self._thread_is_parked = False
+        self._idle = allocate_lock()
+        self._idle.acquire()
+        self._deferred: deque[Callable[[], None]] = deque()
+        self.emptied = Line()
+        """Whoever waits until there is no driver left."""
+
+    # --- the lock ---
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        if self._held:
+            self._lock.release()
+            raise RuntimeError("a signal handler cannot use a socket while it interrupts a call of a socket")
+        self._held = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._held = False
+        self._lock.release()
+
+    def _let_go(self) -> None:
+        self._held = False
+        self._lock.release()
+
+    def _take_back(self) -> None:
+        """Take the lock again, even if a signal handler raises meanwhile."""
+        raised: BaseException | None = None
+        while True:
+            try:
+                self._lock.acquire()
+                break
+            except BaseException as error:
+                raised = error
+        self._held = True
+        if raised is not None:
+            raise raised
+
+    # --- drivers ---
+
+    def add(self, carrier: Carrier) -> None:
+        """Drive this one as well."""
+        if self._selector is None:
+            self._open()
+        self.carriers.append(carrier)
+        self.watch(carrier)
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run_thread, name="sctpx", daemon=True)
+            self._thread.start()
+
+    def watch(self, carrier: Carrier) -> None:
+        """See to those descriptors of a driver that are not seen to yet."""
+        assert self._selector is not None
+        known = self._selector.get_map()
+        for descriptor in carrier.descriptors():
+            if descriptor not in known:
+                self._selector.register(descriptor, selectors.EVENT_READ, carrier)
+        self.interrupt()
+
+    def remove(self, carrier: Carrier) -> None:
+        """A driver is about to close."""
+        assert self._selector is not None
+        self.carriers.remove(carrier)
+        for descriptor in carrier.descriptors():
+            self._selector.unregister(descriptor)
+        if not self.carriers:
+            self.emptied.wake_all()
+
+    def _open(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._interrupting = socket.socketpair()
+        for end in self._interrupting:
+            end.setblocking(False)
+        self._selector.register(self._interrupting[0], selectors.EVENT_READ)
+
+    # --- waiting ---
+
+    def wait(self, line: Line, deadline: int = NEVER) -> None:
+        """Stand in line until woken, at most until ``deadline``, ns; the lock is free meanwhile.
+
+        The caller looks itself at what it waited for: this says neither whether it happened nor that the time is up.
+        """
+        waiter = Waiter()
+        line.join(waiter)
+        try:
+            if self._leader is not None:
+                self._follow(waiter, deadline)
+            else:
+                self._leader = waiter
+            if self._leader is waiter:
+                self._lead(waiter, deadline)
+        except BaseException:
+            if waiter.woken:
+                line.wake()
+            raise
+        finally:
+            line.leave(waiter)
+            if self._leader is waiter:
+                self._resign()
+
+    def _follow(self, waiter: Waiter, deadline: int) -> None:
+        """Wait behind the gate until woken, promoted, or the time is up."""
+        self._followers[waiter] = None
+        waiter.gate = gate = allocate_lock()
+        gate.acquire()
+        patience = -1.0
+        if deadline != NEVER:
+            patience = min(max(deadline - time.monotonic_ns(), 0) / NANOSECONDS, threading.TIMEOUT_MAX)
+        self._let_go()
+        try:
+            gate.acquire(timeout=patience)
+        finally:
+            self._take_back()
+            self._followers.pop(waiter, None)
+
+    def _lead(self, waiter: Waiter, deadline: int) -> None:
+        """Wait for the network until woken or the time is up."""
+        while not waiter.woken:
+            if time.monotonic_ns() >= deadline:
+                return
+            waiter.interrupt = self.interrupt
+            try:
+                ready = self._select(self._arm(deadline))
+            finally:
+                waiter.interrupt = None
+            self._work(ready)
+
+    def _resign(self) -> None:
+        """The leader leaves: another one leads, or the thread sees to it soon."""
+        self._leader = None
+        self._turns += 1
+        if self._followers:
+            self._leader = next(iter(self._followers))
+            del self._followers[self._leader]
+            self._leader.open()
+        elif self._thread_polls_until:
+            # The thread never left: all is well if it looks in time.
+            self._armed = self._thread_polls_until
+            self.expect(self._next_deadline())
+        else:
+            self._armed = 0
+            if self._thread_is_parked:
+                self._thread_is_parked = False
+                self._idle.release()
+
+    # --- the leader's work ---
+
+    def _arm(self, deadline: int = NEVER) -> int:
+        """Until when to wait for the network: at most until ``deadline``, and until something is due."""
+        until = self._next_deadline()
+        if time.monotonic_ns() < self._armed < until:
+            until = self._armed
+        self._armed = until = min(until, deadline)
+        return until
+
+    def _select(self, until: int) -> list[selectors.SelectorKey]:
+        """What can be read, or nothing when the time is up; the lock is free meanwhile."""
+        selector = self._selector
+        assert selector is not None
+        timeout = None if until == NEVER else max(until - time.monotonic_ns(), 0) / NANOSECONDS
+        self._let_go()
+        try:
+            ready = selector.select(timeout)
+        finally:
+            self._take_back()
+        return [key for key, _ in ready]
+
+    def _work(self, ready: list[selectors.SelectorKey]) -> None:
+        """All that arrived is fed before anything is sent."""
+        fed: list[Carrier] = []
+        for key in ready:
+            carrier = key.data
+            if carrier is None:
+                # Another may have been here in the meantime.
+                with suppress(BlockingIOError):
+                    self._interrupting[0].recv(_BUFFER)
+            elif not carrier.closed:
+                carrier.feed(key.fd)
+                if carrier not in fed:
+                    fed.append(carrier)
+        while self._deferred:
+            self._deferred.popleft()()
+        now = time.monotonic_ns()
+        for carrier in list(self.carriers):
+            if carrier in fed or carrier.next_deadline() <= now:
+                carrier.run()
+
+    def _next_deadline(self) -> int:
+        soonest = NEVER
+        for carrier in self.carriers:
+            soonest = min(soonest, carrier.next_deadline())
+        return soonest
+
+    def expect(self, deadline: int) -> None:
+        """Something is due then: whoever waits for the network must not wait for longer."""
+        if deadline < self._armed:
+            self._armed = deadline
+            self.interrupt()
+
+    def interrupt(self) -> None:
+        """Have whoever waits for the network look again. Safe anywhere, with or without the lock."""
+        if self._interrupting:
+            # A full buffer interrupts as well.
+            with suppress(OSError):
+                self._interrupting[1].send(b"\0")
+
+    # --- the thread ---
+
+    def _run_thread(self) -> None:
+        with self:
+            while True:
+                turns = self._turns
+                if self._leader is None:
+                    self._thread_polls_until = self._arm()
+                    ready = self._select(self._thread_polls_until)
+                    self._thread_polls_until = 0
+                    if self._leader is None:
+                        self._work(ready)
+                if turns != self._turns or self._leader is not None:
+                    self._rest()
+
+    def _rest(self) -> None:
+        """Sleep until no call has led for a while."""
+        while True:
+            turns = self._turns
+            self._sleep(GRACE)
+            if turns != self._turns:
+                continue
+            if self._leader is None:
+                return
+            self._thread_is_parked = True
+            self._sleep(-1.0)
+
+    def _sleep(self, seconds: float) -> None:
+        idle = self._idle
+        self._let_go()
+        try:
+            idle.acquire(timeout=seconds)
+        finally:
+            self._take_back()
+
+    # --- the end ---
+
+    def defer(self, work: Callable[[], None]) -> None:
+        """Have this done under the lock, soon: for finalizers, which may run while it is held."""
+        self._deferred.append(work)
+        self.interrupt()
+
+    def shut_down(self) -> None:
+        """The interpreter exits: shut everything down gracefully, for a limited time, then abort."""
+        with self:
+            deadline = time.monotonic_ns() + int(EXIT_TIME * NANOSECONDS)
+            for carrier in list(self.carriers):
+                carrier.shut_down(abort=False)
+            while self.carriers and time.monotonic_ns() < deadline:
+                self.wait(self.emptied, deadline)
+            for carrier in list(self.carriers):
+                carrier.shut_down(abort=True)
+
+    def start_anew(self) -> None:
+        """This is the child of a fork: nothing here belongs to it."""
+        if self._selector is not None:
+            for carrier in self.carriers:
+                carrier.abandon()
+            # Closing is all: unregistering would reach into the parent's.
+            self._selector.close()
+            for end in self._interrupting:
+                end.close()
+        self.carriers.clear()
+        self._begin()
+
+
+hub: Final = Hub()
+"""The one of this process."""
+atexit.register(hub.shut_down)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=hub.start_anew)

@@ -1,0 +1,251 @@
+"""An association as a socket has it: what RFC 6458 adds to the core's, from implicit setup to the end.
+
+It hangs on its association of the core as ``owner`` and passes what happens on to the socket that has it now: that can
+change (``accept``, ``sctp_peeloff``). Once its socket is closed it has none, and only sees itself out.
+
+Messages can be sent before the association is up: they wait here, since only then it is known how many streams there
+are. So does a graceful end. With explicit EOR marking (section 8.1.26) a record waits until its last piece is there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from errno import EINVAL, EMSGSIZE, EPIPE, ESHUTDOWN
+from typing import TYPE_CHECKING, Final, NamedTuple, final
+
+from ..core.association.association import Association
+from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
+from ..core.events import (
+    CannotStart,
+    CommunicationLost,
+    CommunicationUp,
+    Event,
+    PeerShutdown,
+    Readable,
+    Restarted,
+    ShutdownComplete,
+)
+from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
+from .settings import AssociationSettings
+from .status import AddressReport
+
+if TYPE_CHECKING:
+    from .delivery import Run
+    from .style import Style
+
+ENDS: Final = (CannotStart, CommunicationLost, ShutdownComplete)
+
+
+class Outgoing(NamedTuple):
+    """A message on its way to the core."""
+
+    data: bytes
+    stream: int
+    ppid: int
+    flags: int
+    """``SCTP_UNORDERED``, ``SCTP_SACK_IMMEDIATELY``, ``SCTP_EOR``."""
+    context: int
+    remote: bytes
+    """The address of the peer to use, packed; ``b""`` for the primary one."""
+
+
+@final
+class Attached:
+    """An association of a socket."""
+
+    __slots__ = (
+        "_record",
+        "_record_length",
+        "_waiting",
+        "_waiting_bytes",
+        "active",
+        "core",
+        "end",
+        "ending",
+        "peer_done",
+        "run",
+        "settings",
+        "started",
+        "style",
+        "taken",
+        "unusable",
+    )
+
+    def __init__(self, core: Association, style: Style, started: int, settings: AssociationSettings) -> None:
+        self.core = core
+        self.style: Style | None = style
+        """The socket that has it; ``None`` once that is closed."""
+        self.settings = settings
+        """What is set for it."""
+        self.started = started
+        """When setting it up began, ns."""
+        self.unusable: tuple[AddressReport, ...] = ()
+        """What to report of addresses that could not even be tried."""
+        self.active = started
+        """When user data was last sent or received, ns."""
+        self.end: Event | None = None
+        """The event that ended it."""
+        self.ending = False
+        """This side has asked for a graceful end."""
+        self.peer_done = False
+        """The peer has: it has sent everything and takes no more."""
+        self.taken = 0
+        """Messages taken from the core."""
+        self.run: Run | None = None
+        """Where those stand that are still to come."""
+        self._waiting: deque[Outgoing] | None = None
+        self._waiting_bytes = 0
+        self._record: list[Outgoing] = []
+        self._record_length = 0
+
+    @property
+    def id(self) -> int:
+        """The association identifier."""
+        return self.core.id
+
+    @property
+    def starting(self) -> bool:
+        """It is being set up."""
+        return self.core.state in (COOKIE_WAIT, COOKIE_ECHOED)
+
+    @property
+    def closing(self) -> bool:
+        """It is on its way to a graceful end."""
+        return self.end is None and not self.starting and self.core.state != ESTABLISHED
+
+    @property
+    def space(self) -> int:
+        """Bytes the send buffer has room for; 0 or less if there is none."""
+        return self.core.send_space - self._waiting_bytes - self._record_length
+
+    @property
+    def dry(self) -> bool:
+        """Everything that was sent has been acknowledged."""
+        return not self.starting and self.space == self.core.config.send_buffer
+
+    def source(self) -> bytes:
+        """The peer's primary address, packed."""
+        if self.core.primary is not None:
+            return self.core.primary.remote
+        return self.core.report[0].ip if self.core.report else b""
+
+    # --- sending ---
+
+    def send(self, now: int, message: Outgoing, *, explicit_eor: bool = False) -> None:
+        """Queue a message, or with explicit EOR marking a piece of one. Whether there is room is the caller's matter.
+
+        ``OSError``: EPIPE (this side has ended it, or it is over), ESHUTDOWN (the peer has), and what the core says.
+        """
+        self.check_sendable()
+        if explicit_eor and not (message.flags & SCTP_EOR and not self._record):
+            self._add_piece(now, message)
+            return
+        self._queue(now, message)
+
+    def check_sendable(self) -> None:
+        """``OSError`` (EPIPE, ESHUTDOWN) if nothing can be sent any more."""
+        if self.end is not None or self.ending:
+            raise OSError(EPIPE, "the association is over, or this side has ended it")
+        if not self.starting and self.core.state != ESTABLISHED:
+            raise OSError(ESHUTDOWN, "the peer has ended the association")
+
+    def _queue(self, now: int, message: Outgoing) -> None:
+        if not self.starting:
+            self._to_core(now, message)
+        elif not message.data:
+            raise OSError(EINVAL, "SCTP has no empty messages")
+        elif len(message.data) > self.core.config.max_message_size:
+            raise OSError(EMSGSIZE, f"a message of {len(message.data)} bytes")
+        else:
+            if self._waiting is None:
+                self._waiting = deque()
+            self._waiting.append(message)
+            self._waiting_bytes += len(message.data)
+
+    def _to_core(self, now: int, message: Outgoing) -> None:
+        data, stream, ppid, flags, context, remote = message
+        unordered, immediate = flags & SCTP_UNORDERED != 0, flags & SCTP_SACK_IMMEDIATELY != 0
+        self.core.send(now, data, stream, ppid, unordered, immediate, remote, context)
+        self.active = now
+
+    def _add_piece(self, now: int, message: Outgoing) -> None:
+        """A piece of a record: the first one says how it is sent, the last one sends it."""
+        if self._record and (message.stream, message.ppid) != self._record[0][1:3]:
+            raise OSError(EINVAL, "another record has not been finished")
+        if not message.data and not message.flags & SCTP_EOR:
+            raise OSError(EINVAL, "an empty piece")
+        if self._record_length + len(message.data) > self.core.config.max_message_size:
+            raise OSError(EMSGSIZE, "the record is longer than a message can be")
+        self._record.append(message)
+        self._record_length += len(message.data)
+        if message.flags & SCTP_EOR:
+            whole = self._record[0]._replace(data=b"".join([piece.data for piece in self._record]))
+            self._record, self._record_length = [], 0
+            self._queue(now, whole)
+
+    def unsent(self) -> list[Outgoing]:
+        """What never reached the core."""
+        return [*(self._waiting or ()), *self._record]
+
+    # --- the end ---
+
+    def shutdown(self, now: int) -> None:
+        """End gracefully, once it is up and everything was sent."""
+        self.ending = True
+        if not self.starting:
+            self.core.shutdown(now)
+
+    def abort(self, now: int, reason: bytes = b"") -> None:
+        """End at once."""
+        self.ending = True
+        self.core.abort(now, reason)
+
+    def detach(self, now: int, *, abort: bool = False) -> None:
+        """Its socket is closed: nobody will read or send any more."""
+        self.style = None
+        if self.end is not None:
+            return
+        if abort or (self.starting and self._waiting is None):
+            self.abort(now)
+            return
+        self.core.read()
+        if not self.ending:
+            self.shutdown(now)
+
+    # --- what happens ---
+
+    def handle_event(self, now: int, event: Event) -> None:
+        """The driver: something happened."""
+        kind = type(event)
+        if kind is Readable:
+            self.active = now
+            if self.style is None:
+                self.core.read()  # Nobody reads, but the peer has to come to its end.
+            else:
+                self.style.on_readable(self)
+            return
+        if kind is PeerShutdown:
+            self.peer_done = True
+        elif kind is Restarted:
+            self.peer_done = False
+            if self.ending:
+                self.core.shutdown(now)
+        elif kind in ENDS:
+            self.end = event
+            self.core.owner = None
+        refused = self._on_up(now) if kind is CommunicationUp else []
+        if self.style is not None:
+            self.style.on_event(now, self, event, refused)
+
+    def _on_up(self, now: int) -> list[Outgoing]:
+        """Send what waited; what there is no stream for comes back."""
+        refused = []
+        waiting, self._waiting, self._waiting_bytes = self._waiting, None, 0
+        for message in waiting or ():
+            try:
+                self._to_core(now, message)
+            except OSError:
+                refused.append(message)
+        if self.ending:
+            self.core.shutdown(now)
+        return refused

@@ -1,0 +1,286 @@
+"""The names of RFC 6458 and its extensions, with Linux's numbers.
+
+Programs that were written for Linux have these numbers in their structures and captures, so they hold on every system.
+What Linux has no number for gets the one of FreeBSD where that is free, and otherwise one above 1000, out of the way of
+all that Linux may add. ``SOL_SOCKET``, the ``SO_*`` and the ``MSG_*`` are those of the platform: programs take them
+from the socket module as well.
+
+They are plain integers, as in C. ``names`` finds them by their beginning.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+IPPROTO_SCTP: Final = 132
+SOL_SCTP: Final = IPPROTO_SCTP
+
+# --- which associations an option is for (section 7.2) ---
+
+SCTP_FUTURE_ASSOC: Final = 0
+SCTP_CURRENT_ASSOC: Final = 1
+SCTP_ALL_ASSOC: Final = 2
+
+# --- socket options (section 8) ---
+
+SOL_SOCKET: Final = socket.SOL_SOCKET
+SO_LINGER: Final = socket.SO_LINGER
+SO_RCVBUF: Final = socket.SO_RCVBUF
+SO_SNDBUF: Final = socket.SO_SNDBUF
+
+SCTP_RTOINFO: Final = 0
+SCTP_ASSOCINFO: Final = 1
+SCTP_INITMSG: Final = 2
+SCTP_NODELAY: Final = 3
+SCTP_AUTOCLOSE: Final = 4
+SCTP_SET_PEER_PRIMARY_ADDR: Final = 5
+SCTP_PRIMARY_ADDR: Final = 6
+SCTP_ADAPTATION_LAYER: Final = 7
+SCTP_DISABLE_FRAGMENTS: Final = 8
+SCTP_PEER_ADDR_PARAMS: Final = 9
+SCTP_DEFAULT_SEND_PARAM: Final = 10
+SCTP_EVENTS: Final = 11
+SCTP_I_WANT_MAPPED_V4_ADDR: Final = 12
+SCTP_MAXSEG: Final = 13
+SCTP_STATUS: Final = 14
+SCTP_GET_PEER_ADDR_INFO: Final = 15
+SCTP_DELAYED_SACK: Final = 16
+SCTP_DELAYED_ACK: Final = SCTP_DELAYED_SACK
+SCTP_DELAYED_ACK_TIME: Final = SCTP_DELAYED_SACK
+SCTP_CONTEXT: Final = 17
+SCTP_FRAGMENT_INTERLEAVE: Final = 18
+SCTP_PARTIAL_DELIVERY_POINT: Final = 19
+SCTP_MAX_BURST: Final = 20
+SCTP_AUTH_CHUNK: Final = 21
+SCTP_HMAC_IDENT: Final = 22
+SCTP_AUTH_KEY: Final = 23
+SCTP_AUTH_ACTIVE_KEY: Final = 24
+SCTP_AUTH_DELETE_KEY: Final = 25
+SCTP_PEER_AUTH_CHUNKS: Final = 26
+SCTP_LOCAL_AUTH_CHUNKS: Final = 27
+SCTP_GET_ASSOC_NUMBER: Final = 28
+SCTP_GET_ASSOC_ID_LIST: Final = 29
+SCTP_AUTO_ASCONF: Final = 30
+SCTP_PEER_ADDR_THLDS: Final = 31  # RFC 7829 section 7.2
+SCTP_RECVRCVINFO: Final = 32
+SCTP_RECVNXTINFO: Final = 33
+SCTP_DEFAULT_SNDINFO: Final = 34
+SCTP_AUTH_DEACTIVATE_KEY: Final = 35
+SCTP_REUSE_PORT: Final = 36
+SCTP_PEER_ADDR_THLDS_V2: Final = 37
+SCTP_GET_ASSOC_STATS: Final = 112  # Linux
+SCTP_PR_SUPPORTED: Final = 113  # RFC 7496 section 4.5
+SCTP_DEFAULT_PRINFO: Final = 114
+SCTP_PR_ASSOC_STATUS: Final = 115  # RFC 7496 section 4.4
+SCTP_PR_STREAM_STATUS: Final = 116  # RFC 7496 section 4.3
+SCTP_RECONFIG_SUPPORTED: Final = 117  # RFC 6525 section 6.3.1
+SCTP_ENABLE_STREAM_RESET: Final = 118
+SCTP_RESET_STREAMS: Final = 119
+SCTP_RESET_ASSOC: Final = 120
+SCTP_ADD_STREAMS: Final = 121
+SCTP_STREAM_SCHEDULER: Final = 123  # RFC 8260 section 4.3
+SCTP_STREAM_SCHEDULER_VALUE: Final = 124
+SCTP_INTERLEAVING_SUPPORTED: Final = 125
+SCTP_EVENT: Final = 127
+SCTP_ASCONF_SUPPORTED: Final = 128
+SCTP_AUTH_SUPPORTED: Final = 129
+SCTP_ECN_SUPPORTED: Final = 130
+SCTP_EXPOSE_POTENTIALLY_FAILED_STATE: Final = 131  # RFC 7829 section 7.3
+SCTP_EXPOSE_PF_STATE: Final = SCTP_EXPOSE_POTENTIALLY_FAILED_STATE
+SCTP_REMOTE_UDP_ENCAPS_PORT: Final = 132  # RFC 6951 section 6.1
+SCTP_PLPMTUD_PROBE_INTERVAL: Final = 133  # Linux
+SCTP_EXPLICIT_EOR: Final = 1001
+SCTP_USE_EXT_RCVINFO: Final = 1002
+
+# --- ancillary data (section 5.3) ---
+
+SCTP_INIT: Final = 0
+SCTP_SNDRCV: Final = 1
+SCTP_SNDINFO: Final = 2
+SCTP_RCVINFO: Final = 3
+SCTP_NXTINFO: Final = 4
+SCTP_PRINFO: Final = 5
+SCTP_AUTHINFO: Final = 6
+SCTP_DSTADDRV4: Final = 7
+SCTP_DSTADDRV6: Final = 8
+SCTP_EXTRCV: Final = 1001
+
+# --- flags of a message (sections 5.3.2, 5.3.4 to 5.3.6; RFC 7053 section 4.1) ---
+
+SCTP_UNORDERED: Final = 0x0001
+SCTP_ADDR_OVER: Final = 0x0002
+SCTP_ABORT: Final = 0x0004
+SCTP_SACK_IMMEDIATELY: Final = 0x0008
+SCTP_COMPLETE: Final = 0x0020
+SCTP_SENDALL: Final = 0x0040
+SCTP_PR_SCTP_ALL: Final = 0x0080
+SCTP_EOF: Final = 0x0200
+SCTP_EOR: Final = 0x2000
+SCTP_NOTIFICATION: Final = 0x8000
+
+# serinfo_next_flags (section 5.3.3).
+SCTP_NEXT_MSG_AVAIL: Final = 0x0001
+SCTP_NEXT_MSG_ISCOMPLETE: Final = 0x0002
+SCTP_NEXT_MSG_IS_UNORDERED: Final = 0x0004
+SCTP_NEXT_MSG_IS_NOTIFICATION: Final = 0x0008
+
+# msg_flags (section 5.1).
+MSG_NOTIFICATION: Final = 0x8000
+MSG_PEEK: Final = int(socket.MSG_PEEK)
+MSG_DONTWAIT: Final = int(getattr(socket, "MSG_DONTWAIT", 0x40))
+MSG_CTRUNC: Final = int(getattr(socket, "MSG_CTRUNC", 0x08))
+MSG_EOR: Final = int(getattr(socket, "MSG_EOR", 0x80))
+
+# PR-SCTP policies (section 5.3.7; RFC 7496 section 4.2).
+SCTP_PR_SCTP_NONE: Final = 0x0000
+SCTP_PR_SCTP_TTL: Final = 0x0010
+SCTP_PR_SCTP_RTX: Final = 0x0020
+SCTP_PR_SCTP_PRIO: Final = 0x0030
+SCTP_PR_SCTP_MAX: Final = SCTP_PR_SCTP_PRIO
+SCTP_PR_SCTP_MASK: Final = 0x0030
+
+# --- notifications (section 6.1; RFC 6525 section 6.1) ---
+
+SCTP_SN_TYPE_BASE: Final = 0x8000
+SCTP_DATA_IO_EVENT: Final = 0x8000
+SCTP_ASSOC_CHANGE: Final = 0x8001
+SCTP_PEER_ADDR_CHANGE: Final = 0x8002
+SCTP_SEND_FAILED: Final = 0x8003
+SCTP_REMOTE_ERROR: Final = 0x8004
+SCTP_SHUTDOWN_EVENT: Final = 0x8005
+SCTP_PARTIAL_DELIVERY_EVENT: Final = 0x8006
+SCTP_ADAPTATION_INDICATION: Final = 0x8007
+SCTP_AUTHENTICATION_EVENT: Final = 0x8008
+SCTP_AUTHENTICATION_INDICATION: Final = SCTP_AUTHENTICATION_EVENT
+SCTP_SENDER_DRY_EVENT: Final = 0x8009
+SCTP_STREAM_RESET_EVENT: Final = 0x800A
+SCTP_ASSOC_RESET_EVENT: Final = 0x800B
+SCTP_STREAM_CHANGE_EVENT: Final = 0x800C
+SCTP_SEND_FAILED_EVENT: Final = 0x800D
+SCTP_NOTIFICATIONS_STOPPED_EVENT: Final = SCTP_SN_TYPE_BASE + 1001
+
+# sac_state and sac_info (section 6.1.1).
+SCTP_COMM_UP: Final = 0
+SCTP_COMM_LOST: Final = 1
+SCTP_RESTART: Final = 2
+SCTP_SHUTDOWN_COMP: Final = 3
+SCTP_CANT_STR_ASSOC: Final = 4
+SCTP_ASSOC_SUPPORTS_PR: Final = 1
+SCTP_ASSOC_SUPPORTS_AUTH: Final = 2
+SCTP_ASSOC_SUPPORTS_ASCONF: Final = 3
+SCTP_ASSOC_SUPPORTS_MULTIBUF: Final = 4
+SCTP_ASSOC_SUPPORTS_RE_CONFIG: Final = 5
+
+# spc_state (section 6.1.2; RFC 7829 section 7.1).
+SCTP_ADDR_AVAILABLE: Final = 0
+SCTP_ADDR_UNREACHABLE: Final = 1
+SCTP_ADDR_REMOVED: Final = 2
+SCTP_ADDR_ADDED: Final = 3
+SCTP_ADDR_MADE_PRIM: Final = 4
+SCTP_ADDR_CONFIRMED: Final = 5
+SCTP_ADDR_POTENTIALLY_FAILED: Final = 6
+SCTP_ADDR_PF: Final = SCTP_ADDR_POTENTIALLY_FAILED
+
+# Of failed messages (sections 6.1.4 and 6.1.11): ssf_flags, and what of the message is returned.
+SCTP_DATA_UNSENT: Final = 0
+SCTP_DATA_SENT: Final = 1
+SCTP_DATA_LAST_FRAG: Final = 1
+SCTP_DATA_NOT_FRAG: Final = 3
+
+# Indications (sections 6.1.7 and 6.1.8).
+SCTP_PARTIAL_DELIVERY_ABORTED: Final = 0
+SCTP_AUTH_NEW_KEY: Final = 0
+SCTP_AUTH_NEWKEY: Final = SCTP_AUTH_NEW_KEY
+SCTP_AUTH_FREE_KEY: Final = 1
+SCTP_AUTH_NO_AUTH: Final = 2
+
+# Of reset streams and associations (RFC 6525 section 6.1).
+SCTP_STREAM_RESET_INCOMING_SSN: Final = 0x0001
+SCTP_STREAM_RESET_OUTGOING_SSN: Final = 0x0002
+SCTP_STREAM_RESET_DENIED: Final = 0x0004
+SCTP_STREAM_RESET_FAILED: Final = 0x0008
+SCTP_ASSOC_RESET_DENIED: Final = 0x0004
+SCTP_ASSOC_RESET_FAILED: Final = 0x0008
+SCTP_STREAM_CHANGE_DENIED: Final = 0x0004
+SCTP_STREAM_CHANGE_FAILED: Final = 0x0008
+SCTP_ASSOC_CHANGE_DENIED: Final = SCTP_STREAM_CHANGE_DENIED
+SCTP_ASSOC_CHANGE_FAILED: Final = SCTP_STREAM_CHANGE_FAILED
+
+# --- values of options ---
+
+# spp_flags (section 8.1.12).
+SPP_HB_ENABLE: Final = 1 << 0
+SPP_HB_DISABLE: Final = 1 << 1
+SPP_HB: Final = SPP_HB_ENABLE | SPP_HB_DISABLE
+SPP_HB_DEMAND: Final = 1 << 2
+SPP_PMTUD_ENABLE: Final = 1 << 3
+SPP_PMTUD_DISABLE: Final = 1 << 4
+SPP_PMTUD: Final = SPP_PMTUD_ENABLE | SPP_PMTUD_DISABLE
+SPP_SACKDELAY_ENABLE: Final = 1 << 5
+SPP_SACKDELAY_DISABLE: Final = 1 << 6
+SPP_SACKDELAY: Final = SPP_SACKDELAY_ENABLE | SPP_SACKDELAY_DISABLE
+SPP_HB_TIME_IS_ZERO: Final = 1 << 7
+SPP_IPV6_FLOWLABEL: Final = 1 << 8
+SPP_DSCP: Final = 1 << 9
+
+# shmac_idents (section 8.1.17).
+SCTP_AUTH_HMAC_ID_SHA1: Final = 1
+SCTP_AUTH_HMAC_ID_SHA256: Final = 3
+
+# sstat_state (section 8.2.1).
+SCTP_EMPTY: Final = 0
+SCTP_CLOSED: Final = 1
+SCTP_COOKIE_WAIT: Final = 2
+SCTP_COOKIE_ECHOED: Final = 3
+SCTP_ESTABLISHED: Final = 4
+SCTP_SHUTDOWN_PENDING: Final = 5
+SCTP_SHUTDOWN_SENT: Final = 6
+SCTP_SHUTDOWN_RECEIVED: Final = 7
+SCTP_SHUTDOWN_ACK_SENT: Final = 8
+SCTP_BOUND: Final = 0x1000
+SCTP_LISTEN: Final = 0x1001
+
+# spinfo_state (section 8.2.2; RFC 7829 section 7.1).
+SCTP_INACTIVE: Final = 0
+SCTP_POTENTIALLY_FAILED: Final = 1
+SCTP_PF: Final = SCTP_POTENTIALLY_FAILED
+SCTP_ACTIVE: Final = 2
+SCTP_UNCONFIRMED: Final = 3
+SCTP_UNKNOWN: Final = 0xFFFF
+
+# RFC 6525 section 6.3; RFC 8260 section 3.
+SCTP_ENABLE_RESET_STREAM_REQ: Final = 0x01
+SCTP_ENABLE_RESET_ASSOC_REQ: Final = 0x02
+SCTP_ENABLE_CHANGE_ASSOC_REQ: Final = 0x04
+SCTP_STREAM_RESET_INCOMING: Final = 0x01
+SCTP_STREAM_RESET_OUTGOING: Final = 0x02
+SCTP_SS_FCFS: Final = 0
+SCTP_SS_DEFAULT: Final = SCTP_SS_FCFS
+SCTP_SS_PRIO: Final = 1
+SCTP_SS_RR: Final = 2
+
+# --- functions (sections 9.1, 9.12 and 9.13) ---
+
+SCTP_BINDX_ADD_ADDR: Final = 0x01
+SCTP_BINDX_REM_ADDR: Final = 0x02
+
+SCTP_SENDV_NOINFO: Final = 0
+SCTP_SENDV_SNDINFO: Final = 1
+SCTP_SENDV_PRINFO: Final = 2
+SCTP_SENDV_AUTHINFO: Final = 3
+SCTP_SENDV_SPA: Final = 4
+SCTP_SEND_SNDINFO_VALID: Final = 0x1
+SCTP_SEND_PRINFO_VALID: Final = 0x2
+SCTP_SEND_AUTHINFO_VALID: Final = 0x4
+
+SCTP_RECVV_NOINFO: Final = 0
+SCTP_RECVV_RCVINFO: Final = 1
+SCTP_RECVV_NXTINFO: Final = 2
+SCTP_RECVV_RN: Final = 3
+
+
+def names(*beginnings: str) -> dict[str, int]:
+    """The names here that begin so, all of them without an argument, with their numbers."""
+    known = ("SCTP_", "SPP_", "MSG_", "SO_", "SOL_", "IPPROTO_")
+    return {name: value for name, value in globals().items() if name.startswith(beginnings or known)}

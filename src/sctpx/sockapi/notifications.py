@@ -1,0 +1,211 @@
+"""From what the core tells to the notifications of RFC 6458 section 6.1, and what is subscribed to of them.
+
+``notifications`` turns one event of an association into those that its socket asked for, in the order in which they are
+to be read. The notice that an association is over comes last: behind the messages that were not delivered and the
+delivery that was broken off, nothing follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
+
+from ..core import events as core
+from ..core.association.association import Association
+from ..wire import control
+from . import constants as c
+from .addresses import socket_address
+from .structs import (
+    NOTIFICATIONS,
+    AssocChange,
+    EventSubscribe,
+    Notification,
+    PaddrChange,
+    PdapiEvent,
+    RemoteError,
+    SenderDryEvent,
+    SendFailed,
+    SendFailedEvent,
+    ShutdownEvent,
+    SndInfo,
+    SndRcvInfo,
+)
+
+EVENT_TYPES: Final = (c.SCTP_DATA_IO_EVENT, *NOTIFICATIONS)
+"""What ``se_type`` can be (section 6.2.2)."""
+
+SUBSCRIBE_FIELDS: Final = (
+    ("sctp_data_io_event", c.SCTP_DATA_IO_EVENT),
+    ("sctp_association_event", c.SCTP_ASSOC_CHANGE),
+    ("sctp_address_event", c.SCTP_PEER_ADDR_CHANGE),
+    ("sctp_send_failure_event", c.SCTP_SEND_FAILED),
+    ("sctp_peer_error_event", c.SCTP_REMOTE_ERROR),
+    ("sctp_shutdown_event", c.SCTP_SHUTDOWN_EVENT),
+    ("sctp_partial_delivery_event", c.SCTP_PARTIAL_DELIVERY_EVENT),
+    ("sctp_adaptation_layer_event", c.SCTP_ADAPTATION_INDICATION),
+    ("sctp_authentication_event", c.SCTP_AUTHENTICATION_EVENT),
+    ("sctp_sender_dry_event", c.SCTP_SENDER_DRY_EVENT),
+    ("sctp_stream_reset_event", c.SCTP_STREAM_RESET_EVENT),
+    ("sctp_assoc_reset_event", c.SCTP_ASSOC_RESET_EVENT),
+    ("sctp_stream_change_event", c.SCTP_STREAM_CHANGE_EVENT),
+    ("sctp_send_failure_event_event", c.SCTP_SEND_FAILED_EVENT),
+)
+"""The fields of ``sctp_event_subscribe`` and the types they stand for (section 6.2.1)."""
+
+
+def to_subscriptions(subscribe: EventSubscribe) -> frozenset[int]:
+    """The types that an SCTP_EVENTS asks for."""
+    return frozenset(kind for name, kind in SUBSCRIBE_FIELDS if getattr(subscribe, name))
+
+
+def to_event_subscribe(subscribed: Collection[int]) -> EventSubscribe:
+    """The subscriptions as SCTP_EVENTS tells them."""
+    return EventSubscribe(**{name: int(kind in subscribed) for name, kind in SUBSCRIBE_FIELDS})
+
+
+class Failed(NamedTuple):
+    """A message that could not be delivered."""
+
+    data: bytes
+    stream: int
+    ppid: int = 0
+    sent: bool = False
+    """The peer may have it."""
+    context: int = 0
+
+
+def notifications(
+    event: core.Event,
+    subscribed: Collection[int],
+    unsent: Iterable[Failed] = (),
+    *,
+    mapped_v4: bool = False,
+    expose_pf: bool = True,
+) -> list[Notification]:
+    """What an event says to a socket that subscribed to these types.
+
+    ``unsent`` are messages that never reached the core, and fail with the association; ``mapped_v4`` and ``expose_pf``
+    are as in the settings.
+    """
+    association = event.association
+    if isinstance(event, core.CommunicationLost | core.CannotStart):
+        return _abrupt_end(event, subscribed, unsent)
+    found: Notification | None = None
+    if isinstance(event, core.CommunicationUp):
+        found = _change(association, c.SCTP_COMM_UP)
+    elif isinstance(event, core.Restarted):
+        found = _change(association, c.SCTP_RESTART)
+    elif isinstance(event, core.ShutdownComplete):
+        found = _change(association, c.SCTP_SHUTDOWN_COMP)
+    elif isinstance(event, core.PathChange):
+        if expose_pf or event.state != core.PATH_POTENTIALLY_FAILED or event.what != core.CHANGE_STATE:
+            found = _path_change(event, mapped_v4)
+    elif isinstance(event, core.RemoteError):
+        found = RemoteError(
+            sre_error=event.causes[0][0] if event.causes else 0,
+            sre_assoc_id=association.id,
+            sre_data=control.error(event.causes),
+        )
+    elif isinstance(event, core.PeerShutdown):
+        found = ShutdownEvent(sse_assoc_id=association.id)
+    elif isinstance(event, core.SenderDry):
+        found = SenderDryEvent(sender_dry_assoc_id=association.id)
+    elif isinstance(event, core.PartialDeliveryAborted):
+        found = PdapiEvent(
+            pdapi_indication=c.SCTP_PARTIAL_DELIVERY_ABORTED,
+            pdapi_assoc_id=association.id,
+            pdapi_stream=event.stream,
+            pdapi_seq=event.ssn,
+        )
+    return [found] if found is not None and found.TYPE in subscribed else []
+
+
+def send_failed(assoc_id: int, message: Failed, error: int, subscribed: Collection[int]) -> list[Notification]:
+    """The notifications of one message that could not be delivered; ``error`` is a cause code or 0."""
+    flags = c.SCTP_DATA_SENT if message.sent else c.SCTP_DATA_UNSENT
+    found: list[Notification] = []
+    if c.SCTP_SEND_FAILED in subscribed:
+        found.append(
+            SendFailed(
+                ssf_flags=flags,
+                ssf_error=error,
+                ssf_info=SndRcvInfo(
+                    sinfo_stream=message.stream,
+                    sinfo_flags=c.SCTP_DATA_NOT_FRAG,
+                    sinfo_ppid=message.ppid,
+                    sinfo_context=message.context,
+                    sinfo_assoc_id=assoc_id,
+                ),
+                ssf_assoc_id=assoc_id,
+                ssf_data=message.data,
+            )
+        )
+    if c.SCTP_SEND_FAILED_EVENT in subscribed:
+        found.append(
+            SendFailedEvent(
+                ssfe_flags=flags,
+                ssfe_error=error,
+                ssfe_info=SndInfo(
+                    snd_sid=message.stream,
+                    snd_flags=c.SCTP_DATA_NOT_FRAG,
+                    snd_ppid=message.ppid,
+                    snd_context=message.context,
+                    snd_assoc_id=assoc_id,
+                ),
+                ssfe_assoc_id=assoc_id,
+                ssfe_data=message.data,
+            )
+        )
+    return found
+
+
+def _abrupt_end(
+    event: core.CommunicationLost | core.CannotStart, subscribed: Collection[int], unsent: Iterable[Failed]
+) -> list[Notification]:
+    """COMM_LOST or CANT_STR_ASSOC, "accompanied by a series of" failed messages (section 6.1.1)."""
+    association = event.association
+    error = event.causes[0][0] if event.causes else 0
+    found: list[Notification] = []
+    if c.SCTP_SEND_FAILED in subscribed or c.SCTP_SEND_FAILED_EVENT in subscribed:
+        left = [Failed(*message[:4]) for message in association.undelivered()]
+        for message in (*left, *unsent):
+            found += send_failed(association.id, message, error, subscribed)
+    if c.SCTP_ASSOC_CHANGE in subscribed:
+        if isinstance(event, core.CannotStart):
+            found.append(_change(association, c.SCTP_CANT_STR_ASSOC, error))
+        else:
+            # With the ABORT chunk, whole, "if [...] an ABORT chunk was received for this association".
+            info = control.abort(event.causes) if event.by_peer else b""
+            found.append(_change(association, c.SCTP_COMM_LOST, error, info))
+    return found
+
+
+def _change(association: Association, state: int, error: int = 0, info: bytes = b"") -> AssocChange:
+    return AssocChange(
+        sac_state=state,
+        sac_error=error,
+        sac_outbound_streams=association.outbound_streams,
+        sac_inbound_streams=association.inbound_streams,
+        sac_assoc_id=association.id,
+        sac_info=info,
+    )
+
+
+_ADDRESS_STATES: Final = {
+    core.PATH_ACTIVE: c.SCTP_ADDR_AVAILABLE,
+    core.PATH_POTENTIALLY_FAILED: c.SCTP_ADDR_POTENTIALLY_FAILED,
+    core.PATH_INACTIVE: c.SCTP_ADDR_UNREACHABLE,
+}
+_ADDRESS_CHANGES: Final = {
+    core.CHANGE_CONFIRMED: c.SCTP_ADDR_CONFIRMED,
+    core.CHANGE_PRIMARY: c.SCTP_ADDR_MADE_PRIM,
+}
+
+
+def _path_change(event: core.PathChange, mapped_v4: bool) -> PaddrChange:
+    return PaddrChange(
+        spc_aaddr=socket_address(event.remote, event.association.peer_port, mapped_v4),
+        spc_state=_ADDRESS_CHANGES.get(event.what, _ADDRESS_STATES[event.state]),
+        spc_error=event.error,
+        spc_assoc_id=event.association.id,
+    )

@@ -1,0 +1,145 @@
+"""The one-to-many style (RFC 6458 section 3): a socket with any number of associations, told apart by their ids.
+
+Associations come about by ``connect``, by sending to a peer there is none with, and, if the socket listens, by peers;
+nobody accepts them one by one. ``sctp_peeloff`` makes one of them a one-to-one socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from errno import EADDRNOTAVAIL, EINVAL, ENOTCONN, EPIPE
+from typing import final
+
+from ..core.association.association import Association
+from ..core.config import NANOSECONDS
+from ..core.timers import NEVER
+from .attached import Attached, Outgoing
+from .delivery import END, Piece
+from .settings import EndpointSettings
+from .style import Alarm, Style
+
+
+@final
+class OneToMany(Style):
+    """A socket of type SOCK_SEQPACKET."""
+
+    one_to_many = True
+
+    def __init__(self, settings: EndpointSettings, alarm: Alarm, *, ipv6: bool = False) -> None:
+        super().__init__(settings, alarm, ipv6=ipv6)
+        self.listening = False
+
+    # --- associations ---
+
+    @property
+    def members(self) -> Mapping[int, Attached]:
+        """All its associations."""
+        return self.attached
+
+    def listen(self, backlog: int) -> None:
+        """Take associations from peers, or with a backlog of 0 no more."""
+        assert self.endpoint is not None
+        self.listening = backlog > 0
+        if self.listening:
+            self.endpoint.listen(backlog)
+        else:
+            self.endpoint.stop_listening()
+
+    def adopt(self, core: Association, now: int) -> Attached | None:
+        """A peer set up an association."""
+        if not self.listening:
+            return None
+        assert self.endpoint is not None
+        self.endpoint.accept(core)
+        return self.attach(core, now)
+
+    def check_connect(self) -> None:
+        """There is always room for another one."""
+
+    def find(self, assoc_id: int) -> Attached:
+        """The association with this id. ``OSError`` (EINVAL) if there is none."""
+        association = self.attached.get(assoc_id)
+        if association is None:
+            raise OSError(EINVAL, f"the socket has no association {assoc_id}")
+        return association
+
+    def peeloff(self, assoc_id: int) -> Attached:
+        """An association that becomes another socket's (section 9.2). ``OSError`` (EINVAL) if none such is up."""
+        association = self.find(assoc_id)
+        if association.starting:
+            raise OSError(EINVAL, f"association {assoc_id} is not up yet")
+        return association
+
+    # --- messages ---
+
+    def nothing_to_receive(self) -> Piece | None:
+        """The call has to wait."""
+        return None if self.reading else END
+
+    def check_waiting(self) -> None:
+        """``OSError`` (ENOTCONN) if nothing can ever come."""
+        if not self.attached and not self.listening:
+            raise OSError(ENOTCONN, "the socket has no associations and does not listen")
+
+    def destination(self, assoc_id: int, ip: bytes, port: int) -> Attached | None:
+        """The association to send on: by its id, else by an address of the peer; ``None`` if there is none with it.
+
+        ``OSError``: EPIPE (no such id), EADDRNOTAVAIL (the peer is another socket's).
+        """
+        if assoc_id:
+            association = self.attached.get(assoc_id)
+            if association is None:
+                raise OSError(EPIPE, f"the socket has no association {assoc_id}")
+            return association
+        if not ip or self.endpoint is None:
+            return None
+        core = self.endpoint.stack.find_association(ip, port, self.endpoint.port)
+        if core is None or core.ended:
+            return None
+        association = self.attached.get(core.id)
+        if association is None:
+            raise OSError(EADDRNOTAVAIL, "another socket has an association with this peer")
+        return association
+
+    def send_to_all(self, now: int, message: Outgoing) -> int:
+        """Send a message on all associations that are up (SCTP_SENDALL), room or not: how many these were."""
+        count = 0
+        for association in list(self.attached.values()):
+            if association.starting or association.ending or association.peer_done:
+                continue
+            self.send_to(now, association, message, patient=False)
+            count += 1
+        return count
+
+    @property
+    def readable(self) -> bool:
+        """``receive`` would not wait."""
+        return bool(self.queue) or not self.reading
+
+    @property
+    def writable(self) -> bool:
+        """Some association has room, or one could be set up."""
+        return not self.attached or any(association.space > 0 for association in self.attached.values())
+
+    # --- time and the end ---
+
+    def on_ended(self, association: Attached) -> None:
+        """An association is over."""
+        self.attached.pop(association.id, None)
+
+    def next_deadline(self) -> int:
+        """When the next association has been idle for too long (SCTP_AUTOCLOSE, section 8.1.8), ns."""
+        idle = self.settings.autoclose * NANOSECONDS
+        if not idle:
+            return NEVER
+        return min([association.active + idle for association in self._idlers()], default=NEVER)
+
+    def handle_timeout(self, now: int) -> None:
+        """Shut idle associations down."""
+        idle = self.settings.autoclose * NANOSECONDS
+        for association in self._idlers():
+            if idle and association.active + idle <= now:
+                association.shutdown(now)
+
+    def _idlers(self) -> list[Attached]:
+        return [association for association in self.attached.values() if not association.ending]

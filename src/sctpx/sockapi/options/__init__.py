@@ -1,0 +1,142 @@
+"""``getsockopt``, ``setsockopt`` and ``sctp_opt_info`` (RFC 6458 sections 7.2 and 8), over the table of all options.
+
+Values are the structs of ``structs``, or integers; ``setsockopt`` takes them and their bytes in C, ``pack_value`` makes
+bytes of what ``getsockopt`` gives. Whatever is wrong is found before anything changes:
+
+    ENOPROTOOPT   no such option
+    EOPNOTSUPP    it can only be read, or only be set, or needs an extension that sctpx does not speak yet
+    EINVAL        wrong type, length, range, association or address
+
+A socket brings its settings and associations as a ``Holder``. After ``set_option`` it gives ``settings.future.config``
+to its endpoint, for the associations that peers set up.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from dataclasses import fields, replace
+from typing import Any, Final, TypeAlias
+
+from ..structs import AssocIds, AuthChunks, Struct
+from .scope import Holder, Member, Reach, Scope, scopes
+from .table import BY_NUMBER, OPTIONS, Option
+
+__all__ = [
+    "OPTIONS",
+    "Holder",
+    "Member",
+    "Option",
+    "Reach",
+    "Scope",
+    "Value",
+    "find_option",
+    "get_option",
+    "pack_value",
+    "set_option",
+]
+
+Value: TypeAlias = Struct | int
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+_INT: Final = struct.Struct("=i")
+_LISTS: Final = (AssocIds, AuthChunks)
+
+
+def find_option(level: int, name: int) -> Option:
+    """The option with that level and number. OSError ENOPROTOOPT if there is none."""
+    option = BY_NUMBER.get((level, name))
+    if option is None:
+        raise OSError(errno.ENOPROTOOPT, f"no option {name} at level {level}")
+    return option
+
+
+def _refuse(option: Option, only: str) -> OSError:
+    """It cannot be done with this option: read, or set."""
+    return OSError(errno.EOPNOTSUPP, f"{option.name} {f'needs {option.needs}' if option.needs else only}")
+
+
+def get_option(
+    holder: Holder,
+    level: int,
+    name: int,
+    asked: Struct | Buffer | None = None,
+    assoc_id: int | None = None,
+) -> Value:
+    """The value of an option.
+
+    ``asked`` says of which association, address or event, as what C passes in does; ``assoc_id`` takes precedence over
+    what is in it (``sctp_opt_info``).
+    """
+    option = find_option(level, name)
+    if option.get is None:
+        raise _refuse(option, "can only be set")
+    template: Any = None
+    if option.kind is not int:
+        template = option.kind() if asked is None else _decode(option, asked)
+    if assoc_id is None:
+        assoc_id = _assoc_id(template)
+    elif (field := _assoc_field(template)) is not None:
+        template = replace(template, **{field: assoc_id})
+    [scope] = scopes(holder, 0, option.reach, assoc_id, setting=False)
+    value: Value = option.get(scope, template)
+    return value
+
+
+def set_option(holder: Holder, now: int, level: int, name: int, value: Value | Buffer) -> None:
+    """Set an option, for all it is for or for nothing."""
+    option = find_option(level, name)
+    if option.set is None:
+        raise _refuse(option, "can only be read")
+    decoded = _decode(option, value)
+    found = scopes(holder, now, option.reach, _assoc_id(decoded), setting=True)
+    changes = [option.set(scope, decoded) for scope in found]
+    for change in changes:
+        change()
+
+
+def pack_value(value: Value, length: int) -> bytes:
+    """A value as it is in C, for a buffer of ``length`` bytes.
+
+    OSError if that is too small: EINVAL, or ENOBUFS for a list of chunks (section 8.2.3).
+    """
+    packed = _INT.pack(value) if isinstance(value, int) else value.pack()
+    if length < len(packed):
+        short = errno.ENOBUFS if isinstance(value, AuthChunks) else errno.EINVAL
+        raise OSError(short, f"a buffer of {length} bytes, the value has {len(packed)}")
+    return packed
+
+
+def _decode(option: Option, given: Any) -> Any:
+    """A typed value, from what the caller gave. OSError EINVAL unless it is one of this option."""
+    if isinstance(given, bytes | bytearray | memoryview):
+        data = bytes(given)
+        if not issubclass(option.kind, Struct):
+            if len(data) != _INT.size:
+                raise OSError(errno.EINVAL, f"{option.name} in {len(data)} bytes, an int has {_INT.size}")
+            return _INT.unpack(data)[0]
+        if len(data) in option.shorter:
+            data = data.ljust(option.kind.size(), b"\0")
+        return option.kind.unpack(data)
+    if not isinstance(given, option.kind):
+        raise OSError(errno.EINVAL, f"{option.name} is set with {option.kind.__name__}, not {type(given).__name__}")
+    if isinstance(given, Struct):
+        given.pack()  # Only what fits its fields.
+    elif not -(1 << 31) <= given < 1 << 31:
+        raise OSError(errno.EINVAL, f"{given} is not an int in C")
+    return given
+
+
+def _assoc_field(value: Any) -> str | None:
+    """The field of a struct that has the association identifier."""
+    if not isinstance(value, Struct) or isinstance(value, AssocIds):
+        return None
+    for field in fields(value):
+        if field.name.endswith("assoc_id"):
+            return field.name
+    return None
+
+
+def _assoc_id(value: Any) -> int:
+    field = _assoc_field(value)
+    return getattr(value, field) if field is not None else 0

@@ -1,0 +1,170 @@
+"""Options of a path, of all paths of an association, or of future ones (RFC 6458 section 8.1.12 and its kin).
+
+With an address of the peer they are for that path; with none or a wildcard for all there are, and for those to come.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Final
+
+from .. import constants as c
+from ..settings import AssociationSettings
+from ..structs import PaddrParams, PaddrThlds, PaddrThldsV2, SackInfo, UdpEncaps
+from .association import MILLISECOND, reconfigured, set_delayed_sack
+from .scope import Scope
+from .whole import Change
+
+_EXCLUSIVE: Final = (c.SPP_HB, c.SPP_PMTUD, c.SPP_SACKDELAY)
+_NOT_YET: Final = c.SPP_PMTUD_ENABLE | c.SPP_IPV6_FLOWLABEL | c.SPP_DSCP
+NO_SWITCHOVER: Final = 0xFFFF
+_MAX_HEARTBEAT_INTERVAL: Final = 86_400_000
+_ALMOST_ZERO: Final = 0.001
+"""Seconds: an interval of 0 would switch heartbeats off in the core's parameters."""
+
+
+def get_paddrparams(scope: Scope, asked: PaddrParams) -> PaddrParams:
+    """Section 8.1.12."""
+    settings, config = scope.settings, scope.config
+    path = scope.path(asked.spp_address)
+    heartbeats = settings.heartbeats if path is None else path.heartbeat_enabled
+    flags = c.SPP_PMTUD_DISABLE
+    flags |= c.SPP_HB_ENABLE if heartbeats else c.SPP_HB_DISABLE
+    flags |= c.SPP_SACKDELAY_DISABLE if settings.sack_every == 1 else c.SPP_SACKDELAY_ENABLE
+    return PaddrParams(
+        spp_assoc_id=scope.id,
+        spp_address=asked.spp_address,
+        spp_hbinterval=settings.heartbeat_interval if path is None else path.heartbeat_interval // MILLISECOND,
+        spp_pathmaxrxt=config.path_max_retrans if path is None else path.max_retrans,
+        spp_pathmtu=0 if path is None else path.pmdcs,
+        spp_sackdelay=settings.sack_delay,
+        spp_flags=flags,
+    )
+
+
+def set_paddrparams(scope: Scope, value: PaddrParams) -> Change:
+    """Section 8.1.12, with Linux's SPP_SACKDELAY."""
+    flags = value.spp_flags
+    path = scope.path(value.spp_address)
+    association = scope.association
+    if any(flags & both == both for both in _EXCLUSIVE):
+        raise OSError(errno.EINVAL, f"spp_flags {flags:#x} contradict each other")
+    if flags & _NOT_YET:
+        raise OSError(errno.EOPNOTSUPP, "neither path MTU discovery (RFC 8899) nor flow label and DSCP yet")
+    if flags & c.SPP_HB_DEMAND and path is None:
+        # "This must not be used in conjunction with a wildcard address."
+        raise OSError(errno.EINVAL, "SPP_HB_DEMAND needs an address of the peer")
+    if flags & c.SPP_PMTUD_DISABLE and value.spp_pathmtu not in (0, get_paddrparams(scope, value).spp_pathmtu):
+        raise OSError(errno.EOPNOTSUPP, "the path MTU cannot be set yet")
+    sack: Change | None = None
+    if flags & c.SPP_SACKDELAY_DISABLE:
+        sack = set_delayed_sack(scope, SackInfo(sack_freq=1))
+    elif flags & c.SPP_SACKDELAY_ENABLE:
+        sack = set_delayed_sack(scope, SackInfo(sack_delay=value.spp_sackdelay, sack_freq=2))
+    heartbeats = {c.SPP_HB_ENABLE: True, c.SPP_HB_DISABLE: False}.get(flags & c.SPP_HB)
+    interval = 0 if flags & c.SPP_HB_TIME_IS_ZERO else -1
+    if flags & c.SPP_HB_ENABLE and value.spp_hbinterval and interval:
+        interval = value.spp_hbinterval
+    if interval > _MAX_HEARTBEAT_INTERVAL:
+        raise OSError(errno.EINVAL, f"a heartbeat interval of {interval} ms")
+    max_retrans = value.spp_pathmaxrxt or -1
+
+    def change() -> None:
+        if sack is not None:
+            sack()
+        if path is None:
+            _configure_heartbeats(scope, heartbeats, interval, max_retrans)
+        if association is not None:
+            nanoseconds = interval * MILLISECOND if interval >= 0 else -1
+            for one in association.paths if path is None else [path]:
+                association.configure_path(scope.now, one.remote, heartbeats, nanoseconds, max_retrans)
+            if path is not None and flags & c.SPP_HB_DEMAND:
+                association.request_heartbeat(scope.now, path.remote)
+
+    return change
+
+
+def _configure_heartbeats(scope: Scope, heartbeats: bool | None, interval: int, max_retrans: int) -> None:
+    """For paths to come."""
+    settings: AssociationSettings = scope.settings
+    if heartbeats is not None:
+        settings.heartbeats = heartbeats
+    if interval >= 0:
+        settings.heartbeat_interval = interval
+    scope.configure(
+        reconfigured(
+            scope,
+            heartbeat_interval=max(settings.heartbeat_interval / 1000, _ALMOST_ZERO) if settings.heartbeats else 0.0,
+            path_max_retrans=max_retrans if max_retrans >= 0 else None,
+        )
+    )
+
+
+def get_thresholds(scope: Scope, asked: PaddrThlds) -> PaddrThlds:
+    """RFC 7829 section 7.2, without the switchover."""
+    path = scope.path(asked.spt_address)
+    return PaddrThlds(
+        spt_assoc_id=scope.id,
+        spt_address=asked.spt_address,
+        spt_pathmaxrxt=scope.config.path_max_retrans if path is None else path.max_retrans,
+        spt_pathpfthld=scope.config.potentially_failed_max_retrans,
+    )
+
+
+def set_thresholds(scope: Scope, value: PaddrThlds) -> Change:
+    """RFC 7829 section 7.2. The PF threshold is one for all paths of an association."""
+    path = scope.path(value.spt_address)
+    if path is not None and value.spt_pathpfthld != scope.config.potentially_failed_max_retrans:
+        raise OSError(errno.EOPNOTSUPP, "the paths of an association have one PF threshold")
+    config = reconfigured(
+        scope,
+        path_max_retrans=value.spt_pathmaxrxt or None if path is None else None,
+        potentially_failed_max_retrans=value.spt_pathpfthld,
+    )
+    association = scope.association
+
+    def change() -> None:
+        scope.configure(config)
+        if association is not None and value.spt_pathmaxrxt:
+            for one in association.paths if path is None else [path]:
+                association.configure_path(scope.now, one.remote, max_retrans=value.spt_pathmaxrxt)
+
+    return change
+
+
+def get_thresholds_v2(scope: Scope, asked: PaddrThldsV2) -> PaddrThldsV2:
+    """RFC 7829 section 7.2."""
+    found = get_thresholds(scope, PaddrThlds(spt_address=asked.spt_address))
+    return PaddrThldsV2(
+        spt_assoc_id=found.spt_assoc_id,
+        spt_address=found.spt_address,
+        spt_pathmaxrxt=found.spt_pathmaxrxt,
+        spt_pathpfthld=found.spt_pathpfthld,
+        spt_pathcpthld=NO_SWITCHOVER,
+    )
+
+
+def set_thresholds_v2(scope: Scope, value: PaddrThldsV2) -> Change:
+    """RFC 7829 section 7.2: without the switchover of the primary path, EINVAL for all but 0xffff."""
+    if value.spt_pathcpthld != NO_SWITCHOVER:
+        raise OSError(errno.EINVAL, f"spt_pathcpthld {value.spt_pathcpthld:#x}: the primary path is not switched over")
+    thresholds = PaddrThlds(
+        spt_address=value.spt_address, spt_pathmaxrxt=value.spt_pathmaxrxt, spt_pathpfthld=value.spt_pathpfthld
+    )
+    return set_thresholds(scope, thresholds)
+
+
+def get_encapsulation(scope: Scope, asked: UdpEncaps) -> UdpEncaps:
+    """RFC 6951 section 6.1."""
+    path = scope.path(asked.sue_address)
+    port = max(scope.settings.encaps_port, 0) if path is None else path.encaps_port
+    return UdpEncaps(sue_assoc_id=scope.id, sue_address=asked.sue_address, sue_port=port)
+
+
+def set_encapsulation(scope: Scope, value: UdpEncaps) -> Change:
+    """RFC 6951 section 6.1: a wildcard address "applies only to future paths"."""
+    path = scope.path(value.sue_address)
+    if path is None:
+        return lambda: setattr(scope.settings, "encaps_port", value.sue_port)
+    remote = path.remote
+    return lambda: scope.live().configure_path(scope.now, remote, encaps_port=value.sue_port)

@@ -1,0 +1,114 @@
+"""What a socket has been told: its own settings, and those each of its associations has a copy of.
+
+``EndpointSettings`` belongs to a socket. Its ``future`` is what new associations begin with: ``future.config`` is the
+``AssociationConfig`` for ``Endpoint.connect`` and, for associations that peers set up, ``Endpoint.config``. An
+association's own settings begin as ``EndpointSettings.begin()`` and go their own way from there. A socket that comes
+from another, by accept or peeloff, begins with ``inherit``.
+
+``options`` reads and writes them; nothing here acts on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final, final
+
+from ..core.config import AssociationConfig
+from . import constants as c
+from .structs import InitMsg, Linger, SndInfo
+
+MILLISECONDS: Final = 1000
+"""Milliseconds in a second: the core's parameters are in seconds, those of RFC 6458 in milliseconds."""
+
+
+def sockets_config() -> AssociationConfig:
+    """What RFC 6458 makes the default: Nagle's algorithm is on (section 8.1.5)."""
+    return AssociationConfig(nodelay=False)
+
+
+@final
+@dataclass(slots=True)
+class AssociationSettings:
+    """What is kept for each association."""
+
+    config: AssociationConfig = field(default_factory=sockets_config)
+    """The core's parameters. Of an association that lives, ``Association.config`` is what counts."""
+    subscribed: frozenset[int] = frozenset()
+    """Types of the notifications that are subscribed to (section 6.2); none by default."""
+    sndinfo: SndInfo = field(default_factory=SndInfo)
+    """How messages are sent that come without ancillary data (section 8.1.31)."""
+    context: int = 0
+    """What ``rcv_context`` of received messages is (section 8.1.25)."""
+    max_init_timeout: int = 0
+    """Milliseconds; the longest T1-init (section 5.3.1). 0: RTO.Max."""
+    max_segment: int = 0
+    """Bytes of user data in a DATA chunk, at the most (section 8.1.16). 0: what the path takes."""
+    sack_delay: int = 200
+    """Milliseconds (section 8.1.19)."""
+    sack_every: int = 2
+    """Packets that call for a SACK: 2, or 1 for no delay."""
+    heartbeats: bool = True
+    heartbeat_interval: int = 30_000
+    """Milliseconds (section 8.1.12)."""
+    expose_pf: bool = True
+    """Potentially failed paths are told as such (RFC 7829 section 7.3)."""
+    encaps_port: int = -1
+    """The peer's UDP port on future paths (RFC 6951 section 6.1); 0 for none, -1 for the link's default."""
+
+    def copy(self) -> AssociationSettings:
+        """The same, to go its own way."""
+        return replace(self)
+
+
+@final
+@dataclass(slots=True)
+class EndpointSettings:
+    """What is kept for each socket."""
+
+    future: AssociationSettings = field(default_factory=AssociationSettings)
+    linger: Linger = field(default_factory=Linger)
+    autoclose: int = 0
+    """Seconds without user data after which an association is shut down (section 8.1.8); 0 for never."""
+    mapped_v4: bool = False
+    """IPv4 addresses are told as IPv4-mapped IPv6 ones (section 8.1.15)."""
+    disable_fragments: bool = False
+    """Messages larger than a packet are refused (section 8.1.11)."""
+    fragment_interleave: int = 0
+    """0 to 2 (section 8.1.20)."""
+    explicit_eor: bool = False
+    """Messages end where SCTP_EOR says so (section 8.1.26)."""
+    recvrcvinfo: bool = False
+    recvnxtinfo: bool = False
+    use_ext_rcvinfo: bool = False
+
+    @classmethod
+    def of_style(cls, one_to_many: bool, config: AssociationConfig | None = None) -> EndpointSettings:
+        """The defaults of a new socket; one-to-many ones interleave associations (section 8.1.20)."""
+        future = AssociationSettings(config or sockets_config())
+        return cls(future, fragment_interleave=1 if one_to_many else 0)
+
+    def begin(self) -> AssociationSettings:
+        """The settings of a new association."""
+        return self.future.copy()
+
+    def inherit(self, association: AssociationSettings | None = None) -> EndpointSettings:
+        """The settings of a socket that comes from this one, with an association of it.
+
+        "All socket options set on a one-to-one style listening socket also apply to all future accepted sockets"
+        (section 7.2).
+        """
+        return replace(self, future=(association or self.future).copy())
+
+    def wants_ancillary(self, association: AssociationSettings) -> bool:
+        """Whether ``recvmsg`` has ancillary data to give for a message of this association."""
+        return self.recvrcvinfo or self.recvnxtinfo or c.SCTP_DATA_IO_EVENT in association.subscribed
+
+
+def with_init(config: AssociationConfig, init: InitMsg) -> AssociationConfig:
+    """The config with what an SCTP_INIT or SCTP_INITMSG asks for; 0 leaves a value as it is (section 5.3.1)."""
+    return replace(
+        config,
+        streams=init.sinit_num_ostreams or config.streams,
+        max_inbound_streams=init.sinit_max_instreams or config.max_inbound_streams,
+        max_init_retransmits=init.sinit_max_attempts or config.max_init_retransmits,
+    )

@@ -1,0 +1,205 @@
+"""One face for both APIs: what a test says of an association holds for asyncio and for sockets.
+
+A ``Side`` is one end of an association. Calls of sockets wait in a thread, as programs would have them wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, Protocol
+
+import sctpx
+from sctpx import constants as c
+from sctpx import structs as s
+from tests.api.support import PORT
+
+
+class Arrived(NamedTuple):
+    """A message, or a part of one."""
+
+    data: bytes
+    stream: int
+    ppid: int
+    unordered: bool
+    more: bool
+
+
+class Side(Protocol):
+    """One end of an association."""
+
+    async def send(self, data: bytes, stream: int = 0, ppid: int = 0, unordered: bool = False) -> None:
+        """Send a message."""
+
+    async def recv(self) -> Arrived | None:
+        """The next message or part; ``None`` at the graceful end."""
+
+    async def shut_down(self) -> None:
+        """Ask for a graceful end."""
+
+    def abort(self, reason: bytes) -> None:
+        """End at once."""
+
+    async def close(self) -> None:
+        """Leave."""
+
+    def streams(self) -> tuple[int, int]:
+        """Outbound and inbound."""
+
+    def addresses(self) -> tuple[list[str], list[str]]:
+        """Ours and the peer's."""
+
+    def report(self) -> list[tuple[str, str, bool]]:
+        """What each address answered when setting up, and whether it was kept."""
+
+
+class AsyncSide:
+    """With asyncio."""
+
+    def __init__(self, association: sctpx.Association) -> None:
+        self._association = association
+
+    async def send(self, data: bytes, stream: int = 0, ppid: int = 0, unordered: bool = False) -> None:
+        await self._association.send(data, stream=stream, ppid=ppid, unordered=unordered)
+
+    async def recv(self) -> Arrived | None:
+        try:
+            message = await self._association.recv()
+        except sctpx.AssociationClosed:
+            return None
+        return Arrived(message.data, message.stream, message.ppid, message.unordered, message.more)
+
+    async def shut_down(self) -> None:
+        await self._association.shutdown()
+
+    def abort(self, reason: bytes) -> None:
+        self._association.abort(reason)
+
+    async def close(self) -> None:
+        await self._association.close()
+
+    def streams(self) -> tuple[int, int]:
+        return self._association.outbound_streams, self._association.inbound_streams
+
+    def addresses(self) -> tuple[list[str], list[str]]:
+        return self._association.local_addresses, self._association.peer_addresses
+
+    def report(self) -> list[tuple[str, str, bool]]:
+        return [(entry.address, entry.answer, entry.kept) for entry in self._association.report]
+
+
+class SocketSide:
+    """With a one-to-one socket."""
+
+    def __init__(self, sock: sctpx.Socket) -> None:
+        self._sock = sock
+
+    async def send(self, data: bytes, stream: int = 0, ppid: int = 0, unordered: bool = False) -> None:
+        info = s.SndInfo(snd_sid=stream, snd_ppid=ppid, snd_flags=c.SCTP_UNORDERED if unordered else 0)
+        await asyncio.to_thread(self._sock.sendv, data, info=info)
+
+    async def recv(self) -> Arrived | None:
+        data, _, info, flags = await asyncio.to_thread(sctpx.sctp_recvmsg, self._sock, 1 << 24)
+        if info is None:
+            return None
+        unordered = info.sinfo_flags & c.SCTP_UNORDERED != 0
+        return Arrived(data, info.sinfo_stream, info.sinfo_ppid, unordered, not flags & c.MSG_EOR)
+
+    async def shut_down(self) -> None:
+        self._sock.shutdown(sctpx.SHUT_WR)
+
+    def abort(self, reason: bytes) -> None:
+        sctpx.sctp_sendmsg(self._sock, reason, flags=c.SCTP_ABORT)
+
+    async def close(self) -> None:
+        self._sock.close()
+
+    def streams(self) -> tuple[int, int]:
+        status = self._sock.getsockopt(c.IPPROTO_SCTP, c.SCTP_STATUS)
+        return status.sstat_outstrms, status.sstat_instrms
+
+    def addresses(self) -> tuple[list[str], list[str]]:
+        return [entry[0] for entry in self._sock.getladdrs()], [entry[0] for entry in self._sock.getpaddrs()]
+
+    def report(self) -> list[tuple[str, str, bool]]:
+        return [(entry.address, entry.answer, entry.kept) for entry in self._sock.report()]
+
+
+class Api(Protocol):
+    """How associations are set up."""
+
+    async def connect(
+        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+    ) -> Side:
+        """Associate with a peer."""
+
+    def listening(self, hosts: Sequence[str], *, streams: int = 10) -> Any:
+        """A context with something that listens: its UDP port, and how to accept the next association."""
+
+
+class Asyncio:
+    """asyncio."""
+
+    async def connect(
+        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+    ) -> Side:
+        return AsyncSide(await sctpx.connect(hosts, port, peer_udp_port=udp_port, streams=streams, timeout=timeout))
+
+    @asynccontextmanager
+    async def listening(self, hosts: Sequence[str], *, streams: int = 10) -> AsyncIterator[tuple[int, Any]]:
+        async with await sctpx.start_server(None, hosts, PORT, udp_port=0, streams=streams) as server:
+
+            async def accept() -> Side:
+                return AsyncSide(await server.accept())
+
+            yield server.udp_port, accept
+
+
+class Sockets:
+    """Blocking sockets."""
+
+    async def connect(
+        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+    ) -> Side:
+        config = sctpx.AssociationConfig(streams=streams)
+        sock = sctpx.socket(peer_udp_port=udp_port, config=config)
+        sock.settimeout(timeout)
+        try:
+            await asyncio.to_thread(sctpx.sctp_connectx, sock, [(host, port) for host in hosts])
+        except OSError:
+            sock.close()
+            raise
+        sock.settimeout(None)
+        return SocketSide(sock)
+
+    @asynccontextmanager
+    async def listening(self, hosts: Sequence[str], *, streams: int = 10) -> AsyncIterator[tuple[int, Any]]:
+        with sctpx.socket(udp_port=0, config=sctpx.AssociationConfig(streams=streams)) as server:
+            server.bindx([(host, PORT) for host in hosts])
+            server.listen()
+
+            async def accept() -> Side:
+                return SocketSide((await asyncio.to_thread(server.accept))[0])
+
+            yield server.udp_port, accept
+
+
+class Ends(NamedTuple):
+    """Both sides: ``a`` connected, ``b`` listened."""
+
+    a: Side
+    b: Side
+
+
+@asynccontextmanager
+async def ends(api: Api, hosts: Sequence[str] = ("127.0.0.1",), *, client: int = 10, server: int = 10) -> Any:
+    """An association; ``client`` and ``server`` are the streams they ask for."""
+    async with api.listening(hosts, streams=server) as (udp_port, accept):
+        a = await api.connect(hosts, udp_port, streams=client)
+        b = await accept()
+        try:
+            yield Ends(a, b)
+        finally:
+            await a.close()
+            await b.close()

@@ -1,0 +1,30 @@
+"""The programs in docs/sockets.md run as printed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[3] / "docs" / "sockets.md"
+PROGRAMS = dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
+
+
+def test_the_page_has_the_programs() -> None:
+    assert sorted(PROGRAMS) == [f"one_to_{style}_{role}" for style in ("many", "one") for role in ("client", "server")]
+
+
+@pytest.mark.parametrize("style", ["one_to_one", "one_to_many"])
+def test_a_client_gets_its_echo_and_both_end(style: str) -> None:
+    command = [sys.executable, "-W", "error", "-c"]
+    with subprocess.Popen([*command, PROGRAMS[f"{style}_server"], "0"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        udp_port = server.stdout.readline().split()[-1]
+        client = subprocess.run(
+            [*command, PROGRAMS[f"{style}_client"], udp_port], stdout=subprocess.PIPE, text=True, timeout=20, check=True
+        )
+        assert client.stdout.splitlines()[-1] == "hello"
+        assert server.wait(20) == 0

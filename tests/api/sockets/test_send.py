@@ -1,0 +1,282 @@
+"""``send``, ``sendto``, ``sendmsg``, ``sctp_sendv`` and the deprecated ones: what goes out, and what is refused."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+import pytest
+
+import sctpx
+from sctpx import constants as c
+from sctpx import structs as s
+from tests.api.sockets.support import (
+    HERE,
+    HOST,
+    IPPROTO_SCTP,
+    PORT,
+    Thread,
+    accepted,
+    client,
+    connected,
+    fill,
+    listening,
+)
+from tests.api.support import linux_only, raises_errno
+
+Send = Callable[[sctpx.Socket, bytes], object]
+SEND: list[Send] = [
+    lambda sock, data: sock.send(data),
+    lambda sock, data: sock.sendall(data),
+    lambda sock, data: sock.sendmsg([data]),
+    lambda sock, data: sctpx.sctp_sendv(sock, [data]),
+    sctpx.sctp_sendmsg,
+    sctpx.sctp_send,
+    lambda sock, data: sctpx.sctp_sendx(sock, data, [HERE]),
+]
+NAMES = ["send", "sendall", "sendmsg", "sendv", "sctp_sendmsg", "sctp_send", "sctp_sendx"]
+each = pytest.mark.parametrize("send", SEND, ids=NAMES)
+WITHOUT_ADDRESS = pytest.mark.parametrize("send", SEND[:-1], ids=NAMES[:-1])
+
+
+@each
+def test_a_message_arrives_whole(send: Send) -> None:
+    with connected() as (a, b):
+        send(a, b"hello")
+        assert b.recvmsg(100)[0:3:2] == (b"hello", c.MSG_EOR)
+
+
+@WITHOUT_ADDRESS
+def test_without_an_association_it_is_a_broken_pipe(send: Send) -> None:
+    with sctpx.socket() as sock, raises_errno(errno.EPIPE):
+        send(sock, b"x")
+    with listening() as sock, raises_errno(errno.EPIPE):
+        send(sock, b"x")
+    with sctpx.socket(type=sctpx.SOCK_SEQPACKET) as sock, raises_errno(errno.EPIPE):
+        send(sock, b"x")
+
+
+@each
+def test_a_closed_socket_sends_nothing(send: Send) -> None:
+    sock = sctpx.socket()
+    sock.close()
+    with raises_errno(errno.EBADF):
+        send(sock, b"x")
+
+
+@each
+def test_sctp_has_no_empty_messages(send: Send) -> None:
+    with connected() as (a, _), raises_errno(errno.EINVAL):
+        send(a, b"")
+
+
+@each
+def test_after_the_own_shutdown_nothing_can_be_sent(send: Send) -> None:
+    with connected() as (a, _):
+        a.shutdown(sctpx.SHUT_WR)
+        with raises_errno(errno.EPIPE):
+            send(a, b"x")
+
+
+@pytest.mark.parametrize("data", [None, "text", 5, ["a"]])
+def test_what_is_not_made_of_bytes_is_a_type_error(data: object) -> None:
+    with connected() as (a, _):
+        with pytest.raises(TypeError):
+            a.send(data)  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            a.sendmsg([data])  # type: ignore[list-item]
+
+
+def test_a_message_larger_than_the_limit_is_too_large() -> None:
+    with connected() as (a, _), raises_errno(errno.EMSGSIZE):
+        a.send(bytes((16 << 20) + 1))
+
+
+def test_several_buffers_make_one_message() -> None:
+    with connected() as (a, b):
+        assert a.sendmsg([b"one, ", bytearray(b"two, "), memoryview(b"three")]) == 15
+        assert b.recv(100) == b"one, two, three"
+
+
+def test_sendto_takes_flags_or_does_without() -> None:
+    with connected() as (a, b):
+        assert a.sendto(b"one", HERE) == 3
+        assert a.sendto(b"two", 0, HERE) == 3
+        assert [b.recv(100), b.recv(100)] == [b"one", b"two"]
+        with pytest.raises(TypeError):
+            a.sendto(b"three")
+
+
+# --- attributes ---
+
+
+def test_a_message_goes_as_its_ancillary_data_says_in_bytes_or_as_a_struct() -> None:
+    with connected() as (a, b):
+        info = s.SndInfo(snd_sid=3, snd_flags=c.SCTP_UNORDERED, snd_ppid=60)
+        for value in (info, info.pack()):
+            a.sendmsg([b"x"], [(IPPROTO_SCTP, c.SCTP_SNDINFO, value)])
+            told = sctpx.sctp_recvmsg(b, 100)[2]
+            assert told is not None
+            assert (told.sinfo_stream, told.sinfo_ppid, told.sinfo_flags) == (3, 60, c.SCTP_UNORDERED)
+
+
+def test_messages_without_attributes_go_as_the_default_says() -> None:
+    with connected() as (a, b):
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_DEFAULT_SNDINFO, s.SndInfo(snd_sid=2, snd_ppid=7))
+        for send in SEND[:4]:
+            send(a, b"x")
+            told = sctpx.sctp_recvmsg(b, 100)[2]
+            assert told is not None
+            assert (told.sinfo_stream, told.sinfo_ppid) == (2, 7)
+
+
+@pytest.mark.parametrize(
+    ("items", "code"),
+    [
+        ([(0, c.SCTP_SNDINFO, s.SndInfo())], errno.EINVAL),
+        ([(IPPROTO_SCTP, 99, b"")], errno.EINVAL),
+        ([(IPPROTO_SCTP, c.SCTP_SNDINFO, s.SndInfo().pack()[:-1])], errno.EINVAL),
+        ([(IPPROTO_SCTP, c.SCTP_SNDINFO, s.SndInfo(snd_flags=0x4000))], errno.EINVAL),
+        ([(IPPROTO_SCTP, c.SCTP_SNDINFO, s.SndInfo(snd_sid=999))], errno.EINVAL),
+        ([(IPPROTO_SCTP, c.SCTP_SNDINFO, s.SndInfo()), (IPPROTO_SCTP, c.SCTP_SNDRCV, s.SndRcvInfo())], errno.EINVAL),
+        ([(IPPROTO_SCTP, c.SCTP_SNDINFO, s.SndInfo(snd_flags=c.SCTP_EOF))], errno.EINVAL),
+        ([(IPPROTO_SCTP, c.SCTP_PRINFO, s.PrInfo(pr_policy=c.SCTP_PR_SCTP_TTL))], errno.EOPNOTSUPP),
+        ([(IPPROTO_SCTP, c.SCTP_AUTHINFO, s.AuthInfo())], errno.EOPNOTSUPP),
+    ],
+)
+def test_wrong_ancillary_data_raises_and_nothing_is_sent(items: list[tuple[int, int, object]], code: int) -> None:
+    with connected() as (a, b):
+        with raises_errno(code):
+            a.sendmsg([b"wrong"], items)  # type: ignore[arg-type]
+        a.send(b"right")
+        assert b.recv(100) == b"right"
+
+
+def test_messages_that_are_not_to_be_cut_are_refused_when_too_large_for_a_packet() -> None:
+    with connected() as (a, b):
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_DISABLE_FRAGMENTS, 1)
+        with raises_errno(errno.EMSGSIZE):
+            a.send(bytes(1500))
+        a.send(bytes(1400))
+        assert len(b.recv(2000)) == 1400
+
+
+@linux_only
+def test_an_address_of_the_peer_can_be_chosen_and_a_strange_one_is_refused() -> None:
+    with sctpx.socket(udp_port=0) as server:
+        server.bindx([("127.0.0.2", PORT), ("127.0.0.3", PORT)])
+        server.listen()
+        with client(server) as a:
+            a.connectx([("127.0.0.2", PORT), ("127.0.0.3", PORT)])
+            with accepted(server) as b:
+                a.sendto(b"this way", ("127.0.0.3", PORT))
+                assert b.recv(100) == b"this way"
+                with raises_errno(errno.EINVAL):
+                    a.sendto(b"x", ("127.0.0.4", PORT))
+
+
+# --- room ---
+
+
+def test_sending_waits_while_the_buffer_is_full() -> None:
+    with connected() as (a, b):
+        count = 64
+        sending = Thread(lambda: [a.send(bytes(1 << 16)) for _ in range(count)])
+        total = 0
+        while total < count << 16:
+            total += len(b.recv(1 << 20))
+        assert sending.result() == [1 << 16] * count
+
+
+def test_a_socket_that_does_not_wait_raises_eagain_when_the_buffer_is_full() -> None:
+    with connected() as (a, _):
+        fill(a)
+        with pytest.raises(TimeoutError):
+            a.send(b"x")
+        a.setblocking(False)
+        with raises_errno(errno.EAGAIN):
+            a.send(b"x")
+
+
+@pytest.mark.parametrize("end", ["close", "peer"])
+def test_a_blocked_call_wakes_when_the_association_ends(end: str) -> None:
+    with connected() as (a, b):
+
+        def fill() -> None:
+            while True:
+                a.send(bytes(1 << 20))
+
+        sending = Thread(fill)
+        if end == "close":
+            a.close()
+            with raises_errno(errno.EBADF):
+                sending.result()
+        else:
+            sctpx.sctp_sendmsg(b, b"", flags=c.SCTP_ABORT)
+            with pytest.raises((ConnectionResetError, BrokenPipeError)):
+                sending.result()
+
+
+# --- explicit end of records ---
+
+
+def test_a_record_is_sent_when_its_last_piece_is_there() -> None:
+    with connected() as (a, b):
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_EXPLICIT_EOR, 1)
+        for text in (b"one, ", b"two, "):
+            assert sctpx.sctp_sendmsg(a, text, stream_no=1) == len(text)
+        with raises_errno(errno.EINVAL):
+            sctpx.sctp_sendmsg(a, b"other", stream_no=2, flags=c.SCTP_EOR)
+        sctpx.sctp_sendmsg(a, b"three", stream_no=1, flags=c.SCTP_EOR)
+        sctpx.sctp_sendmsg(a, b"alone", stream_no=2, flags=c.SCTP_EOR)
+        assert b.recvmsg(100)[0:3:2] == (b"one, two, three", c.MSG_EOR)
+        assert b.recv(100) == b"alone"
+
+
+# --- implicit setup ---
+
+
+@pytest.mark.parametrize("style", [sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET])
+def test_sending_to_a_peer_sets_the_association_up(style: int) -> None:
+    with listening() as server, client(server, style) as a:
+        a.sendto(b"first", HERE)
+        a.sendto(b"second", HERE)
+        with accepted(server) as b:
+            assert [b.recv(100), b.recv(100)] == [b"first", b"second"]
+            b.send(b"answer")
+            assert a.recv(100) == b"answer"
+
+
+def test_parameters_of_the_setup_can_come_with_the_message() -> None:
+    with listening() as server, client(server, sctpx.SOCK_SEQPACKET) as a:
+        init = s.InitMsg(sinit_num_ostreams=3)
+        a.sendmsg([b"x"], [(IPPROTO_SCTP, c.SCTP_INIT, init)], 0, HERE)
+        with accepted(server) as b:
+            assert b.recv(1) == b"x"
+            status = b.getsockopt(IPPROTO_SCTP, c.SCTP_STATUS)
+            assert status.sstat_instrms == 3
+
+
+def test_sendv_sets_up_over_several_addresses_and_tells_the_id() -> None:
+    with listening() as server, client(server, sctpx.SOCK_SEQPACKET) as a:
+        sent = sctpx.sctp_sendv(a, b"data", [(HOST, PORT), (HOST, PORT)], 2)
+        assert sent == (4, sctpx.sctp_getassocid(a, HERE))
+        again = sctpx.sctp_sendx(a, b"more", [HERE])
+        assert again == sent
+        with accepted(server) as b:
+            assert [b.recv(100), b.recv(100)] == [b"data", b"more"]
+
+
+def test_an_association_cannot_begin_with_its_end() -> None:
+    with listening() as server, client(server, sctpx.SOCK_SEQPACKET) as a:
+        for flag in (c.SCTP_EOF, c.SCTP_ABORT):
+            with raises_errno(errno.EINVAL):
+                sctpx.sctp_sendmsg(a, b"", HERE, flags=flag)
+
+
+def test_a_message_without_data_only_sets_up() -> None:
+    with listening() as server, client(server, sctpx.SOCK_SEQPACKET) as a:
+        assert a.sendto(b"", HERE) == 0
+        with accepted(server) as b:
+            a.sendto(b"x", HERE)
+            assert b.recv(10) == b"x"

@@ -1,0 +1,36 @@
+"""The page that says what of RFC 6458 is there is what the code says, and what is said to be done has a test."""
+
+from __future__ import annotations
+
+import pytest
+
+from sctpx.sockapi.options import OPTIONS
+from tests.guards import rfc6458
+
+ROWS = [
+    *rfc6458.call_rows(),
+    *rfc6458.ancillary_rows(),
+    *rfc6458.notification_rows(),
+    *[rfc6458.option_row(option) for option in OPTIONS],
+]
+
+
+def test_the_page_is_what_the_code_says() -> None:
+    """It is not? Run ``python -m tests.guards.rfc6458 --write``."""
+    assert rfc6458.DOCUMENT.read_text() == rfc6458.document()
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if "done" in row], ids=lambda row: row[1])
+def test_what_is_done_has_a_module_and_a_test(row: list[str]) -> None:
+    assert [cell for cell in row if cell.endswith(".py") and not cell.startswith("tests/")]
+    assert [cell for cell in row if cell.startswith("tests/")]
+
+
+def test_every_section_of_the_rfc_that_is_an_option_or_a_notification_is_on_the_page() -> None:
+    sections = {row[0] for row in ROWS}
+    assert {f"8.1.{number}" for number in range(1, 33)} <= sections
+    assert {f"8.2.{number}" for number in range(1, 7)} <= sections
+    assert {f"8.3.{number}" for number in range(1, 6)} <= sections
+    assert {f"6.1.{number}" for number in range(1, 12)} <= sections
+    assert {f"5.3.{number}" for number in range(1, 11)} <= sections
+    assert {f"9.{number}" for number in range(1, 14)} <= sections

@@ -1,0 +1,207 @@
+"""Options of paths (RFC 6458 section 8.1.12, RFC 6951 section 6.1, RFC 7829 section 7)."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+
+import pytest
+
+from sctpx.core.config import AssociationConfig
+from sctpx.sockapi import constants as c
+from sctpx.sockapi.structs import PaddrParams, PaddrThlds, PaddrThldsV2, SackInfo, UdpEncaps
+from tests.unit.sockapi.holder import Socket, connected, make_socket, raises
+
+FIRST = ("10.0.1.2", 5000)
+SECOND = ("10.0.2.2", 5000)
+MILLISECOND = 1_000_000
+
+
+def params(socket: Socket, address: tuple[str, int] | None = None) -> PaddrParams:
+    value = socket.get(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_address=address))
+    assert isinstance(value, PaddrParams)
+    return value
+
+
+def test_the_parameters_of_a_path_are_told() -> None:
+    socket, pair = connected()
+    path = pair.a.association.paths[1]
+    assert params(socket, SECOND) == PaddrParams(
+        spp_assoc_id=pair.a.association.id,
+        spp_address=SECOND,
+        spp_hbinterval=30_000,
+        spp_pathmaxrxt=5,
+        spp_pathmtu=path.mtu - 12,
+        spp_sackdelay=200,
+        spp_flags=c.SPP_HB_ENABLE | c.SPP_PMTUD_DISABLE | c.SPP_SACKDELAY_ENABLE,
+    )
+
+
+def test_a_path_is_changed_and_the_others_are_not() -> None:
+    socket, pair = connected()
+    before = pair.a.association.paths[1].heartbeats_sent
+    socket.set(
+        c.SCTP_PEER_ADDR_PARAMS,
+        PaddrParams(spp_address=SECOND, spp_hbinterval=500, spp_pathmaxrxt=2, spp_flags=c.SPP_HB_ENABLE),
+    )
+    first, second = pair.a.association.paths
+    assert second.heartbeats_sent == before
+    assert (first.heartbeat_interval, first.max_retrans) == (30_000 * MILLISECOND, 5)
+    assert (second.heartbeat_interval, second.max_retrans) == (500 * MILLISECOND, 2)
+
+
+def test_without_an_address_all_paths_and_those_to_come_are_changed() -> None:
+    socket, pair = connected()
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_pathmaxrxt=2, spp_flags=c.SPP_HB_DISABLE))
+    assert [path.max_retrans for path in pair.a.association.paths] == [2, 2]
+    assert not any(path.heartbeat_enabled for path in pair.a.association.paths)
+    assert pair.a.association.config.path_max_retrans == 2
+    assert pair.a.association.config.heartbeat_interval == 0
+
+
+def test_heartbeats_can_be_switched_off_and_on_again() -> None:
+    socket, pair = connected()
+    path = pair.a.association.paths[1]
+    pair.network.run_for(60)
+    socket.now = pair.network.clock.now
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_flags=c.SPP_HB_DISABLE))
+    pair.network.run_for(1)
+    sent = path.heartbeats_sent
+    pair.network.run_for(200)
+    assert path.heartbeats_sent == sent
+    socket.now = pair.network.clock.now
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_hbinterval=1000, spp_flags=c.SPP_HB_ENABLE))
+    pair.network.run_for(20)
+    assert path.heartbeats_sent > sent + 3
+
+
+def test_an_interval_counts_only_where_heartbeats_are_enabled() -> None:
+    socket = make_socket()
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_hbinterval=500))
+    assert params(socket).spp_hbinterval == 30_000
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_hbinterval=500, spp_flags=c.SPP_HB_ENABLE))
+    assert params(socket).spp_hbinterval == 500
+    assert socket.settings.begin().config.heartbeat_interval == 0.5
+
+
+def test_an_interval_of_zero_has_a_flag_of_its_own() -> None:
+    socket, pair = connected()
+    enable = PaddrParams(spp_address=SECOND, spp_flags=c.SPP_HB_ENABLE | c.SPP_HB_TIME_IS_ZERO)
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, enable)
+    assert params(socket, SECOND).spp_hbinterval == 0
+    future = make_socket()
+    future.set(c.SCTP_PEER_ADDR_PARAMS, replace(enable, spp_address=None))
+    assert params(future).spp_hbinterval == 0
+    assert 0 < future.settings.future.config.heartbeat_interval < 0.01
+    assert pair.a.association.paths[1].heartbeat_enabled
+
+
+def test_a_heartbeat_is_sent_on_demand() -> None:
+    socket, pair = connected()
+    before = pair.a.association.paths[1].heartbeats_sent
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_address=SECOND, spp_flags=c.SPP_HB_DEMAND))
+    assert pair.a.association.paths[1].heartbeats_sent == before + 1
+
+
+def test_the_delay_of_sacks_can_be_set_here_as_well() -> None:
+    socket, pair = connected()
+    assoc_id = pair.a.association.id
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_sackdelay=100, spp_flags=c.SPP_SACKDELAY_ENABLE))
+    assert socket.get(c.SCTP_DELAYED_SACK) == SackInfo(sack_assoc_id=assoc_id, sack_delay=100, sack_freq=2)
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_flags=c.SPP_SACKDELAY_DISABLE))
+    assert params(socket).spp_flags & c.SPP_SACKDELAY == c.SPP_SACKDELAY_DISABLE
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        PaddrParams(spp_flags=c.SPP_HB),
+        PaddrParams(spp_flags=c.SPP_PMTUD),
+        PaddrParams(spp_flags=c.SPP_SACKDELAY),
+        PaddrParams(spp_flags=c.SPP_HB_DEMAND),
+        PaddrParams(spp_flags=c.SPP_HB_DEMAND, spp_address=("0.0.0.0", 5000)),
+        PaddrParams(spp_flags=c.SPP_SACKDELAY_ENABLE, spp_sackdelay=501),
+        PaddrParams(spp_flags=c.SPP_HB_ENABLE, spp_hbinterval=0xFFFFFFFF),
+        PaddrParams(spp_address=("10.0.3.2", 5000)),
+        PaddrParams(spp_address=("10.0.1.2", 5001)),
+        PaddrParams(spp_address=("no address", 5000)),
+    ],
+)
+def test_what_contradicts_itself_is_refused_and_nothing_changes(value: PaddrParams) -> None:
+    socket, pair = connected()
+    with raises(errno.EINVAL):
+        socket.set(c.SCTP_PEER_ADDR_PARAMS, replace(value, spp_pathmaxrxt=2))
+    assert [path.max_retrans for path in pair.a.association.paths] == [5, 5]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        PaddrParams(spp_flags=c.SPP_PMTUD_ENABLE),
+        PaddrParams(spp_flags=c.SPP_PMTUD_DISABLE, spp_pathmtu=1000),
+        PaddrParams(spp_flags=c.SPP_DSCP, spp_dscp=4),
+        PaddrParams(spp_flags=c.SPP_IPV6_FLOWLABEL),
+    ],
+)
+def test_what_is_not_there_yet_is_not_supported(value: PaddrParams) -> None:
+    socket, _ = connected()
+    with raises(errno.EOPNOTSUPP):
+        socket.set(c.SCTP_PEER_ADDR_PARAMS, value)
+
+
+def test_before_there_is_an_association_no_address_is_the_peers() -> None:
+    with raises(errno.EINVAL):
+        make_socket().get(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_address=FIRST))
+
+
+# --- RFC 7829 ---
+
+
+def test_the_thresholds_of_paths() -> None:
+    socket, pair = connected()
+    assoc_id = pair.a.association.id
+    assert socket.get(c.SCTP_PEER_ADDR_THLDS) == PaddrThlds(spt_assoc_id=assoc_id, spt_pathmaxrxt=5)
+    socket.set(c.SCTP_PEER_ADDR_THLDS, PaddrThlds(spt_pathmaxrxt=4, spt_pathpfthld=2))
+    assert [path.max_retrans for path in pair.a.association.paths] == [4, 4]
+    assert pair.a.association.config.path_max_retrans == 4
+    assert pair.a.association.config.potentially_failed_max_retrans == 2
+    socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_address=SECOND, spt_pathmaxrxt=3, spt_pathpfthld=2))
+    assert [path.max_retrans for path in pair.a.association.paths] == [4, 3]
+    assert socket.get(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_address=SECOND)) == PaddrThldsV2(
+        spt_assoc_id=assoc_id, spt_address=SECOND, spt_pathmaxrxt=3, spt_pathpfthld=2
+    )
+
+
+def test_a_switchover_of_the_primary_path_is_invalid() -> None:
+    socket, pair = connected()
+    with raises(errno.EINVAL):
+        socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_pathmaxrxt=3, spt_pathcpthld=3))
+    with raises(errno.EOPNOTSUPP):
+        socket.set(c.SCTP_PEER_ADDR_THLDS, PaddrThlds(spt_address=SECOND, spt_pathmaxrxt=3, spt_pathpfthld=1))
+    assert [path.max_retrans for path in pair.a.association.paths] == [5, 5]
+
+
+def test_the_threshold_of_potential_failure_holds_at_once() -> None:
+    socket, pair = connected(config=AssociationConfig(rto_initial=1.0))
+    socket.set(c.SCTP_PEER_ADDR_THLDS, PaddrThlds(spt_pathpfthld=2))
+    pair.cut(1)
+    pair.a.send(b"lost")
+    pair.network.run_for(1.1)
+    assert pair.a.association.paths[0].error_count == 1
+    assert pair.a.association.paths[0].state == 0
+
+
+# --- RFC 6951 ---
+
+
+def test_the_udp_port_of_a_path_and_of_future_ones() -> None:
+    socket, pair = connected()
+    assert socket.get(c.SCTP_REMOTE_UDP_ENCAPS_PORT, UdpEncaps(sue_address=FIRST)) == UdpEncaps(
+        sue_assoc_id=pair.a.association.id, sue_address=FIRST, sue_port=9899
+    )
+    socket.set(c.SCTP_REMOTE_UDP_ENCAPS_PORT, UdpEncaps(sue_address=SECOND, sue_port=7777))
+    assert [path.encaps_port for path in pair.a.association.paths] == [9899, 7777]
+    future = make_socket()
+    future.set(c.SCTP_REMOTE_UDP_ENCAPS_PORT, UdpEncaps(sue_port=7777))
+    assert future.settings.begin().encaps_port == 7777
+    assert future.get(c.SCTP_REMOTE_UDP_ENCAPS_PORT) == UdpEncaps(sue_port=7777)
