@@ -245,12 +245,14 @@ class Stack:
     def _after(self, association: Association, local: bytes, remote: bytes, port: int) -> None:
         """An association has processed input."""
         tcb = association.tcb
-        for tag, chunk in self._replies:
-            self._answer(tcb.local_port, tcb.peer_port, tag, chunk, local, remote, port)
-        self._replies.clear()
-        if tcb.state != CLOSED:
+        if self._replies:
+            for tag, chunk in self._replies:
+                self._answer(tcb.local_port, tcb.peer_port, tag, chunk, local, remote, port)
+            self._replies.clear()
+        if tcb.moved and tcb.state != CLOSED:
             self.index(association)
-        self.touch(association)
+        if not association.ready or tcb.state == CLOSED:
+            self.touch(association)
 
     def _answer(
         self, local_port: int, peer_port: int, tag: int, chunk: bytes, local: bytes, remote: bytes, port: int

@@ -25,6 +25,7 @@ from weakref import WeakValueDictionary
 from ..core.outputs import Transmit
 from .base import Received, ReturnedPacket
 from .capabilities import Capabilities, probe
+from .heap import keep_freed_memory
 from .interfaces import DEFAULT_MTU, AddressLike, SocketAddress, link_scope, nearest, parse_address
 from .port_holder import port_holder
 from .remembered import Remembered
@@ -80,6 +81,7 @@ class UdpLink:
         wanted = [_local_address(address) for address in addresses]
         if not wanted:
             raise OSError(errno.EINVAL, "a link needs at least one local address")
+        keep_freed_memory()
         able = probe() if capabilities is None else capabilities
         able = replace(able, gso=able.gso and offload, gro=able.gro and offload, ecn=able.ecn and ecn)
         if isinstance(udp_port, int):
@@ -184,6 +186,8 @@ class UdpLink:
         """Send the data from ``start`` on in pieces of ``stride`` bytes: ``(bytes sent in all, errno)``."""
         data = transmit.data
         ecn = transmit.ecn if self.ecn else 0
+        if stride == transmit.segment and not ecn:
+            start = sock.send_packets(data, stride, start, destination)
         for offset in range(start, len(data), stride):
             piece = data[offset : offset + stride]
             segment = transmit.segment if len(piece) > transmit.segment else 0

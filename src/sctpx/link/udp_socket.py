@@ -155,6 +155,19 @@ class UdpSocket:
         """Where to send for a packed address of this socket's family and a UDP port."""
         return self._destinations.get((remote, port)) or self._new_destination(remote, port)
 
+    def send_packets(self, data: bytes, segment: int, start: int, destination: SocketAddress) -> int:
+        """Send packets ``segment`` bytes apart, one by one, until one is refused: the offset of that, or of the end.
+
+        Hot: earns its keep in the rows of ``make bench`` without segmentation offload.
+        """
+        sendto = self._sendto
+        try:
+            for offset in range(start, len(data), segment):
+                sendto(data[offset : offset + segment], destination)
+        except OSError:
+            return offset
+        return len(data)
+
     def send(self, piece: bytes, segment: int, ecn: int, destination: SocketAddress) -> int:
         """Send one packet, or with ``segment`` > 0 a piece the system cuts into packets. 0, or the errno.
 

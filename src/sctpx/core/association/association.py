@@ -44,7 +44,7 @@ MAX_REASON: Final = 1024
 class Association:
     """One association of an endpoint. Made by ``Endpoint.connect`` or by a peer."""
 
-    __slots__ = ("__weakref__", "_tcb", "endpoint", "entry", "id", "indexed", "owner", "ready", "scheduled")
+    __slots__ = ("__weakref__", "endpoint", "entry", "id", "indexed", "owner", "ready", "scheduled", "tcb")
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Association:
         """Stack: the number of the entry with that deadline; 0 for none."""
         self.indexed: list[bytes] = []
         """Stack: the keys under which it is found."""
-        self._tcb = Tcb(
+        self.tcb = Tcb(
             self,
             config,
             random_bytes,
@@ -85,90 +85,85 @@ class Association:
         )
 
     @property
-    def tcb(self) -> Tcb:
-        """The state of the association, for the core."""
-        return self._tcb
-
-    @property
     def state(self) -> int:
         """One of ``association.state``."""
-        return self._tcb.state
+        return self.tcb.state
 
     @property
     def ended(self) -> bool:
         """True when the association is over, or never came about."""
-        return self._tcb.state == CLOSED
+        return self.tcb.state == CLOSED
 
     @property
     def incoming(self) -> bool:
         """Whether the peer initiated it."""
-        return self._tcb.incoming
+        return self.tcb.incoming
 
     @property
     def config(self) -> AssociationConfig:
         """How it behaves."""
-        return self._tcb.config
+        return self.tcb.config
 
     @property
     def peer_port(self) -> int:
         """The peer's SCTP port."""
-        return self._tcb.peer_port
+        return self.tcb.peer_port
 
     @property
     def paths(self) -> list[Path]:
         """The peer's addresses and what is known of them."""
-        return self._tcb.paths
+        return self.tcb.paths
 
     @property
     def primary(self) -> Path | None:
         """The path data goes to while it is active; None before the peer answered."""
-        return self._tcb.primary
+        return self.tcb.primary
 
     @property
     def outbound_streams(self) -> int:
         """Streams that can be sent on, after negotiation (RFC 9260 section 5.1.1)."""
-        return self._tcb.outbound_streams
+        return self.tcb.outbound_streams
 
     @property
     def inbound_streams(self) -> int:
         """Streams the peer can send on."""
-        return self._tcb.inbound_streams
+        return self.tcb.inbound_streams
 
     @property
     def stats(self) -> AssociationStats:
         """Counters."""
-        return self._tcb.stats
+        return self.tcb.stats
 
     @property
     def peer_rwnd(self) -> int:
         """Bytes the peer has room for beyond what is in flight (section 6.2.1)."""
-        return self._tcb.peer_rwnd
+        return self.tcb.peer_rwnd
 
     @property
     def local_rwnd(self) -> int:
         """Bytes the peer may still send by what it was told last."""
-        return self._tcb.window.credit
+        return self.tcb.window.credit
 
     @property
     def cumulative_tsn(self) -> int:
         """The last TSN received in sequence, 32 bits."""
-        return self._tcb.tsn_map.cumulative_tsn & TSN_MASK
+        return self.tcb.tsn_map.cumulative_tsn & TSN_MASK
 
     @property
     def unacknowledged(self) -> int:
         """DATA chunks sent and not acknowledged yet."""
-        return self._tcb.outstanding.flight_chunks + self._tcb.outstanding.marked_chunks
+        return self.tcb.outstanding.flight_chunks + self.tcb.outstanding.marked_chunks
 
     @property
     def fragmentation_point(self) -> int:
         """Bytes of user data from which on a message is fragmented; 0 before the peer answered."""
-        return max(self._tcb.packet_limit - COMMON_HEADER - DATA_HEADER, 0)
+        return max(self.tcb.packet_limit - COMMON_HEADER - DATA_HEADER, 0)
 
     @property
     def report(self) -> list[AddressReport]:
         """What each address answered when the association was set up (C11)."""
-        attempt = self._tcb.attempt
-        return self._tcb.report if attempt is None else attempt.candidates
+        attempt = self.tcb.attempt
+        return self.tcb.report if attempt is None else attempt.candidates
 
     # --- user data ---
 
@@ -193,7 +188,7 @@ class Association:
         """
         self._check_sendable()
         self._check_message(data, stream, ppid)
-        if remote and self._tcb.find_path(remote) is None:
+        if remote and self.tcb.find_path(remote) is None:
             raise OSError(EINVAL, "not an address of the peer")
         flags = (DATA_UNORDERED if unordered else 0) | (DATA_IMMEDIATE if immediate else 0)
         self._push(OutMessage(data, stream, ppid, flags, remote, context))
@@ -206,7 +201,7 @@ class Association:
         whether there are no more. Raises like ``send``; those before the one that cannot be sent have been queued.
         """
         self._check_sendable()
-        tcb = self._tcb
+        tcb = self.tcb
         room = min(tcb.config.send_buffer - tcb.buffered, limit)
         count = 0
         try:
@@ -232,14 +227,14 @@ class Association:
         return count, False
 
     def _check_sendable(self) -> None:
-        state = self._tcb.state
+        state = self.tcb.state
         if state in (COOKIE_WAIT, COOKIE_ECHOED):
             raise OSError(ENOTCONN, "the association is not up yet")
         if state != ESTABLISHED:
             raise OSError(EPIPE, "the association is shutting down or over")
 
     def _check_message(self, data: bytes, stream: int, ppid: int) -> None:
-        tcb = self._tcb
+        tcb = self.tcb
         if not data:
             raise OSError(EINVAL, "SCTP has no empty messages")
         if len(data) > tcb.config.max_message_size:
@@ -250,7 +245,7 @@ class Association:
             raise OSError(EINVAL, f"payload protocol identifier {ppid} does not fit 32 bits")
 
     def _push(self, message: OutMessage) -> None:
-        tcb = self._tcb
+        tcb = self.tcb
         length = len(message.data)
         tcb.send_queue.push(message)
         tcb.buffered += length
@@ -258,7 +253,7 @@ class Association:
         tcb.stats.bytes_sent += length
 
     def _after_push(self) -> None:
-        tcb = self._tcb
+        tcb = self.tcb
         if tcb.burst < tcb.config.max_burst:
             tcb.burst = tcb.config.max_burst
         if not self.ready:
@@ -267,23 +262,23 @@ class Association:
     @property
     def send_space(self) -> int:
         """Bytes the send buffer has room for; below 0 if a message overfilled it."""
-        return self._tcb.config.send_buffer - self._tcb.buffered
+        return self.tcb.config.send_buffer - self.tcb.buffered
 
     def want_writable(self) -> None:
         """Ask for one ``Writable`` event when the send buffer has room again."""
-        self._tcb.wants_writable = True
+        self.tcb.wants_writable = True
 
     @property
     def readable(self) -> int:
         """Messages that can be read now."""
-        return len(self._tcb.reassembly.ready)
+        return len(self.tcb.reassembly.ready)
 
     def read(self, limit: int = 0) -> list[Message]:
         """Take up to ``limit`` messages, all that are ready if 0; [] if none is.
 
         Each is (data, stream, PPID, SSN, TSN, flags); flags: 1 unordered, 2 more of this message follows.
         """
-        tcb = self._tcb
+        tcb = self.tcb
         reassembly = tcb.reassembly
         ready = reassembly.ready
         if limit and limit < len(ready):
@@ -307,14 +302,14 @@ class Association:
         """
         found: list[Undelivered] = []
         parts: list[bytes] = []
-        for chunk, acknowledged in self._tcb.outstanding.chunks():
+        for chunk, acknowledged in self.tcb.outstanding.chunks():
             _, flags, length, _, stream, _, ppid = DATA.unpack_from(chunk)
             if not acknowledged:
                 parts.append(chunk[DATA_HEADER:length])
             if flags & DATA_END and parts:
                 found.append((b"".join(parts), stream, ppid, True))
                 parts = []
-        for message in self._tcb.send_queue.messages():
+        for message in self.tcb.send_queue.messages():
             parts.append(message.data[message.offset :])
             found.append((b"".join(parts), message.stream, message.ppid, message.offset > 0))
             parts = []
@@ -325,14 +320,14 @@ class Association:
     def shutdown(self, now: int) -> None:
         """End gracefully: what is queued is delivered first (RFC 9260 section 9.2)."""
         self.begin_round()
-        shutdown.shutdown(self._tcb, now)
+        shutdown.shutdown(self.tcb, now)
         self.endpoint.stack.touch(self)
 
     def abort(self, now: int, reason: bytes = b"") -> None:
         """End at once; ``reason`` reaches the peer's user (section 9.1). Nothing if it is over already."""
         self.begin_round()
-        if self._tcb.state != CLOSED:
-            shutdown.abort(self._tcb, [causes.user_abort(reason[:MAX_REASON])])
+        if self.tcb.state != CLOSED:
+            shutdown.abort(self.tcb, [causes.user_abort(reason[:MAX_REASON])])
         self.endpoint.stack.touch(self)
 
     def set_primary(self, now: int, remote: bytes) -> None:
@@ -341,14 +336,14 @@ class Association:
         if not path.confirmed:
             raise OSError(EINVAL, "the address is not confirmed yet")
         self.begin_round()
-        reachability.set_primary(self._tcb, path)
+        reachability.set_primary(self.tcb, path)
         self.endpoint.stack.touch(self)
 
     def request_heartbeat(self, now: int, remote: bytes) -> None:
         """Send a HEARTBEAT now (section 11.1.10). OSError EINVAL if ``remote`` is no address of the peer."""
         path = self._established_path(remote)
         self.begin_round()
-        reachability.send_heartbeat(self._tcb, now, path)
+        reachability.send_heartbeat(self.tcb, now, path)
         self.endpoint.stack.touch(self)
 
     def reconfigure(self, config: AssociationConfig) -> None:
@@ -357,9 +352,9 @@ class Association:
         What was negotiated or promised stays as it is: streams, the receive buffer. What belongs to a path is for
         ``configure_path``.
         """
-        self._tcb.config = config
-        self._tcb.sack_policy.delay = nanoseconds(config.sack_delay)
-        self._tcb.limit_packets()
+        self.tcb.config = config
+        self.tcb.sack_policy.delay = nanoseconds(config.sack_delay)
+        self.tcb.limit_packets()
         self.endpoint.stack.touch(self)
 
     def configure_path(
@@ -375,25 +370,25 @@ class Association:
 
         Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer.
         """
-        path = self._tcb.find_path(remote)
+        path = self.tcb.find_path(remote)
         if path is None:
             raise OSError(EINVAL, "not an address of the peer")
         if max_retrans >= 0:
             path.max_retrans = max_retrans
         if encaps_port >= 0:
-            self._tcb.learn_port(path, encaps_port)
+            self.tcb.learn_port(path, encaps_port)
         if heartbeat_interval >= 0:
             path.heartbeat_interval = heartbeat_interval
         if heartbeats is not None:
             path.heartbeat_enabled = heartbeats
         if heartbeats is not None or heartbeat_interval >= 0:
-            reachability.schedule(self._tcb, now, path)
+            reachability.schedule(self.tcb, now, path)
             self.endpoint.stack.touch(self)
 
     def _established_path(self, remote: bytes) -> Path:
-        if self._tcb.state in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):
+        if self.tcb.state in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):
             raise OSError(ENOTCONN, "the association is not up")
-        path = self._tcb.find_path(remote)
+        path = self.tcb.find_path(remote)
         if path is None:
             raise OSError(EINVAL, "not an address of the peer")
         return path
@@ -402,8 +397,8 @@ class Association:
 
     def begin_anew(self, local_tag: int, initial_tsn: int) -> Tcb:
         """The peer restarted (section 5.2.4 A): a new life, with the name, the settings and the counters of the old."""
-        old = self._tcb
-        self._tcb = Tcb(
+        old = self.tcb
+        self.tcb = Tcb(
             self,
             old.config,
             old.random_bytes,
@@ -415,18 +410,19 @@ class Association:
             local_tag,
             initial_tsn,
         )
-        self._tcb.stats = old.stats
-        self._tcb.incoming = old.incoming
-        self._tcb.report = old.report
-        return self._tcb
+        self.tcb.stats = old.stats
+        self.tcb.incoming = old.incoming
+        self.tcb.report = old.report
+        return self.tcb
 
     def begin_round(self) -> None:
         """Input, a timer or a verb begins a new round of sending (section 6.1 D)."""
-        self._tcb.burst = max(self._tcb.burst, self._tcb.config.max_burst)
+        if self.tcb.burst < self.tcb.config.max_burst:
+            self.tcb.burst = self.tcb.config.max_burst
 
     def handle_timeout(self, now: int) -> None:
         """See which timers have expired."""
-        tcb = self._tcb
+        tcb = self.tcb
         self.begin_round()
         if tcb.attempt is not None and tcb.attempt.next_deadline() <= now:
             handshake.handle_attempt_timer(tcb, now)
@@ -448,8 +444,8 @@ class Association:
 
     def poll_transmit(self, now: int) -> Transmit | None:
         """The next packets to send; None if there are none now."""
-        return outbound.poll(self._tcb, now)
+        return outbound.poll(self.tcb, now)
 
     def next_timeout(self) -> int:
         """When ``handle_timeout`` has something to do."""
-        return self._tcb.next_deadline()
+        return self.tcb.next_deadline()
