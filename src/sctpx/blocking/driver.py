@@ -156,7 +156,6 @@ class Driver:
         for holder in list(self.timed):
             if holder.next_deadline() <= now:
                 holder.handle_timeout(now)
-        self._more = False
         self._step(now, BATCHES_PER_ROUND)
 
     def next_deadline(self) -> int:
@@ -196,6 +195,7 @@ class Driver:
     def _step(self, now: int, limit: int) -> None:
         """Packets and events until there are no more, or ``limit`` batches were sent."""
         poll_event = self.stack.poll_event
+        self._more = False
         while True:
             self._transmit(now, limit)
             event = poll_event()
@@ -206,7 +206,7 @@ class Driver:
                 event = poll_event()
             if self._more:
                 return
-        if not self._holders and self._kept is None:
+        if not self._holders and self._kept is None and not self._more:
             self._close()
 
     def _transmit(self, now: int, limit: int) -> None:

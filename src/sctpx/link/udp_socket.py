@@ -48,6 +48,8 @@ _TRAFFIC_CLASS: Final = ((socket.IPPROTO_IP, _IP_TOS), (socket.IPPROTO_IPV6, _IP
 
 GSO_REFUSALS: Final = frozenset((errno.EIO, errno.EINVAL, errno.EMSGSIZE))
 """A GSO send refused as such: the route cannot (EIO), or the packets do not fit the interface (EINVAL, EMSGSIZE)."""
+_DATAGRAMS_PER_BATCH: Final = 8
+"""Single datagrams that count as much as one batch that the system merged."""
 _QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
 
 _Ancillary: TypeAlias = Iterable[tuple[int, int, bytes]]
@@ -113,21 +115,50 @@ class UdpSocket:
     # --- receiving ---
 
     def receive(self, budget: int) -> list[Received]:
-        """At most ``budget`` datagrams, or batches the system merged. Never raises."""
+        """At most ``budget`` batches. Never raises.
+
+        What the system did not merge is merged here, when it has one size and comes from one source, as the packets of
+        a bulk transfer do: a batch costs the core little more than a packet. Hot: earns its length in the rows of
+        ``make bench`` without offload and with loss.
+        """
         batches: list[Received] = []
-        for _ in range(budget):
+        run: list[bytes] = []
+        size = 0
+        origin: SocketAddress | None = None
+        left = budget * _DATAGRAMS_PER_BATCH
+        recvmsg = self._recvmsg
+        while left > 0:
             try:
-                data, ancillary, _flags, source = self._recvmsg(_DATAGRAM_LIMIT, _ANCILLARY_LIMIT)
+                data, ancillary, _flags, source = recvmsg(_DATAGRAM_LIMIT, _ANCILLARY_LIMIT)
             except BlockingIOError:
-                if not batches:
+                if not batches and not run:
                     self._errors_waiting = self._error_queue
                 break
             except OSError:
                 self._errors_waiting = self._error_queue
+                left -= _DATAGRAMS_PER_BATCH
                 continue
-            if data:
+            left -= _DATAGRAMS_PER_BATCH if ancillary else 1
+            if not data:
+                continue
+            if run and (ancillary or source != origin or len(data) > size or len(run[-1]) < size):
+                batches.append(self._joined(run, origin))
+                run = []
+            if ancillary:
                 batches.append(self.received(data, source, ancillary))
+                continue
+            if not run:
+                size = len(data)
+                origin = source
+            run.append(data)
+        if run:
+            batches.append(self._joined(run, origin))
         return batches
+
+    def _joined(self, run: list[bytes], source: Any) -> Received:
+        """Datagrams of one size, but for the last, as one batch."""
+        ip, port = self._peers.get(source) or self._learn(source)
+        return self.address, ip, port, b"".join(run) if len(run) > 1 else run[0], len(run[0]), 0
 
     def received(self, data: bytes, source: SocketAddress, ancillary: _Ancillary = ()) -> Received:
         """A datagram from ``source``, in the core's terms."""

@@ -240,14 +240,33 @@ def test_a_batch_crosses_loopback_in_one_piece(open_link: OpenLink, collect: Col
     assert (arrived, segment) == (data, 1472)
 
 
-def test_without_offload_packets_go_and_come_one_by_one(open_link: OpenLink, collect: Collect) -> None:
+def test_without_offload_packets_go_one_by_one_and_those_of_one_size_are_handed_over_together(
+    open_link: OpenLink, collect: Collect
+) -> None:
     link = open_link(["127.0.0.1"], offload=False)
     assert not link.gso
     assert not link.gro
     data = numbered(5, 1000, 10)
     assert link.send(transmit_to(link, data, 1000)) == 0
     received = collect(link, link.sockets[0], len(data))
-    assert [(len(batch[3]), batch[4]) for batch in received] == [(1000, 1000)] * 4 + [(10, 10)]
+    assert packets(received) == cut(data, 1000)
+    assert [batch[4] for batch in received] == [1000] * len(received)
+
+
+def test_only_packets_of_one_size_and_source_are_handed_over_together(open_link: OpenLink, collect: Collect) -> None:
+    links = [open_link(["127.0.0.1"], offload=False) for _ in range(3)]
+    to = links[0]
+    sent = [(1, 500), (1, 500), (1, 20), (1, 500), (2, 500), (2, 500), (1, 600), (1, 500), (1, 20), (1, 20)]
+    for number, size in sent:
+        assert links[number].send(Transmit(b"", packed("127.0.0.1"), to.port, bytes([number]) * size, size)) == 0
+    received = collect(to, to.sockets[0], sum(size for _, size in sent))
+    assert [(len(batch[3]), batch[4], batch[2]) for batch in received] == [
+        (1020, 500, links[1].port),
+        (500, 500, links[1].port),
+        (1000, 500, links[2].port),
+        (1100, 600, links[1].port),
+        (40, 20, links[1].port),
+    ]
 
 
 @both_families
@@ -263,9 +282,10 @@ def test_one_packet_goes_whole_whatever_its_size(open_link: OpenLink, collect: C
 def test_receive_takes_no_more_than_its_budget(open_link: OpenLink, collect: Collect) -> None:
     link = open_link(["127.0.0.1"], offload=False)
     (sock,) = link.sockets
-    assert link.send(transmit_to(link, numbered(3, 100), 100)) == 0
+    for size in (100, 200, 300):  # Nothing that could be handed over together.
+        assert link.send(transmit_to(link, numbered(8, size), size)) == 0
     assert select.select([sock], [], [], 5)[0]
-    assert [len(link.receive(sock, 2)) for _ in range(3)] == [2, 1, 0]
+    assert [[len(batch[3]) for batch in link.receive(sock, 2)] for _ in range(3)] == [[800, 1600], [2400], []]
 
 
 def test_receive_finds_nothing_where_nothing_is(open_link: OpenLink) -> None:
