@@ -38,8 +38,8 @@ class Work:
     """For the drivers."""
     options_of: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """For the driver of one stack."""
-    seconds: float = 3.0
-    repetitions: int = 5
+    seconds: float = 2.0
+    repetitions: int = 3
     mtu: int = 1500
     """Of the loopback interface and of the packets."""
     cables: int = 0
@@ -256,7 +256,7 @@ _LOSS: Final = replace(
     group="loss",
     stacks=(*OURS, USRSCTP),
     options={"offload": 0},
-    seconds=10.0,
+    seconds=8.0,
     loss=0.01,
     delay=0.005,
     conditions={**BULK.conditions, "offload": "none", "lost": "each packet by a draw of its own, in a relay"},
@@ -264,10 +264,10 @@ _LOSS: Final = replace(
 
 _LOSSES: Final = (
     _LOSS,
-    replace(_LOSS, name="loss-none", title="the same without loss", loss=0.0, seconds=3.0),
+    replace(_LOSS, name="loss-none", title="the same without loss", loss=0.0, seconds=2.0),
     replace(_LOSS, name="loss-near", title="bulk, 64 KiB messages, 1 % lost, no delay", group="near", delay=0.0),
     replace(
-        _LOSS, name="loss-near-none", title="the same without loss", group="near", delay=0.0, loss=0.0, seconds=3.0
+        _LOSS, name="loss-near-none", title="the same without loss", group="near", delay=0.0, loss=0.0, seconds=2.0
     ),
 )
 

@@ -191,6 +191,19 @@ def test_when_everything_is_acknowledged_partial_bytes_acked_is_0() -> None:
 # 7.2.3: what a loss does.
 
 
+def test_congestion_avoidance_grows_as_fast_when_the_sacks_of_a_window_arrive_together() -> None:
+    """They acknowledge all there is in flight, but with the data that waits it would never have come to that."""
+    peer = Peer(max_burst=100)
+    acknowledged = avoid(peer)
+    peer.send(*[FULL] * 400)
+    before = peer.path().cwnd
+    for _ in range(12):
+        tsns = range(acknowledged + 2, peer.last_tsn + 1, 2)
+        peer.deliver_together(*[peer.sack_chunk(tsn) for tsn in tsns])
+        acknowledged = tsns[-1]
+    assert 10 * PMDCS <= peer.path().cwnd - before <= 12 * PMDCS
+
+
 def test_a_loss_halves_the_window() -> None:
     peer = Peer(max_burst=100)
     first = peer.grow(40 * PMDCS) + 1

@@ -359,9 +359,11 @@ def _release(tcb: Tcb, freed: int) -> None:
 
 
 def _on_all_acknowledged(tcb: Tcb) -> None:
+    if len(tcb.send_queue):
+        return  # The SACKs of one batch of input: with sending in between, something would be outstanding.
     for path in tcb.paths:
         congestion.on_all_acknowledged(path)
-    if not len(tcb.send_queue) and not tcb.was_dry:
+    if not tcb.was_dry:
         tcb.was_dry = True
         tcb.events.append(SenderDry(tcb.association))
 
