@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STATED := pyproject.toml src/sctpx/__init__.py
-BUILT  := pyproject.toml setup.py $(shell find src -name '*.py')
+BUILT  := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.md')
 PIP    := -m pip --disable-pip-version-check --quiet
 
 COMPILED := .venv-compiled

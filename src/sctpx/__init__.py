@@ -14,8 +14,9 @@
     sock = sctpx.socket(sctpx.AF_INET, sctpx.SOCK_STREAM)
     assoc_id = sctpx.sctp_connectx(sock, [("192.0.2.10", 36412), ("198.51.100.10", 36412)])
 
-``sctpx.constants`` has the names of C, ``sctpx.structs`` its structs. ``sctpx.errors`` has all exceptions,
-``sctpx.events`` what an association tells of itself, ``sctpx.testing`` a network in virtual time for your tests.
+The names of C are here, ``sctpx.SCTP_NODELAY``, and its structs, ``sctpx.SndInfo``; ``sctpx.constants`` and
+``sctpx.structs`` have them too. ``sctpx.errors`` has all exceptions, ``sctpx.events`` what an association tells of
+itself, ``sctpx.testing`` a network in virtual time for your tests.
 """
 
 from __future__ import annotations
@@ -51,9 +52,11 @@ from .sockapi import constants as constants
 from .sockapi import events as events
 from .sockapi import structs as structs
 from .sockapi.addresses import Address
+from .sockapi.constants import *  # noqa: F403 - all names of C
 from .sockapi.receive import Message
 from .sockapi.send import Undelivered
 from .sockapi.status import AddressReport, PathInfo
+from .sockapi.structs import *  # noqa: F403 - all structs of C
 
 __version__ = "0.1.0"
 
@@ -116,3 +119,5 @@ __all__ = [
     "start_server",
     "structs",
 ]
+__all__ += constants.__all__
+__all__ += structs.__all__

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from sctpx.core.association.state import COOKIE_ECHOED, SHUTDOWN_ACK_SENT, SHUTDOWN_RECEIVED, SHUTDOWN_SENT
+from sctpx.core.association.tcb import MAX_CONTROL
 from sctpx.core.events import RemoteError
 from sctpx.wire import control
 from sctpx.wire.tlv import chunk, item
@@ -145,3 +146,11 @@ def test_the_errors_of_a_packet_are_told_together() -> None:
     peer.deliver(*[control.error([(1, bytes(4))])] * 100)
     [event] = peer.events_of(RemoteError)
     assert event.causes == [(1, bytes(4))] * 100
+
+
+def test_answers_that_wait_while_the_link_is_slower_than_the_peer_are_bounded() -> None:
+    peer = Peer()
+    beat = peer.packet(control.heartbeat(bytes(1000)))
+    peer.deliver_burst(beat * 2000, len(beat))
+    assert 0 < len(peer.take()) <= MAX_CONTROL
+    assert peer.association.stats.packets_discarded >= 2000 - MAX_CONTROL

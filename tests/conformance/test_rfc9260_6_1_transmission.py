@@ -150,6 +150,21 @@ def test_a_what_was_in_flight_when_the_window_closed_may_time_out_without_end() 
     assert peer.take_tsns()[:3] == [2, 3, 4]
 
 
+def test_a_a_window_that_opens_again_and_again_draws_the_flight_no_more_than_once_an_rto() -> None:
+    """Two small SACKs, whenever the peer likes, for all that is in flight: an amplifier."""
+    peer = Peer(max_burst=100)
+    last = peer.grow(40 * PMDCS)
+    peer.send(*[FULL] * 30)
+    flight = len(peer.take_tsns())
+    for _ in range(50):
+        peer.sack(last, a_rwnd=0)
+        peer.sack(last)
+    assert len(peer.take_tsns()) == flight
+    peer.sack(last, a_rwnd=0)
+    peer.sack(last, after=1.0)
+    assert len(peer.take_tsns()) <= 2 * flight
+
+
 def test_a_an_error_that_was_counted_before_the_peer_said_that_it_has_no_room_is_forgiven() -> None:
     peer = Peer()
     peer.send(*[FULL] * 4)

@@ -16,7 +16,7 @@ def test_what_the_cumulative_tsn_ack_acknowledges_is_removed_from_the_queue() ->
     peer = Peer()
     peer.send(*[100] * 10)
     peer.sack(4)
-    assert [data for data, _, _, _ in peer.association.undelivered()] == [bytes(100)] * 6
+    assert [data for data, *_ in peer.association.undelivered()] == [bytes(100)] * 6
     peer.sack(10)
     assert peer.association.undelivered() == []
 

@@ -185,3 +185,19 @@ def test_data_of_one_path_that_overtakes_that_of_another_is_no_loss_before_the_t
     peer.sack(5)
     assert peer.take() == []
     assert peer.association.stats.chunks_retransmitted == 0
+
+
+def test_a_retransmission_that_is_lost_again_halves_the_window_again() -> None:
+    peer, first = grown()
+    peer.send(*[FULL] * 30)
+    for last in (1, 2, 3):
+        peer.sack(first - 1, (first + 1, first + last))
+    cwnd = peer.path().cwnd
+    peer.take()
+    peer.sack(first - 1, (first + 1, peer.last_tsn))
+    peer.send(*[FULL] * 6)
+    behind = peer.take_tsns()
+    for tsn in behind[:3]:
+        peer.sack(first - 1, (first + 1, tsn))
+    assert peer.path().cwnd == max(cwnd // 2, 4 * PMDCS)
+    assert peer.association.tcb.outstanding.in_fast_recovery

@@ -14,7 +14,7 @@ import errno
 import inspect
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,8 @@ from sctpx.sockapi import ancillary, constants, structs
 from sctpx.sockapi.notifications import notifications
 from sctpx.sockapi.options import OPTIONS, Option
 from sctpx.sockapi.settings import AssociationSettings
-from sctpx.sockapi.structs import NOTIFICATIONS
+from sctpx.sockapi.structs import NOTIFICATIONS, NotificationsStopped
+from sctpx.sockapi.style import Style
 from tests.guards.house import PACKAGE, ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "rfc6458-coverage.md"
@@ -67,6 +68,9 @@ CALLED: Final = "blocking"
 ON_SOCKETS: Final = re.compile(r"\bsctpx\.socket\b|\bblocking\b|\bSOCK_(STREAM|SEQPACKET)\b")
 """What a test has in it that makes calls on sockets."""
 
+KIN: Final = {"getsockname": "getname", "getpeername": "getname", "opt_info": "sockopt"}
+"""Calls that are tested with others, and the name of that file."""
+
 SENT: Final[dict[str, tuple[str, structs.Struct | str]]] = {
     # (section, the struct that goes with it)
     "SCTP_INIT": ("5.3.1", structs.InitMsg()),
@@ -83,14 +87,14 @@ RECEIVED: Final = {
     "SCTP_NXTINFO": "5.3.6",
 }
 
-NEVER_SENT: Final = {"SCTP_NOTIFICATIONS_STOPPED_EVENT": "no notification is ever dropped"}
 NOTES: Final = {
     "SCTP_SNDRCV": "no time to live: needs RFC 3758",
     "SCTP_PRINFO": "SCTP_PR_SCTP_NONE only: the others need RFC 3758",
     "SCTP_PEER_ADDR_PARAMS": "without path MTU, flow label and DSCP: EOPNOTSUPP",
-    "SCTP_PEER_ADDR_THLDS": "one PF threshold for all paths of an association",
     "SCTP_PEER_ADDR_THLDS_V2": "without the switchover of the primary path: EINVAL, as the RFC allows",
-    "SCTP_GET_ASSOC_STATS": "what is not counted is 0",
+    "SCTP_GET_ASSOC_STATS": "whether DATA chunks are ordered is not counted: `sas_{i,o}{uod,od}chunks` are 0",
+    "SCTP_AUTHENTICATION_EVENT": "SCTP_AUTH_NO_AUTH only, behind SCTP_COMM_UP: the others need RFC 4895",
+    "SCTP_NOTIFICATIONS_STOPPED_EVENT": "when those unread fill SO_RCVBUF; subscribe again to go on",
     "SCTP_DEFAULT_SEND_PARAM": "no time to live: needs RFC 3758",
     "SCTP_DELAYED_SACK": "at the most every second packet, as RFC 9260 has it",
     "sctp_freepaddrs()": "for C's sake: there is nothing to free",
@@ -138,18 +142,23 @@ def tested(name: str) -> str:
 
 
 def call_tested(name: str) -> str:
-    """The file that tests a call on a socket: the one called after it, or the first that makes it; "" for none."""
+    """The file that tests a call on a socket: the one called after it, or its kin, or that has it most often."""
     stem = name.removeprefix("sctp_")
-    called = re.compile(rf"\b{name}\(")
+    kin = KIN.get(stem, stem)
+    called = re.compile(rf"\b{name}\b" if stem != name else rf"\b{name}\(")
     files = {path: text for path, text in tests("api", "unit/blocking").items() if ON_SOCKETS.search(text)}
-    found = [path for path, text in files.items() if called.search(text)]
-    found.sort(key=lambda path: Path(path).stem != f"test_{stem}")
-    return found[0] if found else ""
+
+    def rank(path: str) -> tuple[bool, bool, int]:
+        about = Path(path).stem.removeprefix("test_")
+        return about != kin, not kin.startswith(about), -len(called.findall(files[path]))
+
+    return min((path for path, text in files.items() if called.search(text)), key=rank, default="")
 
 
-def module_of(function: object) -> str:
-    """The source file of a function, relative to the package."""
-    return str(Path(inspect.getfile(function)).resolve().relative_to(PACKAGE))  # type: ignore[arg-type]
+def module_of(function: Callable[..., object]) -> str:
+    """The source file of a function, relative to the package; the same in a compiled install."""
+    path = Path(*function.__module__.split(".")[1:])
+    return str(path / "__init__.py" if (PACKAGE / path).is_dir() else path.with_suffix(".py"))
 
 
 # --- the tables ---
@@ -194,11 +203,10 @@ def notification_rows() -> list[list[str]]:
         name = types[number]
         found = re.search(r"\((?:section )?((?:RFC \d+ section )?[\d.]+)\)", inspect.getdoc(kind) or "")
         assert found is not None
-        sent = name not in NEVER_SENT and not kind.NEEDS
-        status = "done" if sent else f"not yet: {kind.NEEDS}" if kind.NEEDS else "not needed"
-        module, test = (module_of(notifications), tested(kind.__name__)) if sent else ("", "")
-        note = NEVER_SENT.get(name, "")
-        rows.append([found[1], f"`{name}`", f"`{kind.__name__}`", status, module, test, note])
+        status = f"not yet: {kind.NEEDS}" if kind.NEEDS else "done"
+        maker = Style if kind is NotificationsStopped else notifications
+        module, test = ("", "") if kind.NEEDS else (module_of(maker), tested(kind.__name__))
+        rows.append([found[1], f"`{name}`", f"`{kind.__name__}`", status, module, test, NOTES.get(name, "")])
     return rows
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import resources
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -14,9 +15,10 @@ import pytest
 
 import sctpx
 from tests.cli.commands import ENVIRONMENT
-from tests.guards.house import ROOT, imports, modules
+from tests.guards.house import PACKAGE, ROOT, imports, modules, texts
 
 LEFT_INTERPRETED = {Path("wire", "describe.py"), Path("core", "config.py")}
+MAN = PACKAGE / "man"
 BELOW_THE_LINE = [module for module in modules() if module.parts[0] in ("wire", "core")]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -53,6 +55,17 @@ def test_the_package_imports_no_library_that_is_not_installed_with_it() -> None:
     ours = {"sctpx", "sctpx__mypyc"}
     assert "sctpx" in roots
     assert roots - ours <= names(PROJECT["project"]["dependencies"])
+
+
+def test_every_file_of_the_package_that_is_no_source_comes_with_it() -> None:
+    stated = [PACKAGE / pattern for pattern in PROJECT["tool"]["setuptools"]["package-data"]["sctpx"]]
+    for path in texts(PACKAGE):
+        assert path.suffix == ".py" or any(path.match(str(pattern)) for pattern in stated), path
+
+
+def test_what_is_installed_has_the_manual_pages() -> None:
+    installed = resources.files("sctpx") / "man"
+    assert sorted(page.name for page in installed.iterdir()) == sorted(page.name for page in MAN.iterdir())
 
 
 def test_the_installed_distribution_requires_what_the_project_states() -> None:

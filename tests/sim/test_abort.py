@@ -69,7 +69,7 @@ def test_data_on_either_side_is_discarded_and_can_be_asked_for() -> None:
         left = pair.a.association.undelivered()
         assert [data for data, *_ in left] == sent[100 - len(left) :]
         assert len(left) + len(received) >= 100
-        assert {was_sent for *_, was_sent in left} == {True, False}
+        assert {was_sent for _, _, _, was_sent, *_ in left} == {True, False}
 
 
 def test_what_was_received_can_still_be_read() -> None:
@@ -206,5 +206,5 @@ def test_an_unreachable_peer_ends_it_without_an_abort(timeout: float) -> None:
         assert pair.network.elapsed - start == pytest.approx(sum(min(timeout * 2**n, 60) for n in range(4)))
         [lost] = pair.a.events_of(CommunicationLost)
         assert (lost.error, lost.by_peer) == (errno.ETIMEDOUT, False)
-        assert pair.a.association.undelivered() == [(b"?", 0, 0, True)]
+        assert pair.a.association.undelivered() == [(b"?", 0, 0, True, False, None, True)]
         assert not any("ABORT" in packet.chunks for packet in pair.network.packets())

@@ -65,3 +65,24 @@ def test_every_address_got_an_init_before_an_attempt_fails_without_a_timeout() -
         assert [init.to for init in inits(pair.network)] == list(pair.b.host.addresses)
         assert took == pytest.approx(1.9 + 0.2)
         assert pair.a.events_of(CommunicationUp) == []
+
+
+@pytest.mark.parametrize(
+    ("longest", "times"),
+    [(None, [0, 1, 3, 7, 15]), (4.0, [0, 1, 3, 7, 11]), (1.5, [0, 1, 2.5, 4, 5.5]), (0.2, [0, 0.2, 0.4, 0.6, 0.8])],
+)
+def test_the_longest_t1_init_bounds_the_doubling_and_the_first_one(longest: float | None, times: list[float]) -> None:
+    """RFC 6458 5.3.1: it "may override RTO.Max" and "must not influence RTO.Max during data transmission"."""
+    config = AssociationConfig(max_init_timeout=longest, max_init_retransmits=4)
+    with Pair(1, config=config) as pair:
+        pair.cut(1)
+        took = attempt(pair)
+        assert [init.time for init in inits(pair.network)] == pytest.approx(times)
+        assert took == pytest.approx(2 * times[-1] - times[-2] if longest else 31)
+
+
+def test_the_longest_t1_init_can_be_longer_than_rto_max() -> None:
+    with Pair(1, config=AssociationConfig(rto_max=1, max_init_timeout=4, max_init_retransmits=4)) as pair:
+        pair.cut(1)
+        attempt(pair)
+        assert [init.time for init in inits(pair.network)] == pytest.approx([0, 1, 3, 7, 11])

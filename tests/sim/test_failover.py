@@ -332,7 +332,7 @@ def test_in_the_dormant_state_it_keeps_trying_until_association_max_retrans() ->
         assert went_to(pair) == ["10.0.1.2", "10.0.2.2"] * 5 + ["10.0.1.2"]
         [lost] = pair.a.events_of(CommunicationLost)
         assert (lost.error, lost.by_peer) == (errno.ETIMEDOUT, False)
-        assert pair.a.association.undelivered() == [(b"?", 0, 0, True)]
+        assert pair.a.association.undelivered() == [(b"?", 0, 0, True, False, None, True)]
 
 
 def test_a_path_that_comes_back_ends_the_dormant_state() -> None:

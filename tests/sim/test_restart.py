@@ -102,6 +102,22 @@ def test_what_was_received_but_not_read_before_can_still_be_read() -> None:
         assert pair.b.messages() == [b"from the old A", b"from the new A"]
 
 
+def test_what_was_received_before_keeps_the_address_it_came_from() -> None:
+    with Pair(1, paths=2).connect() as pair:
+        pair.network.run_for(5)
+        pair.b.reading = False
+        pair.a.association.send(pair.a.host.now, b"from the old A", remote=pack_address("10.0.2.2"))
+        pair.network.run(lambda: pair.b.association.readable == 1)
+        association = Reborn(pair).connect()
+        association.send(pair.a.host.now, b"from the new A", remote=pack_address("10.0.1.2"))
+        pair.network.run(lambda: pair.b.association.readable == 2)
+        came = []
+        for _ in range(2):
+            came.append(pair.b.association.source)
+            pair.b.association.read(1)
+        assert came == [pack_address("10.0.2.1"), pack_address("10.0.1.1")]
+
+
 def test_what_was_under_way_to_the_old_host_does_not_reach_the_new_one() -> None:
     with Pair(1).connect() as pair:
         pair.a.host.crash()

@@ -31,7 +31,7 @@ class Received(NamedTuple):
 
     data: bytes
     address: SocketAddress | None
-    """The peer's primary address; ``None`` at the end."""
+    """The address of the peer that the message came from, the primary one for a notification; ``None`` at the end."""
     infotype: int
     """``SCTP_RECVV_NOINFO``, ``_RCVINFO``, ``_NXTINFO`` or ``_RN``."""
     info: Struct | None
@@ -165,9 +165,16 @@ class Messages:
             else:
                 options = ancillary.parse(items, association.settings)
                 over = peer is not None and (not style.one_to_many or options.flags & c.SCTP_ADDR_OVER)
-                remote = peer.addresses[0].ip if over and peer is not None else b""
+                remote = self._other_destination(association, peer) if over and peer is not None else b""
             description.send(association, _outgoing(data, options, remote), flags)
             return Sent(len(data), association.id)
+
+    @staticmethod
+    def _other_destination(association: Attached, peer: Peer) -> bytes:
+        """The address to send to instead of the primary one. ``OSError`` (EINVAL): a port that is not the peer's."""
+        if association.core.peer_port != peer.port:
+            raise OSError(errno.EINVAL, f"the association is with port {association.core.peer_port}, not {peer.port}")
+        return peer.addresses[0].ip
 
     @staticmethod
     def _destination(style: OneToOne | OneToMany, options: SendOptions, peer: Peer | None) -> Attached | None:
@@ -207,7 +214,7 @@ class Messages:
         return self.recvfrom_into(buffer, nbytes, flags)[0]
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, SocketAddress | None]:
-        """Like ``recv``, with the peer's primary address; ``None`` with the end."""
+        """Like ``recv``, with the address of the peer that the message came from; ``None`` with the end."""
         piece = self._receive(bufsize, flags)
         return piece.data, self._source(piece)
 
@@ -271,7 +278,10 @@ class Messages:
         return self._description.receive(bufsize, flags)
 
     def _source(self, piece: Piece) -> SocketAddress | None:
-        return None if piece.item is None else self._address_of(piece.item.association)
+        item = piece.item
+        if item is None:
+            return None
+        return self._address(item.source or item.association.source(), item.association.core.peer_port)
 
     def _infos(self, piece: Piece) -> tuple[RcvInfo, NxtInfo | None]:
         """What is known of a message, and of what follows it."""
@@ -280,7 +290,7 @@ class Messages:
         assert item.message is not None
         association = item.association
         info = ancillary.rcvinfo(
-            to_message(item.message), association.id, association.settings.context, item.message[4]
+            to_message(item.message), association.id, association.settings.context, association.core.cumulative_tsn
         )
         settings = self._description.style.settings
         if not (settings.recvnxtinfo or settings.use_ext_rcvinfo) or item.offset < len(item.data):

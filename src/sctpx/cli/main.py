@@ -10,6 +10,7 @@ import click
 from .. import COMPILED, __version__
 from ..link import probe
 from .demo.command import demo
+from .man import man
 from .netcat import connect, listen
 from .perf.command import perf
 
@@ -42,6 +43,7 @@ Examples:
   sctpx connect -v --report 127.0.0.1,127.0.0.2 5000
   sctpx perf server
   sctpx perf client 127.0.0.1
+  sctpx man sctp_connectx
 """,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
@@ -57,5 +59,5 @@ def main() -> None:
     """SCTP in user space: associations over several addresses, no root, no kernel module."""
 
 
-for _command in (demo, connect, listen, perf):
+for _command in (demo, connect, listen, perf, man):
     main.add_command(_command)

@@ -43,6 +43,8 @@ class AssociationConfig:
     """PFMR of RFC 7829: timeouts after which a path is avoided. At or above path_max_retrans: never."""
     max_init_retransmits: int = 8
     """Max.Init.Retransmits, for each address."""
+    max_init_timeout: float | None = None
+    """The longest T1-init, seconds; None: RTO.Max (RFC 6458 section 5.3.1, sinit_max_init_timeo)."""
     heartbeat_interval: float = 30.0
     """HB.interval, seconds; 0 switches heartbeats to idle paths off."""
     heartbeat_max_burst: int = 1
@@ -111,6 +113,7 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("path_max_retrans", 0, 1 << 16),
     ("potentially_failed_max_retrans", 0, 1 << 16),
     ("max_init_retransmits", 0, 1 << 16),
+    ("max_init_timeout", 0.001, 3600),
     ("heartbeat_interval", 0, 86400),
     ("heartbeat_max_burst", 1, 1 << 16),
     ("sack_delay", 0, 0.5),

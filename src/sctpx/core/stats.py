@@ -13,11 +13,14 @@ class AssociationStats:
         "bytes_received",
         "bytes_sent",
         "chunks_retransmitted",
+        "control_chunks_received",
+        "control_chunks_sent",
         "duplicate_tsns",
         "fast_retransmits",
         "gap_sacks_received",
         "messages_received",
         "messages_sent",
+        "out_of_sequence_tsns",
         "packets_discarded",
         "packets_received",
         "packets_sent",
@@ -39,10 +42,16 @@ class AssociationStats:
         """User data accepted from the user."""
         self.bytes_received = 0
         """User data received, duplicates not counted."""
+        self.control_chunks_sent = 0
+        """Without SACKs."""
+        self.control_chunks_received = 0
+        """Without SACKs, and without those that set the association up."""
         self.sacks_sent = 0
         self.sacks_received = 0
         self.gap_sacks_received = 0
         self.duplicate_tsns = 0
+        self.out_of_sequence_tsns = 0
+        """New TSNs that came before one below them."""
         self.chunks_retransmitted = 0
         self.fast_retransmits = 0
         """DATA chunks retransmitted after three miss indications."""

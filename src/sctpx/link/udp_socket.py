@@ -50,6 +50,8 @@ GSO_REFUSALS: Final = frozenset((errno.EIO, errno.EINVAL, errno.EMSGSIZE))
 """A GSO send refused as such: the route cannot (EIO), or the packets do not fit the interface (EINVAL, EMSGSIZE)."""
 _DATAGRAMS_PER_BATCH: Final = 8
 """Single datagrams that count as much as one batch that the system merged."""
+_SMALLEST_PACKET: Final = 12
+"""What is shorter than an SCTP common header is not merged: it has no place among packets."""
 _QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
 
 _Ancillary: TypeAlias = Iterable[tuple[int, int, bytes]]
@@ -141,7 +143,9 @@ class UdpSocket:
             left -= _DATAGRAMS_PER_BATCH if ancillary else 1
             if not data:
                 continue
-            if run and (ancillary or source != origin or len(data) > size or len(run[-1]) < size):
+            if run and (
+                ancillary or source != origin or not _SMALLEST_PACKET <= len(data) <= size or len(run[-1]) < size
+            ):
                 batches.append(self._joined(run, origin))
                 run = []
             if ancillary:

@@ -165,7 +165,7 @@ class Attached:
     def _to_core(self, now: int, message: Outgoing) -> None:
         data, stream, ppid, flags, context, remote = message
         unordered, immediate = flags & SCTP_UNORDERED != 0, flags & SCTP_SACK_IMMEDIATELY != 0
-        self.core.send(now, data, stream, ppid, unordered, immediate, remote, context)
+        self.core.send(now, data, stream, ppid, unordered, immediate, remote, context or None)
         self.active = now
 
     def _add_piece(self, now: int, message: Outgoing) -> None:

@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple, final
 from ..core.rx.reassembly import MORE, Message
 from .constants import MSG_EOR, MSG_NOTIFICATION
 from .settings import EndpointSettings
-from .structs import Notification
+from .structs import Notification, SendFailed, SendFailedEvent
 
 if TYPE_CHECKING:
     from .attached import Attached
 
 OPEN: Final = 1 << 62
 """The end of a run that has none yet."""
+NOTICE_COST: Final = 512
+"""Bytes that a notification takes beside its data, at the least."""
 
 
 @final
@@ -44,9 +46,11 @@ class Run:
 class Item:
     """A message, a part of one, or a notification, on its way to the reader."""
 
-    __slots__ = ("association", "data", "message", "notice", "offset")
+    __slots__ = ("association", "data", "message", "notice", "offset", "source")
 
-    def __init__(self, association: Attached, message: Message | None, notice: Notification | None) -> None:
+    def __init__(
+        self, association: Attached, message: Message | None, notice: Notification | None, source: bytes = b""
+    ) -> None:
         self.association = association
         self.message = message
         """As the core has it; ``None`` for a notification."""
@@ -55,6 +59,13 @@ class Item:
         self.data = notice.pack() if notice is not None else message[0] if message is not None else b""
         self.offset = 0
         """What has been read of it, bytes."""
+        self.source = source
+        """The peer's address that a message came from, packed."""
+
+    @property
+    def cost(self) -> int:
+        """Bytes that a notification takes of the receive buffer. What was in the send buffer before takes none."""
+        return 0 if isinstance(self.notice, SendFailed | SendFailedEvent) else NOTICE_COST + len(self.data)
 
     @property
     def complete(self) -> bool:
@@ -80,13 +91,14 @@ END: Final = Piece(b"", 0, None)
 class ReceiveQueue:
     """The order of delivery of one socket."""
 
-    __slots__ = ("_entries", "_head", "_settings", "_unfinished")
+    __slots__ = ("_entries", "_head", "_noticed", "_settings", "_unfinished")
 
     def __init__(self, settings: EndpointSettings) -> None:
         self._entries: deque[Run | Item] = deque()
         self._head: Item | None = None
         self._unfinished: Attached | None = None
         self._settings = settings
+        self._noticed = 0  # What the notifications in ``_entries`` cost.
 
     # --- what happens ---
 
@@ -104,10 +116,17 @@ class ReceiveQueue:
             run.until = position
         elif readable:
             self._entries.append(Run(association, position))
-        self._entries.append(Item(association, None, notice))
+        item = Item(association, None, notice)
+        self._entries.append(item)
+        self._noticed += item.cost
         if run is not None:
             association.run = Run(association)
             self._entries.append(association.run)
+
+    @property
+    def has_room(self) -> bool:
+        """The receive buffer takes another notification."""
+        return self._noticed < self._settings.future.config.receive_buffer
 
     def on_partial_aborted(self, association: Attached) -> None:
         """The rest of a message that is being handed over in parts will not come."""
@@ -118,7 +137,11 @@ class ReceiveQueue:
         """What is there for this association is another socket's from now on."""
         if self._head is not None and self._head.association is association:
             self._head, other._head = None, self._head
-        other._entries.extend(entry for entry in self._entries if entry.association is association)
+        moved = [entry for entry in self._entries if entry.association is association]
+        cost = sum([entry.cost for entry in moved if isinstance(entry, Item)])
+        self._noticed -= cost
+        other._noticed += cost
+        other._entries.extend(moved)
         self._entries = deque(entry for entry in self._entries if entry.association is not association)
         if self._unfinished is association:
             self._unfinished, other._unfinished = None, association
@@ -162,6 +185,7 @@ class ReceiveQueue:
         while entries:
             entry = entries.popleft()
             if isinstance(entry, Item):
+                self._noticed -= entry.cost
                 return entry
             item = self._read(entry)
             if item is None:
@@ -189,7 +213,8 @@ class ReceiveQueue:
         if association.taken >= run.until or not association.core.readable:
             return None
         association.taken += 1
-        item = Item(association, association.core.read(1)[0], None)
+        source = association.core.source
+        item = Item(association, association.core.read(1)[0], None, source)
         if not self._settings.fragment_interleave:
             self._unfinished = None if item.complete else association
         return item

@@ -11,13 +11,15 @@ from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from ..core import events as core
-from ..core.association.association import Association
+from ..core.association.association import Association, Undelivered
 from ..wire import control
+from ..wire.tlv import MAX_LENGTH
 from . import constants as c
 from .addresses import socket_address
 from .structs import (
     NOTIFICATIONS,
     AssocChange,
+    AuthkeyEvent,
     EventSubscribe,
     Notification,
     PaddrChange,
@@ -72,6 +74,8 @@ class Failed(NamedTuple):
     sent: bool = False
     """The peer may have it."""
     context: int = 0
+    whole: bool = True
+    """All of the message is here: the peer acknowledged nothing of it."""
 
 
 def notifications(
@@ -90,39 +94,57 @@ def notifications(
     association = event.association
     if isinstance(event, core.CommunicationLost | core.CannotStart):
         return _abrupt_end(event, subscribed, unsent)
-    found: Notification | None = None
+    found: list[Notification] = []
     if isinstance(event, core.CommunicationUp):
-        found = _change(association, c.SCTP_COMM_UP)
+        # The peer is not asked whether it supports authentication, and so it does not (section 6.1.8).
+        no_auth = AuthkeyEvent(auth_indication=c.SCTP_AUTH_NO_AUTH, auth_assoc_id=association.id)
+        found = [_change(association, c.SCTP_COMM_UP), no_auth]
     elif isinstance(event, core.Restarted):
-        found = _change(association, c.SCTP_RESTART)
+        found = [_change(association, c.SCTP_RESTART)]
     elif isinstance(event, core.ShutdownComplete):
-        found = _change(association, c.SCTP_SHUTDOWN_COMP)
+        found = [_change(association, c.SCTP_SHUTDOWN_COMP)]
     elif isinstance(event, core.PathChange):
         if expose_pf or event.state != core.PATH_POTENTIALLY_FAILED or event.what != core.CHANGE_STATE:
-            found = _path_change(event, mapped_v4)
+            found = [_path_change(event, mapped_v4)]
     elif isinstance(event, core.RemoteError):
-        found = RemoteError(
-            sre_error=event.causes[0][0] if event.causes else 0,
-            sre_assoc_id=association.id,
-            sre_data=control.error(event.causes),
-        )
+        found = _remote_errors(event)
     elif isinstance(event, core.PeerShutdown):
-        found = ShutdownEvent(sse_assoc_id=association.id)
+        found = [ShutdownEvent(sse_assoc_id=association.id)]
     elif isinstance(event, core.SenderDry):
-        found = SenderDryEvent(sender_dry_assoc_id=association.id)
+        found = [SenderDryEvent(sender_dry_assoc_id=association.id)]
     elif isinstance(event, core.PartialDeliveryAborted):
-        found = PdapiEvent(
+        aborted = PdapiEvent(
             pdapi_indication=c.SCTP_PARTIAL_DELIVERY_ABORTED,
             pdapi_assoc_id=association.id,
             pdapi_stream=event.stream,
             pdapi_seq=event.ssn,
         )
-    return [found] if found is not None and found.TYPE in subscribed else []
+        found = [aborted]
+    return [notice for notice in found if notice.TYPE in subscribed]
+
+
+def _remote_errors(event: core.RemoteError) -> list[Notification]:
+    """Causes that arrived together, in as few ERROR chunks as have room for them."""
+    chunks: list[list[tuple[int, bytes]]] = []
+    room = 0
+    for cause in event.causes:
+        length = 4 + len(cause[1]) + 3 & ~3
+        if length > room:
+            chunks.append([])
+            room = MAX_LENGTH - 4
+        chunks[-1].append(cause)
+        room -= length
+    return [
+        RemoteError(sre_error=causes[0][0], sre_assoc_id=event.association.id, sre_data=control.error(causes))
+        for causes in chunks
+    ]
 
 
 def send_failed(assoc_id: int, message: Failed, error: int, subscribed: Collection[int]) -> list[Notification]:
     """The notifications of one message that could not be delivered; ``error`` is a cause code or 0."""
     flags = c.SCTP_DATA_SENT if message.sent else c.SCTP_DATA_UNSENT
+    # "it means that the part that is not present has been sent successfully to the peer" (section 6.1.11)
+    part = c.SCTP_DATA_NOT_FRAG if message.whole else c.SCTP_DATA_LAST_FRAG
     found: list[Notification] = []
     if c.SCTP_SEND_FAILED in subscribed:
         found.append(
@@ -131,7 +153,7 @@ def send_failed(assoc_id: int, message: Failed, error: int, subscribed: Collecti
                 ssf_error=error,
                 ssf_info=SndRcvInfo(
                     sinfo_stream=message.stream,
-                    sinfo_flags=c.SCTP_DATA_NOT_FRAG,
+                    sinfo_flags=part,
                     sinfo_ppid=message.ppid,
                     sinfo_context=message.context,
                     sinfo_assoc_id=assoc_id,
@@ -147,7 +169,7 @@ def send_failed(assoc_id: int, message: Failed, error: int, subscribed: Collecti
                 ssfe_error=error,
                 ssfe_info=SndInfo(
                     snd_sid=message.stream,
-                    snd_flags=c.SCTP_DATA_NOT_FRAG,
+                    snd_flags=part,
                     snd_ppid=message.ppid,
                     snd_context=message.context,
                     snd_assoc_id=assoc_id,
@@ -167,8 +189,7 @@ def _abrupt_end(
     error = event.causes[0][0] if event.causes else 0
     found: list[Notification] = []
     if c.SCTP_SEND_FAILED in subscribed or c.SCTP_SEND_FAILED_EVENT in subscribed:
-        left = [Failed(*message[:4]) for message in association.undelivered()]
-        for message in (*left, *unsent):
+        for message in (*map(_undelivered, association.undelivered()), *unsent):
             found += send_failed(association.id, message, error, subscribed)
     if c.SCTP_ASSOC_CHANGE in subscribed:
         if isinstance(event, core.CannotStart):
@@ -178,6 +199,11 @@ def _abrupt_end(
             info = control.abort(event.causes) if event.by_peer else b""
             found.append(_change(association, c.SCTP_COMM_LOST, error, info))
     return found
+
+
+def _undelivered(message: Undelivered) -> Failed:
+    data, stream, ppid, sent, _, context, whole = message
+    return Failed(data, stream, ppid, sent, context if isinstance(context, int) else 0, whole)
 
 
 def _change(association: Association, state: int, error: int = 0, info: bytes = b"") -> AssocChange:

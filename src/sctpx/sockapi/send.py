@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from ..core.association.association import Undelivered as CoreUndelivered
 from .receive import Message
 
 Data: TypeAlias = bytes | bytearray | memoryview
@@ -53,6 +54,6 @@ class Undelivered(NamedTuple):
     """It was sent, in part at least, and not acknowledged: the peer may have it. ``False``: the peer cannot have it."""
 
 
-def to_undelivered(left: Iterable[tuple[bytes, int, int, bool]]) -> list[Undelivered]:
+def to_undelivered(left: Iterable[CoreUndelivered]) -> list[Undelivered]:
     """What the core has left, with names."""
-    return [Undelivered(*message) for message in left]
+    return [Undelivered(*message[:4]) for message in left]

@@ -39,8 +39,6 @@ class AssociationSettings:
     """How messages are sent that come without ancillary data (section 8.1.31)."""
     context: int = 0
     """What ``rcv_context`` of received messages is (section 8.1.25)."""
-    max_init_timeout: int = 0
-    """Milliseconds; the longest T1-init (section 5.3.1). 0: RTO.Max."""
     max_segment: int = 0
     """Bytes of user data in a DATA chunk, at the most (section 8.1.16). 0: what the path takes."""
     sack_delay: int = 200
@@ -111,4 +109,5 @@ def with_init(config: AssociationConfig, init: InitMsg) -> AssociationConfig:
         streams=init.sinit_num_ostreams or config.streams,
         max_inbound_streams=init.sinit_max_instreams or config.max_inbound_streams,
         max_init_retransmits=init.sinit_max_attempts or config.max_init_retransmits,
+        max_init_timeout=init.sinit_max_init_timeo / MILLISECONDS or config.max_init_timeout,
     )

@@ -29,14 +29,14 @@ from ..core.events import (
 from ..core.timers import NEVER
 from ..wire.codes import COMMON_HEADER, DATA_HEADER
 from .attached import Attached, Outgoing
-from .constants import SCTP_ABORT, SCTP_EOF, SCTP_SENDER_DRY_EVENT
+from .constants import SCTP_ABORT, SCTP_DATA_IO_EVENT, SCTP_EOF, SCTP_SENDER_DRY_EVENT
 from .delivery import Piece, ReceiveQueue
 from .failures import connect_failure, loss
 from .notifications import Failed, notifications, send_failed
 from .options import set_option
 from .settings import EndpointSettings
 from .status import AddressReport, address_reports
-from .structs import Notification, SenderDryEvent, Struct
+from .structs import Notification, NotificationsStopped, SenderDryEvent, Struct
 
 _CHANGES: Final = frozenset(
     (CommunicationUp, CannotStart, PeerShutdown, Restarted, CommunicationLost, ShutdownComplete)
@@ -190,10 +190,7 @@ class Style(ABC):
             return
         if association.settings.subscribed or refused:
             told = self._notices(association, event, refused)
-            for notice in told:
-                self.queue.on_notice(association, notice, event.readable)
-            if told:
-                self.alarm.on_readable()
+            self._tell(association, told, event.readable)
         if type(event) is PartialDeliveryAborted:
             self.queue.on_partial_aborted(association)
         if association.end is not None:
@@ -212,8 +209,28 @@ class Style(ABC):
         for association in self.members.values():
             if _wants_dry(association) and association not in before and association.dry:
                 notice = SenderDryEvent(sender_dry_assoc_id=association.id)
-                self.queue.on_notice(association, notice, association.core.readable)
-                self.alarm.on_readable()
+                self._tell(association, [notice], association.core.readable)
+
+    def _tell(self, association: Attached, told: list[Notification], readable: int) -> None:
+        """Notifications that stand behind so many messages of the core.
+
+        If nobody reads them and there is no room for more, the last one says so, and the socket "will need to
+        re-subscribe to any notifications of interest" (section 6.1.10).
+        """
+        if not told:
+            return
+        for notice in told:
+            if not self.queue.has_room:
+                self.queue.on_notice(association, NotificationsStopped(), readable)
+                self._unsubscribe()
+                break
+            self.queue.on_notice(association, notice, readable)
+        self.alarm.on_readable()
+
+    def _unsubscribe(self) -> None:
+        """No notifications any more, whichever association they are of."""
+        for settings in (self.settings.future, *[one.settings for one in self.attached.values()]):
+            settings.subscribed &= {SCTP_DATA_IO_EVENT}
 
     def _notices(self, association: Attached, event: Event, refused: list[Outgoing]) -> list[Notification]:
         settings = association.settings

@@ -21,8 +21,3 @@ def extend_tsn(tsn: int, reference: int) -> int:
     if distance >= 0x80000000:
         distance -= 0x100000000
     return reference + distance
-
-
-def ssn_before(a: int, b: int) -> bool:
-    """True if stream sequence number ``a`` comes before ``b`` (RFC 1982 section 3.2, 16 bits)."""
-    return 0 < ((b - a) & SSN_MASK) < 0x8000

@@ -10,7 +10,7 @@ import pytest
 import sctpx
 from sctpx import constants as c
 from sctpx.sockapi.addresses import pack_sockaddrs
-from tests.api.sockets.support import HERE, HOST, PORT, Thread, accepted, client, connected, listening
+from tests.api.sockets.support import HERE, HOST, PORT, Thread, client, connected, listening
 from tests.api.support import another_program, linux_only, raises_errno, with_ipv6
 
 REMOVE = c.SCTP_BINDX_REM_ADDR
@@ -77,32 +77,6 @@ def test_a_udp_port_of_another_program_is_in_use() -> None:
         sock = sctpx.socket(udp_port=udp_port)
         with sock, raises_errno(errno.EADDRINUSE, str(pid)):
             sock.bind(HERE)
-
-
-def test_an_unbound_socket_that_listens_takes_any_port() -> None:
-    with sctpx.socket(udp_port=0) as server:
-        server.listen()
-        port = server.getsockname()[1]
-        with client(server) as sock:
-            sock.connect((HOST, port))
-            with accepted(server) as other:
-                assert other.getpaddrs() == [(HOST, sock.getsockname()[1])]
-
-
-def test_a_connected_socket_cannot_listen() -> None:
-    with connected() as (a, b):
-        for sock in (a, b):
-            with raises_errno(errno.EINVAL):
-                sock.listen()
-
-
-def test_a_backlog_of_0_takes_no_more_associations() -> None:
-    with listening() as server, client(server) as sock:
-        server.listen(0)
-        with pytest.raises(ConnectionRefusedError):
-            sock.connect(HERE)
-        server.listen(1)
-        sock.connect(HERE)
 
 
 # --- sctp_bindx ---

@@ -252,6 +252,30 @@ def test_all_addresses_of_the_peer_become_paths_and_both_sides_list_them() -> No
 
 
 @linux_only
+@pytest.mark.parametrize("waits", [True, False])
+def test_of_six_addresses_one_that_is_not_the_peers_is_dropped(waits: bool) -> None:
+    theirs = [(f"127.0.0.{number}", PORT) for number in range(2, 7)]
+    mine = [("127.0.0.8", 2905), ("127.0.0.9", 2905)]
+    with sctpx.socket(type=sctpx.SOCK_SEQPACKET, udp_port=0) as server:
+        server.bindx(theirs)
+        server.listen()
+        with client(server, sctpx.SOCK_SEQPACKET, udp_port=0) as a:
+            a.bindx(mine)
+            for sock in (a, server):
+                subscribe(sock, c.SCTP_ASSOC_CHANGE)
+            a.setblocking(waits)
+            try:
+                assoc_id = a.connectx([*theirs, ("127.0.0.77", PORT)])
+            except sctpx.ConnectInProgress as begun:
+                assoc_id = begun.assoc_id
+                a.setblocking(True)
+            up, other = notification(a), notification(server)
+            assert (up.sac_state, up.sac_assoc_id) == (c.SCTP_COMM_UP, assoc_id)
+            assert sorted(a.getpaddrs(assoc_id)) == sorted(server.getladdrs(other.sac_assoc_id)) == theirs
+            assert sorted(server.getpaddrs(other.sac_assoc_id)) == sorted(a.getladdrs(assoc_id)) == mine
+
+
+@linux_only
 def test_an_address_can_have_its_own_udp_port_and_source() -> None:
     with listening(address=("127.0.0.2", PORT)) as server, sctpx.socket(peer_udp_port=1) as sock:
         address = sctpx.Address("127.0.0.2", udp_port=server.udp_port, source="127.0.0.9")

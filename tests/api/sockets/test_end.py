@@ -30,31 +30,6 @@ from tests.api.sockets.support import (
 from tests.api.support import raises_errno
 
 
-@pytest.mark.parametrize("how", [sctpx.SHUT_WR, sctpx.SHUT_RDWR])
-def test_shutdown_ends_the_association_after_what_was_sent(how: int) -> None:
-    with connected() as (a, b):
-        a.send(b"last")
-        a.shutdown(how)
-        assert [b.recv(100), b.recv(100)] == [b"last", b""]
-
-
-def test_shutdown_needs_a_connection_and_a_way_there_is() -> None:
-    with sctpx.socket() as sock, raises_errno(errno.ENOTCONN):
-        sock.shutdown(sctpx.SHUT_WR)
-    with listening() as sock, raises_errno(errno.ENOTCONN):
-        sock.shutdown(sctpx.SHUT_WR)
-    with listening(sctpx.SOCK_SEQPACKET) as sock, raises_errno(errno.EOPNOTSUPP):
-        sock.shutdown(sctpx.SHUT_WR)
-    with connected() as (a, b):
-        with raises_errno(errno.EINVAL):
-            a.shutdown(3)
-        a.send(b"unharmed")
-        assert b.recv(100) == b"unharmed"
-        a.close()
-        with raises_errno(errno.EBADF):
-            a.shutdown(sctpx.SHUT_WR)
-
-
 def test_what_was_sent_before_close_is_delivered() -> None:
     with connected() as (a, b):
         a.send(bytes(1 << 19))
@@ -108,6 +83,53 @@ def test_an_eof_flag_ends_the_association_and_an_abort_flag_tells_a_reason() -> 
         lost = notification(b)
         assert lost.sac_state == c.SCTP_COMM_LOST
         assert b"enough" in lost.sac_info
+
+
+@pytest.mark.parametrize("flag", [c.SCTP_EOF, c.SCTP_ABORT])
+def test_many_associations_are_ended_one_by_one_by_a_flag(flag: int) -> None:
+    count = 10
+    with listening(sctpx.SOCK_SEQPACKET) as server:
+        subscribe(server, c.SCTP_ASSOC_CHANGE)
+        clients = [sctpx.socket(type=sctpx.SOCK_SEQPACKET, peer_udp_port=server.udp_port) for _ in range(count)]
+        for sock in clients:
+            subscribe(sock, c.SCTP_ASSOC_CHANGE)
+            sock.connect(HERE)
+            assert notification(sock).sac_state == c.SCTP_COMM_UP
+        ids = [notification(server).sac_assoc_id for _ in clients]
+        assert server.getsockopt(IPPROTO_SCTP, c.SCTP_GET_ASSOC_NUMBER) == count
+        for assoc_id in ids:
+            sctpx.sctp_sendv(server, b"", info=s.SndInfo(snd_flags=flag, snd_assoc_id=assoc_id))
+        ends = [notification(server) for _ in clients]
+        state = c.SCTP_SHUTDOWN_COMP if flag == c.SCTP_EOF else c.SCTP_COMM_LOST
+        assert [end.sac_state for end in ends] == [state] * count
+        assert sorted(end.sac_assoc_id for end in ends) == sorted(ids)
+        assert [notification(sock).sac_state for sock in clients] == [state] * count
+        assert server.getsockopt(IPPROTO_SCTP, c.SCTP_GET_ASSOC_NUMBER) == 0
+        for sock in clients:
+            sock.close()
+
+
+def test_an_idle_association_closes_by_itself() -> None:
+    with listening(sctpx.SOCK_SEQPACKET) as server, client(server, sctpx.SOCK_SEQPACKET) as a:
+        subscribe(a, c.SCTP_ASSOC_CHANGE)
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_AUTOCLOSE, 1)
+        a.connect(HERE)
+        assert [notification(a).sac_state for _ in range(2)] == [c.SCTP_COMM_UP, c.SCTP_SHUTDOWN_COMP]
+
+
+def test_the_flags_that_end_an_association_work_on_one_to_one_sockets_too() -> None:
+    with connected() as (a, b):
+        with raises_errno(errno.EINVAL):
+            sctpx.sctp_sendmsg(a, b"data", flags=c.SCTP_EOF)
+        a.send(b"last")
+        sctpx.sctp_sendmsg(a, b"", flags=c.SCTP_EOF)
+        assert [b.recv(100), b.recv(100)] == [b"last", b""]
+        with pytest.raises(BrokenPipeError):
+            a.send(b"x")
+    with connected() as (a, b):
+        sctpx.sctp_sendmsg(a, b"reason", flags=c.SCTP_ABORT)
+        with pytest.raises(sctpx.AssociationAborted, match="reason"):
+            b.recv(1)
 
 
 def test_closing_a_one_to_many_socket_ends_all_its_associations() -> None:

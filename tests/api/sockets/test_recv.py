@@ -13,14 +13,17 @@ from sctpx import structs as s
 from tests.api.sockets.support import (
     HERE,
     IPPROTO_SCTP,
+    PORT,
     Thread,
+    accepted,
     associated,
+    client,
     connected,
     listening,
     notification,
     subscribe,
 )
-from tests.api.support import raises_errno
+from tests.api.support import linux_only, raises_errno
 
 RECEIVE: list[Callable[[sctpx.Socket], object]] = [
     lambda sock: sock.recv(100),
@@ -263,6 +266,37 @@ def test_a_received_context_is_that_of_the_association() -> None:
         info = sctpx.sctp_recvv(a, 100).info
         assert isinstance(info, s.RcvInfo)
         assert info.rcv_context == 42
+
+
+@linux_only
+def test_a_message_has_the_address_it_came_from() -> None:
+    theirs = [("127.0.0.2", PORT), ("127.0.0.3", PORT)]
+    mine = [("127.0.0.8", 2905), ("127.0.0.9", 2905)]
+    with sctpx.socket(udp_port=0) as server:
+        server.bindx(theirs)
+        server.listen()
+        with client(server, udp_port=0) as a:
+            a.bindx(mine)
+            a.connectx(theirs)
+            with accepted(server) as b:
+                came = []
+                for to in (theirs[0], theirs[1], theirs[0]):
+                    a.sendto(b"this way", to)
+                    came.append(b.recvfrom(100)[1])
+                assert came[0] == came[2] != came[1]
+                assert {came[0], came[1]} == set(mine)
+
+
+def test_the_cumulative_tsn_is_that_of_all_that_had_arrived() -> None:
+    with connected(lambda sock: sock.setsockopt(IPPROTO_SCTP, c.SCTP_RECVRCVINFO, 1)) as (a, b):
+        for _ in range(5):
+            b.send(b"x")
+        b.shutdown(sctpx.SHUT_WR)  # Everything is there before its end is.
+        assert a.recv(1, c.MSG_PEEK) == b"x"
+        infos = [sctpx.sctp_recvv(a, 100).info for _ in range(5)]
+        told = [(info.rcv_tsn, info.rcv_cumtsn) for info in infos if isinstance(info, s.RcvInfo)]
+        assert told[0][0] < told[-1][0]
+        assert [cumulative for _, cumulative in told] == [told[-1][0]] * 5
 
 
 # --- notifications ---

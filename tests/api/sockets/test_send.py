@@ -175,6 +175,86 @@ def test_an_address_of_the_peer_can_be_chosen_and_a_strange_one_is_refused() -> 
                     a.sendto(b"x", ("127.0.0.4", PORT))
 
 
+def test_an_address_with_another_port_is_not_the_peers() -> None:
+    with listening(address=(HOST, PORT + 1)), connected() as (a, b):
+        with raises_errno(errno.EINVAL):
+            a.sendto(b"for another", (HOST, PORT + 1))
+        a.send(b"for the peer")
+        assert b.recv(100) == b"for the peer"
+
+
+@pytest.mark.parametrize("size", [1, 1400, 1472, 1500, 3000, 8192, 32_768, 65_536, 100_001])
+def test_messages_of_any_size_arrive_as_they_were_sent(size: int) -> None:
+    with connected() as (a, b):
+        data = bytes(number % 251 for number in range(size))
+        a.send(data)
+        a.send(data[::-1])
+        assert b.recv(size + 1) == data
+        assert b.recv(size + 1) == data[::-1]
+
+
+def test_a_message_that_must_expire_is_not_sent_as_one_that_must_not() -> None:
+    with connected() as (a, b):
+        with raises_errno(errno.EOPNOTSUPP):
+            sctpx.sctp_sendmsg(a, b"ten milliseconds", timetolive=10)
+        sctpx.sctp_sendmsg(a, b"for ever", timetolive=0)
+        assert b.recv(100) == b"for ever"
+
+
+@pytest.mark.parametrize(
+    ("info", "infotype", "sent"),
+    [
+        (None, c.SCTP_SENDV_NOINFO, (0, 0)),
+        (s.SndInfo(snd_sid=1, snd_ppid=60), c.SCTP_SENDV_SNDINFO, (1, 60)),
+        (s.PrInfo(), c.SCTP_SENDV_PRINFO, (0, 0)),
+        (
+            s.SendvSpa(sendv_flags=c.SCTP_SEND_SNDINFO_VALID, sendv_sndinfo=s.SndInfo(snd_sid=2)),
+            c.SCTP_SENDV_SPA,
+            (2, 0),
+        ),
+        (
+            s.SendvSpa(
+                sendv_flags=c.SCTP_SEND_SNDINFO_VALID | c.SCTP_SEND_PRINFO_VALID, sendv_sndinfo=s.SndInfo(snd_ppid=5)
+            ),
+            c.SCTP_SENDV_SPA,
+            (0, 5),
+        ),
+        (s.SendvSpa(sendv_sndinfo=s.SndInfo(snd_sid=2)), c.SCTP_SENDV_SPA, (0, 0)),
+    ],
+)
+def test_sendv_takes_each_kind_of_info_typed_or_packed(
+    info: s.Struct | None, infotype: int, sent: tuple[int, int]
+) -> None:
+    with connected() as (a, b):
+        for form in (info, info and info.pack()):
+            assert sctpx.sctp_sendv(a, [b"da", b"ta"], info=form, infotype=infotype).length == 4
+            data, _, told, _ = sctpx.sctp_recvmsg(b, 100)
+            assert told is not None
+            assert (data, told.sinfo_stream, told.sinfo_ppid) == (b"data", *sent)
+
+
+@pytest.mark.parametrize(
+    ("info", "infotype", "code"),
+    [
+        (s.SndInfo(), c.SCTP_SENDV_PRINFO, errno.EINVAL),
+        (s.SndInfo().pack()[:-1], c.SCTP_SENDV_SNDINFO, errno.EINVAL),
+        (s.SndInfo(), c.SCTP_SENDV_NOINFO, errno.EINVAL),
+        (None, c.SCTP_SENDV_SNDINFO, errno.EINVAL),
+        (s.SndInfo(), 99, errno.EINVAL),
+        (s.RcvInfo(), None, errno.EINVAL),
+        (s.AuthInfo(), c.SCTP_SENDV_AUTHINFO, errno.EOPNOTSUPP),
+        (s.PrInfo(pr_policy=c.SCTP_PR_SCTP_RTX), c.SCTP_SENDV_PRINFO, errno.EOPNOTSUPP),
+        (s.SendvSpa(sendv_flags=c.SCTP_SEND_AUTHINFO_VALID), c.SCTP_SENDV_SPA, errno.EOPNOTSUPP),
+    ],
+)
+def test_sendv_refuses_infos_that_are_wrong(info: s.Struct | bytes | None, infotype: int | None, code: int) -> None:
+    with connected() as (a, b):
+        with raises_errno(code):
+            sctpx.sctp_sendv(a, b"wrong", info=info, infotype=infotype)
+        a.send(b"right")
+        assert b.recv(100) == b"right"
+
+
 # --- room ---
 
 

@@ -246,7 +246,7 @@ def test_without_offload_packets_go_one_by_one_and_those_of_one_size_are_handed_
     link = open_link(["127.0.0.1"], offload=False)
     assert not link.gso
     assert not link.gro
-    data = numbered(5, 1000, 10)
+    data = numbered(5, 1000, 100)
     assert link.send(transmit_to(link, data, 1000)) == 0
     received = collect(link, link.sockets[0], len(data))
     assert packets(received) == cut(data, 1000)
@@ -256,7 +256,20 @@ def test_without_offload_packets_go_one_by_one_and_those_of_one_size_are_handed_
 def test_only_packets_of_one_size_and_source_are_handed_over_together(open_link: OpenLink, collect: Collect) -> None:
     links = [open_link(["127.0.0.1"], offload=False) for _ in range(3)]
     to = links[0]
-    sent = [(1, 500), (1, 500), (1, 20), (1, 500), (2, 500), (2, 500), (1, 600), (1, 500), (1, 20), (1, 20)]
+    sent = [
+        (1, 500),
+        (1, 500),
+        (1, 20),
+        (1, 500),
+        (2, 500),
+        (2, 500),
+        (1, 600),
+        (1, 500),
+        (1, 20),
+        (1, 20),
+        (1, 8),
+        (1, 8),
+    ]
     for number, size in sent:
         assert links[number].send(Transmit(b"", packed("127.0.0.1"), to.port, bytes([number]) * size, size)) == 0
     received = collect(to, to.sockets[0], sum(size for _, size in sent))
@@ -266,6 +279,8 @@ def test_only_packets_of_one_size_and_source_are_handed_over_together(open_link:
         (1000, 500, links[2].port),
         (1100, 600, links[1].port),
         (40, 20, links[1].port),
+        (8, 8, links[1].port),  # No SCTP packet is as short as that.
+        (8, 8, links[1].port),
     ]
 
 

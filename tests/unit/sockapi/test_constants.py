@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from sctpx.sockapi import constants
+import sctpx
+from sctpx.sockapi import constants, structs
 from sctpx.sockapi.options import OPTIONS
 from sctpx.sockapi.structs import NOTIFICATIONS
 
@@ -37,6 +38,15 @@ RFC_6458 = {
 @pytest.mark.parametrize("section", RFC_6458)
 def test_the_names_of_a_section_are_there(section: str) -> None:
     assert set(RFC_6458[section].split()) <= constants.names().keys()
+
+
+def test_the_names_are_those_of_the_package_too() -> None:
+    known = constants.names()
+    assert set(constants.__all__) == known.keys()
+    assert {name: getattr(sctpx, name) for name in known} == known
+    assert {name: getattr(sctpx, name) for name in structs.__all__} == {
+        name: getattr(structs, name) for name in structs.__all__
+    }
 
 
 def test_no_two_options_have_one_number() -> None:

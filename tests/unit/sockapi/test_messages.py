@@ -57,6 +57,6 @@ def test_anything_else_is_a_type_error(message: Outgoing) -> None:
 
 
 def test_what_is_left_has_names() -> None:
-    left = to_undelivered([(b"x", 1, 60, True), (b"y", 2, 61, False)])
+    left = to_undelivered([(b"x", 1, 60, True, True, 7, False), (b"y", 2, 61, False, False, None, True)])
     assert left == [Undelivered(b"x", 1, 60, True), Undelivered(b"y", 2, 61, False)]
     assert [message.sent for message in left] == [True, False]

@@ -21,6 +21,7 @@ from sctpx.sockapi.notifications import (
 )
 from sctpx.sockapi.structs import (
     AssocChange,
+    AuthkeyEvent,
     EventSubscribe,
     Notification,
     PaddrChange,
@@ -35,6 +36,7 @@ from sctpx.sockapi.structs import (
     unpack_notification,
 )
 from sctpx.testing import Pair
+from tests.conformance.peer import FULL, Peer
 
 ALL = frozenset(EVENT_TYPES)
 REMOTE = ip_address("10.0.1.2").packed
@@ -87,6 +89,12 @@ def test_a_restart_is_told_with_the_streams(pair: Pair) -> None:
     assert (restart.sac_state, restart.sac_outbound_streams) == (c.SCTP_RESTART, 10)
 
 
+def test_a_peer_that_does_not_authenticate_is_told_behind_comm_up(pair: Pair) -> None:
+    up, no_auth, *_ = told(pair)
+    assert isinstance(up, AssocChange)
+    assert no_auth == AuthkeyEvent(auth_indication=c.SCTP_AUTH_NO_AUTH, auth_assoc_id=pair.a.association.id)
+
+
 # --- abrupt ends ---
 
 
@@ -122,6 +130,25 @@ def test_an_abort_of_the_peer_comes_whole_behind_the_messages_that_were_lost(pai
             sac_info=b"\x06\0\0\x0e\0\x0c\0\x0aenough\0\0",
         ),
     ]
+
+
+@pytest.mark.parametrize("arrived", [0, 1, 2])
+def test_the_end_of_a_message_of_which_the_beginning_arrived_comes_back_as_such(arrived: int) -> None:
+    """Section 6.1.11: "If the first part of the message is sent successfully, SCTP_DATA_LAST_FRAG is set"."""
+    peer = Peer()
+    peer.send(3 * FULL, stream=2, ppid=60, context=9)
+    if arrived:
+        peer.sack(arrived)
+    lost = core.CommunicationLost(peer.association, errno.ETIMEDOUT, False, [])
+    old, new = notifications(lost, {c.SCTP_SEND_FAILED, c.SCTP_SEND_FAILED_EVENT})
+    part = c.SCTP_DATA_LAST_FRAG if arrived else c.SCTP_DATA_NOT_FRAG
+    assert isinstance(new, SendFailedEvent)
+    assert new.ssfe_info == SndInfo(
+        snd_sid=2, snd_flags=part, snd_ppid=60, snd_context=9, snd_assoc_id=peer.association.id
+    )
+    assert (new.ssfe_flags, len(new.ssfe_data)) == (c.SCTP_DATA_SENT, (3 - arrived) * FULL)
+    assert isinstance(old, SendFailed)
+    assert (old.ssf_info.sinfo_flags, old.ssf_info.sinfo_context) == (part, 9)
 
 
 def test_an_association_that_fails_by_itself_has_no_abort_chunk_to_show(pair: Pair) -> None:
@@ -223,6 +250,15 @@ def test_an_error_of_the_peer_comes_as_its_chunk(pair: Pair) -> None:
     assert found == RemoteError(
         sre_error=1, sre_assoc_id=pair.a.association.id, sre_data=b"\x09\0\0\x0c\0\1\0\x08\0\7\0\0"
     )
+
+
+def test_errors_that_do_not_fit_one_chunk_come_in_several(pair: Pair) -> None:
+    causes = [(6, bytes(30_000)), (1, b"\0\7\0\0"), (6, bytes(40_000)), (6, b"\xc7\0\0\4")]
+    found = notifications(core.RemoteError(pair.a.association, causes), ALL)
+    assert [(one.sre_error, one.sn_length) for one in found if isinstance(one, RemoteError)] == [
+        (6, 16 + 4 + 30_004 + 8),
+        (6, 16 + 4 + 40_004 + 8),
+    ]
 
 
 def test_a_delivery_that_was_broken_off_is_told(pair: Pair) -> None:

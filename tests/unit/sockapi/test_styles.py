@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 import pytest
 
-from sctpx.core.events import ShutdownComplete
+from sctpx.core.config import AssociationConfig
+from sctpx.core.events import RemoteError, ShutdownComplete
 from sctpx.sockapi import constants as c
 from sctpx.sockapi import structs as s
 from sctpx.sockapi.one_to_many import OneToMany
 from sctpx.sockapi.one_to_one import OneToOne
-from tests.unit.sockapi.styles import World, message
+from tests.unit.sockapi.styles import Bell, World, message
 
 KINDS = frozenset({c.SCTP_ASSOC_CHANGE, c.SCTP_SEND_FAILED_EVENT, c.SCTP_SENDER_DRY_EVENT})
 
@@ -89,6 +91,110 @@ def test_a_notification_stands_behind_what_came_before_it_and_before_what_came_a
     assert [piece.flags & c.MSG_NOTIFICATION != 0 for piece in read] == [True, False, False, True, True]
     assert [read[1].data, read[2].data] == [b"with the setup", b"later"]
     assert world.server.receive(1000) is None
+
+
+# --- too many notifications ---
+
+
+def flood(world: World, count: int) -> list[Any]:
+    """The client's peer reports errors that nobody reads; all that is there to read then."""
+    [mine] = world.server.attached.values()
+    for _ in range(count):
+        mine.handle_event(world.now, RemoteError(mine.core, [(1, bytes(4))]))
+    found = []
+    while (piece := world.server.receive(1000)) is not None:
+        found.append(piece.item.notice)
+    return found
+
+
+@pytest.fixture
+def world() -> World:
+    """Two associations of a server that wants to hear of errors, data and ends, with room for few notifications."""
+    world = World(OneToMany, OneToMany)
+    wanted = {c.SCTP_REMOTE_ERROR, c.SCTP_ASSOC_CHANGE, c.SCTP_DATA_IO_EVENT}
+    world.server.settings.future.subscribed = frozenset(wanted)
+    world.server.settings.future.config = AssociationConfig(receive_buffer=8192)
+    world.start()
+    world.run()
+    assert world.server.receive(1000).item.notice.sac_state == c.SCTP_COMM_UP
+    return world
+
+
+def test_a_flood_of_notifications_is_ended_by_one_that_says_so(world: World) -> None:
+    """Section 6.1.10: it has "the sn_length field set to the size of an sctp_tlv structure, and the sn_flags 0"."""
+    *told, last = flood(world, 10_000)
+    assert {type(notice) for notice in told} == {s.RemoteError}
+    assert 5 < len(told) < 20
+    assert last == s.NotificationsStopped()
+    assert (last.sn_flags, last.sn_length) == (0, 8)
+
+
+def test_after_that_nothing_is_told_until_somebody_subscribes_again(world: World) -> None:
+    """Section 6.1.10: "except for the sctp_data_io_event"."""
+    flood(world, 100)
+    [mine] = world.server.attached.values()
+    assert mine.settings.subscribed == world.server.settings.future.subscribed == {c.SCTP_DATA_IO_EVENT}
+    assert flood(world, 100) == []
+    again = s.Event(se_assoc_id=mine.id, se_type=c.SCTP_REMOTE_ERROR, se_on=1)
+    world.server.set_option(world.now, c.IPPROTO_SCTP, c.SCTP_EVENT, again)
+    assert [type(notice) for notice in flood(world, 3)] == [s.RemoteError] * 3
+
+
+def test_notifications_that_are_read_make_room(world: World) -> None:
+    for _ in range(100):
+        assert [type(notice) for notice in flood(world, 5)] == [s.RemoteError] * 5
+
+
+def test_data_is_still_delivered_behind_the_last_notification(world: World) -> None:
+    [mine] = world.server.attached.values()
+    [theirs] = world.client.attached.values()
+    for _ in range(100):
+        mine.handle_event(world.now, RemoteError(mine.core, [(1, bytes(4))]))
+    theirs.send(world.now, message(b"data"))
+    world.run()
+    read = []
+    while (piece := world.server.receive(1000)) is not None:
+        read.append(piece)
+    assert read[-2].item.notice == s.NotificationsStopped()
+    assert read[-1].data == b"data"
+
+
+def test_messages_that_come_back_take_no_room_from_other_notifications(world: World) -> None:
+    """They were in the send buffer before; and the end of the association is told behind them."""
+    [mine] = world.server.attached.values()
+    mine.settings.subscribed |= {c.SCTP_SEND_FAILED_EVENT}
+    world.lost = True
+    for _ in range(100):
+        mine.send(world.now, message(bytes(1000)))
+    mine.abort(world.now)
+    world.run()
+    read = []
+    while (piece := world.server.receive(2000)) is not None:
+        read.append(piece.item.notice)
+    assert [type(notice) for notice in read] == [s.SendFailedEvent] * 100 + [s.AssocChange]
+
+
+def test_notifications_of_a_peeled_off_association_go_with_it(world: World) -> None:
+    [mine] = world.server.attached.values()
+    count = 0
+    while world.server.queue.has_room:
+        mine.handle_event(world.now, RemoteError(mine.core, [(1, bytes(4))]))
+        count += 1
+    other = OneToOne(world.server.settings.inherit(mine.settings), Bell())
+    other.take(mine, world.server)
+    assert not world.server.queue
+    assert world.server.queue.has_room
+    for _ in range(20):
+        mine.handle_event(world.now, RemoteError(mine.core, [(1, bytes(4))]))
+    found = []
+    while (piece := other.receive(1000)) is not None:
+        found.append(piece.item)
+    *told, last = [item.notice for item in found if item is not None]
+    assert [type(notice) for notice in told] == [s.RemoteError] * count
+    assert last == s.NotificationsStopped()
+
+
+# --- the order of delivery ---
 
 
 def test_messages_that_come_after_a_notification_stand_behind_it_even_if_nothing_was_read_between() -> None:

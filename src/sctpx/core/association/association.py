@@ -12,7 +12,7 @@ from errno import EINVAL, EMSGSIZE, ENOTCONN, EPIPE
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ...wire import causes
-from ...wire.codes import COMMON_HEADER, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
+from ...wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.data import DATA
 from ...wire.serial import TSN_MASK
 from ..config import AssociationConfig, nanoseconds
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from ..endpoint import Endpoint
 
 Convert = Callable[[Any], tuple[bytes, int, int, bool]]
-Undelivered = tuple[bytes, int, int, bool]
-"""(data, stream, PPID, whether some of it was sent)."""
+Undelivered = tuple[bytes, int, int, bool, bool, object, bool]
+"""(data, stream, PPID, whether some of it was sent, whether it is unordered, context, whether it is all of it)."""
 
 # What an ABORT chunk has room for.
 MAX_REASON: Final = 1024
+_EXHAUSTED: Final = object()
 
 
 @final
@@ -206,8 +207,8 @@ class Association:
         count = 0
         try:
             while room > 0:
-                message = next(messages, None)
-                if message is None:
+                message = next(messages, _EXHAUSTED)
+                if message is _EXHAUSTED:
                     return count, True
                 if type(message) is bytes:
                     data = message
@@ -273,6 +274,14 @@ class Association:
         """Messages that can be read now."""
         return len(self.tcb.reassembly.ready)
 
+    @property
+    def source(self) -> bytes:
+        """The peer's address that what is read next came from, packed; ``b""`` if nothing ever came.
+
+        Of a message in several chunks, where the last one came from.
+        """
+        return transfer.source(self.tcb)
+
     def read(self, limit: int = 0) -> list[Message]:
         """Take up to ``limit`` messages, all that are ready if 0; [] if none is.
 
@@ -295,24 +304,37 @@ class Association:
         return taken
 
     def undelivered(self) -> list[Undelivered]:
-        """What did not reach the peer for certain, in order: (data, stream, PPID, whether it was sent).
+        """What did not reach the peer for certain, in order.
 
         Of a message sent in part and acknowledged in part, what was not acknowledged
         (RFC 9260 sections 11.1.14 and 11.1.15).
         """
+        tcb = self.tcb
+        contexts = dict(tcb.send_queue.contexts)
+        tsn = tcb.outstanding.cumulative_tsn_ack_point
         found: list[Undelivered] = []
         parts: list[bytes] = []
-        for chunk, acknowledged in self.tcb.outstanding.chunks():
+        whole = False
+        for chunk, acknowledged in tcb.outstanding.chunks():
+            tsn += 1
             _, flags, length, _, stream, _, ppid = DATA.unpack_from(chunk)
+            whole = not acknowledged and (whole or flags & DATA_BEGIN != 0)
             if not acknowledged:
                 parts.append(chunk[DATA_HEADER:length])
-            if flags & DATA_END and parts:
-                found.append((b"".join(parts), stream, ppid, True))
+            if flags & DATA_END:
+                if parts:
+                    unordered = flags & DATA_UNORDERED != 0
+                    found.append((b"".join(parts), stream, ppid, True, unordered, contexts.get(tsn), whole))
                 parts = []
-        for message in self.tcb.send_queue.messages():
+                whole = False
+        for message in tcb.send_queue.messages():
+            sent = message.offset > 0
+            unordered = message.flags & DATA_UNORDERED != 0
             parts.append(message.data[message.offset :])
-            found.append((b"".join(parts), message.stream, message.ppid, message.offset > 0))
+            data = b"".join(parts)
+            found.append((data, message.stream, message.ppid, sent, unordered, message.context, whole or not sent))
             parts = []
+            whole = False
         return found
 
     # --- the association ---
@@ -365,8 +387,9 @@ class Association:
         heartbeat_interval: int = -1,
         max_retrans: int = -1,
         encaps_port: int = -1,
+        potentially_failed_max_retrans: int = -1,
     ) -> None:
-        """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port.
+        """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port, PFMR.
 
         Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer.
         """
@@ -375,6 +398,8 @@ class Association:
             raise OSError(EINVAL, "not an address of the peer")
         if max_retrans >= 0:
             path.max_retrans = max_retrans
+        if potentially_failed_max_retrans >= 0:
+            path.potentially_failed_max_retrans = potentially_failed_max_retrans
         if encaps_port >= 0:
             self.tcb.learn_port(path, encaps_port)
         if heartbeat_interval >= 0:

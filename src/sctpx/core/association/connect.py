@@ -112,7 +112,7 @@ class AddressReport:
 class Attempt:
     """The INITs of one association that is being set up."""
 
-    __slots__ = ("_asked", "_current", "_delay", "_next", "_next_start", "_rto_max", "_tries", "candidates", "deadline")
+    __slots__ = ("_asked", "_current", "_delay", "_longest", "_next", "_next_start", "_tries", "candidates", "deadline")
 
     def __init__(self, candidates: list[AddressReport], now: int, config: AssociationConfig) -> None:
         self.candidates = candidates
@@ -122,7 +122,8 @@ class Attempt:
         """When the whole attempt is given up."""
         self._delay = -1 if config.attempt_delay is None else nanoseconds(config.attempt_delay)
         self._tries = config.max_init_retransmits + 1
-        self._rto_max = nanoseconds(config.rto_max)
+        # "For the INIT message, this value may override RTO.Max" (RFC 6458 section 5.3.1).
+        self._longest = nanoseconds(config.rto_max if config.max_init_timeout is None else config.max_init_timeout)
         self._next = 0  # The candidate whose first INIT is sent next.
         self._next_start = now
         self._current = -1  # In rotation: the candidate whose T1-init runs.
@@ -143,7 +144,7 @@ class Attempt:
             candidate.tries += 1
             if candidate.first_sent < 0:
                 candidate.first_sent = now
-            candidate.deadline = now + candidate.rto
+            candidate.deadline = now + min(candidate.rto, self._longest)
         return due
 
     def _race(self, now: int) -> list[AddressReport]:
@@ -179,7 +180,7 @@ class Attempt:
 
     def _expire(self, candidate: AddressReport) -> None:
         candidate.deadline = NEVER
-        candidate.rto = min(candidate.rto * 2, self._rto_max)
+        candidate.rto = min(candidate.rto * 2, self._longest)
 
     def _done(self, candidate: AddressReport) -> bool:
         """True if no further INIT goes to it."""

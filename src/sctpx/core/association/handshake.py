@@ -275,8 +275,11 @@ def _send_cookie_echo(tcb: Tcb, now: int, path: Path) -> None:
         return
     tcb.send_control(path, chunks)
     if path.confirmed and tcb.unrecognized:
-        # "SHOULD bundle the ERROR chunk [...] with the chunk sent in response (e.g., COOKIE ECHO)" (3.2.2)
-        tcb.send_control(path, control.error(tcb.unrecognized))
+        # "SHOULD bundle the ERROR chunk [...] with the chunk sent in response (e.g., COOKIE ECHO)"; by itself it MAY
+        # be sent, "but not before the COOKIE ACK chunk has been received" (section 3.2.2).
+        report = control.error(tcb.unrecognized)
+        if COMMON_HEADER + len(chunks) + len(report) <= path.mtu:
+            tcb.send_control(path, report)
     path.unanswered_inits = 0  # What comes from there now answers the COOKIE ECHO.
     tcb.t1_cookie_path = path
     tcb.t1_cookie_sent = now
@@ -293,7 +296,7 @@ def handle_t1_cookie(tcb: Tcb, now: int) -> None:
         _fail(tcb, ETIMEDOUT)
         return
     tcb.setup_retries += 1
-    if failover.on_timeout(path, tcb.config):
+    if failover.on_timeout(path):
         tcb.tell_state(path)
     rto.back_off(path, tcb.config)
     _send_cookie_echo(tcb, now, tcb.data_destination(avoid=path))

@@ -179,7 +179,7 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
             window.held += taken
             window.credit -= taken
             tsn_map.cumulative_tsn = tsn
-        if position < size:
+        if position < size or not taken:
             if taken:
                 offset += COMMON_HEADER + position
             break
@@ -188,6 +188,8 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
         if policy.packets >= policy.every or seen & DATA_IMMEDIATE:
             transfer.make_sack(tcb)
     if packets:
+        if path is not tcb.sack_path:
+            transfer.on_source(tcb, path)
         tcb.stats.packets_received += packets
         tcb.stats.bytes_received += total
         tcb.stats.messages_received += len(reassembly.ready) - ready
@@ -293,6 +295,8 @@ def _has_reflected_tag(body: bytes) -> bool:
 def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value: bytes) -> bool:
     """One control chunk. False if the rest of the packet must not be processed."""
     state = tcb.state
+    if kind != CHUNK_SACK:
+        tcb.stats.control_chunks_received += 1
     try:
         if kind == CHUNK_SACK:
             if transfer.sack_is_processed(state):

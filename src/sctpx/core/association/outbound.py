@@ -92,6 +92,7 @@ def _settle(tcb: Tcb) -> None:
 def _init(tcb: Tcb) -> Transmit:
     """An INIT: alone, with a Verification Tag of 0 (section 8.5.1 A)."""
     target = tcb.init_targets.pop(0)
+    tcb.stats.control_chunks_sent += 1
     packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, 0), tcb.init_chunk)
     tcb.stats.packets_sent += 1
     return Transmit(target.source, target.ip, target.udp_port, packet, len(packet))
@@ -113,6 +114,7 @@ def _take_control(tcb: Tcb) -> tuple[Path, bytes, bytes]:
         else:
             rest.append((other, chunk, source))
     tcb.control = rest
+    tcb.stats.control_chunks_sent += len(taken)
     return path, b"".join(taken), local
 
 

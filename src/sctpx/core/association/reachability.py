@@ -13,7 +13,7 @@ from ..path import failover, heartbeat, rto
 from ..path.path import Path
 from ..timers import NEVER
 from . import shutdown
-from .state import CLOSED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
+from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
 from .tcb import Tcb
 
 
@@ -106,7 +106,7 @@ def on_timeout(tcb: Tcb, path: Path, counts: bool) -> None:
         if tcb.error_count > tcb.config.association_max_retrans:
             shutdown.unreachable(tcb)
             return
-    if failover.on_timeout(path, tcb.config):
+    if failover.on_timeout(path):
         tcb.tell_state(path)
 
 
@@ -118,7 +118,7 @@ def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
     if now < path.errors_pause:
         return
     path.errors_pause = now + path.rto
-    if failover.on_timeout(path, tcb.config):
+    if failover.on_timeout(path):
         tcb.tell_state(path, error)
         schedule(tcb, now, path)
 
@@ -172,6 +172,7 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
     tcb.error_count = 0
     if not path.confirmed:
         path.confirmed = True
-        tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
+        if tcb.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
+            tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
     on_reached(tcb, now, path)
     schedule(tcb, now, path)

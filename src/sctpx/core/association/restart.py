@@ -160,7 +160,8 @@ def _keep_received(old: Tcb, tcb: Tcb) -> None:
     ready = old.reassembly.ready
     while ready and ready[-1][5] & MORE:
         ready.pop()  # Parts of a message whose end will never come.
-    shutdown.break_off_delivery(old)
     tcb.reassembly.ready = ready
-    tcb.readable_told = old.readable_told
+    shutdown.break_off_delivery(old)
+    tcb.readable_told = old.readable_told and len(ready) > 0
+    tcb.sources = old.sources
     tcb.window.receive(sum([len(message[0]) for message in ready]))

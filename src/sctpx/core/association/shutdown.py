@@ -42,8 +42,8 @@ def end(tcb: Tcb, event: Event, last_words: bytes = b"", path: Path | None = Non
 
 def break_off_delivery(tcb: Tcb) -> None:
     """Of a message that was being handed over in parts, no more will come (RFC 6458 section 6.1.7)."""
-    run = tcb.reassembly.open_run
-    if run is not None and run.partial:
+    run = tcb.reassembly.break_off()
+    if run is not None:
         tcb.events.append(PartialDeliveryAborted(tcb.association, run.stream, run.ssn))
 
 
@@ -147,7 +147,7 @@ def handle_t2(tcb: Tcb, now: int) -> None:
     path = tcb.t2_path
     assert path is not None
     tcb.error_count += 1
-    if failover.on_timeout(path, tcb.config):
+    if failover.on_timeout(path):
         tcb.tell_state(path)
     rto.back_off(path, tcb.config)
     if tcb.error_count > tcb.config.association_max_retrans:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 # What may go to an address that is not confirmed (section 5.4). The setup chunks have a HEARTBEAT beside them.
 _TO_UNCONFIRMED: Final = (CHUNK_HEARTBEAT, CHUNK_HEARTBEAT_ACK, CHUNK_COOKIE_ECHO, CHUNK_COOKIE_ACK)
+# Control chunks that may wait to be sent, for answers to be added: the peer may be faster than the link.
+MAX_CONTROL: Final = 256
 # Zero window probing: while the peer answers, a probe's timeout is no error (section 6.1 A).
 PROBE_NONE: Final = 0
 PROBE_SENT: Final = 1
@@ -83,6 +85,7 @@ class Tcb:
         "local_tag",
         "local_tie_tag",
         "moved",
+        "no_repeat_until",
         "outbound_streams",
         "outstanding",
         "packet_limit",
@@ -114,6 +117,7 @@ class Tcb:
         "send_queue",
         "setup_retries",
         "shutdown_requested",
+        "sources",
         "stale_retries",
         "state",
         "stats",
@@ -231,6 +235,8 @@ class Tcb:
         """When a zero window probe is sent (section 6.1 A)."""
         self.probe_interval = 0
         self.probing: int = PROBE_NONE
+        self.no_repeat_until = 0
+        """Until then, what the peer had no room for is not sent again because it has."""
 
         # Receiving.
         self.tsn_map = TsnMap(0)
@@ -244,6 +250,9 @@ class Tcb:
         """Where the last DATA came from (section 6.7)."""
         self.sack_local = b""
         """Our address that the last DATA came to: it works, whatever became of the others."""
+
+        self.sources: deque[tuple[int, bytes]] = deque()
+        """Where messages came from: (the first one's position, counted in ``stats.messages_received``, address)."""
 
         self.heard_at = b""
         """Our address that the packet being processed came to."""
@@ -331,7 +340,8 @@ class Tcb:
         if not path.confirmed and chunks[0] not in _TO_UNCONFIRMED:
             path = self.data_destination()
             local = b""
-        if len(chunks) <= self.response_room and self.response_path in (None, path):
+        fits = len(chunks) <= self.response_room and len(self.control) < MAX_CONTROL
+        if fits and self.response_path in (None, path):
             self.response_path = path
             self.response_room -= len(chunks)
             self.send_control(path, chunks, local, first)

@@ -26,9 +26,8 @@ from .tcb import PROBE_ANSWERED, PROBE_NONE, PROBE_SENT, Tcb
 
 # Beyond the window, a hole may still be filled; but not without end (section 6.2).
 OVERFILL: Final = 2
-# What may wait to be sent while the link takes nothing: SACKs, of which the last one says it all, and answers.
+# SACKs that may wait to be sent while the link takes nothing: the last one says it all.
 MAX_SACKS: Final = 1024
-MAX_CONTROL: Final = 256
 
 
 # --- receiving ---------------------------------------------------------------------------------------------
@@ -54,6 +53,8 @@ def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int
         return 1
     disturbed = bool(tsn_map.ranges)
     cumulative = tsn_map.cumulative_tsn
+    if tsn != cumulative + 1:
+        tcb.stats.out_of_sequence_tsns += 1
     tsn_map.record(tsn)
     if tsn_map.ranges or disturbed:
         tcb.sack_policy.on_disturbance()
@@ -73,8 +74,27 @@ def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int
     if violation:
         shutdown.abort(tcb, [causes.protocol_violation(violation)])
         return -1
+    if tcb.heard_from is not tcb.sack_path and tcb.heard_from is not None:
+        on_source(tcb, tcb.heard_from)
     tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
     return 1 if disturbed or flags & DATA_IMMEDIATE else 0
+
+
+def on_source(tcb: Tcb, path: Path) -> None:
+    """DATA came from another address than before: the messages that it completes have another source."""
+    sources = tcb.sources
+    if not sources or sources[-1][1] != path.remote:
+        source(tcb)
+        sources.append((tcb.stats.messages_received, path.remote))
+
+
+def source(tcb: Tcb) -> bytes:
+    """The address that the next message to be read came from; ``b""`` if nothing ever came."""
+    sources = tcb.sources
+    taken = tcb.stats.messages_received - len(tcb.reassembly.ready)
+    while len(sources) > 1 and sources[1][0] <= taken:
+        sources.popleft()
+    return sources[0][1] if sources else b""
 
 
 def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
@@ -198,7 +218,7 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
         tcb.error_count = 0  # Section 8.1.
         tcb.probing = PROBE_NONE
     elif outstanding.flight_size and tells_window:
-        _on_nothing_acknowledged(tcb, a_rwnd)
+        _on_nothing_acknowledged(tcb, now, a_rwnd)
     if result.newly_marked:
         _fast_retransmit(tcb, now, result)
     _on_acknowledged(tcb, now, a_rwnd, result.freed)
@@ -288,12 +308,14 @@ def _on_path_acknowledged(tcb: Tcb, now: int, path: Path, slot: int, result: Sac
 def _fast_retransmit(tcb: Tcb, now: int, result: SackResult) -> None:
     """TSNs have their third miss indication (section 7.2.4)."""
     outstanding = tcb.outstanding
+    # The loss of a retransmission is another loss than the one that Fast Recovery answers.
+    anew = not outstanding.in_fast_recovery or result.lost_again
     for path in result.newly_marked:
         path.earliest_tsn = outstanding.find_earliest(path)
-        if not outstanding.in_fast_recovery:
+        if anew:
             congestion.on_fast_retransmit(path)
     tcb.stats.fast_retransmits += result.marked
-    if not outstanding.in_fast_recovery:
+    if anew:
         outstanding.enter_fast_recovery()
         tcb.fast_retransmit_now = True
 
@@ -331,28 +353,34 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
         reachability.schedule(tcb, now, path)
 
 
-def _on_nothing_acknowledged(tcb: Tcb, a_rwnd: int) -> None:
+def _on_nothing_acknowledged(tcb: Tcb, now: int, a_rwnd: int) -> None:
     """A SACK acknowledges nothing of what is in flight: did its window have no room for it (section 6.1 A)?"""
     outstanding = tcb.outstanding
     if a_rwnd < min(outstanding.flight_payload, tcb.packet_limit):
         # The peer is there: no timeout of what it drops is an error, and those that were are forgiven.
         tcb.probing = PROBE_ANSWERED
         tcb.error_count = 0
-    elif tcb.probing == PROBE_ANSWERED and a_rwnd >= outstanding.flight_payload:
-        _repeat_dropped(tcb)
+    elif tcb.probing == PROBE_ANSWERED and a_rwnd >= outstanding.flight_payload and now >= tcb.no_repeat_until:
+        _repeat_dropped(tcb, now)
 
 
-def _repeat_dropped(tcb: Tcb) -> None:
-    """The window has opened: what was dropped while it was closed need not wait for T3-rtx."""
+def _repeat_dropped(tcb: Tcb, now: int) -> None:
+    """The window has opened: what was dropped while it was closed need not wait for T3-rtx.
+
+    Once per RTO, as T3-rtx would: two small SACKs must not draw a whole window whenever a peer likes.
+    """
     tcb.probing = PROBE_NONE
+    tcb.no_repeat_until = now + tcb.data_destination().rto
     for path in tcb.paths:
-        tcb.outstanding.mark_path(path)
+        tcb.outstanding.mark_path(path, timed_out=False)
     tcb.fast_retransmit_now = True
 
 
 def _release(tcb: Tcb, freed: int) -> None:
     """User data was acknowledged for good: the send buffer has room."""
     tcb.buffered -= freed
+    if tcb.send_queue.contexts:
+        tcb.send_queue.forget_contexts(tcb.outstanding.cumulative_tsn_ack_point)
     if tcb.wants_writable and tcb.buffered < tcb.config.send_buffer:
         tcb.wants_writable = False
         tcb.events.append(Writable(tcb.association))

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..config import AssociationConfig
 from ..events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from .path import Path
 
@@ -22,14 +21,14 @@ from .path import Path
 DORMANT_FACTOR: Final = 10
 
 
-def on_timeout(path: Path, config: AssociationConfig) -> bool:
+def on_timeout(path: Path) -> bool:
     """Count a T3-rtx expiry or an unanswered HEARTBEAT; True if that changed the path's state."""
     path.doubtful = path.heartbeat_enabled  # Without heartbeats, only data could end the doubt.
     if path.error_count < DORMANT_FACTOR * (path.max_retrans + 1):
         path.error_count += 1
     if path.error_count > path.max_retrans:
         state = PATH_INACTIVE
-    elif path.confirmed and path.error_count > config.potentially_failed_max_retrans:
+    elif path.confirmed and path.error_count > path.potentially_failed_max_retrans:
         # A path to be verified is probed by its own rules (RFC 9260 section 5.4).
         state = PATH_POTENTIALLY_FAILED
     else:

@@ -58,8 +58,10 @@ class Path:
         "packets_sent",
         "partial_bytes_acked",
         "pmdcs",
+        "potentially_failed_max_retrans",
         "remote",
         "rto",
+        "rto_highest",
         "rtt_sent",
         "rtt_tsn",
         "rttvar",
@@ -88,11 +90,15 @@ class Path:
         """Something timed out here, and nothing sent since has been answered."""
         self.max_retrans = config.path_max_retrans
         """Path.Max.Retrans."""
+        self.potentially_failed_max_retrans = config.potentially_failed_max_retrans
+        """PFMR of RFC 7829."""
 
         self.srtt = 0
         """Smoothed round-trip time, ns; 0 before the first measurement."""
         self.rttvar = 0
         self.rto = nanoseconds(config.rto_initial)
+        self.rto_highest = self.rto
+        """The longest it has been, ns."""
         self.rtt_tsn = -1
         """The TSN whose round trip is being measured; -1 for none."""
         self.rtt_sent = 0

@@ -25,8 +25,12 @@ def measure(path: Path, rtt: int, config: AssociationConfig) -> None:
         path.rttvar = CLOCK_GRANULARITY
     rto = path.srtt + 4 * path.rttvar
     path.rto = min(max(rto, nanoseconds(config.rto_min)), nanoseconds(config.rto_max))
+    if path.rto > path.rto_highest:
+        path.rto_highest = path.rto
 
 
 def back_off(path: Path, config: AssociationConfig) -> None:
     """Double RTO after a timeout, up to RTO.Max: rule E2 of section 6.3.3."""
     path.rto = min(path.rto * 2, nanoseconds(config.rto_max))
+    if path.rto > path.rto_highest:
+        path.rto_highest = path.rto

@@ -31,6 +31,8 @@ MORE: Final = 2
 # A run of that many fragments is joined to one if they are tiny: each costs more than it holds.
 MANY: Final = 4096
 TINY: Final = 64
+# Ordered messages that may be ahead of their turn. Those of an honest peer wait for a TSN, and are fewer than these.
+MAX_WAITING: Final = 1 << 16
 
 
 @final
@@ -131,7 +133,7 @@ class Reassembly:
     @property
     def apart(self) -> int:
         """Messages and runs that wait for something else to arrive."""
-        return len(self._waiting) + len(self._by_start)
+        return len(self._waiting) + len(self._by_start) + len(self._held_back)
 
     def receive(self, tsn: int, flags: int, stream: int, ssn: int, ppid: int, data: bytes, in_sequence: bool) -> str:
         """Take a new chunk; ``in_sequence`` says that no TSN below it is missing. Returns a violation or ""."""
@@ -227,6 +229,18 @@ class Reassembly:
                 return "a fragment without its message"
         return ""
 
+    def break_off(self) -> Run | None:
+        """No more will come: the message that was being handed over in parts, if there is one.
+
+        What waited for its end can be read now.
+        """
+        run = self.open_run
+        if run is None or not run.partial:
+            return None
+        self.ready.extend(self._held_back)
+        self._held_back = []
+        return run
+
     def _complete(self, run: Run) -> str:
         """The last fragment of a message is there."""
         tsn = (run.end - 1) & TSN_MASK
@@ -256,6 +270,8 @@ class Reassembly:
         key = stream << 16 | ssn
         if key in self._waiting:
             return "one SSN for two messages"
+        if len(self._waiting) >= MAX_WAITING:
+            return "too many messages ahead of their turn"
         self._waiting[key] = message
         return ""
 

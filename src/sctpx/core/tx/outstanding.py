@@ -65,6 +65,7 @@ class SackResult:
         "earliest",
         "freed",
         "fresh",
+        "lost_again",
         "marked",
         "newly_marked",
         "paths",
@@ -92,6 +93,8 @@ class SackResult:
         """Paths with TSNs marked by their third miss indication."""
         self.marked = 0
         """How many TSNs these are."""
+        self.lost_again = False
+        """Whether one of these had been retransmitted since Fast Recovery began."""
         self.reneged: list[Path] = []
         """Paths with TSNs whose gap acknowledgement was taken back."""
 
@@ -358,6 +361,7 @@ class Outstanding:
                 if behind > limit:
                     break
                 self._mark_missing(tsn, entry, result)
+                result.lost_again = result.lost_again or behind > self.fast_recovery_exit
             resent.popleft()
 
     def _mark_missing(self, tsn: int, entry: Special | None, result: SackResult) -> None:
@@ -380,10 +384,12 @@ class Outstanding:
         self.flight_chunks -= 1
         self.marked_chunks += 1
         heappush(self._marked, tsn)
+        if len(self._marked) > 2 * self.marked_chunks + 64:
+            self._marked = sorted([tsn for tsn, one in self.special.items() if one.marked])
         return path
 
-    def mark_path(self, path: Path) -> None:
-        """T3-rtx expired: mark all that is in flight to ``path`` (section 6.3.3)."""
+    def mark_path(self, path: Path, timed_out: bool = True) -> None:
+        """Mark all that is in flight to ``path``: T3-rtx expired (section 6.3.3), or the peer dropped it."""
         start = self.cumulative_tsn_ack_point + 1
         for first, last in [*self.gaps, (self.next_tsn, self.next_tsn)]:
             for tsn in range(start, first):
@@ -394,7 +400,7 @@ class Outstanding:
                     lost = entry.path is path and not entry.marked
                 if lost:
                     self._mark(tsn, entry)
-                    self.special[tsn].timed_out = True
+                    self.special[tsn].timed_out = timed_out
             start = last
         self.in_fast_recovery = False  # Slow start takes over.
         path.earliest_tsn = -1
@@ -413,6 +419,11 @@ class Outstanding:
                 return tsn
             heappop(self._marked)
         return -1
+
+    @property
+    def queued_marks(self) -> int:
+        """For tests: how many entries are kept to find what is marked."""
+        return len(self._marked)
 
     def lost_on(self, tsn: int) -> Path:
         """The path on which a marked TSN was lost."""
@@ -450,12 +461,23 @@ class Outstanding:
             entry.path = path
             entry.sent_behind = self.next_tsn
             self._resent.append((self.next_tsn, tsn))
+            if len(self._resent) > 2 * len(self.special) + 64:
+                self._tidy_resent()
             self._fly(tsn, path, entry.size, 1)
             path.chunks_retransmitted += 1
             left -= entry.size
             if left < DATA_HEADER:
                 break
         return taken
+
+    def _tidy_resent(self) -> None:
+        """Keep the retransmissions that are in flight, and not their predecessors."""
+        kept: deque[tuple[int, int]] = deque()
+        for behind, tsn in self._resent:
+            entry = self.special.get(tsn)
+            if entry is not None and not entry.marked and entry.sent_behind == behind:
+                kept.append((behind, tsn))
+        self._resent = kept
 
     def _fly(self, tsn: int, path: Path, size: int, count: int) -> None:
         """``count`` TSNs from this one on, ``size`` bytes in all, are in flight again."""
@@ -466,10 +488,10 @@ class Outstanding:
         self.flight_chunks += count
 
     def find_earliest(self, path: Path) -> int:
-        """The lowest TSN in flight to ``path``; -1 for none."""
+        """The lowest TSN in flight to ``path``, not below the last one known; -1 for none."""
         if path.flight_size == 0:
             return -1
-        start = self.cumulative_tsn_ack_point + 1
+        start = max(self.cumulative_tsn_ack_point + 1, path.earliest_tsn)
         for first, last in [*self.gaps, (self.next_tsn, self.next_tsn)]:
             index = self._index(start)
             while start < first:
@@ -480,7 +502,7 @@ class Outstanding:
                     return found
                 start = stop
                 index += 1
-            start = last
+            start = max(start, last)
         return -1
 
     def _find_in(self, batch: Batch, start: int, stop: int, path: Path) -> int:

@@ -10,6 +10,7 @@ whole messages are bundled, and the tail of a fragmented one with what follows.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, final
 
 from ...wire.checksum import crc32c
@@ -42,6 +43,7 @@ class OutMessage:
         self.remote = remote
         """Destination the user asked for; ``b""`` for the primary path."""
         self.context = context
+        """What the user wants to see again if the message is not delivered; None for nothing."""
         self.offset = 0
         """Bytes already cut."""
         self.ssn = 0
@@ -66,12 +68,14 @@ class Room:
 class SendQueue:
     """Messages in the order they will be sent."""
 
-    __slots__ = ("_head", "_items", "_ssn", "queued_bytes")
+    __slots__ = ("_head", "_items", "_ssn", "contexts", "queued_bytes")
 
     def __init__(self) -> None:
         self._items: list[OutMessage] = []
         self._head = 0
         self._ssn: dict[int, int] = {}
+        self.contexts: deque[tuple[int, object]] = deque()
+        """Of messages wholly cut: their last TSN and their context, for those that have one."""
         self.queued_bytes = 0
         """Bytes of user data not cut yet."""
 
@@ -91,12 +95,11 @@ class SendQueue:
         """All messages not wholly cut, in order."""
         return self._items[self._head :]
 
-    def clear(self) -> None:
-        """Forget messages and stream sequence numbers: a new association begins (section 5.2.4 A)."""
-        self._items = []
-        self._head = 0
-        self._ssn = {}
-        self.queued_bytes = 0
+    def forget_contexts(self, cumulative_tsn: int) -> None:
+        """All up to this TSN was acknowledged: nobody will ask for the contexts of these messages."""
+        contexts = self.contexts
+        while contexts and contexts[0][0] <= cumulative_tsn:
+            contexts.popleft()
 
     def _tidy(self) -> None:
         """Let go of the messages that are wholly cut."""
@@ -255,6 +258,8 @@ class SendQueue:
             if payload & 3:
                 parts.append(PADDING[payload & 3])
                 size = (size + 3) & ~3
+            if message.context is not None:
+                self.contexts.append((tsn, message.context))
             sizes.append(size)
             rwnd -= payload
             left -= size
@@ -297,6 +302,8 @@ class SendQueue:
         room.rwnd -= payload
         room.cwnd -= size
         if chunk_flags & DATA_END:
+            if message.context is not None:
+                self.contexts.append((tsn, message.context))
             self._head += 1
             self._tidy()
         return size

@@ -285,19 +285,24 @@ def _paddrinfo(scope: Scope, path: Path) -> PaddrInfo:
 
 
 def get_assoc_stats(scope: Scope, _: object) -> AssocStats:
-    """As Linux has it. What the core does not count is 0."""
+    """As Linux has it. Whether DATA chunks are ordered is not counted: these are 0. The longest RTO is that of all the
+    time since the association began.
+    """
     association = scope.live()
     stats = association.stats
-    slowest = max(association.paths, key=lambda path: path.rto, default=None)
+    slowest = max(association.paths, key=lambda path: path.rto_highest, default=None)
     return AssocStats(
         sas_assoc_id=scope.id,
         sas_obs_rto_ipaddr=socket_address(slowest.remote, association.peer_port) if slowest is not None else None,
-        sas_maxrto=slowest.rto // MILLISECOND if slowest is not None else 0,
+        sas_maxrto=slowest.rto_highest // MILLISECOND if slowest is not None else 0,
         sas_isacks=stats.sacks_received,
         sas_osacks=stats.sacks_sent,
         sas_opackets=stats.packets_sent,
         sas_ipackets=stats.packets_received,
         sas_rtxchunks=stats.chunks_retransmitted,
+        sas_outofseqtsns=stats.out_of_sequence_tsns,
         sas_idupchunks=stats.duplicate_tsns,
         sas_gapcnt=stats.gap_sacks_received,
+        sas_octrlchunks=stats.control_chunks_sent + stats.sacks_sent,
+        sas_ictrlchunks=stats.control_chunks_received + stats.sacks_received,
     )

@@ -107,27 +107,28 @@ def get_thresholds(scope: Scope, asked: PaddrThlds) -> PaddrThlds:
         spt_assoc_id=scope.id,
         spt_address=asked.spt_address,
         spt_pathmaxrxt=scope.config.path_max_retrans if path is None else path.max_retrans,
-        spt_pathpfthld=scope.config.potentially_failed_max_retrans,
+        spt_pathpfthld=(scope.config if path is None else path).potentially_failed_max_retrans,
     )
 
 
 def set_thresholds(scope: Scope, value: PaddrThlds) -> Change:
-    """RFC 7829 section 7.2. The PF threshold is one for all paths of an association."""
+    """RFC 7829 section 7.2."""
     path = scope.path(value.spt_address)
-    if path is not None and value.spt_pathpfthld != scope.config.potentially_failed_max_retrans:
-        raise OSError(errno.EOPNOTSUPP, "the paths of an association have one PF threshold")
-    config = reconfigured(
-        scope,
-        path_max_retrans=value.spt_pathmaxrxt or None if path is None else None,
-        potentially_failed_max_retrans=value.spt_pathpfthld,
-    )
+    max_retrans, pf_max_retrans = value.spt_pathmaxrxt, value.spt_pathpfthld
+    config = reconfigured(scope, path_max_retrans=max_retrans or None, potentially_failed_max_retrans=pf_max_retrans)
     association = scope.association
 
     def change() -> None:
-        scope.configure(config)
-        if association is not None and value.spt_pathmaxrxt:
+        if path is None:
+            scope.configure(config)
+        if association is not None:
             for one in association.paths if path is None else [path]:
-                association.configure_path(scope.now, one.remote, max_retrans=value.spt_pathmaxrxt)
+                association.configure_path(
+                    scope.now,
+                    one.remote,
+                    max_retrans=max_retrans or -1,
+                    potentially_failed_max_retrans=pf_max_retrans,
+                )
 
     return change
 

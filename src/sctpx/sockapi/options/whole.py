@@ -81,23 +81,20 @@ def set_sndbuf(scope: Scope, value: int) -> Change:
 def get_initmsg(scope: Scope, _: object) -> InitMsg:
     """Section 8.1.3."""
     config = scope.settings.config
+    longest = config.max_init_timeout or config.rto_max
     return InitMsg(
         sinit_num_ostreams=config.streams,
         sinit_max_instreams=config.max_inbound_streams,
         sinit_max_attempts=min(config.max_init_retransmits, 0xFFFF),
-        sinit_max_init_timeo=scope.settings.max_init_timeout or min(int(config.rto_max * MILLISECONDS), 0xFFFF),
+        sinit_max_init_timeo=min(round(longest * MILLISECONDS), 0xFFFF),
     )
 
 
 def set_initmsg(scope: Scope, value: InitMsg) -> Change:
     """Section 8.1.3."""
     settings = scope.settings
-
-    def change() -> None:
-        settings.config = with_init(settings.config, value)
-        settings.max_init_timeout = value.sinit_max_init_timeo or settings.max_init_timeout
-
-    return change
+    config = with_init(settings.config, value)
+    return lambda: setattr(settings, "config", config)
 
 
 def get_autoclose(scope: Scope, _: object) -> int:

@@ -179,7 +179,6 @@ class AuthkeyEvent(Notification):
 
     C_NAME: ClassVar[str] = "sctp_authkey_event"
     TYPE: ClassVar[int] = c.SCTP_AUTHENTICATION_EVENT
-    NEEDS: ClassVar[str] = "RFC 4895"
     auth_type: U16 = 0
     auth_flags: U16 = 0
     auth_length: U32 = 0

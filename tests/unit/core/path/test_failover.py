@@ -79,7 +79,7 @@ def test_one_timeout_makes_a_path_potentially_failed_and_six_inactive() -> None:
     path = make_path()
     seen = []
     for _ in range(8):
-        changed = failover.on_timeout(path, CONFIG)
+        changed = failover.on_timeout(path)
         seen.append((path.error_count, path.state, changed))
     assert seen == [
         (1, PATH_POTENTIALLY_FAILED, True),
@@ -97,7 +97,7 @@ def test_without_the_potentially_failed_state_a_path_is_active_until_it_is_inact
     path = make_path(config=NO_PF)
     states = []
     for _ in range(6):
-        failover.on_timeout(path, NO_PF)
+        failover.on_timeout(path)
         states.append(path.state)
     assert states == [PATH_ACTIVE] * 5 + [PATH_INACTIVE]
 
@@ -105,14 +105,14 @@ def test_without_the_potentially_failed_state_a_path_is_active_until_it_is_inact
 def test_a_path_that_is_being_verified_is_not_called_potentially_failed() -> None:
     path = make_path()
     path.confirmed = False
-    failover.on_timeout(path, CONFIG)
+    failover.on_timeout(path)
     assert path.state == PATH_ACTIVE
 
 
 def test_the_error_count_of_a_dead_path_does_not_grow_for_ever() -> None:
     path = make_path()
     for _ in range(1000):
-        failover.on_timeout(path, CONFIG)
+        failover.on_timeout(path)
     assert path.error_count == failover.DORMANT_FACTOR * 6
 
 

@@ -490,3 +490,18 @@ def test_what_was_taken_back_is_in_flight_again_and_needs_three_indications_anew
     send(outstanding, paths[0], 10, 10)
     assert acknowledge(outstanding, 0, (5, 5), (14, 16)).marked == 0
     assert acknowledge(outstanding, 0, (5, 5), (14, 17)).marked == 8
+
+
+def test_marking_and_reneging_without_end_costs_no_memory() -> None:
+    [path] = make_paths(1)
+    outstanding = Outstanding(INITIAL)
+    for _ in range(5):
+        send(outstanding, path, *[10] * 400)
+    for _ in range(50):
+        for last in (1990, 1991, 1992):
+            acknowledge(outstanding, 0, (2, 2), (1980, last))
+        acknowledge(outstanding, 0, (2, 1999))
+        acknowledge(outstanding, 0, (2, 2))
+        outstanding.check_invariants()
+    assert outstanding.next_marked() == INITIAL
+    assert outstanding.queued_marks <= 2 * 2000 + 64  # Not that much for each round.

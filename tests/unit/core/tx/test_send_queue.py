@@ -32,8 +32,10 @@ INITIAL = (1 << 33) - 40
 PLENTY = 1 << 30
 
 
-def message(data: bytes, stream: int = 0, flags: int = 0, remote: bytes = b"", ppid: int = 0) -> OutMessage:
-    return OutMessage(data, stream, ppid, flags, remote, None)
+def message(
+    data: bytes, stream: int = 0, flags: int = 0, remote: bytes = b"", ppid: int = 0, context: object = None
+) -> OutMessage:
+    return OutMessage(data, stream, ppid, flags, remote, context)
 
 
 def fill(
@@ -67,6 +69,7 @@ class SendQueueMachine(RuleBasedStateMachine):
         self.arrived = b""
         """What came of the first of them."""
         self.ssns: dict[int, int] = {}
+        self.contexts: list[tuple[int, object]] = []
 
     @initialize(limit=st.sampled_from([300, 548, 1452, 8952]))
     def begin(self, limit: int) -> None:
@@ -78,12 +81,13 @@ class SendQueueMachine(RuleBasedStateMachine):
         flags=st.sampled_from([0, 0, DATA_UNORDERED, DATA_IMMEDIATE, DATA_UNORDERED | DATA_IMMEDIATE]),
         remote=st.sampled_from([b"", b"", b"\x0a\0\1\2"]),
         ppid=st.integers(0, 0xFFFFFFFF),
+        context=st.none() | st.integers(1, 3),
     )
-    def push(self, sizes: list[int], stream: int, flags: int, remote: bytes, ppid: int) -> None:
+    def push(self, sizes: list[int], stream: int, flags: int, remote: bytes, ppid: int, context: object) -> None:
         for size in sizes:
             data = bytes([len(self.waiting) % 256, size % 256]) * (size // 2) + bytes(size & 1)
-            self.queue.push(message(data, stream, flags, remote, ppid))
-            self.waiting.append(message(data, stream, flags, remote, ppid))
+            self.queue.push(message(data, stream, flags, remote, ppid, context))
+            self.waiting.append(message(data, stream, flags, remote, ppid, context))
 
     @precondition(lambda self: self.waiting)
     @rule(
@@ -157,15 +161,19 @@ class SendQueueMachine(RuleBasedStateMachine):
             assert self.arrived == expected.data
             if not expected.flags & DATA_UNORDERED:
                 self.ssns[expected.stream] = (chunk.ssn + 1) & SSN_MASK
+            if expected.context is not None:
+                self.contexts.append((self.tsn - 1, expected.context))
             self.arrived = b""
             del self.waiting[0]
 
-    @rule()
-    def begin_anew(self) -> None:
-        self.queue.clear()
-        self.waiting = []
-        self.arrived = b""
-        self.ssns = {}
+    @rule(back=st.integers(0, 50))
+    def acknowledge(self, back: int) -> None:
+        self.queue.forget_contexts(self.tsn - back)
+        self.contexts = [(tsn, context) for tsn, context in self.contexts if tsn > self.tsn - back]
+
+    @invariant()
+    def knows_the_contexts_of_what_is_under_way(self) -> None:
+        assert list(self.queue.contexts) == self.contexts
 
     @invariant()
     def knows_what_waits(self) -> None:

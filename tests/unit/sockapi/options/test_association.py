@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 import pytest
 
@@ -333,3 +334,52 @@ def test_the_counters_are_those_of_the_association() -> None:
     assert stats.sas_ipackets == counted.packets_received > 0
     assert stats.sas_isacks == counted.sacks_received == 1
     assert stats.sas_maxrto == 1000
+
+
+def test_chunks_that_are_not_data_are_counted_with_sacks() -> None:
+    socket, pair = connected(paths=1)
+    before = read(socket, c.SCTP_GET_ASSOC_STATS)
+    pair.a.association.request_heartbeat(pair.network.clock.now, pair.a.association.paths[0].remote)
+    pair.a.send(b"one")
+    pair.drain()
+    pair.network.run_for(0.5)
+    after = read(socket, c.SCTP_GET_ASSOC_STATS)
+    assert isinstance(before, AssocStats)
+    assert isinstance(after, AssocStats)
+    assert after.sas_octrlchunks - before.sas_octrlchunks == 1  # HEARTBEAT
+    assert after.sas_ictrlchunks - before.sas_ictrlchunks == 2  # HEARTBEAT ACK, SACK
+    pair.b.send(b"two")
+    pair.drain()
+    assert read(socket, c.SCTP_GET_ASSOC_STATS) == replace(
+        after,
+        sas_ipackets=after.sas_ipackets + 1,
+        sas_opackets=after.sas_opackets + 1,
+        sas_osacks=after.sas_osacks + 1,
+        sas_octrlchunks=after.sas_octrlchunks + 1,
+    )
+
+
+def test_data_that_came_before_what_was_sent_before_it_is_counted() -> None:
+    socket, pair = connected(paths=1, config=AssociationConfig(nodelay=True))
+    pair.network.drop("DATA", times=1)
+    for text in (b"one", b"two", b"three"):
+        pair.b.send(text)
+        pair.network.run_for(0.01)
+    pair.drain()
+    assert [message.data for message in pair.a.received] == [b"one", b"two", b"three"]
+    stats = read(socket, c.SCTP_GET_ASSOC_STATS)
+    assert isinstance(stats, AssocStats)
+    assert (stats.sas_outofseqtsns, stats.sas_idupchunks) == (2, 0)
+
+
+def test_the_longest_rto_stays_on_record() -> None:
+    socket, pair = connected(paths=2)
+    pair.cut(1)
+    pair.a.send(b"late")
+    pair.network.run_for(20)
+    pair.heal(1)
+    pair.network.run_for(100)
+    stats = read(socket, c.SCTP_GET_ASSOC_STATS)
+    assert isinstance(stats, AssocStats)
+    assert (stats.sas_maxrto, stats.sas_obs_rto_ipaddr) == (32_000, ("10.0.1.2", PORT))
+    assert [path.rto for path in pair.a.association.paths] == [1_000_000_000] * 2

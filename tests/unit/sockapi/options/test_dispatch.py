@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 import errno
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sctpx.sockapi import constants as c
 from sctpx.sockapi.options import OPTIONS, Option, Reach, pack_value
@@ -41,7 +44,10 @@ def snapshot(socket: Socket) -> Any:
         (
             member.settings,
             member.core.config,
-            [(path.max_retrans, path.heartbeat_interval) for path in member.core.paths],
+            [
+                (path.max_retrans, path.potentially_failed_max_retrans, path.heartbeat_interval, path.encaps_port)
+                for path in member.core.paths
+            ],
         )
         for member in socket.members.values()
     ]
@@ -120,6 +126,73 @@ def test_a_value_one_byte_short_or_of_another_type_is_an_error_and_nothing_chang
         with raises(errno.EINVAL):
             socket.set(option.number, wrong, option.level)  # type: ignore[arg-type]
     assert snapshot(socket) == before
+
+
+def any_bytes(data: st.DataObject, option: Option, assoc_id: int) -> bytes:
+    """Bytes for an option: mostly zeros, about as many as it has, often with an address of the peer in them."""
+    kind = option.kind
+    packed = bytearray(4)
+    if issubclass(kind, Struct):
+        known: dict[str, Any] = {}
+        for name in kind.offsets():
+            if name.endswith(("address", "addr")) and data.draw(st.booleans()):
+                known[name] = ("10.0.1.2", 5000)
+            elif name.endswith("_assoc_id") and kind is not AssocIds and data.draw(st.booleans()):
+                known[name] = assoc_id
+        packed = bytearray(kind(**known).pack())
+    size = len(packed)
+    changes = st.dictionaries(st.integers(0, size - 1), st.integers(0, 255) | st.sampled_from([0, 1, 255]), max_size=6)
+    for index, value in data.draw(changes).items():
+        packed[index] = value
+    length = data.draw(st.just(size) | st.integers(0, size + 8))
+    return bytes(packed[:length]).ljust(length, b"\1")
+
+
+def errno_of(call: Callable[[], object]) -> int:
+    """The errno of the ``OSError`` that a call raises; 0 if it does not."""
+    try:
+        call()
+    except OSError as error:
+        return error.errno or -1
+    return 0
+
+
+@settings(max_examples=600)
+@given(option=st.sampled_from(USABLE), one_to_many=st.booleans(), data=st.data())
+def test_any_bytes_are_a_value_or_an_error_and_then_nothing_changes(
+    option: Option, one_to_many: bool, data: st.DataObject
+) -> None:
+    socket, pair = connected(one_to_many)
+    value = any_bytes(data, option, pair.a.association.id)
+    before = snapshot(socket)
+    if code := errno_of(lambda: socket.set(option.number, value, option.level)):
+        assert code in (errno.EINVAL, errno.EOPNOTSUPP)
+        assert snapshot(socket) == before
+    after = snapshot(socket)
+    code = errno_of(lambda: pack_value(socket.get(option.number, value, level=option.level), 1000))
+    assert code in (0, errno.EINVAL, errno.EOPNOTSUPP)
+    assert snapshot(socket) == after
+
+
+@pytest.mark.parametrize("option", [option for option in USABLE if option.get is not None], ids=name_of)
+def test_a_buffer_one_byte_short_is_an_error(option: Option) -> None:
+    socket, pair = connected(one_to_many=True)
+    assoc_id = pair.a.association.id if option.reach in (Reach.ASSOCIATION, Reach.ADDRESS) else None
+    value = socket.get(option.number, asked_of(option, socket), assoc_id, option.level)
+    packed = pack_value(value, 1000)
+    assert pack_value(value, len(packed)) == packed
+    with raises(errno.EINVAL):
+        pack_value(value, len(packed) - 1)
+
+
+@pytest.mark.parametrize("option", [one for one in USABLE if one.get is not None and one.kind is not int], ids=name_of)
+def test_what_is_asked_of_one_byte_short_or_of_another_type_is_an_error(option: Option) -> None:
+    socket, _ = connected()
+    assert issubclass(option.kind, Struct)
+    packed = (asked_of(option, socket) or option.kind()).pack()
+    for wrong in (packed[:-1], b"", "text", 7, SetPrim() if option.kind is not SetPrim else RtoInfo()):
+        with raises(errno.EINVAL):
+            socket.get(option.number, wrong, level=option.level)  # type: ignore[arg-type]
 
 
 def test_a_struct_with_a_number_too_large_for_its_field_is_an_error() -> None:

@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from sctpx.core.config import AssociationConfig
+from sctpx.core.events import PATH_ACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.sockapi import constants as c
 from sctpx.sockapi.structs import PaddrParams, PaddrThlds, PaddrThldsV2, SackInfo, UdpEncaps
+from sctpx.testing import Pair
 from tests.unit.sockapi.holder import Socket, connected, make_socket, raises
 
 FIRST = ("10.0.1.2", 5000)
@@ -157,38 +159,45 @@ def test_before_there_is_an_association_no_address_is_the_peers() -> None:
 # --- RFC 7829 ---
 
 
+def thresholds(pair: Pair) -> list[tuple[int, int]]:
+    """Path.Max.Retrans and PFMR of each path."""
+    return [(path.max_retrans, path.potentially_failed_max_retrans) for path in pair.a.association.paths]
+
+
 def test_the_thresholds_of_paths() -> None:
     socket, pair = connected()
     assoc_id = pair.a.association.id
     assert socket.get(c.SCTP_PEER_ADDR_THLDS) == PaddrThlds(spt_assoc_id=assoc_id, spt_pathmaxrxt=5)
     socket.set(c.SCTP_PEER_ADDR_THLDS, PaddrThlds(spt_pathmaxrxt=4, spt_pathpfthld=2))
-    assert [path.max_retrans for path in pair.a.association.paths] == [4, 4]
+    assert thresholds(pair) == [(4, 2), (4, 2)]
     assert pair.a.association.config.path_max_retrans == 4
     assert pair.a.association.config.potentially_failed_max_retrans == 2
-    socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_address=SECOND, spt_pathmaxrxt=3, spt_pathpfthld=2))
-    assert [path.max_retrans for path in pair.a.association.paths] == [4, 3]
+    socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_address=SECOND, spt_pathmaxrxt=3, spt_pathpfthld=1))
+    assert thresholds(pair) == [(4, 2), (3, 1)]
     assert socket.get(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_address=SECOND)) == PaddrThldsV2(
-        spt_assoc_id=assoc_id, spt_address=SECOND, spt_pathmaxrxt=3, spt_pathpfthld=2
+        spt_assoc_id=assoc_id, spt_address=SECOND, spt_pathmaxrxt=3, spt_pathpfthld=1
     )
+    assert socket.get(c.SCTP_PEER_ADDR_THLDS) == PaddrThlds(spt_assoc_id=assoc_id, spt_pathmaxrxt=4, spt_pathpfthld=2)
 
 
 def test_a_switchover_of_the_primary_path_is_invalid() -> None:
     socket, pair = connected()
     with raises(errno.EINVAL):
         socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_pathmaxrxt=3, spt_pathcpthld=3))
-    with raises(errno.EOPNOTSUPP):
-        socket.set(c.SCTP_PEER_ADDR_THLDS, PaddrThlds(spt_address=SECOND, spt_pathmaxrxt=3, spt_pathpfthld=1))
-    assert [path.max_retrans for path in pair.a.association.paths] == [5, 5]
+    assert thresholds(pair) == [(5, 0), (5, 0)]
 
 
-def test_the_threshold_of_potential_failure_holds_at_once() -> None:
+@pytest.mark.parametrize(
+    ("address", "state"), [(None, PATH_ACTIVE), (FIRST, PATH_ACTIVE), (SECOND, PATH_POTENTIALLY_FAILED)]
+)
+def test_the_threshold_of_potential_failure_holds_at_once(address: tuple[str, int] | None, state: int) -> None:
     socket, pair = connected(config=AssociationConfig(rto_initial=1.0))
-    socket.set(c.SCTP_PEER_ADDR_THLDS, PaddrThlds(spt_pathpfthld=2))
+    socket.set(c.SCTP_PEER_ADDR_THLDS, PaddrThlds(spt_address=address, spt_pathpfthld=2))
     pair.cut(1)
     pair.a.send(b"lost")
     pair.network.run_for(1.1)
-    assert pair.a.association.paths[0].error_count == 1
-    assert pair.a.association.paths[0].state == 0
+    first = pair.a.association.paths[0]
+    assert (first.error_count, first.state) == (1, state)
 
 
 # --- RFC 6951 ---

@@ -1,0 +1,142 @@
+"""``getsockopt``, ``setsockopt`` and ``sctp_opt_info`` on sockets; the options themselves are in tests/unit/sockapi."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Any
+
+import pytest
+
+import sctpx
+from sctpx import constants as c
+from sctpx import structs as s
+from tests.api.sockets.support import HERE, IPPROTO_SCTP, associated, client, connected, listening
+from tests.api.support import raises_errno
+
+
+def test_options_are_values_or_bytes() -> None:
+    with sctpx.socket() as sock:
+        assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_NODELAY) == 0
+        sock.setsockopt(IPPROTO_SCTP, c.SCTP_NODELAY, b"\1\0\0\0")
+        assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_NODELAY, 4) == b"\1\0\0\0"
+        info = sock.getsockopt(IPPROTO_SCTP, c.SCTP_RTOINFO)
+        sock.setsockopt(IPPROTO_SCTP, c.SCTP_RTOINFO, info.pack())
+        assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_RTOINFO, 100) == info.pack()
+
+
+@pytest.mark.parametrize(
+    ("level", "option", "value", "code"),
+    [
+        (IPPROTO_SCTP, c.SCTP_NODELAY, b"\1", errno.EINVAL),
+        (IPPROTO_SCTP, c.SCTP_RTOINFO, s.RtoInfo().pack()[:-1], errno.EINVAL),
+        (IPPROTO_SCTP, c.SCTP_RTOINFO, 5, errno.EINVAL),
+        (IPPROTO_SCTP, c.SCTP_STATUS, s.Status(), errno.EOPNOTSUPP),
+        (IPPROTO_SCTP, c.SCTP_AUTH_CHUNK, s.AuthChunk(), errno.EOPNOTSUPP),
+        (IPPROTO_SCTP, 4711, 1, errno.ENOPROTOOPT),
+        (6, 1, 1, errno.ENOPROTOOPT),
+    ],
+)
+def test_a_wrong_option_raises(level: int, option: int, value: object, code: int) -> None:
+    with sctpx.socket() as sock:
+        with raises_errno(code):
+            sock.setsockopt(level, option, value)  # type: ignore[arg-type]
+        sock.close()
+        with raises_errno(errno.EBADF):
+            sock.setsockopt(IPPROTO_SCTP, c.SCTP_NODELAY, 1)
+        with raises_errno(errno.EBADF):
+            sock.getsockopt(IPPROTO_SCTP, c.SCTP_NODELAY)
+
+
+def test_options_set_before_connecting_hold_for_the_association() -> None:
+    def prepare(sock: sctpx.Socket) -> None:
+        sock.setsockopt(IPPROTO_SCTP, c.SCTP_INITMSG, s.InitMsg(sinit_num_ostreams=5, sinit_max_instreams=4))
+
+    with connected(prepare, prepare) as (a, b):
+        for sock in (a, b):
+            status = sock.getsockopt(IPPROTO_SCTP, c.SCTP_STATUS)
+            assert (status.sstat_outstrms, status.sstat_instrms) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("level", "option", "change"),
+    [
+        (IPPROTO_SCTP, c.SCTP_RTOINFO, {"srto_initial": 600, "srto_min": 500, "srto_max": 2000}),
+        (IPPROTO_SCTP, c.SCTP_ASSOCINFO, {"sasoc_asocmaxrxt": 4, "sasoc_cookie_life": 5000}),
+        (IPPROTO_SCTP, c.SCTP_INITMSG, {"sinit_num_ostreams": 3, "sinit_max_attempts": 2, "sinit_max_init_timeo": 900}),
+        (IPPROTO_SCTP, c.SCTP_DEFAULT_SNDINFO, {"snd_sid": 2, "snd_ppid": 60}),
+        (IPPROTO_SCTP, c.SCTP_DEFAULT_SEND_PARAM, {"sinfo_stream": 3, "sinfo_ppid": 61}),
+        (IPPROTO_SCTP, c.SCTP_DELAYED_SACK, {"sack_delay": 100}),
+        (IPPROTO_SCTP, c.SCTP_EVENTS, {"sctp_data_io_event": 1, "sctp_shutdown_event": 1}),
+        (c.SOL_SOCKET, c.SO_LINGER, {"l_onoff": 1, "l_linger": 0}),
+        (c.SOL_SOCKET, c.SO_RCVBUF, 100_000),
+        (c.SOL_SOCKET, c.SO_SNDBUF, 100_000),
+        (IPPROTO_SCTP, c.SCTP_NODELAY, 1),
+        (IPPROTO_SCTP, c.SCTP_DISABLE_FRAGMENTS, 1),
+    ],
+)
+@pytest.mark.parametrize("style", [sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET])
+def test_what_is_set_is_read_again(style: int, level: int, option: int, change: Any) -> None:
+    with sctpx.socket(type=style) as sock:
+        before = sock.getsockopt(level, option)
+        if isinstance(change, dict):
+            wanted = type(before)(**change)
+            sock.setsockopt(level, option, wanted)
+            after = sock.getsockopt(level, option)
+            assert {name: getattr(after, name) for name in change} == change
+        else:
+            sock.setsockopt(level, option, change)
+            assert sock.getsockopt(level, option) == change
+        assert sock.getsockopt(level, option) != before
+
+
+def test_the_status_of_an_association_and_its_primary_address() -> None:
+    with sctpx.socket() as sock:
+        for option in (c.SCTP_STATUS, c.SCTP_PRIMARY_ADDR, c.SCTP_GET_ASSOC_STATS):
+            with raises_errno(errno.EINVAL):
+                sock.getsockopt(IPPROTO_SCTP, option)
+    with connected() as (a, _):
+        status = a.getsockopt(IPPROTO_SCTP, c.SCTP_STATUS)
+        assert status.sstat_state == c.SCTP_ESTABLISHED
+        assert status.sstat_primary.spinfo_address == HERE
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_PRIMARY_ADDR, s.SetPrim(ssp_addr=HERE))
+        assert a.getsockopt(IPPROTO_SCTP, c.SCTP_PRIMARY_ADDR).ssp_addr == HERE
+        with raises_errno(errno.EINVAL):
+            a.setsockopt(IPPROTO_SCTP, c.SCTP_PRIMARY_ADDR, s.SetPrim(ssp_addr=("127.0.0.77", 5000)))
+
+
+@pytest.mark.parametrize("assoc_id", [0, 1, 2, 99, -1])
+def test_opt_info_needs_an_association_there_is(assoc_id: int) -> None:
+    with associated() as (a, _, a_id, _):
+        with raises_errno(errno.EINVAL):
+            sctpx.sctp_opt_info(a, assoc_id, c.SCTP_STATUS)
+        status = sctpx.sctp_opt_info(a, a_id, c.SCTP_STATUS)
+        assert isinstance(status, s.Status)
+        assert status.sstat_assoc_id == a_id
+
+
+def test_opt_info_tells_closed_descriptors_from_foreign_ones() -> None:
+    sock = sctpx.socket()
+    descriptor = sock.fileno()
+    sock.close()
+    for closed in (sock, descriptor):
+        with raises_errno(errno.EBADF):
+            sctpx.sctp_opt_info(closed, 0, c.SCTP_RTOINFO)
+    with socket.socket() as foreign, raises_errno(errno.ENOTSOCK):
+        sctpx.sctp_opt_info(foreign, 0, c.SCTP_RTOINFO)
+
+
+def test_a_buffer_one_byte_short_of_the_value_is_an_error() -> None:
+    with connected() as (a, _):
+        for option in (c.SCTP_NODELAY, c.SCTP_RTOINFO, c.SCTP_STATUS, c.SCTP_EVENTS, c.SCTP_GET_ASSOC_STATS):
+            value = a.getsockopt(IPPROTO_SCTP, option, 1000)
+            assert a.getsockopt(IPPROTO_SCTP, option, len(value)) == value
+            with raises_errno(errno.EINVAL):
+                a.getsockopt(IPPROTO_SCTP, option, len(value) - 1)
+
+
+def test_an_association_can_be_set_up_with_the_longest_t1_init_left_at_0() -> None:
+    with listening() as server, client(server) as a:
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_INITMSG, s.InitMsg(sinit_max_attempts=4, sinit_max_init_timeo=0))
+        assert a.getsockopt(IPPROTO_SCTP, c.SCTP_INITMSG).sinit_max_init_timeo == 60_000
+        a.connect(HERE)
