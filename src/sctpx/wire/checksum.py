@@ -18,8 +18,8 @@ __all__ = ["crc32c", "finish_packet", "header_checksum", "read_checksum", "verif
 
 
 def read_checksum(data: bytes, offset: int) -> int:
-    """The checksum in the common header at ``offset``."""
-    if COMPILED:
+    """The checksum in the common header at ``offset``; what there is of it if that is cut short."""
+    if COMPILED and offset + COMMON_HEADER <= len(data):
         return int(read_i32_le(data, offset + 8)) & 0xFFFFFFFF
     return int.from_bytes(data[offset + 8 : offset + COMMON_HEADER], "little")
 

@@ -112,11 +112,12 @@ def test_a_packet_that_cannot_be_sent_is_told_to_the_stack() -> None:
 
 
 def test_a_driver_closes_itself_and_its_link_with_its_last_port() -> None:
+    others = list(hub.carriers)  # An earlier test's may still be ending gracefully.
     with meeting() as (_, client, _):
         client.wait_for(CommunicationUp)
-        carriers = list(hub.carriers)
+        carriers = [carrier for carrier in hub.carriers if carrier not in others]
         assert len(carriers) == 2
-    assert hub.carriers == []
+    assert [carrier for carrier in hub.carriers if carrier not in others] == []
     assert [carrier.closed for carrier in carriers] == [True, True]
 
 

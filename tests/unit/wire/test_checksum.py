@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctpx.wire.checksum import crc32c, finish_packet, header_checksum, verify_packet
+from sctpx.wire.checksum import crc32c, finish_packet, header_checksum, read_checksum, verify_packet
 
 PREFIX = bytes.fromhex("1388 8e3c 01020304")
 COOKIE_ACK = bytes.fromhex("0b000004")
@@ -85,3 +85,8 @@ def test_the_other_byte_order_is_wrong() -> None:
 @pytest.mark.parametrize("length", range(12))
 def test_bytes_shorter_than_a_header_are_not_a_right_packet(length: int) -> None:
     assert not verify_packet(finish_packet(PREFIX, b"")[:length])
+
+
+def test_a_header_that_is_cut_short_has_the_checksum_that_is_left_of_it() -> None:
+    assert read_checksum(bytes(8) + b"\1\2\3\4", 0) == 0x04030201
+    assert [read_checksum((bytes(8) + b"\1\2\3")[:length], 0) for length in (8, 9, 11)] == [0, 1, 0x030201]
