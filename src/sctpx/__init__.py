@@ -45,7 +45,6 @@ from .blocking.functions import (
 )
 from .blocking.messages import Received, Sent
 from .blocking.socket import Socket
-from .core import stack as _stack
 from .core.config import AssociationConfig
 from .errors import AssociationAborted, AssociationClosed, AssociationLost, ConnectError, ConnectInProgress
 from .sockapi import constants as constants
@@ -57,13 +56,14 @@ from .sockapi.receive import Message
 from .sockapi.send import Undelivered
 from .sockapi.status import AddressReport, PathInfo
 from .sockapi.structs import *  # noqa: F403 - all structs of C
+from .wire.compiled import COMPILED as _COMPILED
 
 __version__ = "0.1.0"
 
 socket: Final = Socket
 """The sockets of RFC 6458, by the name the socket module has for them."""
 
-COMPILED: Final = not _stack.__file__.endswith((".py", ".pyc"))
+COMPILED: Final = _COMPILED
 """Whether the core runs as compiled extensions; the same source runs interpreted as well."""
 
 __all__ = [

@@ -10,7 +10,8 @@ from sctpx.core.association.connect import ANSWER_INIT_ACK, ANSWER_MALFORMED
 from sctpx.core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from sctpx.core.events import CannotStart
 from sctpx.wire import control
-from sctpx.wire.packet import parse_prefix
+from sctpx.wire.codes import CHUNK_COOKIE_ECHO, CHUNK_ERROR
+from sctpx.wire.packet import chunks, parse_prefix
 from sctpx.wire.tlv import chunk, item
 from tests.sim.scripted import COOKIE, Scripted
 
@@ -174,3 +175,17 @@ def test_a_cookie_ack_is_discarded_in_every_state_but_cookie_echoed() -> None:
         lab.ask(control.cookie_ack())
         assert lab.ask(control.cookie_ack()) == []
         assert association.state == ESTABLISHED
+
+
+@pytest.mark.parametrize(("size", "bundled"), [(100, True), (600, False)])
+def test_a_report_that_does_not_fit_beside_the_cookie_echo_is_not_sent(size: int, bundled: bool) -> None:
+    """Section 3.2.2: by itself it MAY be sent, "but not before the COOKIE ACK chunk has been received"."""
+    with Scripted() as lab:
+        lab.network.set(fragment=True)  # The INIT ACK may be larger than a packet.
+        lab.connect()
+        strange = item(0xC0AA, bytes(size))
+        ack = lab.init_ack(cookie=bytes(1000))
+        before = len(lab.heard)
+        lab.ask(chunk(ack[0], ack[1], ack[4:] + strange))
+        [packet] = lab.heard[before:]
+        assert [kind for kind, _, _ in chunks(packet.data)] == [CHUNK_COOKIE_ECHO] + [CHUNK_ERROR] * bundled

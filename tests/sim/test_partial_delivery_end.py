@@ -6,7 +6,7 @@ import pytest
 
 from sctpx.core.association.association import Association
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import CommunicationLost, PartialDeliveryAborted, Restarted
+from sctpx.core.events import CommunicationLost, PartialDeliveryAborted, Readable, Restarted
 from sctpx.core.rx.reassembly import MORE
 from sctpx.wire import control
 from tests.sim.scripted import Scripted
@@ -57,6 +57,22 @@ def test_after_a_restart_the_reader_of_a_part_is_told() -> None:
         assert kinds.index(PartialDeliveryAborted) < kinds.index(Restarted)
         lab.ask(lab.data(b"of the new life", flags=3, stream=3, ssn=0))
         assert [message[0] for message in association.read()] == [b"of the new life"]
+
+
+def test_a_reader_that_was_told_of_parts_which_are_gone_is_told_of_the_new_life() -> None:
+    with Scripted(config=CONFIG) as lab:
+        begin_message(lab)
+        before = len(lab.events_of(Readable))
+        restart(lab)
+        lab.ask(lab.data(b"of the new life", flags=3, stream=3, ssn=0))
+        assert len(lab.events_of(Readable)) == before + 1
+
+
+def test_the_news_that_parts_are_gone_stands_behind_what_can_still_be_read() -> None:
+    with Scripted(config=CONFIG) as lab:
+        begin_message(lab, b"whole")
+        restart(lab)
+        assert [event.readable for event in lab.events_of(PartialDeliveryAborted)] == [1]
 
 
 def test_a_restart_between_messages_tells_nothing() -> None:

@@ -12,11 +12,10 @@ when the next one is made.
 from __future__ import annotations
 
 import asyncio
-import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from ..link import Link, UdpLink
+from ..link import Link, UdpLink, shared_port
 from .driver import Driver
 
 _drivers: Final[dict[asyncio.AbstractEventLoop, list[Driver]]] = {}
@@ -28,7 +27,7 @@ _for_clients: Final[set[Driver]] = set()
 def client_driver(addresses: Sequence[bytes]) -> Driver:
     """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``UdpLink.open``."""
     for driver in _here():
-        if driver in _for_clients and _extend(driver, addresses):
+        if driver in _for_clients and shared_port.extend(driver, addresses):
             return driver
     driver = _made(UdpLink.open(addresses))
     _for_clients.add(driver)
@@ -37,13 +36,7 @@ def client_driver(addresses: Sequence[bytes]) -> Driver:
 
 def port_driver(addresses: Sequence[bytes], udp_port: int) -> Driver:
     """A driver on this UDP port, 0 for one of its own, with these local addresses. ``OSError`` as ``UdpLink.open``."""
-    for driver in _here():
-        link = driver.link
-        if udp_port and link.port == udp_port and not set(link.addresses).isdisjoint(addresses):
-            for address in addresses:
-                driver.add_address(address)
-            return driver
-    return _made(UdpLink.open(addresses, udp_port))
+    return shared_port.find(_here(), addresses, udp_port) or _made(UdpLink.open(addresses, udp_port))
 
 
 def link_driver(link: Link[Any]) -> Driver:
@@ -52,18 +45,6 @@ def link_driver(link: Link[Any]) -> Driver:
         if driver.link is link:
             return driver
     return _made(link)
-
-
-def _extend(driver: Driver, addresses: Iterable[bytes]) -> bool:
-    """Give a driver these addresses as well; ``False`` if another program has its UDP port on one of them."""
-    try:
-        for address in addresses:
-            driver.add_address(address)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        return False
-    return True
 
 
 def _here() -> list[Driver]:

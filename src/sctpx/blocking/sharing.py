@@ -6,12 +6,11 @@ are. Whoever names a UDP port gets the driver that has it on one of the wanted a
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 from weakref import WeakSet
 
-from ..link import UdpLink
+from ..link import UdpLink, shared_port
 from .driver import Driver
 from .hub import hub
 
@@ -22,7 +21,7 @@ _for_clients: Final[WeakSet[Driver]] = WeakSet()
 def client_driver(addresses: Sequence[bytes]) -> Driver:
     """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``UdpLink.open``."""
     for driver in _drivers():
-        if driver in _for_clients and _extend(driver, addresses):
+        if driver in _for_clients and shared_port.extend(driver, addresses):
             return driver
     driver = Driver(UdpLink.open(addresses))
     _for_clients.add(driver)
@@ -31,25 +30,7 @@ def client_driver(addresses: Sequence[bytes]) -> Driver:
 
 def port_driver(addresses: Sequence[bytes], udp_port: int) -> Driver:
     """A driver on this UDP port, 0 for one of its own, with these local addresses. ``OSError`` as ``UdpLink.open``."""
-    for driver in _drivers():
-        link = driver.link
-        if udp_port and link.port == udp_port and not set(link.addresses).isdisjoint(addresses):
-            for address in addresses:
-                driver.add_address(address)
-            return driver
-    return Driver(UdpLink.open(addresses, udp_port))
-
-
-def _extend(driver: Driver, addresses: Iterable[bytes]) -> bool:
-    """Give a driver these addresses as well; ``False`` if another program has its UDP port on one of them."""
-    try:
-        for address in addresses:
-            driver.add_address(address)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        return False
-    return True
+    return shared_port.find(_drivers(), addresses, udp_port) or Driver(UdpLink.open(addresses, udp_port))
 
 
 def _drivers() -> Iterator[Driver]:
