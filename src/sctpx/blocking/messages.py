@@ -83,7 +83,7 @@ class Messages:
         data), EMSGSIZE, EAGAIN.
         """
         data = to_bytes(data)
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             style = description.style
@@ -147,7 +147,7 @@ class Messages:
         port = to[0][1] if to else 0
         to = [*to, *((_text(ip), port) for ip in options.addresses)]
         peer = self._resolve(to) if to else None
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             style = description.style
@@ -223,6 +223,8 @@ class Messages:
     ) -> tuple[int, SocketAddress | None]:
         """Like ``recvfrom``, into a buffer: how many bytes, and the address."""
         view = memoryview(buffer).cast("B")
+        if view.readonly:
+            raise TypeError("a buffer that can be written to, not a read-only one")
         piece = self._receive(min(nbytes or len(view), len(view)), flags)
         view[: len(piece.data)] = piece.data
         return len(piece.data), self._source(piece)
@@ -235,7 +237,7 @@ class Messages:
         Ancillary data comes as its structs in C, as many as ``ancbufsize`` bytes have room for, control headers
         included.
         """
-        with hub:
+        with hub.lock:
             piece = self._receive_locked(bufsize, flags)
             item = piece.item
             if item is None or item.message is None:
@@ -250,7 +252,7 @@ class Messages:
 
     def recvv(self, bufsize: int, flags: int = 0) -> Received:
         """The next message or notification with its attributes in one struct (RFC 6458 section 9.13)."""
-        with hub:
+        with hub.lock:
             piece = self._receive_locked(bufsize, flags)
             item = piece.item
             if item is None:
@@ -262,13 +264,13 @@ class Messages:
 
     def received_info(self, bufsize: int, flags: int = 0) -> tuple[Piece, RcvInfo | None, SocketAddress | None]:
         """What ``sctp_recvmsg`` is made of: a piece, what is known of it whether asked for or not, and the address."""
-        with hub:
+        with hub.lock:
             piece = self._receive_locked(bufsize, flags)
             info = self._infos(piece)[0] if piece.item is not None and piece.item.message is not None else None
             return piece, info, self._source(piece)
 
     def _receive(self, bufsize: int, flags: int) -> Piece:
-        with hub:
+        with hub.lock:
             return self._receive_locked(bufsize, flags)
 
     def _receive_locked(self, bufsize: int, flags: int) -> Piece:

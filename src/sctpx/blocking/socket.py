@@ -122,7 +122,7 @@ class Socket(Messages):
         """
         self._check_open()
         ips, ports, wildcard = resolve_local(listed(address, 1), self.family)
-        with hub:
+        with hub.lock:
             self._description.check_open()
             self._description.bind(ips, ports[0], wildcard=wildcard)
 
@@ -137,7 +137,7 @@ class Socket(Messages):
         ips, ports, wildcard = resolve_local(listed(addresses, addrcnt), self.family)
         if flags not in (c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR):
             raise OSError(errno.EINVAL, f"flags {flags:#x}")
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             binding = description.binding
@@ -167,7 +167,7 @@ class Socket(Messages):
             backlog = 128
         self._check_open()
         local = resolve_local([("", 0)], self.family) if self._description.binding is None else None
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             if description.binding is None:
@@ -184,7 +184,7 @@ class Socket(Messages):
 
         ``OSError``: EOPNOTSUPP (one-to-many), EINVAL (it does not listen), EAGAIN.
         """
-        with hub:
+        with hub.lock:
             self._description.check_open()
             accepted = self._description.accept()
             association = accepted.one_to_one.association
@@ -217,11 +217,11 @@ class Socket(Messages):
         return self._connect(listed(addresses, addrcnt))
 
     def _connect(self, addresses: Sequence[HostPort]) -> int:
-        with hub:
+        with hub.lock:
             self._description.check_open()
             self._description.prepare_connect()
         peer = self._resolve(addresses)
-        with hub:
+        with hub.lock:
             self._description.check_open()
             association = self._description.start(peer)
             self._description.wait_connected(association)
@@ -232,14 +232,14 @@ class Socket(Messages):
 
         ``OSError`` (EINVAL): no such association, or it is not up, or a one-to-one socket.
         """
-        with hub:
+        with hub.lock:
             self._description.check_open()
             return self._branch(self._description.peeloff(assoc_id))
 
     def getassocid(self, address: HostPort) -> int:
         """The id of the association with the peer that has this address. ``OSError`` (EINVAL) if there is none."""
         peer = self._resolve(listed(address, 1))
-        with hub:
+        with hub.lock:
             self._description.check_open()
             for association in self._description.style.members.values():
                 addresses = {path.remote for path in association.core.paths} | {association.source()}
@@ -249,7 +249,7 @@ class Socket(Messages):
 
     def report(self, assoc_id: int = 0) -> tuple[AddressReport, ...]:
         """What each address answered when an association was set up. ``OSError``: ENOTCONN, EINVAL (no such id)."""
-        with hub:
+        with hub.lock:
             self._description.check_open()
             association = self._find(assoc_id)
             return self._description.style.report(association)
@@ -267,7 +267,7 @@ class Socket(Messages):
 
     def getpeername(self) -> SocketAddress:
         """The peer's primary address and SCTP port. ``OSError`` (ENOTCONN), always on a one-to-many socket."""
-        with hub:
+        with hub.lock:
             self._description.check_open()
             style = self._description.style
             if isinstance(style, OneToMany):
@@ -282,7 +282,7 @@ class Socket(Messages):
 
         ``OSError`` (EINVAL): a one-to-many socket has no such association.
         """
-        with hub:
+        with hub.lock:
             self._description.check_open()
             style = self._description.style
             if isinstance(style, OneToOne) and not style.members:
@@ -295,7 +295,7 @@ class Socket(Messages):
 
         ``OSError`` (EINVAL): no such association.
         """
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             binding = description.binding
@@ -324,7 +324,7 @@ class Socket(Messages):
         ENOPROTOOPT, EOPNOTSUPP (needs an extension, or can only be set), EINVAL.
         """
         asked = buflen if isinstance(buflen, Struct) else None
-        with hub:
+        with hub.lock:
             self._description.check_open()
             value: Value | None = self._own_option(level, option)
             if value is None:
@@ -338,7 +338,7 @@ class Socket(Messages):
 
         ``OSError``: ENOPROTOOPT, EOPNOTSUPP (needs an extension, or can only be read), EINVAL.
         """
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             if level == c.SOL_SOCKET and option in _IGNORED:
@@ -349,7 +349,7 @@ class Socket(Messages):
 
     def opt_info(self, assoc_id: int, option: int, asked: Struct | Data | None = None) -> Value:
         """An option of an association (``sctp_opt_info``, RFC 6458 section 9): typed. Raises like ``getsockopt``."""
-        with hub:
+        with hub.lock:
             self._description.check_open()
             return get_option(self._description.style, c.IPPROTO_SCTP, option, asked, assoc_id)
 
@@ -396,7 +396,7 @@ class Socket(Messages):
 
         It is made at the first call, and is good for nothing but waiting. -1 once the socket is closed.
         """
-        with hub:
+        with hub.lock:
             description = self._description
             if description.closed:
                 return -1
@@ -415,7 +415,7 @@ class Socket(Messages):
         """
         if how not in (stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_RDWR):
             raise OSError(errno.EINVAL, f"no way to shut down: {how}")
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             description.one_to_one.shutdown(description.now(), read=how != stdlib.SHUT_WR, write=how != stdlib.SHUT_RD)
@@ -426,7 +426,7 @@ class Socket(Messages):
 
         SO_LINGER makes it wait for that, or abort. Calls that wait raise EBADF. Closing twice does nothing.
         """
-        with hub:
+        with hub.lock:
             self._description.close()
 
     def __enter__(self) -> Self:
