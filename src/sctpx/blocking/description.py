@@ -241,16 +241,22 @@ class Description:
         """The next association that a peer set up, as a socket of its own."""
         style = self.one_to_one
         deadline = 0
-        while (association := style.accept()) is None:
-            deadline = self._wait(self._readers, deadline)
-        if style.readable:
-            self._readers.wake()
+        try:
+            while (association := style.accept()) is None:
+                deadline = self._wait(self._readers, deadline)
+        finally:
+            self._wake_reader()
         self.show()
         return self._branch(association)
 
     def peeloff(self, assoc_id: int) -> Description:
-        """An association as a socket of its own. ``OSError`` (EINVAL): no such association, or a one-to-one socket."""
-        return self._branch(self.one_to_many.peeloff(assoc_id))
+        """An association as a socket of its own. ``OSError`` (EINVAL): no such association, or a one-to-one socket.
+
+        Calls that wait for it on this socket learn that it is not this socket's any more.
+        """
+        other = self._branch(self.one_to_many.peeloff(assoc_id))
+        self.on_changed()
+        return other
 
     def _branch(self, association: Attached) -> Description:
         other = Description(False, self.style.settings.inherit(association.settings), self.family, self.udp_port)
@@ -266,26 +272,34 @@ class Description:
         """Up to ``limit`` bytes of the next message or notification; waits for it."""
         style = self.style
         deadline = 0
-        while (piece := style.receive(limit, peek=flags & MSG_PEEK != 0)) is None:
-            if isinstance(style, OneToMany) and self.timeout != 0 and not flags & MSG_DONTWAIT:
-                style.check_waiting()
-            deadline = self._wait(self._readers, deadline, flags)
-        item = piece.item
-        if item is not None and item.association.core.ready and self.binding is not None:
-            self.binding.driver.flush()  # Reading may have opened the window: the peer is told.
-        if self._readers and style.readable:
-            self._readers.wake()
+        try:
+            while (piece := style.receive(limit, peek=flags & MSG_PEEK != 0)) is None:
+                if isinstance(style, OneToMany) and self.timeout != 0 and not flags & MSG_DONTWAIT:
+                    style.check_waiting()
+                deadline = self._wait(self._readers, deadline, flags)
+            item = piece.item
+            if item is not None and item.association.core.ready and self.binding is not None:
+                self.binding.driver.flush()  # Reading may have opened the window: the peer is told.
+        finally:
+            self._wake_reader()
         self.show()
         return piece
 
+    def _wake_reader(self) -> None:
+        """There may be more than one call took, or it failed after it was told: the next one in line is told."""
+        if self._readers and self.style.readable:
+            self._readers.wake()
+
     def send(self, association: Attached, message: Outgoing, flags: int = 0) -> None:
-        """Send a message on an association; waits for room."""
+        """Send a message on an association; waits for room. ``OSError`` (EPIPE) if another socket has it meanwhile."""
         style = self.style
         deadline = 0
         try:
             while not style.send_to(self.now(), association, message):
                 association.core.want_writable()
                 deadline = self._wait(self._writers, deadline, flags)
+                if association.style not in (style, None):
+                    raise OSError(errno.EPIPE, "the association is another socket's")
         finally:
             if self._writers and association.space > 0:
                 self._writers.wake()

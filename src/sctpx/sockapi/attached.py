@@ -115,13 +115,16 @@ class Attached:
 
     @property
     def space(self) -> int:
-        """Bytes the send buffer has room for; 0 or less if there is none."""
-        return self.core.send_space - self._waiting_bytes - self._record_length
+        """Bytes the send buffer has room for; 0 or less if there is none.
+
+        An unfinished record takes none: explicit EOR marking is there for records that are larger than the buffer.
+        """
+        return self.core.send_space - self._waiting_bytes
 
     @property
     def dry(self) -> bool:
         """Everything that was sent has been acknowledged."""
-        return not self.starting and self.space == self.core.config.send_buffer
+        return not self.starting and not self._record and self.space == self.core.config.send_buffer
 
     def source(self) -> bytes:
         """The peer's primary address, packed."""
@@ -172,6 +175,8 @@ class Attached:
         """A piece of a record: the first one says how it is sent, the last one sends it."""
         if self._record and (message.stream, message.ppid) != self._record[0][1:3]:
             raise OSError(EINVAL, "another record has not been finished")
+        if not self.starting and message.stream >= self.core.outbound_streams:
+            raise OSError(EINVAL, f"stream {message.stream}, there are {self.core.outbound_streams}")
         if not message.data and not message.flags & SCTP_EOR:
             raise OSError(EINVAL, "an empty piece")
         if self._record_length + len(message.data) > self.core.config.max_message_size:
@@ -239,6 +244,7 @@ class Attached:
 
     def _on_up(self, now: int) -> list[Outgoing]:
         """Send what waited; what there is no stream for comes back."""
+        self.active = now
         refused = []
         waiting, self._waiting, self._waiting_bytes = self._waiting, None, 0
         for message in waiting or ():

@@ -102,7 +102,10 @@ def notifications(
     elif isinstance(event, core.Restarted):
         found = [_change(association, c.SCTP_RESTART)]
     elif isinstance(event, core.ShutdownComplete):
-        found = [_change(association, c.SCTP_SHUTDOWN_COMP)]
+        # Everything was acknowledged, but for a record whose end never came.
+        for message in unsent:
+            found += send_failed(association.id, message, 0, subscribed)
+        found.append(_change(association, c.SCTP_SHUTDOWN_COMP))
     elif isinstance(event, core.PathChange):
         if expose_pf or event.state != core.PATH_POTENTIALLY_FAILED or event.what != core.CHANGE_STATE:
             found = [_path_change(event, mapped_v4)]

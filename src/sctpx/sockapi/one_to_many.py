@@ -142,4 +142,6 @@ class OneToMany(Style):
                 association.shutdown(now)
 
     def _idlers(self) -> list[Attached]:
-        return [association for association in self.attached.values() if not association.ending]
+        return [
+            association for association in self.attached.values() if not association.ending and not association.starting
+        ]

@@ -193,6 +193,7 @@ class OneToOne(Style):
         """
         association = self.current()
         if read:
+            self.queue.keep(association)
             self.reading = False
         if write and not association.ending:
             association.shutdown(now)

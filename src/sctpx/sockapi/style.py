@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from errno import EADDRNOTAVAIL, EALREADY, ECONNABORTED, EINVAL, EISCONN, EMSGSIZE
+from errno import EADDRNOTAVAIL, EALREADY, ECONNABORTED, EINVAL, EISCONN, EMSGSIZE, EPIPE
 from typing import Final, Protocol
 
 from ..core.association.association import Association
@@ -157,6 +157,8 @@ class Style(ABC):
         than a packet takes while SCTP_DISABLE_FRAGMENTS is on), EPIPE, ESHUTDOWN.
         """
         if message.flags & SCTP_ABORT:
+            if association.end is not None:
+                raise OSError(EPIPE, "the association is over")
             association.abort(now, message.data)
             return True
         if message.flags & SCTP_EOF:

@@ -313,6 +313,24 @@ def test_a_record_is_sent_when_its_last_piece_is_there() -> None:
         assert b.recv(100) == b"alone"
 
 
+def test_a_record_may_be_larger_than_the_send_buffer() -> None:
+    with connected() as (a, b):
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_EXPLICIT_EOR, 1)
+        a.setsockopt(c.SOL_SOCKET, c.SO_SNDBUF, 1 << 16)
+        for number in range(8):
+            sctpx.sctp_sendmsg(a, bytes(1 << 14), flags=c.SCTP_EOR if number == 7 else 0)
+        assert len(b.recv(1 << 20)) == 8 << 14
+
+
+def test_a_record_for_a_stream_there_is_not_is_refused_with_its_first_piece() -> None:
+    with connected() as (a, b):
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_EXPLICIT_EOR, 1)
+        with raises_errno(errno.EINVAL):
+            sctpx.sctp_sendmsg(a, b"nowhere", stream_no=500)
+        sctpx.sctp_sendmsg(a, b"somewhere", flags=c.SCTP_EOR)
+        assert b.recv(100) == b"somewhere"
+
+
 # --- implicit setup ---
 
 
