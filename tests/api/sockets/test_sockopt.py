@@ -11,7 +11,17 @@ import pytest
 import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
-from tests.api.sockets.support import HERE, IPPROTO_SCTP, associated, client, connected, listening
+from tests.api.sockets.support import (
+    HERE,
+    IPPROTO_SCTP,
+    Thread,
+    associated,
+    client,
+    connected,
+    listening,
+    notification,
+    subscribe,
+)
 from tests.api.support import raises_errno
 
 
@@ -140,3 +150,30 @@ def test_an_association_can_be_set_up_with_the_longest_t1_init_left_at_0() -> No
         a.setsockopt(IPPROTO_SCTP, c.SCTP_INITMSG, s.InitMsg(sinit_max_attempts=4, sinit_max_init_timeo=0))
         assert a.getsockopt(IPPROTO_SCTP, c.SCTP_INITMSG).sinit_max_init_timeo == 60_000
         a.connect(HERE)
+
+
+def test_a_receive_buffer_that_grows_lets_the_peer_go_on() -> None:
+    def small(sock: sctpx.Socket) -> None:
+        sock.setsockopt(c.SOL_SOCKET, c.SO_RCVBUF, 4096)
+
+    with connected(configure=small) as (a, b):
+        for _ in range(100):
+            a.send(bytes(1000))
+        subscribe(a, c.SCTP_SENDER_DRY_EVENT)
+        b.setsockopt(c.SOL_SOCKET, c.SO_RCVBUF, 1 << 20)
+        assert b.getsockopt(c.SOL_SOCKET, c.SO_RCVBUF) == 1 << 20
+        # Everything is acknowledged while nobody reads.
+        assert isinstance(notification(a), s.SenderDryEvent)
+
+
+def test_a_receive_buffer_that_shrinks_still_gives_what_it_holds() -> None:
+    with connected() as (a, b):
+        whole = bytes(range(256)) * 8192
+        sending = Thread(lambda: a.send(whole))
+        assert b.recv(1000, c.MSG_PEEK) == whole[:1000]
+        b.setsockopt(c.SOL_SOCKET, c.SO_RCVBUF, 4096)
+        received = b""
+        while len(received) < len(whole):
+            received += b.recv(1 << 20)
+        assert received == whole
+        sending.result()

@@ -146,11 +146,15 @@ class Path:
         self.heartbeats_sent = 0
         self.chunks_retransmitted = 0
 
+    def set_mtu(self, mtu: int) -> None:
+        """The largest SCTP packet is one of so many bytes."""
+        self.mtu = mtu & ~3
+        self.pmdcs = self.mtu - COMMON_HEADER
+
     def set_encapsulation(self, port: int) -> None:
         """The peer is at another UDP port; PMTU follows if encapsulation begins or ends (RFC 6951 section 5.6)."""
         if not self.encaps_port and port:
-            self.mtu -= UDP_HEADER
+            self.set_mtu(self.mtu - UDP_HEADER)
         elif self.encaps_port and not port:
-            self.mtu += UDP_HEADER
-        self.pmdcs = self.mtu - COMMON_HEADER
+            self.set_mtu(self.mtu + UDP_HEADER)
         self.encaps_port = port

@@ -59,7 +59,7 @@ def get_rcvbuf(scope: Scope, _: object) -> int:
 
 
 def set_rcvbuf(scope: Scope, value: int) -> Change:
-    """Section 8.1.6. As in other stacks a size is made to fit; the window of an association stays what was promised."""
+    """Section 8.1.6. As in other stacks a size is made to fit; what a peer was told it may still send."""
     size = min(max(value, SMALLEST_BUFFER), LARGEST_BUFFER)
     return lambda: scope.configure(replace(scope.config, receive_buffer=size))
 
