@@ -26,7 +26,9 @@ from ..sockapi.constants import MSG_DONTWAIT, MSG_PEEK
 from ..sockapi.delivery import Piece
 from ..sockapi.one_to_many import OneToMany
 from ..sockapi.one_to_one import OneToOne
+from ..sockapi.options.whole import MICROSECONDS
 from ..sockapi.settings import EndpointSettings
+from ..sockapi.structs import Timeval
 from .addresses import Peer
 from .binding import Binding
 from .driver import Driver
@@ -39,6 +41,10 @@ from .waiting import Line
 def closed_error() -> OSError:
     """The socket is closed."""
     return OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+def _would_block() -> BlockingIOError:
+    return BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
 @final
@@ -126,18 +132,22 @@ class Description:
 
     # --- waiting ---
 
-    def _wait(self, line: Line, deadline: int, flags: int = 0) -> int:
+    def _wait(self, line: Line, deadline: int, limit: Timeval, flags: int = 0) -> int:
         """Wait in line: the deadline of the whole call, 0 at first.
 
-        ``BlockingIOError`` (EAGAIN) if the call must not wait, ``TimeoutError`` if it has waited long enough.
+        ``BlockingIOError`` (EAGAIN) if the call must not wait, or longer than ``limit`` where no timeout is set;
+        ``TimeoutError`` if it has waited for the timeout.
         """
         if self.timeout == 0 or flags & MSG_DONTWAIT:
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            raise _would_block()
         now = time.monotonic_ns()
         if not deadline:
-            deadline = NEVER if self.timeout is None else now + int(self.timeout * NANOSECONDS)
+            patience = self.timeout
+            if patience is None:
+                patience = limit.tv_sec + limit.tv_usec / MICROSECONDS or None
+            deadline = NEVER if patience is None else now + int(patience * NANOSECONDS)
         if now >= deadline:
-            raise TimeoutError("timed out")
+            raise TimeoutError("timed out") if self.timeout is not None else _would_block()
         hub.wait(line, deadline)
         self.check_open()
         return deadline
@@ -198,7 +208,7 @@ class Description:
         association = self.style.association if isinstance(self.style, OneToOne) else None
         deadline = 0
         while association is not None and association.closing and self.timeout != 0:
-            deadline = self._wait(self._changes, deadline)
+            deadline = self._wait(self._changes, deadline, self.style.settings.send_timeout)
         self.style.check_connect()
 
     def start(self, peer: Peer, config: AssociationConfig | None = None) -> Attached:
@@ -218,16 +228,16 @@ class Description:
         """Wait until an association that was started is up.
 
         ``ConnectError`` if it fails, or is not up in time: then it is given up. ``ConnectInProgress`` if the socket
-        does not wait.
+        does not wait, or not longer (SO_SNDTIMEO).
         """
         deadline = 0
         style = self.style
         try:
             while not style.connected(association):
-                if self.timeout == 0:
-                    raise ConnectInProgress(association.id)
                 try:
-                    deadline = self._wait(self._changes, deadline)
+                    deadline = self._wait(self._changes, deadline, style.settings.send_timeout)
+                except BlockingIOError:
+                    raise ConnectInProgress(association.id) from None
                 except TimeoutError:
                     association.abort(self.now())
                     self.flush()
@@ -243,7 +253,7 @@ class Description:
         deadline = 0
         try:
             while (association := style.accept()) is None:
-                deadline = self._wait(self._readers, deadline)
+                deadline = self._wait(self._readers, deadline, style.settings.receive_timeout)
         finally:
             self._wake_reader()
         self.show()
@@ -276,7 +286,7 @@ class Description:
             while (piece := style.receive(limit, peek=flags & MSG_PEEK != 0)) is None:
                 if isinstance(style, OneToMany) and self.timeout != 0 and not flags & MSG_DONTWAIT:
                     style.check_waiting()
-                deadline = self._wait(self._readers, deadline, flags)
+                deadline = self._wait(self._readers, deadline, style.settings.receive_timeout, flags)
             item = piece.item
             if item is not None and item.association.core.ready and self.binding is not None:
                 self.binding.driver.flush()  # Reading may have opened the window: the peer is told.
@@ -297,7 +307,7 @@ class Description:
         try:
             while not style.send_to(self.now(), association, message):
                 association.core.want_writable()
-                deadline = self._wait(self._writers, deadline, flags)
+                deadline = self._wait(self._writers, deadline, style.settings.send_timeout, flags)
                 if association.style not in (style, None):
                     raise OSError(errno.EPIPE, "the association is another socket's")
         finally:

@@ -37,6 +37,8 @@ from .messages import Messages
 _FAMILIES: Final = (stdlib.AF_INET, stdlib.AF_INET6)
 _Kind: TypeAlias = type[BaseException]
 _STYLES: Final = (stdlib.SOCK_STREAM, stdlib.SOCK_SEQPACKET)
+_SOCK_NONBLOCK: Final = getattr(stdlib, "SOCK_NONBLOCK", 0)
+_TYPE_FLAGS: Final = _SOCK_NONBLOCK | getattr(stdlib, "SOCK_CLOEXEC", 0)
 _WILDCARD: Final = {stdlib.AF_INET: "0.0.0.0", stdlib.AF_INET6: "::"}  # noqa: S104 - to tell, not to bind
 
 
@@ -68,16 +70,18 @@ class Socket(Messages):
         """
         if family not in _FAMILIES:
             raise OSError(errno.EAFNOSUPPORT, f"address family {family}")
-        if type not in _STYLES:
+        if type & ~_TYPE_FLAGS not in _STYLES:
             raise OSError(errno.EINVAL, f"an SCTP socket is SOCK_STREAM or SOCK_SEQPACKET, not {type}")
         if proto not in (0, c.IPPROTO_SCTP):
             raise OSError(errno.EPROTONOSUPPORT, f"protocol {proto}")
         if udp_port is not None:
             check_port(udp_port, "UDP port", lowest=0)
-        one_to_many = type == stdlib.SOCK_SEQPACKET
+        one_to_many = type & ~_TYPE_FLAGS == stdlib.SOCK_SEQPACKET
         settings = EndpointSettings.of_style(one_to_many, config)
         self._peer_udp_port = check_port(peer_udp_port, "UDP port", lowest=0)
         self._description = Description(one_to_many, settings, family, udp_port)
+        if type & _SOCK_NONBLOCK:
+            self.setblocking(False)
 
     def _branch(self, description: Description) -> Socket:
         """A socket that comes from this one."""
@@ -362,6 +366,10 @@ class Socket(Messages):
             return style.take_error() if isinstance(style, OneToOne) else 0
         if option == stdlib.SO_TYPE:
             return self.type
+        if option == _SO_DOMAIN:
+            return self.family
+        if option == _SO_PROTOCOL:
+            return self.proto
         if option == stdlib.SO_ACCEPTCONN:
             return int(style.listening if isinstance(style, OneToMany) else style.backlog > 0)
         return 0 if option in _IGNORED else None
@@ -447,5 +455,8 @@ class Socket(Messages):
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
 
+# Linux's, where they exist.
+_SO_DOMAIN: Final = getattr(stdlib, "SO_DOMAIN", 39)
+_SO_PROTOCOL: Final = getattr(stdlib, "SO_PROTOCOL", 38)
 _IGNORED: Final = (stdlib.SO_REUSEADDR, stdlib.SO_KEEPALIVE, stdlib.SO_BROADCAST)
 """Options that programs set from habit, and that mean nothing here."""

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from ..core import events as core
 from ..core.association.association import Association, Undelivered
 from ..wire import control
+from ..wire.codes import DATA_UNORDERED
 from ..wire.tlv import MAX_LENGTH
 from . import constants as c
 from .addresses import socket_address
@@ -76,6 +77,7 @@ class Failed(NamedTuple):
     context: int = 0
     whole: bool = True
     """All of the message is here: the peer acknowledged nothing of it."""
+    unordered: bool = False
 
 
 def notifications(
@@ -148,6 +150,8 @@ def send_failed(assoc_id: int, message: Failed, error: int, subscribed: Collecti
     flags = c.SCTP_DATA_SENT if message.sent else c.SCTP_DATA_UNSENT
     # "it means that the part that is not present has been sent successfully to the peer" (section 6.1.11)
     part = c.SCTP_DATA_NOT_FRAG if message.whole else c.SCTP_DATA_LAST_FRAG
+    if message.unordered:
+        part |= DATA_UNORDERED  # These are flags of DATA chunks, in other stacks as well.
     found: list[Notification] = []
     if c.SCTP_SEND_FAILED in subscribed:
         found.append(
@@ -205,8 +209,8 @@ def _abrupt_end(
 
 
 def _undelivered(message: Undelivered) -> Failed:
-    data, stream, ppid, sent, _, context, whole = message
-    return Failed(data, stream, ppid, sent, context if isinstance(context, int) else 0, whole)
+    data, stream, ppid, sent, unordered, context, whole = message
+    return Failed(data, stream, ppid, sent, context if isinstance(context, int) else 0, whole, unordered)
 
 
 def _change(association: Association, state: int, error: int = 0, info: bytes = b"") -> AssocChange:

@@ -29,7 +29,7 @@ from ..core.events import (
 from ..core.timers import NEVER
 from ..wire.codes import COMMON_HEADER, DATA_HEADER
 from .attached import Attached, Outgoing
-from .constants import SCTP_ABORT, SCTP_DATA_IO_EVENT, SCTP_EOF, SCTP_SENDER_DRY_EVENT
+from .constants import SCTP_ABORT, SCTP_DATA_IO_EVENT, SCTP_EOF, SCTP_SENDER_DRY_EVENT, SCTP_UNORDERED
 from .delivery import Piece, ReceiveQueue
 from .failures import connect_failure, loss
 from .notifications import Failed, notifications, send_failed
@@ -278,7 +278,8 @@ def _wants_dry(association: Attached) -> bool:
 
 
 def _failed(message: Outgoing) -> Failed:
-    return Failed(message.data, message.stream, message.ppid, False, message.context)
+    unordered = message.flags & SCTP_UNORDERED != 0
+    return Failed(message.data, message.stream, message.ppid, False, message.context, unordered=unordered)
 
 
 def _check_unfragmented(association: Attached, length: int) -> None:

@@ -13,8 +13,11 @@ from sctpx import constants as c
 from sctpx import structs as s
 from tests.api.sockets.support import (
     HERE,
+    HOST,
     IPPROTO_SCTP,
+    PORT,
     Thread,
+    accepted,
     associated,
     client,
     connected,
@@ -177,3 +180,45 @@ def test_a_receive_buffer_that_shrinks_still_gives_what_it_holds() -> None:
             received += b.recv(1 << 20)
         assert received == whole
         sending.result()
+
+
+def test_so_rcvtimeo_and_so_sndtimeo_bound_the_waiting_of_a_socket_without_a_timeout() -> None:
+    moment = s.Timeval(tv_usec=10_000)
+    with listening() as server, client(server) as a:
+        for option in (c.SO_RCVTIMEO, c.SO_SNDTIMEO):
+            server.setsockopt(c.SOL_SOCKET, option, moment.pack())
+        with raises_errno(errno.EAGAIN):
+            server.accept()
+        a.connect(HERE)
+        with accepted(server) as b:
+            assert b.getsockopt(c.SOL_SOCKET, c.SO_RCVTIMEO) == moment
+            with raises_errno(errno.EAGAIN):
+                b.recv(1)
+            with raises_errno(errno.EAGAIN):
+                while True:
+                    b.send(bytes(1 << 18))
+            b.settimeout(0.01)
+            with pytest.raises(TimeoutError):
+                b.recv(1)
+
+
+def test_connecting_waits_no_longer_than_so_sndtimeo_and_goes_on() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent,
+        sctpx.socket() as sock,
+    ):
+        silent.bind((HOST, 0))
+        sock.setsockopt(c.SOL_SOCKET, c.SO_SNDTIMEO, s.Timeval(tv_usec=10_000))
+        with pytest.raises(sctpx.ConnectInProgress):
+            sock.connect((sctpx.Address(HOST, udp_port=silent.getsockname()[1]), PORT))
+        with raises_errno(errno.EALREADY):
+            sock.connect(HERE)
+
+
+def test_a_socket_tells_what_it_is() -> None:
+    kind = socket.SOCK_SEQPACKET | getattr(socket, "SOCK_NONBLOCK", 0) | getattr(socket, "SOCK_CLOEXEC", 0)
+    with sctpx.socket(sctpx.AF_INET6, kind) as sock:
+        assert sock.getblocking() == (not hasattr(socket, "SOCK_NONBLOCK"))
+        assert sock.type == sock.getsockopt(c.SOL_SOCKET, socket.SO_TYPE) == sctpx.SOCK_SEQPACKET
+        assert sock.getsockopt(c.SOL_SOCKET, getattr(socket, "SO_DOMAIN", 39)) == sctpx.AF_INET6
+        assert sock.getsockopt(c.SOL_SOCKET, getattr(socket, "SO_PROTOCOL", 38)) == IPPROTO_SCTP
