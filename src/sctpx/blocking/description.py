@@ -21,15 +21,16 @@ from ..core.config import NANOSECONDS, AssociationConfig
 from ..core.timers import NEVER
 from ..errors import ConnectError, ConnectInProgress, connect_error
 from ..link import SCTP_TUNNELING_PORT
+from ..link.interfaces import source_for
 from ..sockapi.attached import Attached, Outgoing
 from ..sockapi.constants import MSG_DONTWAIT, MSG_PEEK
 from ..sockapi.delivery import Piece
 from ..sockapi.one_to_many import OneToMany
 from ..sockapi.one_to_one import OneToOne
 from ..sockapi.options.whole import MICROSECONDS
+from ..sockapi.peer import Peer
 from ..sockapi.settings import EndpointSettings
 from ..sockapi.structs import Timeval
-from .addresses import Peer
 from .binding import Binding
 from .driver import Driver
 from .hub import hub
@@ -191,11 +192,11 @@ class Description:
     def bind_towards(self, peer: Peer) -> Binding:
         """See to it that there is a port that reaches a peer: the socket's own, or a new one."""
         if self.binding is None:
-            sources = peer.find_sources()
+            sources = peer.find_sources(source_for)
             driver = client_driver(sources) if self.udp_port is None else port_driver(sources, self.udp_port)
             self._take(driver, sources, 0, wildcard=True)
         elif self.binding.wildcard:
-            self.binding.add(peer.find_sources())
+            self.binding.add(peer.find_sources(source_for))
         else:
             peer.keep_reachable(self.binding.addresses)
         assert self.binding is not None

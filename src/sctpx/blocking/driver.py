@@ -18,7 +18,7 @@ from errno import EAGAIN, ENOBUFS
 from typing import Any, Final, Protocol, final
 
 from ..core.association.association import Association
-from ..core.events import CannotStart, CommunicationLost, CommunicationUp, Event, ShutdownComplete
+from ..core.events import ENDS, CommunicationUp, Event
 from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
@@ -30,7 +30,6 @@ BATCHES_PER_ROUND: Final = 8
 """What is received from a socket in one wake-up, and sent by the stack in a leader's round."""
 RETRY_DELAY: Final = MILLISECOND
 """Until a full queue of this host is tried again, ns."""
-ENDS: Final = frozenset((CannotStart, CommunicationLost, ShutdownComplete))
 
 _ids: Final = itertools.count(3)
 """Association ids, unique in the process; 0, 1 and 2 have meanings of their own (RFC 6458 section 7.2)."""

@@ -17,11 +17,12 @@ from ..sockapi.attached import Attached, Outgoing
 from ..sockapi.delivery import Item, Piece
 from ..sockapi.one_to_many import OneToMany
 from ..sockapi.one_to_one import OneToOne
+from ..sockapi.peer import Peer
 from ..sockapi.receive import to_message
 from ..sockapi.send import Data, to_bytes
 from ..sockapi.settings import with_init
 from ..sockapi.structs import Notification, NxtInfo, RcvInfo, Struct
-from .addresses import Addresses, HostPort, Peer, listed, resolve_peer
+from .addresses import Addresses, HostPort, listed, resolve_peer
 from .description import Description, closed_error
 from .hub import hub
 

@@ -26,7 +26,7 @@ from ..sockapi.one_to_one import OneToOne
 from ..sockapi.options import Value, get_option, pack_value
 from ..sockapi.send import Data
 from ..sockapi.settings import EndpointSettings
-from ..sockapi.status import AddressReport
+from ..sockapi.status import AddressReport, local_ips
 from ..sockapi.structs import Struct
 from . import readiness
 from .addresses import Addresses, HostPort, listed, resolve_local
@@ -308,9 +308,7 @@ class Socket(Messages):
             ips: Iterable[bytes] = binding.addresses
             style = description.style
             if (isinstance(style, OneToOne) and style.members) or (style.one_to_many and assoc_id):
-                core = self._find(assoc_id).core
-                told = core.endpoint.announced_to([path.remote for path in core.paths])
-                ips = told or dict.fromkeys(path.local for path in core.paths if path.local) or ips
+                ips = local_ips(self._find(assoc_id).core) or ips
             return [self._address(ip, binding.core.port) for ip in ips]
 
     @property

@@ -11,20 +11,11 @@ from __future__ import annotations
 
 from collections import deque
 from errno import EINVAL, EMSGSIZE, EPIPE, ESHUTDOWN
-from typing import TYPE_CHECKING, Final, NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from ..core.association.association import Association
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
-from ..core.events import (
-    CannotStart,
-    CommunicationLost,
-    CommunicationUp,
-    Event,
-    PeerShutdown,
-    Readable,
-    Restarted,
-    ShutdownComplete,
-)
+from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted
 from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
 from .settings import AssociationSettings
 from .status import AddressReport
@@ -32,8 +23,6 @@ from .status import AddressReport
 if TYPE_CHECKING:
     from .delivery import Run
     from .style import Style
-
-ENDS: Final = (CannotStart, CommunicationLost, ShutdownComplete)
 
 
 class Outgoing(NamedTuple):
