@@ -92,7 +92,7 @@ class Binding:
             self.driver.add_address(ip)
         self.addresses += fresh
         if not self.wildcard:
-            self.core.local += fresh
+            self.core.local = [*self.core.local, *fresh]  # Associations that there are keep the list they have.
         self._mtu = self._smallest_mtu()
         self._announce()
 
@@ -106,7 +106,7 @@ class Binding:
             raise OSError(errno.EINVAL, "a socket cannot do without an address")
         self.addresses = kept
         if not self.wildcard:
-            self.core.local[:] = kept
+            self.core.local = list(kept)
         self._announce()
 
     # --- users ---

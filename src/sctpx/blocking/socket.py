@@ -133,7 +133,8 @@ class Socket(Messages):
     def bindx(self, addresses: Addresses, flags: int = c.SCTP_BINDX_ADD_ADDR, addrcnt: int | None = None) -> None:
         """Add or remove local addresses, all or none of them (RFC 6458 section 9.1).
 
-        They hold for associations to come. ``OSError``: EOPNOTSUPP (the socket has associations: that takes RFC 5061),
+        They hold for associations to come; those that were accepted or peeled off keep theirs. ``OSError``: EOPNOTSUPP
+        (the socket has associations, or came from accept or peeloff: that takes RFC 5061),
         EINVAL (ports that differ from each other or the socket's, both flags, a wildcard beside others, the last
         address), E2BIG, EADDRNOTAVAIL, EADDRINUSE.
         """
@@ -155,7 +156,7 @@ class Socket(Messages):
                 return
             if wildcard:
                 raise OSError(errno.EINVAL, "the socket is bound already")
-            if binding.core.associations:
+            if description.style.members or binding.style is not description.style:
                 raise OSError(errno.EOPNOTSUPP, "the addresses of associations cannot be changed (RFC 5061) yet")
             if flags == c.SCTP_BINDX_ADD_ADDR:
                 binding.add(ips)

@@ -114,6 +114,11 @@ class Association:
         return self.tcb.paths
 
     @property
+    def local_addresses(self) -> list[bytes]:
+        """Our addresses it may use; none: the link knows which."""
+        return self.tcb.local_addresses
+
+    @property
     def primary(self) -> Path | None:
         """The path data goes to while it is active; None before the peer answered."""
         return self.tcb.primary
