@@ -244,8 +244,7 @@ class Description:
                     self.flush()
                     raise connect_error(errno.ETIMEDOUT, "timed out", style.report(association)) from None
         except ConnectError:
-            if isinstance(style, OneToOne):
-                style.error = None  # It has been told.
+            style.error = None  # It has been told.
             raise
 
     def accept(self) -> Description:

@@ -253,11 +253,15 @@ class Socket(Messages):
         raise OSError(errno.EINVAL, "there is no association with this address")
 
     def report(self, assoc_id: int = 0) -> tuple[AddressReport, ...]:
-        """What each address answered when an association was set up. ``OSError``: ENOTCONN, EINVAL (no such id)."""
+        """What each address answered when an association was set up; of a one-to-one socket, also if that failed.
+
+        ``OSError``: ENOTCONN, EINVAL (no such id).
+        """
         with hub.lock:
             self._description.check_open()
-            association = self._find(assoc_id)
-            return self._description.style.report(association)
+            style = self._description.style
+            failed = style.association if isinstance(style, OneToOne) else None
+            return style.report(failed or self._find(assoc_id))
 
     def _find(self, assoc_id: int) -> Attached:
         style = self._description.style
@@ -362,7 +366,7 @@ class Socket(Messages):
             return None
         style = self._description.style
         if option == stdlib.SO_ERROR:
-            return style.take_error() if isinstance(style, OneToOne) else 0
+            return style.take_error()
         if option == stdlib.SO_TYPE:
             return self.type
         if option == _SO_DOMAIN:

@@ -12,6 +12,7 @@ from typing import final
 
 from ..core.association.association import Association
 from ..core.config import NANOSECONDS
+from ..core.events import CannotStart
 from ..core.timers import NEVER
 from .attached import Attached, Outgoing
 from .delivery import END, Piece
@@ -118,13 +119,16 @@ class OneToMany(Style):
 
     @property
     def writable(self) -> bool:
-        """Some association has room, or one could be set up."""
-        return not self.attached or any(association.space > 0 for association in self.attached.values())
+        """Some association that is up has room, or there is none: then one could be set up."""
+        found = self.attached.values()
+        return not found or any(association.space > 0 and not association.starting for association in found)
 
     # --- time and the end ---
 
     def on_ended(self, association: Attached) -> None:
         """An association is over."""
+        if isinstance(association.end, CannotStart):
+            self.error = self.failure(association)
         self.attached.pop(association.id, None)
 
     def next_deadline(self) -> int:

@@ -29,8 +29,6 @@ class OneToOne(Style):
         """The one it has, or had."""
         self.backlog = 0
         """Associations that may wait for ``accept``; 0 while it does not listen."""
-        self.error: OSError | None = None
-        """Why the association ended, until somebody is told (SO_ERROR)."""
         self._incoming: deque[Attached] = deque()
 
     @property
@@ -152,11 +150,6 @@ class OneToOne(Style):
         if association.end is not None:
             self._raise_error()
         return association
-
-    def take_error(self) -> int:
-        """The errno of what ended the association, once (SO_ERROR)."""
-        error, self.error = self.error, None
-        return 0 if error is None else error.errno or 0
 
     @property
     def readable(self) -> bool:

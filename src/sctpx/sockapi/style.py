@@ -76,6 +76,8 @@ class Style(ABC):
         """The associations, by id; one that is over stays until its end was told."""
         self.reading = True
         """False after ``shutdown(SHUT_RD)``."""
+        self.error: OSError | None = None
+        """Why the association ended, or the last one could not be set up, until somebody is told (SO_ERROR)."""
 
     @property
     @abstractmethod
@@ -256,6 +258,11 @@ class Style(ABC):
         if isinstance(end, CannotStart):
             return connect_failure(end.error, self.report(association))
         return None
+
+    def take_error(self) -> int:
+        """The errno of ``error``, once (SO_ERROR)."""
+        error, self.error = self.error, None
+        return 0 if error is None else error.errno or 0
 
     # --- time and the end ---
 
