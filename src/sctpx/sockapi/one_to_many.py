@@ -12,7 +12,7 @@ from typing import final
 
 from ..core.association.association import Association
 from ..core.config import NANOSECONDS
-from ..core.events import CannotStart
+from ..core.events import CannotStart, CommunicationUp, Event
 from ..core.timers import NEVER
 from .attached import Attached, Outgoing
 from .delivery import END, Piece
@@ -29,6 +29,8 @@ class OneToMany(Style):
     def __init__(self, settings: EndpointSettings, alarm: Alarm, *, ipv6: bool = False) -> None:
         super().__init__(settings, alarm, ipv6=ipv6)
         self.listening = False
+        self._idle = 0  # SCTP_AUTOCLOSE, ns, as it was when the next line was worked out.
+        self._look_at = NEVER
 
     # --- associations ---
 
@@ -132,20 +134,32 @@ class OneToMany(Style):
         self.attached.pop(association.id, None)
 
     def next_deadline(self) -> int:
-        """When the next association has been idle for too long (SCTP_AUTOCLOSE, section 8.1.8), ns."""
+        """When it is time to look for idle associations (SCTP_AUTOCLOSE, section 8.1.8), ns.
+
+        Use only puts that off: it need not be worked out again for each message.
+        """
         idle = self.settings.autoclose * NANOSECONDS
-        if not idle:
-            return NEVER
-        return min([association.active + idle for association in self._idlers()], default=NEVER)
+        if idle != self._idle:
+            self._idle = idle
+            self._schedule()
+        return self._look_at
 
     def handle_timeout(self, now: int) -> None:
         """Shut idle associations down."""
-        idle = self.settings.autoclose * NANOSECONDS
         for association in self._idlers():
-            if idle and association.active + idle <= now:
+            if association.active + self._idle <= now:
                 association.shutdown(now)
+        self._schedule()
+
+    def on_event(self, now: int, association: Attached, event: Event, refused: list[Outgoing]) -> None:
+        """Something happened to an association."""
+        if type(event) is CommunicationUp and self._idle:
+            self._look_at = min(self._look_at, association.active + self._idle)
+        super().on_event(now, association, event, refused)
+
+    def _schedule(self) -> None:
+        used = [association.active for association in self._idlers()]
+        self._look_at = min(used) + self._idle if used and self._idle else NEVER
 
     def _idlers(self) -> list[Attached]:
-        return [
-            association for association in self.attached.values() if not association.ending and not association.starting
-        ]
+        return [one for one in self.attached.values() if not one.ending and not one.starting]

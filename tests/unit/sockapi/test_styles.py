@@ -78,6 +78,24 @@ def test_an_idle_association_is_closed_and_one_that_is_used_is_not() -> None:
     assert association.end is not None
 
 
+def test_another_time_for_idle_associations_holds_for_those_there_are_and_0_is_never() -> None:
+    world = World(OneToMany, OneToMany)
+    world.server.settings.autoclose = 100
+    association = world.start()
+    world.run()
+    world.pass_time(5)
+    world.server.settings.autoclose = 0
+    world.pass_time(200)
+    assert association.end is None
+    world.client.send_to(world.now, association, message(b"busy"))
+    world.run()
+    world.server.settings.autoclose = 10
+    world.pass_time(9)
+    assert association.end is None
+    world.pass_time(2)
+    assert association.end is not None
+
+
 def test_the_time_it_takes_to_set_an_association_up_does_not_count_as_idle() -> None:
     world = World(OneToMany, OneToMany)
     world.client.settings.autoclose = 10
