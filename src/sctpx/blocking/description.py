@@ -315,6 +315,15 @@ class Description:
                 self._writers.wake()
             self.flush()
 
+    def send_to_all(self, style: OneToMany, message: Outgoing, flags: int = 0) -> None:
+        """Send a message on all associations; waits until all have room."""
+        deadline = 0
+        try:
+            while not style.send_to_all(self.now(), message):
+                deadline = self._wait(self._writers, deadline, style.settings.send_timeout, flags)
+        finally:
+            self.flush()
+
     # --- the end ---
 
     def close(self) -> None:

@@ -153,8 +153,7 @@ class Messages:
             description.check_open()
             style = description.style
             if options.flags & c.SCTP_SENDALL and isinstance(style, OneToMany):
-                style.send_to_all(description.now(), _outgoing(data, options, b""))
-                description.flush()
+                description.send_to_all(style, _outgoing(data, options, b""), flags)
                 return Sent(len(data), 0)
             association = self._destination(style, options, peer)
             if association is None:

@@ -141,6 +141,11 @@ class Attached:
         if not self.starting and self.core.state != ESTABLISHED:
             raise OSError(ESHUTDOWN, "the peer has ended the association")
 
+    def check_stream(self, stream: int) -> None:
+        """``OSError`` (EINVAL) if there is no such stream; before the association is up there may be."""
+        if not self.starting and stream >= self.core.outbound_streams:
+            raise OSError(EINVAL, f"stream {stream}, there are {self.core.outbound_streams}")
+
     def _queue(self, now: int, message: Outgoing) -> None:
         if not self.starting:
             self._to_core(now, message)
@@ -164,8 +169,7 @@ class Attached:
         """A piece of a record: the first one says how it is sent, the last one sends it."""
         if self._record and (message.stream, message.ppid) != self._record[0][1:3]:
             raise OSError(EINVAL, "another record has not been finished")
-        if not self.starting and message.stream >= self.core.outbound_streams:
-            raise OSError(EINVAL, f"stream {message.stream}, there are {self.core.outbound_streams}")
+        self.check_stream(message.stream)
         if not message.data and not message.flags & SCTP_EOR:
             raise OSError(EINVAL, "an empty piece")
         if self._record_length + len(message.data) > self.core.config.max_message_size:

@@ -15,6 +15,7 @@ from ..core.config import NANOSECONDS
 from ..core.events import CannotStart, CommunicationUp, Event
 from ..core.timers import NEVER
 from .attached import Attached, Outgoing
+from .constants import SCTP_ABORT, SCTP_EOF
 from .delivery import END, Piece
 from .settings import EndpointSettings
 from .style import Alarm, Style
@@ -104,15 +105,25 @@ class OneToMany(Style):
             raise OSError(EADDRNOTAVAIL, "another socket has an association with this peer")
         return association
 
-    def send_to_all(self, now: int, message: Outgoing) -> int:
-        """Send a message on all associations that are up (SCTP_SENDALL), room or not: how many these were."""
-        count = 0
-        for association in list(self.attached.values()):
-            if association.starting or association.ending or association.peer_done:
-                continue
-            self.send_to(now, association, message, patient=False)
-            count += 1
-        return count
+    def send_to_all(self, now: int, message: Outgoing) -> bool:
+        """Send a message on all associations that are up (SCTP_SENDALL), or on none.
+
+        ``False`` if the call has to wait until all have room. ``OSError`` as ``send_to``, and EINVAL if one does not
+        have the stream.
+        """
+        up = [one for one in self.attached.values() if not (one.starting or one.ending or one.peer_done)]
+        if not message.flags & (SCTP_EOF | SCTP_ABORT):
+            full = [association for association in up if association.space <= 0]
+            for association in full:
+                association.core.want_writable()
+            if full:
+                return False
+            for association in up:
+                association.check_stream(message.stream)
+                self.check_length(association, message)
+        for association in up:
+            self.send_to(now, association, message)
+        return True
 
     @property
     def readable(self) -> bool:

@@ -152,7 +152,7 @@ class Style(ABC):
     def writable(self) -> bool:
         """Sending would not wait."""
 
-    def send_to(self, now: int, association: Attached, message: Outgoing, *, patient: bool = True) -> bool:
+    def send_to(self, now: int, association: Attached, message: Outgoing) -> bool:
         """Send a message, or do what its flags say: SCTP_EOF, SCTP_ABORT. ``False`` if the call has to wait for room.
 
         ``OSError``: EINVAL (SCTP_EOF with data, or no data without one of both flags), EMSGSIZE (too large, or more
@@ -170,12 +170,16 @@ class Style(ABC):
             association.shutdown(now)
             return True
         association.check_sendable()
-        if patient and association.space <= 0:
+        if association.space <= 0:
             return False
-        if self.settings.disable_fragments:
-            _check_unfragmented(association, len(message.data))
+        self.check_length(association, message)
         association.send(now, message, explicit_eor=self.settings.explicit_eor)
         return True
+
+    def check_length(self, association: Attached, message: Outgoing) -> None:
+        """``OSError`` (EMSGSIZE) for more than a packet takes, while SCTP_DISABLE_FRAGMENTS is on."""
+        if self.settings.disable_fragments:
+            _check_unfragmented(association, len(message.data))
 
     # --- what happens ---
 
