@@ -164,17 +164,22 @@ class Messages:
                 remote = b""
             else:
                 options = ancillary.parse(items, association.settings)
-                over = peer is not None and (not style.one_to_many or options.flags & c.SCTP_ADDR_OVER)
-                remote = self._other_destination(association, peer) if over and peer is not None else b""
+                remote = b""
+                if peer is not None and (not style.one_to_many or options.flags & c.SCTP_ADDR_OVER):
+                    remote = self._other_destination(association, peer, one_to_many=style.one_to_many)
             description.send(association, _outgoing(data, options, remote), flags)
             return Sent(len(data), association.id)
 
     @staticmethod
-    def _other_destination(association: Attached, peer: Peer) -> bytes:
-        """The address to send to instead of the primary one. ``OSError`` (EINVAL): a port that is not the peer's."""
+    def _other_destination(association: Attached, peer: Peer, *, one_to_many: bool) -> bytes:
+        """The address to send to instead of the primary one; ``b""`` for that.
+
+        A list is there to set an association up (sections 9.11 and 9.12): on a one-to-one socket that has one, it
+        chooses nothing. ``OSError`` (EINVAL): a port that is not the peer's.
+        """
         if association.core.peer_port != peer.port:
             raise OSError(errno.EINVAL, f"the association is with port {association.core.peer_port}, not {peer.port}")
-        return peer.addresses[0].ip
+        return peer.addresses[0].ip if one_to_many or len(peer.addresses) == 1 else b""
 
     @staticmethod
     def _destination(style: OneToOne | OneToMany, options: SendOptions, peer: Peer | None) -> Attached | None:
@@ -183,11 +188,16 @@ class Messages:
             if style.association is None and not style.backlog and peer is not None:
                 return None
             return style.destination()
-        ip, port = (peer.addresses[0].ip, peer.port) if peer is not None else (b"", 0)
-        association = style.destination(options.assoc_id, ip, port)
-        if association is None and peer is None:
+        if options.assoc_id:
+            return style.find_to_send(options.assoc_id)
+        if peer is None:
             raise OSError(errno.EPIPE, "neither an address nor an association to send to")
-        return association
+        for address in peer.addresses:
+            # The peer may not have kept the first one.
+            association = style.find_by_address(address.ip, peer.port)
+            if association is not None:
+                return association
+        return None
 
     def _start(self, peer: Peer, options: SendOptions) -> Attached:
         if options.flags & (c.SCTP_EOF | c.SCTP_ABORT):

@@ -85,17 +85,16 @@ class OneToMany(Style):
         if not self.attached and not self.listening:
             raise OSError(ENOTCONN, "the socket has no associations and does not listen")
 
-    def destination(self, assoc_id: int, ip: bytes, port: int) -> Attached | None:
-        """The association to send on: by its id, else by an address of the peer; ``None`` if there is none with it.
+    def find_to_send(self, assoc_id: int) -> Attached:
+        """The association with this id. ``OSError`` (EPIPE) if there is none."""
+        association = self.attached.get(assoc_id)
+        if association is None:
+            raise OSError(EPIPE, f"the socket has no association {assoc_id}")
+        return association
 
-        ``OSError``: EPIPE (no such id), EADDRNOTAVAIL (the peer is another socket's).
-        """
-        if assoc_id:
-            association = self.attached.get(assoc_id)
-            if association is None:
-                raise OSError(EPIPE, f"the socket has no association {assoc_id}")
-            return association
-        if not ip or self.endpoint is None:
+    def find_by_address(self, ip: bytes, port: int) -> Attached | None:
+        """The association with a peer, if there is one. ``OSError`` (EADDRNOTAVAIL) if it is another socket's."""
+        if self.endpoint is None:
             return None
         core = self.endpoint.stack.find_association(ip, port, self.endpoint.port)
         if core is None or core.ended:

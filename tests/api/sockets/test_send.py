@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -363,6 +364,20 @@ def test_sendv_sets_up_over_several_addresses_and_tells_the_id() -> None:
         assert again == sent
         with accepted(server) as b:
             assert [b.recv(100), b.recv(100)] == [b"data", b"more"]
+
+
+@linux_only
+@pytest.mark.parametrize("style", [sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET])
+@pytest.mark.parametrize("send", [sctpx.sctp_sendx, sctpx.sctp_sendv])
+def test_a_list_of_addresses_can_be_given_again_though_the_first_one_was_not_kept(send: Any, style: int) -> None:
+    addresses = [("127.0.0.9", PORT), HERE]
+    with listening() as server, client(server, style) as a:
+        first = send(a, b"first", addresses)
+        with accepted(server) as b:
+            assert b.recv(100) == b"first"
+            assert a.getpaddrs(first.assoc_id) == [HERE]
+            assert send(a, b"second", addresses) == (6, first.assoc_id)
+            assert b.recv(100) == b"second"
 
 
 def test_an_association_cannot_begin_with_its_end() -> None:
