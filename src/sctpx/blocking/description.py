@@ -73,7 +73,7 @@ class Description:
         self.binding: Binding | None = None
         self.udp_port = udp_port
         """Our UDP port, as asked for: ``None`` for the usual one, 0 for any."""
-        self.timeout: float | None = None
+        self.timeout: float | None = socket.getdefaulttimeout()
         """Seconds a call waits; ``None`` for as long as it takes."""
         self.readiness: Readiness | None = None
         self.closed = False

@@ -16,6 +16,9 @@ Whoever waits for the network does so until the earliest deadline known then; a 
 interrupts it. A deadline that moved into the future is not followed: it costs one needless look, not a system call
 each time.
 
+A signal handler can raise between any two steps of the main thread. So the lock is taken and given back in C, one place
+takes it again after waiting, and leaving a line can be done twice: what is interrupted is one call, not all sockets.
+
 The hub lives as long as the process. In the child of a ``fork`` it starts anew and empty. At exit all sockets are shut
 down gracefully for a limited time. Finalizers run anywhere, even while the lock is held: they only queue their work.
 """

@@ -19,6 +19,7 @@ PORT = 5000
 HOST = "127.0.0.1"
 HERE = (HOST, PORT)
 IPPROTO_SCTP = c.IPPROTO_SCTP
+A_PACKET = 1500
 
 
 class Pair(NamedTuple):
@@ -129,13 +130,17 @@ class Thread(Generic[T]):
 
 
 def fill(sock: sctpx.Socket, info: s.SndInfo | None = None) -> None:
-    """Send until there is no room, and none comes for a moment."""
+    """Send until the peer's window and the send buffer are full, and nothing is under way that could make room."""
+    asked = s.Status(sstat_assoc_id=0 if info is None else info.snd_assoc_id)
     sock.settimeout(0.01)
-    try:
-        while True:
+    while True:
+        try:
             sock.sendv(bytes(1 << 18), info=info)
-    except TimeoutError:
-        pass
+        except TimeoutError:
+            status = sock.getsockopt(IPPROTO_SCTP, c.SCTP_STATUS, asked)
+            # A chunk may probe the closed window.
+            if status.sstat_rwnd < A_PACKET and status.sstat_unackdata <= 1:
+                return
 
 
 def drain(sock: sctpx.Socket) -> None:

@@ -14,6 +14,18 @@ from tests.api.sockets.support import HERE, HOST, PORT, connected, listening
 from tests.api.support import raises_errno
 
 
+def test_a_new_socket_has_the_timeout_that_the_socket_module_gives_new_ones() -> None:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(0.01)
+    try:
+        with listening() as server:
+            assert server.gettimeout() == 0.01
+            with pytest.raises(TimeoutError):
+                server.accept()
+    finally:
+        socket.setdefaulttimeout(before)
+
+
 @pytest.mark.parametrize("family", [sctpx.AF_INET, sctpx.AF_INET6])
 @pytest.mark.parametrize("style", [sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET])
 def test_both_families_and_both_styles_can_be_had(family: int, style: int) -> None:
