@@ -130,7 +130,7 @@ class Thread(Generic[T]):
 
 def fill(sock: sctpx.Socket) -> None:
     """Send until there is no room, and none comes for a moment."""
-    sock.settimeout(0.01)
+    sock.settimeout(0.1)
     try:
         while True:
             sock.send(bytes(1 << 18))
