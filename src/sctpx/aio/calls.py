@@ -6,6 +6,8 @@ from typing import Any
 
 from ..core.config import AssociationConfig
 from ..link import SCTP_TUNNELING_PORT, Link
+from ..link.interfaces import source_for
+from ..sockapi.peer import Peer
 from .association import CLOSE_TIMEOUT, Association, OnEvent
 from .driver import Driver
 from .endpoint import (
@@ -19,7 +21,7 @@ from .endpoint import (
     check_udp_port,
     tuned,
 )
-from .resolve import Hosts, LocalHosts, Peer, resolve_local, resolve_peer
+from .resolve import Hosts, LocalHosts, resolve_local, resolve_peer
 from .server import Handler, Server
 from .sharing import client_driver, link_driver, port_driver
 
@@ -93,10 +95,9 @@ async def _client_side(
     wildcard = local is None
     if local is not None:
         addresses, wildcard = await resolve_local(local)
-        peer.keep_families(addresses)
+        peer.keep_reachable(addresses)
     if wildcard:
-        peer.find_sources()
-        addresses = list(dict.fromkeys(address.source for address in peer.addresses))
+        addresses = peer.find_sources(source_for)
     return (port_driver(addresses, udp_port) if udp_port else client_driver(addresses)), addresses
 
 

@@ -80,15 +80,6 @@ def test_an_address_has_its_own_udp_port_and_source_or_the_calls() -> None:
     assert [(a.udp_port, a.source) for a in peer.addresses] == [(7, *ips("127.0.0.9")), (9899, b"")]
 
 
-def test_addresses_of_the_other_family_than_ours_are_reported_and_the_others_used() -> None:
-    peer = resolve_peer([("::1", 5), ("127.0.0.2", 5)], IPV6, 0)
-    peer.keep_reachable(ips("127.0.0.1"))
-    assert [address.ip for address in peer.addresses] == ips("127.0.0.2")
-    assert [(entry.address, entry.error) for entry in peer.unusable] == [("::1", errno.EAFNOSUPPORT)]
-    with raises_errno(errno.EAFNOSUPPORT):
-        peer.keep_reachable(ips("::1"))
-
-
 def test_local_names_resolve_and_unknown_ones_do_not() -> None:
     assert resolve_local([("db.test", 5)], IPV4) == (ips("127.0.0.2", "127.0.0.3"), [5], False)
     with pytest.raises(socket.gaierror):

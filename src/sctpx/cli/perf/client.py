@@ -19,6 +19,7 @@ from ...aio import Association, Connecting, connect
 from ...aio.resolve import resolve_peer
 from ...core.config import AssociationConfig
 from ...link import UdpLink
+from ...link.interfaces import source_for
 from ...sockapi.addresses import ip_text
 from ...sockapi.send import Outgoing
 from . import hello
@@ -65,8 +66,7 @@ async def _plain_link(plan: Plan) -> UdpLink:
     local = plan.local
     if local is None:
         peer = await resolve_peer(plan.addresses, plan.port, plan.peer_udp_port)
-        peer.find_sources()
-        local = list(dict.fromkeys(ip_text(address.source) for address in peer.addresses if address.source))
+        local = list(map(ip_text, peer.find_sources(source_for)))
     return UdpLink.open(local, plan.udp_port, offload=False)
 
 

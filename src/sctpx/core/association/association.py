@@ -114,6 +114,11 @@ class Association:
         return self.tcb.paths
 
     @property
+    def local_addresses(self) -> list[bytes]:
+        """Our addresses it may use; none: the link knows which."""
+        return self.tcb.local_addresses
+
+    @property
     def primary(self) -> Path | None:
         """The path data goes to while it is active; None before the peer answered."""
         return self.tcb.primary
@@ -190,6 +195,8 @@ class Association:
         if remote and self.tcb.find_path(remote) is None:
             raise OSError(EINVAL, "not an address of the peer")
         flags = (DATA_UNORDERED if unordered else 0) | (DATA_IMMEDIATE if immediate else 0)
+        if unordered:
+            self.tcb.stats.unordered_sent += 1
         self._push(OutMessage(data, stream, ppid, flags, remote, context))
         self._after_push()
 
@@ -218,6 +225,8 @@ class Association:
                     data, stream, ppid, unordered = convert(message)
                     self._check_sendable()
                     self._check_message(data, stream, ppid)
+                    if unordered:
+                        tcb.stats.unordered_sent += 1
                     self._push(OutMessage(data, stream, ppid, DATA_UNORDERED if unordered else 0, b"", None))
                 room -= len(data)
                 count += 1
@@ -271,6 +280,11 @@ class Association:
     def readable(self) -> int:
         """Messages that can be read now."""
         return len(self.tcb.reassembly.ready)
+
+    @property
+    def unordered_received(self) -> int:
+        """Unordered messages received, of ``stats.messages_received``, since the peer last restarted."""
+        return self.tcb.reassembly.unordered
 
     @property
     def source(self) -> bytes:
@@ -342,12 +356,13 @@ class Association:
     def reconfigure(self, config: AssociationConfig) -> None:
         """Behave by ``config`` from now on (section 11.1.12).
 
-        What was negotiated or promised stays as it is: streams, the receive buffer. What belongs to a path is for
-        ``configure_path``.
+        What was negotiated stays as it is. What belongs to a path is for ``configure_path``.
         """
-        self.tcb.config = config
-        self.tcb.sack_policy.delay = nanoseconds(config.sack_delay)
-        self.tcb.limit_packets()
+        tcb = self.tcb
+        tcb.config = config
+        tcb.sack_policy.delay = nanoseconds(config.sack_delay)
+        tcb.limit_packets()
+        transfer.resize(tcb)
         self.endpoint.stack.touch(self)
 
     def configure_path(
@@ -359,8 +374,10 @@ class Association:
         max_retrans: int = -1,
         encaps_port: int = -1,
         potentially_failed_max_retrans: int = -1,
+        mtu: int = -1,
     ) -> None:
-        """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port, PFMR.
+        """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port, PFMR,
+        the largest SCTP packet.
 
         Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer.
         """
@@ -373,6 +390,9 @@ class Association:
             path.potentially_failed_max_retrans = potentially_failed_max_retrans
         if encaps_port >= 0:
             self.tcb.learn_port(path, encaps_port)
+        if mtu >= 0:
+            path.set_mtu(mtu)
+            self.tcb.limit_packets()
         if heartbeat_interval >= 0:
             path.heartbeat_interval = heartbeat_interval
         if heartbeats is not None:

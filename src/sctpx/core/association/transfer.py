@@ -137,10 +137,26 @@ def end_burst(tcb: Tcb, now: int, received: int) -> None:
     """All packets that arrived together were processed; they brought ``received`` bytes of user data."""
     if tcb.sack_policy.end_burst(now, received):
         make_sack(tcb)
-    # Wake the reader, once until it has read.
+    _wake_reader(tcb)
+
+
+def _wake_reader(tcb: Tcb) -> None:
+    """There is something to read: told once until it was read."""
     if tcb.reassembly.ready and not tcb.readable_told:
         tcb.readable_told = True
         tcb.events.append(Readable(tcb.association))
+
+
+def resize(tcb: Tcb) -> None:
+    """The receive buffer is as large as the parameters say now (RFC 6458 section 8.1.6)."""
+    if tcb.state == CLOSED:
+        return
+    tcb.window.resize(tcb.config.receive_buffer)
+    ready = len(tcb.reassembly.ready)
+    tcb.reassembly.limit(tcb.config.partial_limit)
+    tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
+    _wake_reader(tcb)
+    on_read(tcb, 0)
 
 
 def make_sack(tcb: Tcb) -> None:

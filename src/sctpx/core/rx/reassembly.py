@@ -113,6 +113,7 @@ class Reassembly:
         "open_run",
         "partial_limit",
         "ready",
+        "unordered",
     )
 
     def __init__(self, partial_limit: int) -> None:
@@ -129,6 +130,8 @@ class Reassembly:
         self._held_back: list[Message] = []  # Finished meanwhile.
         self.partial_limit = partial_limit
         """Bytes of the open run from which on it is handed over in parts."""
+        self.unordered = 0
+        """Unordered messages, or parts in partial delivery, that were handed over."""
 
     @property
     def apart(self) -> int:
@@ -229,6 +232,13 @@ class Reassembly:
                 return "a fragment without its message"
         return ""
 
+    def limit(self, partial_limit: int) -> None:
+        """Another ``partial_limit`` holds, also for the message that is open."""
+        self.partial_limit = partial_limit
+        run = self.open_run
+        if run is not None and run.length >= partial_limit:
+            self._deliver_part(run)
+
     def break_off(self) -> Run | None:
         """No more will come: the message that was being handed over in parts, if there is one.
 
@@ -251,13 +261,16 @@ class Reassembly:
         self.ready.append(message)
         self.ready.extend(self._held_back)
         self._held_back = []
-        if not run.unordered:
+        if run.unordered:
+            self.unordered += 1
+        else:
             self._next_turn(run.stream, run.ssn)
         return ""
 
     def _finish(self, message: Message) -> str:
         """A message is whole: hand it over if it is its turn."""
         if message[5] & UNORDERED:
+            self.unordered += 1
             self._hand_over(message)
             return ""
         stream = message[1]
@@ -296,7 +309,10 @@ class Reassembly:
         """The open run has grown large: hand over what is there, if it is its turn (section 6.9)."""
         if not run.unordered and run.ssn != self._next_ssn.get(run.stream, 0):
             return
-        flags = MORE | (UNORDERED if run.unordered else 0)
+        flags = MORE
+        if run.unordered:
+            flags |= UNORDERED
+            self.unordered += 1
         tsn = (run.end - 1) & TSN_MASK
         self.ready.append((b"".join(run.parts), run.stream, run.ppid, run.ssn, tsn, flags))
         run.parts.clear()
