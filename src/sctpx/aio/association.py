@@ -131,7 +131,7 @@ class Association:
         """
         data = to_bytes(data)
         remote = b"" if address is None else pack_ip(address)
-        if self._writers or self._core.send_space <= 0:
+        if self._writers.waiting or self._core.send_space <= 0:
             await self._turn_to_write()
         try:
             self._queue(data, stream, ppid, unordered, immediate, remote)
@@ -191,7 +191,7 @@ class Association:
 
     def _next_writer(self) -> None:
         """Whoever had its turn has left the line."""
-        if self._writers:
+        if self._writers.waiting:
             if self._core.send_space > 0 or self._sending_is_over:
                 self._writers.wake()
             else:
@@ -206,7 +206,7 @@ class Association:
         ``AssociationClosed`` (an ``EOFError``) after a graceful end, when everything was read; ``AssociationAborted``
         or ``AssociationLost`` after another.
         """
-        if self._readers or not self._core.readable:
+        if self._readers.waiting or not self._core.readable:
             await self._turn_to_read()
         taken = self._take(1)
         if not taken:
@@ -218,7 +218,7 @@ class Association:
 
         ``[]`` after a graceful end. Raises like ``recv`` after another.
         """
-        if self._readers or not self._core.readable:
+        if self._readers.waiting or not self._core.readable:
             await self._turn_to_read()
         return to_messages(self._take(limit))
 
@@ -245,10 +245,11 @@ class Association:
 
     def _take(self, limit: int) -> list[tuple[bytes, int, int, int, int, int]]:
         """Messages from the core; none after a graceful end."""
-        taken = self._core.read(limit)
-        if taken:
-            self._driver.flush()  # Reading may have opened the window: the peer is told.
-        if self._readers and (self._core.readable or self._receiving_is_over):
+        core = self._core
+        taken = core.read(limit)
+        if core.ready:
+            self._driver.flush()  # Reading has opened the window: the peer is told.
+        if self._readers.waiting and (self._core.readable or self._receiving_is_over):
             self._readers.wake()
         if not taken and not self._peer_done and isinstance(self._end, core_events.CommunicationLost):
             raise loss(self._end)
@@ -457,7 +458,7 @@ class Association:
         """The driver: something happened."""
         kind = type(event)
         if kind is core_events.Readable:
-            self._readers.wake()
+            self._driver.wake(self._readers)
             return
         if kind is core_events.Writable:
             self._writers.wake()
@@ -477,9 +478,9 @@ class Association:
         elif kind is not core_events.CommunicationUp:
             self._tell(event)
             return
-        self._readers.wake()
+        self._driver.wake(self._readers)
         self._writers.wake()
-        self._watchers.wake_all()
+        self._driver.wake_all(self._watchers)
         self._tell(event)
 
     def _tell(self, event: core_events.Event) -> None:

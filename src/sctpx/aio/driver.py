@@ -6,7 +6,8 @@ inside out for asyncio. Input comes by ``add_reader``; verbs come from coroutine
 the whole stack, which is set anew only when something is due earlier than it, and looks what is due when it goes off.
 
 Invariants: user code never runs within ``flush`` (futures wake tasks later, callbacks are scheduled), so the stack is
-never entered twice. A Transmit that the link has no room for is kept, and nothing else is polled until it is gone. A
+never entered twice. Tasks that wait for what a readable socket brought are resumed when all of it has been handled:
+an answer leaves in the same iteration of the loop. A Transmit that the link has no room for is kept, and nothing else is polled until it is gone. A
 round sends a bounded number of batches; if there is more, it goes on in the next iteration of the loop, after input had
 its turn. A driver that has lost its last endpoint closes itself, and its link with it, once everything has been sent.
 
@@ -31,6 +32,7 @@ from ..core.stack import Stack
 from ..core.timers import NEVER
 from ..link import Link, Received, ReturnedPacket
 from ..link.interfaces import AddressLike
+from .waiting import Line
 
 BATCHES_PER_ROUND: Final = 8
 """What is received from a socket in one wake-up, and sent by the stack in one round."""
@@ -61,6 +63,8 @@ class Driver:
         "_armed",
         "_clock",
         "_continuing",
+        "_crowded",
+        "_due",
         "_holders",
         "_kept",
         "_latest",
@@ -101,6 +105,8 @@ class Driver:
         self._writer = -1
         self._retry: asyncio.TimerHandle | None = None
         self._continuing = False
+        self._crowded = False
+        self._due: list[Callable[[], None]] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed = NEVER
         self._watched: set[int] = set()
@@ -159,8 +165,45 @@ class Driver:
                 self._watched.add(descriptor)
 
     def _on_readable(self, sock: Any) -> None:
-        batches = self.link.receive(sock, BATCHES_PER_ROUND)
-        self.receive(batches, self.link.receive_errors(sock))
+        """Take what has arrived: all of it where there is much at a time; else the first alone is answered first."""
+        link = self.link
+        if not self._crowded:
+            batches = link.receive(sock, 1)
+            self._receive_and_resume(batches, link.receive_errors(sock))
+            if not batches or self.closed:
+                return
+        batches = link.receive(sock, BATCHES_PER_ROUND)
+        errors = link.receive_errors(sock)
+        if batches or errors:
+            self._receive_and_resume(batches, errors)
+        if self._crowded:
+            self._crowded = len(batches) > 1 or any(len(batch[3]) > batch[4] for batch in batches)
+        else:
+            self._crowded = bool(batches)
+
+    def _receive_and_resume(self, batches: Iterable[Received], errors: Iterable[ReturnedPacket]) -> None:
+        due: list[Callable[[], None]] = []
+        self._due = due
+        try:
+            self.receive(batches, errors)
+        finally:
+            self._due = None
+        for resume in due:
+            resume()
+
+    def wake(self, line: Line) -> None:
+        """For owners, when they are told what happened: wake the first in this line."""
+        if self._due is None:
+            line.wake()
+        elif line.waiting:
+            self._due.append(line.resume)
+
+    def wake_all(self, line: Line) -> None:
+        """For owners: wake all in this line."""
+        if self._due is None:
+            line.wake_all()
+        elif line.waiting:
+            self._due.append(line.resume_all)
 
     async def _receive_from(self, sock: Any) -> None:
         """Receive without ``add_reader``: wait for one datagram, then take what came with it."""

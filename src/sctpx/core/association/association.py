@@ -1,7 +1,7 @@
 """An association as its user sees it: verbs, what can be read, what it did.
 
-A thin face over the ``Tcb`` and its handlers; the stack calls ``handle_timeout`` and ``poll_transmit``, the
-layers above the rest. After a verb that takes ``now`` the driver drains the stack.
+A thin face over the ``Tcb`` and its handlers; the stack calls ``handle_timeout``, the layers above the rest. After a
+verb that takes ``now`` the driver drains the stack.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from ...wire.serial import TSN_MASK
 from ..config import AssociationConfig, nanoseconds
 from ..entropy import RandomBytes
 from ..events import Event
-from ..outputs import Transmit
 from ..path.path import Path
 from ..rx.reassembly import Message
 from ..stats import AssociationStats
 from ..timers import NEVER
 from ..tx.send_queue import OutMessage
-from . import handshake, outbound, reachability, shutdown, transfer
+from . import handshake, reachability, shutdown, transfer
 from .connect import AddressReport
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from .tcb import Tcb
@@ -466,11 +465,3 @@ class Association:
                 transfer.handle_t3(tcb, now, path)
         if tcb.state != CLOSED and tcb.paths:
             reachability.handle_heartbeat_timers(tcb, now)
-
-    def poll_transmit(self, now: int) -> Transmit | None:
-        """The next packets to send; None if there are none now."""
-        return outbound.poll(self.tcb, now)
-
-    def next_timeout(self) -> int:
-        """When ``handle_timeout`` has something to do."""
-        return self.tcb.next_deadline()
