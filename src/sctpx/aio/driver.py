@@ -7,9 +7,10 @@ the whole stack, which is set anew only when something is due earlier than it, a
 
 Invariants: user code never runs within ``flush`` (futures wake tasks later, callbacks are scheduled), so the stack is
 never entered twice. Tasks that wait for what a readable socket brought are resumed when all of it has been handled:
-an answer leaves in the same iteration of the loop. A Transmit that the link has no room for is kept, and nothing else is polled until it is gone. A
-round sends a bounded number of batches; if there is more, it goes on in the next iteration of the loop, after input had
-its turn. A driver that has lost its last endpoint closes itself, and its link with it, once everything has been sent.
+an answer leaves in the same iteration of the loop. A Transmit that the link has no room for is kept, and nothing else
+is polled until it is gone. A round sends a bounded number of batches; if there is more, it goes on in the next
+iteration of the loop, after input had its turn. A driver that has lost its last endpoint closes itself, and its link
+with it, once everything has been sent.
 
 Where the loop cannot watch file descriptors (Windows' proactor) a task for each socket waits in ``loop.sock_recvfrom``.
 """

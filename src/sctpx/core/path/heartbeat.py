@@ -36,7 +36,7 @@ def schedule(path: Path, now: int, random_bytes: RandomBytes) -> None:
     elif path.state == PATH_POTENTIALLY_FAILED or (path.doubtful and path.state != PATH_INACTIVE):
         path.heartbeat_deadline = now  # RFC 7829 section 3.2 (5, 6)
     else:
-        # "RTO of that destination address plus HB.interval [...] with jittering of +/- 50% of the RTO value" (8.3)
+        # The RTO plus HB.interval, "with jittering of +/- 50% of the RTO value" (section 8.3).
         earliest = now + path.heartbeat_interval + path.rto - path.rto // 2
         deadline = earliest + random_below(random_bytes, path.rto + 1)
         if path.rto >= MOMENT:
