@@ -11,6 +11,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias, final
 
 from ..core.association.connect import ANSWER_NAMES, ANSWER_SEND_ERROR
@@ -73,10 +74,11 @@ class Peer:
 
     def keep_families(self, local: list[bytes]) -> None:
         """Only addresses of the families of our own can be used. ``OSError`` (EAFNOSUPPORT) if there are none."""
-        check_families([address.ip for address in self.addresses], local)
-        lengths = {len(ip) for ip in local}
-        for address in list(self.addresses):
-            if len(address.ip) not in lengths:
+        lengths = [len(ip) for ip in local]
+        unusable = [address for address in self.addresses if len(address.ip) not in lengths]
+        if unusable:
+            check_families([address.ip for address in self.addresses], local)
+            for address in unusable:
                 self._give_up(address, errno.EAFNOSUPPORT)
 
     def _give_up(self, address: PeerAddress, error: int) -> None:
@@ -92,7 +94,11 @@ async def resolve_peer(hosts: Hosts, port: int, udp_port: int) -> Peer:
     ``OSError``: as ``sockapi.addresses.check_peers`` says, or ``socket.gaierror`` if no name resolves.
     """
     check_port(udp_port, "UDP port", lowest=0)
-    wanted = [host if isinstance(host, Address) else Address(host) for host in _listed(hosts)]
+    listed = tuple(_listed(hosts))
+    known = _numeric_peer(listed, port, udp_port)
+    if known is not None:
+        return Peer([PeerAddress(*address) for address in known], port, {}, [])
+    wanted = [host if isinstance(host, Address) else Address(host) for host in listed]
     names = list(dict.fromkeys(address.host for address in wanted if parse_ip(address.host) is None))
     found = dict(zip(names, await asyncio.gather(*map(_resolve, names)), strict=True)) if names else {}
     candidates: dict[bytes, PeerAddress] = {}
@@ -116,6 +122,23 @@ async def resolve_peer(hosts: Hosts, port: int, udp_port: int) -> Peer:
         raise failure
     ips, port = check_peers([(ip, port) for ip in candidates])
     return Peer([candidates[ip] for ip in ips], port, zones, unresolved)
+
+
+@lru_cache(maxsize=256)
+def _numeric_peer(
+    hosts: tuple[str | Address, ...], port: int, udp_port: int
+) -> tuple[tuple[bytes, int, bytes], ...] | None:
+    """The same where nothing has to be resolved, as fields of ``PeerAddress``; ``None`` with names, or with zones."""
+    candidates: dict[bytes, tuple[bytes, int, bytes]] = {}
+    for host in hosts:
+        address = host if isinstance(host, Address) else Address(host)
+        ip = parse_ip(address.host)
+        if ip is None or "%" in address.host:
+            return None
+        its_port = udp_port if address.udp_port is None else address.udp_port
+        candidates.setdefault(ip, (ip, its_port, b"" if address.source is None else pack_ip(address.source)))
+    ips, _ = check_peers([(ip, port) for ip in candidates])
+    return tuple([candidates[ip] for ip in ips])
 
 
 async def resolve_local(local: LocalHosts) -> tuple[list[bytes], bool]:
