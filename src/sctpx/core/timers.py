@@ -13,3 +13,8 @@ NEVER: Final = (1 << 62) - 1
 
 MILLISECOND: Final = 1_000_000
 SECOND: Final = 1_000_000_000
+
+
+def nanoseconds(seconds: float) -> int:
+    """Seconds as the core counts them."""
+    return int(seconds * SECOND)

@@ -15,13 +15,13 @@ from ...wire import causes
 from ...wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.data import DATA
 from ...wire.serial import TSN_MASK
-from ..config import AssociationConfig, nanoseconds
+from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import Event
 from ..path.path import Path
 from ..rx.reassembly import Message
 from ..stats import AssociationStats
-from ..timers import NEVER
+from ..timers import NEVER, nanoseconds
 from ..tx.send_queue import OutMessage
 from . import handshake, reachability, shutdown, transfer
 from .connect import AddressReport

@@ -21,7 +21,7 @@ from ...wire.codes import (
 )
 from ...wire.packet import prefix
 from ...wire.setup import MINIMUM_RWND
-from ..config import AssociationConfig, nanoseconds
+from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_STATE, PATH_INACTIVE, Event, PathChange
 from ..path import congestion, failover
@@ -32,7 +32,7 @@ from ..rx.sack_policy import SackPolicy
 from ..rx.tsn_map import TsnMap
 from ..rx.window import Window
 from ..stats import AssociationStats
-from ..timers import NEVER
+from ..timers import NEVER, nanoseconds
 from ..tx.outstanding import Outstanding
 from ..tx.send_queue import SendQueue
 from .connect import AddressReport, Attempt
