@@ -1,6 +1,7 @@
 """The driver of our own stack: the asyncio API as an application would use it.
 
-Everything goes through public names. With ``api=sockets`` the work is done by ``sctpx_sockets_bench``. Nagle is off, as it always is in asyncio unless the configuration says otherwise.
+Everything goes through public names. Nagle is off, as it always is in asyncio unless the configuration says otherwise.
+With ``api=sockets`` the work is done by ``sctpx_sockets_bench``.
 Two things need a link that the driver opens itself: offloading switched off, and packets larger than 1500 bytes.
 """
 
