@@ -129,15 +129,21 @@ class Association:
         stream, PPID or address), EMSGSIZE (more than ``max_message_size``), ``BrokenPipeError`` (shutting down or
         over); ``AssociationAborted`` or ``AssociationLost`` once it has failed.
         """
-        data = to_bytes(data)
+        if type(data) is not bytes:
+            data = to_bytes(data)
         remote = b"" if address is None else pack_ip(address)
-        if self._writers.waiting or self._core.send_space <= 0:
+        core = self._core
+        if self._writers.waiting or core.send_space <= 0:
             await self._turn_to_write()
         try:
-            self._queue(data, stream, ppid, unordered, immediate, remote)
-            self._driver.flush()
+            if self._end is not None:
+                self._raise_unsendable()
+            driver = self._driver
+            core.send(driver.now(), data, stream, ppid, unordered, immediate, remote)
+            driver.flush()
         finally:
-            self._next_writer()
+            if self._writers.waiting:
+                self._next_writer()
 
     async def send_many(self, messages: Iterable[Outgoing]) -> int:
         """Send messages in order and say how many: data, tuples ``(data, stream, ppid, unordered)``, or received ones.
@@ -164,13 +170,6 @@ class Association:
         finally:
             self._driver.flush()
             self._next_writer()
-
-    def _queue(
-        self, data: bytes, stream: int, ppid: int, unordered: bool, immediate: bool = False, remote: bytes = b""
-    ) -> None:
-        if self._end is not None:
-            self._raise_unsendable()
-        self._core.send(self._driver.now(), data, stream, ppid, unordered, immediate, remote)
 
     def _raise_unsendable(self) -> None:
         if isinstance(self._end, core_events.CommunicationLost):
@@ -238,7 +237,7 @@ class Association:
 
     async def _turn_to_read(self) -> None:
         """Until those who came before were served and there is something to read, or nothing will come any more."""
-        if self._readers:
+        if self._readers.waiting:
             await self._readers.wait()
         while not self._core.readable and not self._receiving_is_over:
             await self._readers.wait()

@@ -21,10 +21,8 @@ from typing import Any, final
 class Place(asyncio.Future[None]):
     """A place in a line: a future whose task can be resumed."""
 
-    def __init__(self) -> None:
-        super().__init__(loop=asyncio.get_running_loop())
-        self._callback: Callable[[Any], object] | None = None
-        self._context: Context | None = None
+    _callback: Callable[[Any], object] | None = None
+    _context: Context | None = None
 
     def add_done_callback(self, callback: Callable[[Any], object], /, *, context: Context | None = None) -> None:
         """The task waits."""
@@ -59,7 +57,7 @@ class Line:
 
     async def wait(self) -> None:
         """Stand in line until woken. A cancelled wait leaves no trace."""
-        place = Place()
+        place = Place(loop=asyncio.get_running_loop())
         if self.waiting is None:
             self.waiting = []
         waiting = self.waiting

@@ -172,17 +172,19 @@ class Stack:
         if not ips and tcb.attempt is not None:
             ips = [candidate.ip for candidate in tcb.attempt.candidates]
         keys = [tcb.peer_prefix, *[_address_key(ip, tcb.peer_port, tcb.local_port) for ip in ips]]
-        self._unindex(association)
+        if keys != association.indexed:
+            self._unindex(association)
         self._by_prefix[keys[0]] = association
         for key in keys[1:]:
             self._by_address.setdefault(key, association)
         association.indexed = keys
 
     def _unindex(self, association: Association) -> None:
+        table = self._by_prefix
         for key in association.indexed:
-            for table in (self._by_prefix, self._by_address):
-                if table.get(key) is association:
-                    del table[key]
+            if table.get(key) is association:
+                del table[key]
+            table = self._by_address
         association.indexed = []
 
     def _remove(self, association: Association) -> None:
@@ -492,9 +494,10 @@ class Stack:
                 continue  # Superseded by an earlier one.
             association.entry = 0
             association.scheduled = NEVER
-            if association.tcb.next_deadline() > now:
-                self._schedule(association)  # What it was to be looked at for has moved on.
-            elif association.tcb.state != CLOSED:
+            tcb = association.tcb
+            if tcb.next_deadline() > now and not len(tcb.send_queue) and not tcb.outstanding.marked_chunks:
+                self._schedule(association)  # Idle, and what it was to be looked at for has moved on.
+            elif tcb.state != CLOSED:
                 association.handle_timeout(now)
                 if association.tcb.state != CLOSED:
                     self.index(association)

@@ -70,7 +70,7 @@ class Association:
         self.entry = 0
         """Stack: the number of the entry with that deadline; 0 for none."""
         self.indexed: list[bytes] = []
-        """Stack: the keys under which it is found."""
+        """Stack: the keys under which it is found, the ports and our tag first, then addresses."""
         self.tcb = Tcb(
             self,
             config,
