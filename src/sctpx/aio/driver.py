@@ -147,12 +147,15 @@ class Driver:
 
     def receive(self, batches: Iterable[Received], errors: Iterable[ReturnedPacket] = ()) -> None:
         """Packets have arrived, and ICMP errors for packets of ours."""
+        self._feed(batches, errors)
+        self.flush()
+
+    def _feed(self, batches: Iterable[Received], errors: Iterable[ReturnedPacket]) -> None:
         stack = self.stack
         for batch in batches:
             stack.receive(self.now(), *batch)
         for error in errors:
             stack.handle_icmp(self.now(), *error)
-        self.flush()
 
     def _watch(self) -> None:
         """See to the sockets of the link that are not seen to yet."""
@@ -172,8 +175,11 @@ class Driver:
         link = self.link
         if not self._crowded:
             batches = link.receive(sock, 1)
-            self._receive_and_resume(batches, link.receive_errors(sock))
-            if not batches or self.closed:
+            if not batches:
+                self._receive_and_resume(batches, link.receive_errors(sock))
+                return
+            self._receive_and_resume(batches, ())
+            if self.closed:
                 return
         batches = link.receive(sock, BATCHES_PER_ROUND)
         errors = link.receive_errors(sock)
@@ -188,11 +194,17 @@ class Driver:
         due: list[Callable[[], None]] = []
         self._due = due
         try:
-            self.receive(batches, errors)
+            self._feed(batches, errors)
+            self._step()
         finally:
             self._due = None
-        for resume in due:
-            resume()
+        try:
+            while due:
+                due.pop(0)()
+        finally:
+            for resume in due:  # Whoever was resumed has stopped the loop: the others go on with it.
+                self._loop.call_soon(resume)
+            self._set_timer()
 
     def wake(self, line: Line) -> None:
         """For owners, when they are told what happened: wake the first in this line."""
@@ -226,23 +238,21 @@ class Driver:
 
     def flush(self) -> None:
         """After every change to the stack: send what can be sent now, tell what happened, set the timer."""
-        if self.closed:
-            return
-        now = self.now()
-        self._transmit(now)
+        if not self.closed:
+            self._step()
+            self._set_timer()
+
+    def _step(self) -> None:
+        """Send what can be sent now, tell what happened, and close if nobody is left."""
+        if self._kept is None:
+            self._transmit(self.now())
         poll_event = self.stack.poll_event
         while (event := poll_event()) is not None:
             self._dispatch(event)
         if not self._holders and self._kept is None and not self._continuing:
             self.close()
-            return
-        deadline = self.stack.next_timeout()
-        if deadline is not None and deadline < self._armed:
-            self._arm(now, deadline)
 
     def _transmit(self, now: int) -> None:
-        if self._kept is not None:
-            return
         poll_transmit = self.stack.poll_transmit
         send = self.link.send
         for _ in range(BATCHES_PER_ROUND):
@@ -306,12 +316,15 @@ class Driver:
 
     # --- time ---
 
-    def _arm(self, now: int, deadline: int) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._armed = deadline
-        delay = max(deadline - now, 0) / NANOSECONDS
-        self._timer = self._loop.call_at(self._loop.time() + delay, self._on_timer)
+    def _set_timer(self) -> None:
+        """See to it that the driver wakes up when something is due."""
+        deadline = self.stack.next_timeout()
+        if deadline is not None and deadline < self._armed and not self.closed:
+            self._armed = deadline
+            if self._timer is not None:
+                self._timer.cancel()
+            delay = max(deadline - self.now(), 0) / NANOSECONDS
+            self._timer = self._loop.call_at(self._loop.time() + delay, self._on_timer)
 
     def _on_timer(self) -> None:
         """The time the timer was set for has come; what it was set for may have moved on."""
