@@ -30,7 +30,7 @@ async def test_the_association_begins_anew() -> None:
         udp_port = await vanish(first, link)
         again = FilteredLink(UdpLink.open(["127.0.0.9"], udp_port))
         second = await sctpx.connect(HOST, PORT, peer_udp_port=server.udp_port, local_port=2905, link=again)
-        assert await anext(stream) == events.Restarted()
+        assert await anext(stream) == events.Restarted(())
         await second.send(b"here again")
         assert (await b.recv()).data == b"here again"
         assert server.associations == [b]

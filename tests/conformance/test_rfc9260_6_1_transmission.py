@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 import pytest
 
 from sctpx.core.association.state import ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
-from sctpx.core.events import CommunicationLost
+from sctpx.core.events import PATH_POTENTIALLY_FAILED, CommunicationLost
+from sctpx.wire import control
 from sctpx.wire.codes import DATA_IMMEDIATE
 from tests.conformance.peer import FULL, PMDCS, Peer
 
@@ -74,6 +76,74 @@ def test_a_a_closed_window_is_probed_after_one_rto_and_then_at_doubling_interval
     intervals = [after - before for (before, _), (after, _) in zip([(0.0, []), *probes], probes, strict=False)]
     assert intervals == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]  # Up to RTO.Max.
     assert all(len(tsns) == 1 for _, tsns in probes)  # One packet each.
+
+
+def close_the_window(**config: Any) -> Peer:
+    """A peer with two paths, its window closed, with one message waiting."""
+    peer = Peer(paths=2, a_rwnd=1500, heartbeat_interval=30.0, **config)
+    peer.send(FULL, FULL)
+    peer.sack(1, a_rwnd=0)
+    assert peer.take_tsns() == [1]
+    return peer
+
+
+def test_a_with_several_paths_a_heartbeat_goes_before_the_first_probe() -> None:
+    peer = close_the_window()
+    [asked] = peer.wait()
+    assert (asked.at, asked.path, asked.names) == (0.05, 1, ["HEARTBEAT"])
+    peer.deliver(control.heartbeat_ack(asked.value("HEARTBEAT")))
+    [probe] = peer.wait()
+    assert (probe.at, probe.path, probe.tsns) == (1.05, 1, [2])
+    assert probe.data[0].flags & DATA_IMMEDIATE  # Nothing else may follow for long.
+
+
+def test_a_the_first_probe_avoids_a_path_that_does_not_answer() -> None:
+    """A cut while the window is closed costs one timeout, as at any other time."""
+    peer = close_the_window()
+    peer.advance(1.04)
+    peer.take()
+    sent = peer.wait()
+    assert [(packet.at, packet.path, packet.tsns) for packet in sent if packet.tsns] == [(1.05, 2, [2])]
+    assert peer.path(1).state == PATH_POTENTIALLY_FAILED
+
+
+def test_a_a_window_that_opens_soon_draws_no_heartbeat() -> None:
+    peer = close_the_window()
+    peer.sack(1, a_rwnd=100_000, after=0.04)
+    peer.sack(2, a_rwnd=100_000)
+    peer.advance(5)
+    assert [packet.names for packet in peer.take()] == [["DATA"]]
+
+
+def test_a_without_heartbeats_the_first_probe_goes_after_one_rto() -> None:
+    peer = Peer(paths=2, a_rwnd=1500)
+    peer.send(FULL, FULL)
+    peer.sack(1, a_rwnd=0)
+    peer.take()
+    [probe] = peer.wait()
+    assert (probe.at, probe.path, probe.tsns) == (1.0, 1, [2])
+
+
+def test_a_after_a_timeout_behind_a_closed_window_new_data_waits_for_the_path_to_answer() -> None:
+    """It may be the window, then it is no error, or a cut: the HEARTBEAT tells, and meanwhile there is another path."""
+    peer = Peer(paths=2, heartbeat_interval=30.0)
+    peer.send(FULL, FULL)
+    peer.sack(0, a_rwnd=0)
+    peer.take()
+    sent = peer.wait()
+    assert peer.path(1).error_count == 0
+    assert [(packet.path, packet.tsns) for packet in sent if packet.tsns] == [(2, [1])]
+    [asked] = [packet for packet in sent if packet.names == ["HEARTBEAT"]]
+    assert asked.path == 1
+    peer.sack(1, path=2)
+    peer.sack(2, path=2)
+    peer.take()
+    peer.send(10)
+    assert [(packet.path, packet.tsns) for packet in peer.take()] == [(2, [3])]
+    peer.deliver(control.heartbeat_ack(asked.value("HEARTBEAT")))
+    peer.sack(3, path=2)
+    peer.send(10)
+    assert [(packet.path, packet.tsns) for packet in peer.take()] == [(1, [4])]
 
 
 def test_a_a_probe_that_the_peer_drops_is_repeated_at_doubling_intervals_and_is_no_error() -> None:

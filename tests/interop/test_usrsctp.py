@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -25,6 +25,8 @@ PORT = 5001
 SIZES = [1, 2, 3, 4, 1000, 1452, 1453, 65536, 1 << 20]
 USER_INITIATED_ABORT = 12
 RTO_MIN = sctpx.AssociationConfig().rto_min
+LEAST_GAP = 0.3
+"""Shorter pauses are those of a machine at work."""
 
 
 @dataclass
@@ -45,6 +47,31 @@ class Met:
         """What usrsctp was notified of, up to the event of this name."""
         answer = await self.peer.ask("events", socket=self.socket, until=until)
         return [event["event"] for event in answer["events"]]
+
+
+class Stalls:
+    """How long the machine kept this process waiting at the most, seconds, while it is entered."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            begin = time.monotonic()
+            await asyncio.sleep(0.01)
+            self.longest = max(self.longest, time.monotonic() - begin - 0.01)
+
+    def check_one_gap(self, gaps: list[tuple[float, float]]) -> None:
+        """There was one gap, of one RTO, besides what the machine is to blame for."""
+        [gap] = [gap for _, gap in gaps if gap > LEAST_GAP + self.longest]
+        assert gap <= RTO_MIN + 0.1 + self.longest
 
 
 Meet = Callable[..., AbstractAsyncContextManager[Met]]
@@ -269,12 +296,12 @@ def test_a_cut_cable_costs_one_gap_of_one_timeout(meet: Meet, start_usrsctp: Sta
     total, before_the_cut, interval = 300, 50, 0.01
 
     async def scene() -> None:
-        async with meet(start_usrsctp(THEIRS, OURS)) as met:
+        async with meet(start_usrsctp(THEIRS, OURS)) as met, Stalls() as stalls:
             await met.both_paths()
             dead = met.association.primary
             cable = [dead, OURS[THEIRS.index(dead)]]
             met.peer.post(
-                "sink", socket=met.socket, count=total, cut_after=before_the_cut, cut=cable, gap=0.3, timeout=20
+                "sink", socket=met.socket, count=total, cut_after=before_the_cut, cut=cable, gap=LEAST_GAP, timeout=20
             )
             begin = time.monotonic()
             for i in range(total):
@@ -282,8 +309,7 @@ def test_a_cut_cable_costs_one_gap_of_one_timeout(meet: Meet, start_usrsctp: Sta
                 await met.association.send(content(i, 100))
             received = await met.peer.answer()
             assert received["messages"] == total
-            ((_, gap),) = received["gaps"]
-            assert gap <= RTO_MIN + 0.1
+            stalls.check_one_gap(received["gaps"])
             states = {path.remote: path.state for path in met.association.paths}
             assert states == {dead: "potentially failed", THEIRS[1 - THEIRS.index(dead)]: "active"}
 
@@ -298,16 +324,17 @@ def test_a_cut_cable_costs_a_bulk_transfer_one_gap_of_one_timeout(
     """Default settings, as fast as it goes: data and acknowledgements are under way when the cable goes."""
 
     async def scene() -> None:
-        async with meet(start_usrsctp(THEIRS, OURS)) as met:
+        async with meet(start_usrsctp(THEIRS, OURS)) as met, Stalls() as stalls:
             await met.both_paths()
             dead = met.association.primary
             cable = [dead, OURS[THEIRS.index(dead)]]
-            met.peer.post("sink", socket=met.socket, count=total, cut_after=total // 4, cut=cable, gap=0.3, timeout=20)
+            met.peer.post(
+                "sink", socket=met.socket, count=total, cut_after=total // 4, cut=cable, gap=LEAST_GAP, timeout=20
+            )
             await met.association.send_many(bytes(size) for _ in range(total))
             received = await met.peer.answer()
             assert received["messages"] == total
-            ((_, gap),) = received["gaps"]
-            assert gap <= RTO_MIN + 0.1
+            stalls.check_one_gap(received["gaps"])
 
     asyncio.run(scene())
 

@@ -166,15 +166,38 @@ def test_in_cookie_wait_t1_init_goes_on_running() -> None:
         assert [line.split()[1] for line in heard] == ["INIT"]
 
 
-def test_in_cookie_wait_an_init_from_an_address_we_were_not_given_draws_no_init_ack() -> None:
-    """Rule 1: "MUST only be sent to an address passed by the upper layer in the request to initialize the
-    association".
+def test_in_cookie_wait_an_init_from_an_address_we_were_not_given_is_answered_to_one_that_we_were() -> None:
+    """Rules 1 and 2: "MUST only be sent to an address passed by the upper layer in the request to initialize the
+    association" and "reported in the incoming INIT chunk"; from which address it came is a SHOULD.
     """
     with Scripted(paths=2) as lab:
         lab.connect("10.0.1.2")
-        assert lab.ask(lab.init(addresses=list(lab.p.packed)), tag=0, source="10.0.2.2") == []
-        [answer] = lab.ask(lab.init(addresses=list(lab.p.packed)), tag=0, source="10.0.1.2")
-        assert answer.startswith("P: INIT ACK")
+        for source in lab.p.addresses:
+            [answer] = lab.ask(lab.init(addresses=list(lab.p.packed)), tag=0, source=source)
+            assert answer.startswith("P: INIT ACK")
+            assert lab.heard[-1].destination == lab.p.packed[0]
+
+
+def test_in_cookie_wait_the_association_comes_up_by_an_init_from_an_address_we_were_not_given() -> None:
+    """The cookie was made for the address its INIT ACK went to: that one is confirmed (section 5.4), the source not."""
+    with Scripted(paths=2) as lab:
+        association = lab.connect("10.0.1.2")
+        lab.ask(lab.init(addresses=list(lab.p.packed)), tag=0, source="10.0.2.2")
+        lab.a_tag = lab.setup("INIT ACK").initiate_tag
+        assert "P: COOKIE ACK" in lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie))
+        assert association.state == ESTABLISHED
+        assert {path.remote: path.confirmed for path in association.paths} == {
+            lab.p.packed[0]: True,
+            lab.p.packed[1]: False,
+        }
+
+
+def test_in_cookie_wait_an_init_that_names_no_address_we_were_given_is_not_for_this_association() -> None:
+    with Scripted(paths=2) as lab:
+        association = lab.connect("10.0.1.2")
+        [answer] = lab.ask(lab.init(addresses=[lab.p.packed[1]]), tag=0, source="10.0.2.2")
+        assert answer == "P: ABORT"  # Nobody listens.
+        assert association.state == COOKIE_WAIT
 
 
 def test_in_cookie_echoed_the_init_ack_has_the_tag_of_our_own_init_too() -> None:

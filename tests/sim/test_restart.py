@@ -371,15 +371,16 @@ def test_in_established() -> None:
 
 
 def test_in_shutdown_pending() -> None:
-    """The user's shutdown was of the old association; the new one is up."""
+    """The user wanted an end: the new association goes on with that, and has nothing to deliver first."""
     with Scripted() as lab:
         association = lab.up_outgoing()
         association.send(lab.a.now, b"never acknowledged")
         association.shutdown(lab.a.now)
         assert association.state == SHUTDOWN_PENDING
-        assert restart(lab) == ["P: COOKIE ACK"]
-        assert association.state == ESTABLISHED
-        assert len(lab.events_of(Restarted)) == 1
+        assert restart(lab) == [f"P: COOKIE ACK; SHUTDOWN cum {NEW_TSN - 1}"]
+        assert association.state == SHUTDOWN_SENT
+        [restarted] = lab.events_of(Restarted)
+        assert [message[0] for message in restarted.undelivered] == [b"never acknowledged"]
 
 
 def test_in_shutdown_sent() -> None:
@@ -388,9 +389,42 @@ def test_in_shutdown_sent() -> None:
         association.shutdown(lab.a.now)
         lab.network.run_for(0.01)
         assert association.state == SHUTDOWN_SENT
-        assert restart(lab) == ["P: COOKIE ACK"]
-        assert association.state == ESTABLISHED
+        assert restart(lab) == [f"P: COOKIE ACK; SHUTDOWN cum {NEW_TSN - 1}"]
+        assert lab.ask(control.shutdown_ack()) == ["P: SHUTDOWN COMPLETE"]
         assert lab.listen_for(10) == []  # No T2-shutdown.
+
+
+def test_in_shutdown_received_after_the_user_asked_for_an_end_too() -> None:
+    """RFC 9260 9.2: in SHUTDOWN-RECEIVED "it MUST ignore ULP shutdown requests"; the new association knows of it."""
+    with Scripted() as lab:
+        association = lab.up_outgoing()
+        association.send(lab.a.now, b"never acknowledged")
+        lab.ask(control.shutdown(lab.a_tsn - 1))
+        association.shutdown(lab.a.now)
+        assert association.state == SHUTDOWN_RECEIVED
+        assert restart(lab)[-1] == f"P: COOKIE ACK; SHUTDOWN cum {NEW_TSN - 1}"
+        assert association.state == SHUTDOWN_SENT
+
+
+def test_what_was_undelivered_is_told_with_the_restart() -> None:
+    with Scripted() as lab:
+        association = lab.up_outgoing()
+        for text in (b"one", b"two"):
+            association.send(lab.a.now, text, stream=1, ppid=7)
+        lab.network.run_for(0.01)
+        restart(lab)
+        [restarted] = lab.events_of(Restarted)
+        assert [message[:4] for message in restarted.undelivered] == [(b"one", 1, 7, True), (b"two", 1, 7, True)]
+        assert association.undelivered() == []
+
+
+def test_settings_of_a_path_outlive_the_restart() -> None:
+    with Scripted() as lab:
+        association = lab.up_outgoing()
+        association.configure_path(lab.a.now, lab.p.packed[0], heartbeats=False, max_retrans=3)
+        restart(lab)
+        [path] = association.paths
+        assert (path.heartbeat_enabled, path.max_retrans) == (False, 3)
 
 
 def test_in_shutdown_received() -> None:
@@ -474,7 +508,7 @@ def test_in_shutdown_ack_sent_forged_inits_do_not_put_the_end_off() -> None:
 
 
 def test_nothing_the_old_life_was_in_the_middle_of_is_in_the_new_one() -> None:
-    """The zero window probes of the old life had backed off, and a shutdown waited for the window to open."""
+    """The zero window probes of the old life had backed off."""
     with Scripted(config=AssociationConfig(heartbeat_interval=0)) as lab:
         association = lab.up_outgoing()
         for _ in range(5):
@@ -484,7 +518,6 @@ def test_nothing_the_old_life_was_in_the_middle_of_is_in_the_new_one() -> None:
         for taken in range(2, 5):  # Each probe is taken, and the window stays closed.
             lab.network.run_for(20)
             lab.ask(lab.sack(taken, a_rwnd=0))
-        association.shutdown(lab.a.now)
         restart(lab, a_rwnd=1500)
         assert association.state == ESTABLISHED
         assert association.send_space == association.config.send_buffer

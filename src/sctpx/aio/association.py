@@ -472,8 +472,6 @@ class Association:
             self._peer_done = True
         elif kind is core_events.Restarted:
             self._peer_done = False
-            if self._shutting_down:
-                self._driver.loop.call_soon(self._request_shutdown)
         elif kind is not core_events.CommunicationUp:
             self._tell(event)
             return

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Final, final
 if TYPE_CHECKING:
     from .association.association import Association
 
+Undelivered = tuple[bytes, int, int, bool, bool, object, bool]
+"""(data, stream, PPID, whether some of it was sent, whether it is unordered, context, whether it is all of it)."""
+
 # States of a path as the user sees them (RFC 6458 section 6.1.2, RFC 7829 section 7.1).
 PATH_ACTIVE: Final = 0
 PATH_POTENTIALLY_FAILED: Final = 1
@@ -75,9 +78,16 @@ class CommunicationLost(Event):
 
 @final
 class Restarted(Event):
-    """The peer restarted and the association began anew (RFC 9260 sections 5.2.4 A and 11.2.7)."""
+    """The peer restarted and the association began anew (RFC 9260 sections 5.2.4 A and 11.2.7).
 
-    __slots__ = ()
+    ``undelivered`` is what the old one had not been told to have arrived; it will not be sent again.
+    """
+
+    __slots__ = ("undelivered",)
+
+    def __init__(self, association: Association, undelivered: list[Undelivered]) -> None:
+        super().__init__(association)
+        self.undelivered = undelivered
 
 
 @final

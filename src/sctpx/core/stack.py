@@ -375,17 +375,10 @@ class Stack:
             return
         association = self._find_by_addresses(arrival, setup.addresses)
         if association is not None:
-            restart.handle_init(
-                association.tcb,
-                arrival.now,
-                self._jar,
-                association.endpoint.announced_to([arrival.remote]),
-                arrival.local,
-                arrival.remote,
-                arrival.port,
-                setup,
-            )
-            self._after(association, arrival.local, arrival.remote, arrival.port)
+            local, remote, port = restart.answer_to(association.tcb, arrival, setup)
+            announce = association.endpoint.announced_to([remote])
+            restart.handle_init(association.tcb, arrival.now, self._jar, announce, local, remote, port, setup)
+            self._after(association, local, remote, port)
             return
         endpoint = self.endpoints.get(arrival.local_port)
         if endpoint is None or endpoint.full or not endpoint.hears(arrival.local):

@@ -57,6 +57,9 @@ class AssociationStats:
         """DATA chunks retransmitted after three miss indications."""
         self.t3_timeouts = 0
 
+    def __repr__(self) -> str:
+        return _counted(self)
+
 
 @final
 class StackStats:
@@ -85,3 +88,12 @@ class StackStats:
         self.cookies_rejected = 0
         """COOKIE ECHOs whose cookie this stack did not make."""
         self.cookies_stale = 0
+
+    def __repr__(self) -> str:
+        return _counted(self)
+
+
+def _counted(stats: object) -> str:
+    """The counters that are not 0."""
+    names = [name for name in dir(stats) if not name.startswith("_") and getattr(stats, name)]
+    return f"<{type(stats).__name__}{''.join([f' {name}={getattr(stats, name)}' for name in names])}>"

@@ -228,8 +228,6 @@ class Attached:
             self.peer_done = True
         elif kind is Restarted:
             self.peer_done = False
-            if self.ending:
-                self.core.shutdown(now)
         elif kind in ENDS:
             self.end = event
             self.core.owner = None

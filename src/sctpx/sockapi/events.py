@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias, final
 
 from ..core import events as core
 from .addresses import ip_text
+from .send import Undelivered, to_undelivered
 from .status import PATH_STATES
 
 Causes: TypeAlias = tuple[tuple[int, bytes], ...]
@@ -58,6 +59,9 @@ class CommunicationLost(Event):
 @dataclass(frozen=True, slots=True)
 class Restarted(Event):
     """The peer restarted, and the association began anew."""
+
+    undelivered: tuple[Undelivered, ...]
+    """What had been sent before and was not acknowledged, or not sent at all: it will not be sent again."""
 
 
 @final
@@ -147,7 +151,7 @@ _CONVERSIONS: Final[dict[type[core.Event], Callable[[Any], Event]]] = {
     core.CommunicationUp: lambda event: CommunicationUp(event.incoming),
     core.CannotStart: lambda event: CannotStart(event.error, tuple(event.causes)),
     core.CommunicationLost: lambda event: CommunicationLost(event.error, event.by_peer, tuple(event.causes)),
-    core.Restarted: lambda _: Restarted(),
+    core.Restarted: lambda event: Restarted(tuple(to_undelivered(event.undelivered))),
     core.PeerShutdown: lambda _: PeerShutdown(),
     core.ShutdownComplete: lambda _: ShutdownComplete(),
     core.PathChange: _path_event,

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from ..core import events as core
-from ..core.association.association import Association, Undelivered
+from ..core.association.association import Association
 from ..wire import control
 from ..wire.tlv import MAX_LENGTH
 from . import constants as c
@@ -100,7 +100,9 @@ def notifications(
         no_auth = AuthkeyEvent(auth_indication=c.SCTP_AUTH_NO_AUTH, auth_assoc_id=association.id)
         found = [_change(association, c.SCTP_COMM_UP), no_auth]
     elif isinstance(event, core.Restarted):
-        found = [_change(association, c.SCTP_RESTART)]
+        for message in event.undelivered:
+            found += send_failed(association.id, _undelivered(message), 0, subscribed)
+        found.append(_change(association, c.SCTP_RESTART))
     elif isinstance(event, core.ShutdownComplete):
         found = [_change(association, c.SCTP_SHUTDOWN_COMP)]
     elif isinstance(event, core.PathChange):
@@ -201,7 +203,7 @@ def _abrupt_end(
     return found
 
 
-def _undelivered(message: Undelivered) -> Failed:
+def _undelivered(message: core.Undelivered) -> Failed:
     data, stream, ppid, sent, _, context, whole = message
     return Failed(data, stream, ppid, sent, context if isinstance(context, int) else 0, whole)
 

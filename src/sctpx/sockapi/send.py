@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ..core.association.association import Undelivered as CoreUndelivered
+from ..core.events import Undelivered as CoreUndelivered
 from .receive import Message
 
 Data: TypeAlias = bytes | bytearray | memoryview

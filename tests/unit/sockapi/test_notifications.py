@@ -84,7 +84,11 @@ def test_a_sender_that_is_dry_is_told(pair: Pair) -> None:
 
 
 def test_a_restart_is_told_with_the_streams(pair: Pair) -> None:
-    [restart] = notifications(core.Restarted(pair.a.association), ALL)
+    lost = (b"lost", 1, 7, True, False, 9, True)
+    failed, failed_event, restart = notifications(core.Restarted(pair.a.association, [lost]), ALL)
+    assert isinstance(failed, SendFailed)
+    assert (failed.ssf_data, failed.ssf_flags, failed.ssf_info.sinfo_context) == (b"lost", c.SCTP_DATA_SENT, 9)
+    assert isinstance(failed_event, SendFailedEvent)
     assert isinstance(restart, AssocChange)
     assert (restart.sac_state, restart.sac_outbound_streams) == (c.SCTP_RESTART, 10)
 

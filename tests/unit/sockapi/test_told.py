@@ -21,6 +21,7 @@ from sctpx.core.association.connect import AddressReport as CoreReport
 from sctpx.sockapi import events
 from sctpx.sockapi.events import to_event
 from sctpx.sockapi.failures import connect_failure, loss
+from sctpx.sockapi.send import Undelivered
 from sctpx.sockapi.status import PATH_STATES, AddressReport, address_reports, path_info
 from sctpx.testing import Pair
 
@@ -43,7 +44,9 @@ def test_every_event_of_the_core_is_told_but_that_one_can_read_or_write(pair: Pa
         core.CommunicationUp(association, True): events.CommunicationUp(incoming=True),
         core.CannotStart(association, 111, [(4, b"")]): events.CannotStart(111, ((4, b""),)),
         core.CommunicationLost(association, 104, True, []): events.CommunicationLost(104, True, ()),
-        core.Restarted(association): events.Restarted(),
+        core.Restarted(association, [(b"lost", 1, 7, True, False, None, True)]): events.Restarted(
+            (Undelivered(b"lost", 1, 7, True),)
+        ),
         core.PeerShutdown(association): events.PeerShutdown(),
         core.ShutdownComplete(association): events.ShutdownComplete(),
         core.PathChange(association, REMOTE, core.CHANGE_STATE, core.PATH_INACTIVE, 113): events.PathStateChanged(

@@ -12,12 +12,11 @@ from errno import EINVAL, EMSGSIZE, ENOTCONN, EPIPE
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ...wire import causes
-from ...wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
-from ...wire.data import DATA
+from ...wire.codes import COMMON_HEADER, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.serial import TSN_MASK
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
-from ..events import Event
+from ..events import Event, Undelivered
 from ..path.path import Path
 from ..rx.reassembly import Message
 from ..stats import AssociationStats
@@ -27,13 +26,12 @@ from . import handshake, reachability, shutdown, transfer
 from .connect import AddressReport
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from .tcb import Tcb
+from .undelivered import undelivered
 
 if TYPE_CHECKING:
     from ..endpoint import Endpoint
 
 Convert = Callable[[Any], tuple[bytes, int, int, bool]]
-Undelivered = tuple[bytes, int, int, bool, bool, object, bool]
-"""(data, stream, PPID, whether some of it was sent, whether it is unordered, context, whether it is all of it)."""
 
 # What an ABORT chunk has room for.
 MAX_REASON: Final = 1024
@@ -305,36 +303,9 @@ class Association:
     def undelivered(self) -> list[Undelivered]:
         """What did not reach the peer for certain, in order.
 
-        Of a message sent in part and acknowledged in part, what was not acknowledged
-        (RFC 9260 sections 11.1.14 and 11.1.15).
+        Of a message that was acknowledged in part, what was not (RFC 9260 sections 11.1.14 and 11.1.15).
         """
-        tcb = self.tcb
-        contexts = dict(tcb.send_queue.contexts)
-        tsn = tcb.outstanding.cumulative_tsn_ack_point
-        found: list[Undelivered] = []
-        parts: list[bytes] = []
-        whole = False
-        for chunk, acknowledged in tcb.outstanding.chunks():
-            tsn += 1
-            _, flags, length, _, stream, _, ppid = DATA.unpack_from(chunk)
-            whole = not acknowledged and (whole or flags & DATA_BEGIN != 0)
-            if not acknowledged:
-                parts.append(chunk[DATA_HEADER:length])
-            if flags & DATA_END:
-                if parts:
-                    unordered = flags & DATA_UNORDERED != 0
-                    found.append((b"".join(parts), stream, ppid, True, unordered, contexts.get(tsn), whole))
-                parts = []
-                whole = False
-        for message in tcb.send_queue.messages():
-            sent = message.offset > 0
-            unordered = message.flags & DATA_UNORDERED != 0
-            parts.append(message.data[message.offset :])
-            data = b"".join(parts)
-            found.append((data, message.stream, message.ppid, sent, unordered, message.context, whole or not sent))
-            parts = []
-            whole = False
-        return found
+        return undelivered(self.tcb)
 
     # --- the association ---
 
@@ -458,10 +429,10 @@ class Association:
             shutdown.handle_t2(tcb, now)
         if tcb.sack_policy.deadline <= now:
             transfer.handle_sack_timer(tcb)
-        if tcb.probe_deadline <= now:
-            transfer.handle_probe_timer(tcb)
         for path in tcb.paths:
             if path.t3_deadline <= now and tcb.state != CLOSED:
                 transfer.handle_t3(tcb, now, path)
         if tcb.state != CLOSED and tcb.paths:
             reachability.handle_heartbeat_timers(tcb, now)
+        if tcb.probe_deadline <= now:
+            transfer.handle_probe_timer(tcb, now)  # Behind the HEARTBEAT that it waits for.

@@ -31,6 +31,8 @@ from .tcb import PROBE_NONE, PROBE_SENT, Tcb
 # TSNs sent and not acknowledged: no more than a Gap Ack Block can reach, nor messages of one stream than there
 # are SSNs (section 6.1), with room for one batch of the smallest chunks.
 MAX_OUTSTANDING: Final = 65535 - 4096
+# A window that stays closed for so long, ns, has its path asked for a sign of life; less than that is a reader at work.
+ASK_AFTER: Final = 50_000_000
 # These are alone in their packet (section 6.10; an ABORT ends everything anyway).
 _ALONE: Final = (CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE)
 
@@ -203,16 +205,19 @@ def _next_payload(tcb: Tcb) -> int:
 def _probe_is_due(tcb: Tcb, now: int, path: Path) -> bool:
     """The peer's window is closed: True when a zero window probe may go (section 6.1 A).
 
-    The first one goes one RTO after the window was seen closed with nothing in flight; T3-rtx, which doubles
-    RTO, repeats it.
+    The first one goes one RTO after the window was seen closed with nothing in flight, and with several paths after
+    the HEARTBEAT that comes first (``transfer.handle_probe_timer``); T3-rtx, which doubles RTO, repeats it.
     """
     if tcb.outstanding.flight_size or tcb.outstanding.marked_chunks:
         return False
     if tcb.probing != PROBE_NONE:
         return True
     if tcb.probe_deadline == NEVER:
-        tcb.probe_interval = min(tcb.probe_interval * 2, nanoseconds(tcb.config.rto_max)) or path.rto
-        tcb.probe_deadline = now + tcb.probe_interval
+        if not tcb.probe_interval and len(tcb.paths) > 1 and path.heartbeat_enabled:
+            tcb.probe_deadline = now + ASK_AFTER
+        else:
+            tcb.probe_interval = min(tcb.probe_interval * 2, nanoseconds(tcb.config.rto_max)) or path.rto
+            tcb.probe_deadline = now + tcb.probe_interval
     return False
 
 
@@ -256,8 +261,8 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
         burst = 1  # After a timeout (section 7.2.3).
     room = Room(congestion.room(path), rwnd, burst)
     flags = 0
-    if (room.cwnd <= path.pmdcs and path.cwnd <= 4 * path.pmdcs) or tcb.state == SHUTDOWN_PENDING:
-        flags = DATA_IMMEDIATE  # This fills the window, or ends the association (section 6.1).
+    if probe or (room.cwnd <= path.pmdcs and path.cwnd <= 4 * path.pmdcs) or tcb.state == SHUTDOWN_PENDING:
+        flags = DATA_IMMEDIATE  # This fills a window, or ends the association (section 6.1).
     batch = tcb.send_queue.fill(
         tcb.outstanding.next_tsn, path, tcb.local_prefix, tcb.local_seed, tcb.packet_limit, lead, room, flags
     )

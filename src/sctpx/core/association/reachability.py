@@ -174,7 +174,10 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
     path.heartbeat_timeout = NEVER
     if not path.heartbeat_repeated:
         rto.measure(path, now - path.heartbeat_sent, tcb.config)
-    tcb.error_count = 0
+    if tcb.outstanding.empty:
+        # It "MAY choose not to clear the counter if there is outstanding data" (section 8.1): where HEARTBEATs pass and
+        # DATA does not, the association would never end.
+        tcb.error_count = 0
     if not path.confirmed:
         path.confirmed = True
         if tcb.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.

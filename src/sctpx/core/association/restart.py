@@ -10,6 +10,7 @@ from ...wire import causes, control
 from ...wire.serial import TSN_MASK, UNWRAPPED
 from ...wire.setup import Setup
 from ...wire.setup import parse as parse_setup
+from ..arrival import Arrival
 from ..entropy import random_tag, random_u32
 from ..events import Restarted, Writable
 from ..init_answer import init_ack, make_cookie, peer_addresses
@@ -19,6 +20,22 @@ from . import handshake, reachability, shutdown
 from .connect import ANSWER_COOKIE_ECHO
 from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_ACK_SENT
 from .tcb import Tcb
+from .undelivered import undelivered
+
+
+def answer_to(tcb: Tcb, arrival: Arrival, setup: Setup) -> tuple[bytes, bytes, int]:
+    """Where the answer to an INIT goes: our address, the peer's and its UDP port.
+
+    To the source, but in COOKIE-WAIT it "MUST only be sent to an address passed by the upper layer", one that is
+    "reported in the incoming INIT chunk" too (section 5.2.1).
+    """
+    attempt = tcb.attempt
+    if tcb.state == COOKIE_WAIT and attempt is not None and attempt.find(arrival.remote) is None:
+        for ip in setup.addresses:
+            listed = attempt.find(ip)
+            if listed is not None:
+                return listed.source, listed.ip, listed.udp_port
+    return arrival.local, arrival.remote, arrival.port
 
 
 def handle_init(
@@ -146,13 +163,24 @@ def _restart(old: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
     # The paths of a new association, to the addresses the cookie names (sections 5.1.2 and 5.4).
     handshake.load_cookie(tcb, cookie, local, remote, port)
     tcb.transition(ESTABLISHED)
+    _keep_settings(old, tcb)
     _keep_received(old, tcb)
-    tcb.events.append(Restarted(tcb.association))
+    tcb.events.append(Restarted(tcb.association, undelivered(old)))
     if old.wants_writable:
         tcb.events.append(Writable(tcb.association))
     reachability.start(tcb, now)
     handshake.send_cookie_ack(tcb, now, local, remote)
+    if old.shutdown_requested:
+        shutdown.shutdown(tcb, now)  # The user wanted an end, whoever the peer is now.
     return True
+
+
+def _keep_settings(old: Tcb, tcb: Tcb) -> None:
+    """What the user has set for an address stays set."""
+    for path in tcb.paths:
+        before = old.find_path(path.remote)
+        if before is not None:
+            path.keep_settings(before)
 
 
 def _keep_received(old: Tcb, tcb: Tcb) -> None:

@@ -90,10 +90,9 @@ def unreachable(tcb: Tcb) -> None:
 
 
 def shutdown(tcb: Tcb, now: int) -> None:
-    """The user asks for a graceful end (section 9.2)."""
-    if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
-        tcb.shutdown_requested = True  # Done as soon as the association is up.
-    elif tcb.state == ESTABLISHED:
+    """The user asks for a graceful end (section 9.2); one that is only being set up has it as soon as it is up."""
+    tcb.shutdown_requested = True
+    if tcb.state == ESTABLISHED:
         tcb.transition(SHUTDOWN_PENDING)
         progress(tcb, now)
     # "Once an endpoint has reached the SHUTDOWN-RECEIVED state, it MUST ignore ULP shutdown requests"

@@ -268,6 +268,7 @@ class Tcb:
 
         # Shutting down.
         self.shutdown_requested = False
+        """By the user, whatever the state was."""
         self.t2_deadline = NEVER
         self.t2_path: Path | None = None
         self.t5_deadline = NEVER

@@ -340,6 +340,8 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
     # does not affect the calculation of cwnd" (section 6.1 A).
     if tcb.probing == PROBE_ANSWERED:
         tcb.probing = PROBE_SENT
+        # A cut looks the same at first: with another path, new data waits there for what the HEARTBEAT says.
+        path.doubtful = path.heartbeat_enabled and len(tcb.paths) > 1
     else:
         reachability.on_timeout(tcb, path, True)
         if tcb.state == CLOSED:
@@ -400,10 +402,20 @@ def _on_all_acknowledged(tcb: Tcb) -> None:
         tcb.events.append(SenderDry(tcb.association))
 
 
-def handle_probe_timer(tcb: Tcb) -> None:
-    """The peer's window has been closed for the probe interval: send one DATA chunk all the same."""
+def handle_probe_timer(tcb: Tcb, now: int) -> None:
+    """The peer's window has been closed for the probe interval: send one DATA chunk all the same.
+
+    Before the first one a HEARTBEAT asks whether the path is still there: if its answer is missing after one RTO, the
+    probe goes over another path at once, and not one RTO later.
+    """
     tcb.probe_deadline = NEVER
-    tcb.probing = PROBE_SENT
+    if tcb.probe_interval:
+        tcb.probing = PROBE_SENT
+        return
+    path = tcb.data_destination()
+    reachability.send_heartbeat(tcb, now, path)
+    tcb.probe_interval = path.rto
+    tcb.probe_deadline = path.heartbeat_timeout
 
 
 def sack_is_processed(state: int) -> bool:

@@ -3,7 +3,8 @@
 A path is active, potentially failed (PF: more than PotentiallyFailed.Max.Retrans timeouts in a row) or
 inactive (more than Path.Max.Retrans). Data goes to the primary path while it is active, else to another
 active one, else to the PF path with the fewest errors, and with all of them inactive (the dormant state) to
-the one with the fewest errors, the last acknowledged first. Choosing a path never changes it.
+the one with the fewest errors, each time the last acknowledged first: PF paths are asked by a HEARTBEAT every RTO,
+so one that has been PF for longer has left more unanswered. Choosing a path never changes it.
 
 After a timeout, acknowledgements of data that was sent before it make a path active again (RFC 7829 section
 3.2 (10)). They prove that it worked then, not that it works now: while other active paths exist, new data
@@ -71,11 +72,13 @@ def select(paths: list[Path], preferred: Path, avoid: Path | None = None) -> Pat
 def _rank(path: Path, preferred: Path, avoid: Path | None) -> tuple[bool, int, int, int, int]:
     """Smaller is better. RFC 7829 section 3.2 (3, 4) and section 4.1."""
     state = path.state
-    return (
-        not path.confirmed,
-        state,
+    avoided = 1 if path is avoid else 0
+    if state == PATH_ACTIVE:
         # Among equally healthy paths the most divergent one from where the data was lost.
-        (2 if path.doubtful else 0) + (1 if path is avoid else 0) if state == PATH_ACTIVE else 0,
-        (path.error_count << 1) + (1 if path is avoid else 0) if state != PATH_ACTIVE else 0,
-        -path.last_acknowledged if state == PATH_INACTIVE else (0 if path is preferred else 1),
-    )
+        trouble = (2 if path.doubtful else 0) + avoided
+    elif state == PATH_POTENTIALLY_FAILED:
+        trouble = path.error_count
+    else:
+        trouble = (path.error_count << 1) + avoided
+    heard = -path.last_acknowledged if state != PATH_ACTIVE else 0
+    return not path.confirmed, state, trouble, heard, 2 * avoided + (path is not preferred)

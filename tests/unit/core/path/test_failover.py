@@ -60,11 +60,15 @@ def test_the_choice_follows_the_words_of_the_rfcs_and_changes_nothing(paths: lis
         if preferred in others:
             assert chosen is preferred
     elif suspect:
-        # RFC 7829 section 3.2 (4): the one with the fewest errors, the most divergent among equals.
+        # RFC 7829 section 3.2 (4): the one with the fewest errors; among equals the last acknowledged, then the most
+        # divergent.
         assert chosen in suspect
         fewest = min(path.error_count for path in suspect)
         assert chosen.error_count == fewest
-        assert chosen is not avoid or not [path for path in suspect if path is not avoid and path.error_count == fewest]
+        equals = [path for path in suspect if path.error_count == fewest]
+        assert chosen.last_acknowledged == max(path.last_acknowledged for path in equals)
+        equals = [path for path in equals if path.last_acknowledged == chosen.last_acknowledged]
+        assert chosen is not avoid or equals == [avoid]
     else:
         # Dormant: the fewest errors, then the last acknowledged.
         fewest = min(path.error_count for path in usable)
