@@ -130,10 +130,8 @@ class Driver:
 
     def add_address(self, address: AddressLike) -> None:
         """Carry packets of one more local address. ``OSError`` as ``Link.add_address`` says."""
-        known = len(self.link.addresses)
         self.link.add_address(address)
-        if len(self.link.addresses) != known:
-            self._watch()
+        self._watch()
 
     def register(self, port: int, holder: Holder) -> None:
         """``holder`` has this SCTP port of the stack."""
