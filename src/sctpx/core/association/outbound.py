@@ -18,11 +18,10 @@ from ...wire.codes import (
     DATA_IMMEDIATE,
 )
 from ...wire.packet import prefix
-from ..config import nanoseconds
 from ..outputs import Transmit
 from ..path import congestion, failover
 from ..path.path import Path
-from ..timers import NEVER
+from ..timers import NEVER, nanoseconds
 from ..tx.batch import Batch
 from ..tx.send_queue import Room
 from . import transfer
