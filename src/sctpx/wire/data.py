@@ -12,6 +12,7 @@ from typing import Final
 
 from .codes import CHUNK_DATA
 from .compiled import COMPILED
+from .serial import TSN_MASK
 
 if COMPILED:
     from librt.strings import BytesWriter, read_i64_be, write_i64_be
@@ -21,6 +22,11 @@ DATA: Final = Struct(">BBHIHHI")
 
 PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 """Padding for a length, by its two low bits."""
+
+
+def first_word(flags: int, length: int, tsn: int) -> int:
+    """The first eight bytes of the header as a number."""
+    return CHUNK_DATA << 56 | flags << 48 | length << 32 | tsn & TSN_MASK
 
 
 def pack_data(flags: int, length: int, tsn: int, stream: int, ssn: int, ppid: int) -> bytes:

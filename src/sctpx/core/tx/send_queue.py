@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, final
 
+from ...wire import runs
 from ...wire.checksum import crc32c
 from ...wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.compiled import COMPILED
-from ...wire.data import DATA, PADDING, pack_data
+from ...wire.data import DATA, PADDING, first_word, pack_data
 from ...wire.serial import SSN_MASK, TSN_MASK
 from ..path.path import Path
 from .batch import Batch
@@ -181,27 +182,15 @@ class SendQueue:
             return 0
         # The last fragment goes the other way: it ends the message and is bundled with what follows.
         count = (len(data) - offset - 1) // payload
-        count = min(count, packets, -(-room.cwnd // length), room.rwnd // payload)
-        if count <= 0:
-            return 0
-        stream = message.stream
-        ssn = message.ssn
-        ppid = message.ppid
-        chunk_flags = (message.flags & DATA_UNORDERED) | flags
         tsn = batch.first_tsn + len(batch.sizes)
-        pack = DATA.pack
-        for _ in range(count):
-            stop = offset + payload
-            if COMPILED:
-                body = pack_data(chunk_flags, length, tsn & TSN_MASK, stream, ssn, ppid) + data[offset:stop]
-            else:
-                body = pack(0, chunk_flags, length, tsn & TSN_MASK, stream, ssn, ppid) + data[offset:stop]
-            parts.append(prefix)
-            parts.append(crc32c(body, seed).to_bytes(4, "little"))
-            parts.append(body)
-            offset = stop
-            tsn += 1
-        message.offset = offset
+        wrap = TSN_MASK + 1 - (tsn & TSN_MASK)
+        count = min(count, packets, -(-room.cwnd // length), room.rwnd // payload, wrap)
+        if count < runs.WORTHWHILE:
+            return 0
+        first = first_word((message.flags & DATA_UNORDERED) | flags, length, tsn)
+        rest = message.stream << 48 | message.ssn << 32 | message.ppid
+        parts.extend(runs.cut(data, offset, payload, count, prefix, seed, first, rest))
+        message.offset = offset + count * payload
         taken = count * payload
         batch.sizes.extend([length] * count)
         batch.payload += taken
