@@ -45,7 +45,10 @@ def on_acknowledged(path: Path, sizes: Sequence[int]) -> None:
         return
     for acknowledged in sizes:
         if path.cwnd <= path.ssthresh:
-            path.cwnd += min(acknowledged, path.pmdcs)  # Slow start, L = 1 (section 7.2.1).
+            # Slow start (section 7.2.1). "L SHOULD be 1 and MAY be larger than 1": it is 2 in the one step that is taken
+            # behind Fast Recovery, where the window is known to be small, so that all a SACK acknowledges counts.
+            steps = 2 if path.cwnd == path.ssthresh else 1
+            path.cwnd += min(acknowledged, steps * path.pmdcs)
             continue
         # Congestion avoidance (section 7.2.2).
         path.partial_bytes_acked += acknowledged

@@ -67,6 +67,17 @@ def test_slow_start_reaches_up_to_ssthresh_and_congestion_avoidance_begins_above
     assert (path.cwnd, path.partial_bytes_acked) == (11_000, 1000)
 
 
+def test_the_step_of_slow_start_behind_fast_recovery_adds_all_that_a_sack_of_two_packets_acknowledged() -> None:
+    # "L SHOULD be 1 and MAY be larger than 1" (section 7.2.1).
+    path = make_path()
+    path.was_full = True
+    path.cwnd = 20_000
+    congestion.on_fast_retransmit(path)
+    assert path.cwnd == path.ssthresh == 10_000
+    congestion.on_acknowledged(path, [5 * path.pmdcs, path.pmdcs])
+    assert (path.cwnd, path.partial_bytes_acked) == (10_000 + 2 * path.pmdcs, path.pmdcs)
+
+
 def avoiding(cwnd: int) -> Path:
     """A path in congestion avoidance."""
     path = make_path()
