@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 if COMPILED:
     from librt.strings import read_i32_le, read_i64_le
 
-__all__ = ["crc32c", "crc_pair", "finish_packet", "header_checksum", "read_checksum", "verify_packet"]
+__all__ = ["checksum_of", "crc32c", "crc_pair", "finish_packet", "header_checksum", "read_checksum", "verify_packet"]
 
 
+LARGE: Final = 4096
+"""Bytes from which on a view is cheaper than a copy."""
 _PAIR: Final = Struct(">qq")
 
 
@@ -69,6 +71,13 @@ def read_checksum(data: bytes, offset: int) -> int:
     if COMPILED and offset + COMMON_HEADER <= len(data):
         return int(read_i32_le(data, offset + 8)) & 0xFFFFFFFF
     return int.from_bytes(data[offset + 8 : offset + COMMON_HEADER], "little")
+
+
+def checksum_of(data: bytes, start: int, stop: int, seed: int) -> int:
+    """``crc32c(data[start:stop], seed)``; a large part is not copied for it."""
+    if stop - start > LARGE:
+        return crc32c(memoryview(data)[start:stop], seed)
+    return crc32c(data[start:stop], seed)
 
 
 def header_checksum(prefix: bytes) -> int:

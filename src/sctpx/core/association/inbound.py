@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...wire import causes, control, runs
 from ...wire.causes import parse as parse_causes
-from ...wire.checksum import crc32c, read_checksum
+from ...wire.checksum import checksum_of, crc32c, read_checksum
 from ...wire.codes import (
     CAUSE_STALE_COOKIE,
     CHUNK_ABORT,
@@ -131,30 +131,29 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
         stop = offset + segment
         if stop > end:
             stop = end
-        body = data[offset + COMMON_HEADER : stop]
-        if data[offset : offset + 8] != prefix or crc32c(body, seed) != read_checksum(data, offset):
+        first = offset + COMMON_HEADER
+        if data[offset : offset + 8] != prefix or checksum_of(data, first, stop, seed) != read_checksum(data, offset):
             break
-        size = len(body)
-        position = 0
+        position = first
         taken = 0
         seen = 0
-        while position + DATA_HEADER < size:
+        while position + DATA_HEADER < stop:
             if COMPILED:
-                kind, flags, length, wire_tsn, stream, ssn, ppid = unpack_data(body, position)
+                kind, flags, length, wire_tsn, stream, ssn, ppid = unpack_data(data, position)
             else:
-                kind, flags, length, wire_tsn, stream, ssn, ppid = unpack(body, position)
+                kind, flags, length, wire_tsn, stream, ssn, ppid = unpack(data, position)
             tail = position + length
             length -= DATA_HEADER
             if (
                 kind != CHUNK_DATA
                 or wire_tsn != (tsn + 1) & TSN_MASK
                 or length <= 0
-                or tail > size
+                or tail > stop
                 or stream >= streams
                 or window.credit < taken + length
             ):
                 break
-            payload = body[position + DATA_HEADER : tail]
+            payload = data[position + DATA_HEADER : tail]
             message = reassembly.open_run
             tsn += 1
             if (
@@ -175,15 +174,15 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
                     return end
             taken += length
             seen |= flags
-            position = (tail + 3) & ~3
+            position = first + (tail - first + 3 & ~3)
         if taken:
             packets += 1
             window.held += taken
             window.credit -= taken
             tsn_map.cumulative_tsn = tsn
-        if position < size or not taken:
+        if position < stop or not taken:
             if taken:
-                offset += COMMON_HEADER + position
+                offset = position
             break
         offset = stop
         policy.packets += 1

@@ -45,8 +45,8 @@ def on_acknowledged(path: Path, sizes: Sequence[int]) -> None:
         return
     for acknowledged in sizes:
         if path.cwnd <= path.ssthresh:
-            # Slow start (section 7.2.1). "L SHOULD be 1 and MAY be larger than 1": it is 2 in the one step that is taken
-            # behind Fast Recovery, where the window is known to be small, so that all a SACK acknowledges counts.
+            # Slow start (section 7.2.1). "L SHOULD be 1 and MAY be larger than 1": it is 2 in the one step behind Fast
+            # Recovery, so that all counts that a SACK of two packets acknowledges.
             steps = 2 if path.cwnd == path.ssthresh else 1
             path.cwnd += min(acknowledged, steps * path.pmdcs)
             continue

@@ -27,6 +27,8 @@ WORTHWHILE: Final = 64
 # What one UDP_SEGMENT send takes: packets, and bytes of an IPv4 datagram.
 MAX_PACKETS: Final = 44
 MAX_BYTES: Final = 65507
+FEW: Final = 4
+"""Pieces of a packet up to which each is added to the checksum: more of them are joined first."""
 
 
 @final
@@ -140,17 +142,24 @@ class SendQueue:
                 packets -= run
                 batch.packets += run
                 continue
-            body = self._packet(batch, lead, size - COMMON_HEADER, limit - COMMON_HEADER, room, flags, wanted)
-            if len(body) == len(lead):
+            pieces = self._packet(batch, lead, size - COMMON_HEADER, limit - COMMON_HEADER, room, flags, wanted)
+            if len(pieces) > FEW:
+                pieces = [b"".join(pieces)]
+            checksum = seed
+            length = COMMON_HEADER
+            for piece in pieces:
+                checksum = crc32c(piece, checksum)
+                length += len(piece)
+            if length == COMMON_HEADER + len(lead):
                 break
             parts.append(prefix)
-            parts.append(crc32c(body, seed).to_bytes(4, "little"))
-            parts.append(body)
+            parts.append(checksum.to_bytes(4, "little"))
+            parts.extend(pieces)
             packets -= 1
             batch.packets += 1
-            if lead or (len(body) + COMMON_HEADER < size and batch.packets > 1):
+            if lead or (length < size and batch.packets > 1):
                 break  # The odd one goes last.
-            size = len(body) + COMMON_HEADER
+            size = length
         if not batch.packets:
             return None
         room.burst -= batch.packets
@@ -200,8 +209,8 @@ class SendQueue:
 
     def _packet(
         self, batch: Batch, lead: bytes, length: int, largest: int, room: Room, flags: int, wanted: bytes
-    ) -> bytes:
-        """The chunks of one packet, ``lead`` first, of at most ``length`` bytes; others may have ``largest``."""
+    ) -> list[bytes]:
+        """One packet in pieces, ``lead`` first, of at most ``length`` bytes of chunks; others may have ``largest``."""
         parts = [lead] if lead else []
         left = self._bundle(batch, parts, length - len(lead), room, flags, wanted)
         while left > DATA_HEADER and self._head < len(self._items):
@@ -209,7 +218,7 @@ class SendQueue:
             if not size:
                 break
             left = self._bundle(batch, parts, left - size, room, flags, wanted)
-        return b"".join(parts)
+        return parts
 
     def _bundle(self, batch: Batch, parts: list[bytes], left: int, room: Room, flags: int, wanted: bytes) -> int:
         """Append the whole messages that fit into ``left`` bytes; how many bytes are left then.
@@ -226,6 +235,8 @@ class SendQueue:
         tsn = batch.first_tsn + len(sizes)
         rwnd = room.rwnd
         before = left
+        current = -1  # The stream whose next SSN is at hand.
+        turn = 0
         while head < end:
             message = items[head]
             data = message.data
@@ -237,8 +248,13 @@ class SendQueue:
             ssn = 0
             if not message.flags & DATA_UNORDERED:
                 # Section 6.5: unordered messages take no number.
-                ssn = ssns.get(stream, 0)
-                ssns[stream] = (ssn + 1) & SSN_MASK
+                if stream != current:
+                    if current >= 0:
+                        ssns[current] = turn
+                    current = stream
+                    turn = ssns.get(stream, 0)
+                ssn = turn
+                turn = (ssn + 1) & SSN_MASK
             if COMPILED:
                 parts.append(pack_data(message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid))
             else:
@@ -254,6 +270,8 @@ class SendQueue:
             left -= size
             tsn += 1
             head += 1
+        if current >= 0:
+            ssns[current] = turn
         batch.payload += room.rwnd - rwnd
         room.rwnd = rwnd
         room.cwnd -= before - left
