@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import final
 
 from ...wire.codes import COMMON_HEADER
@@ -13,7 +12,7 @@ from ..path.path import Path
 class Batch:
     """Consecutive TSNs sent together, in one ``bytes``. Chunks are found in it when they are needed."""
 
-    __slots__ = ("_offsets", "data", "first_tsn", "packets", "path", "payload", "segment", "sizes", "sums")
+    __slots__ = ("_offsets", "data", "first_tsn", "packets", "path", "payload", "segment", "sizes", "total")
 
     def __init__(self, first_tsn: int, path: Path) -> None:
         self.first_tsn = first_tsn
@@ -27,20 +26,14 @@ class Batch:
         self.packets = 0
         self.payload = 0
         """Bytes of user data."""
-        self.sums: list[int] = []
-        """Sizes of the first none, one, two... chunks together."""
+        self.total = 0
         self._offsets: list[int] | None = None
 
     def finish(self, data: bytes, segment: int) -> None:
         """All chunks were cut: these are the packets."""
         self.data = data
         self.segment = segment
-        self.sums = list(accumulate(self.sizes, initial=0))
-
-    @property
-    def total(self) -> int:
-        """Size of all chunks."""
-        return self.sums[-1]
+        self.total = sum(self.sizes)
 
     def chunk(self, index: int) -> bytes:
         """The DATA chunk with that index, with its padding."""

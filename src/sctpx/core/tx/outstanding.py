@@ -235,29 +235,31 @@ class Outstanding:
         batches = self._batches
         batch = batches[self._head]
         path = batch.path
-        sums = batch.sums
+        sizes = batch.sizes
         point = self.cumulative_tsn_ack_point
         most = self.next_tsn - 1 - point
-        done = point + 1 - batch.first_tsn
+        first = point + 1 - batch.first_tsn
         for wire_tsn in cumulatives:
             count = (wire_tsn - point) & TSN_MASK
             if not 0 < count <= most:
                 break
             point += count
             most -= count
-            size = -sums[done]
-            done += count
-            while done >= len(sums) - 1:
-                size += sums[-1]
-                done -= len(sums) - 1
+            last = first + count
+            size = 0
+            while last >= len(sizes):
+                size += sum(sizes[first:])
+                last -= len(sizes)
+                first = 0
                 self._freed += batch.payload
                 self._drop_first()
                 if not batches:
-                    sums = [0]  # Nothing is in flight any more.
+                    sizes = [0]  # Nothing is in flight any more.
                     break
                 batch = batches[self._head]
-                sums = batch.sums
-            acknowledged.append(size + sums[done])
+                sizes = batch.sizes
+            acknowledged.append(size + sum(sizes[first:last]))
+            first = last
         size = sum(acknowledged)
         path.flight_size -= size
         self.flight_size -= size
@@ -285,7 +287,7 @@ class Outstanding:
             last = min(end - batch.first_tsn, len(batch.sizes))
             path = batch.path
             slot = result.at(path)
-            size = batch.sums[last] - batch.sums[first]
+            size = batch.total if last - first == len(batch.sizes) else sum(batch.sizes[first:last])
             count = last - first
             if special:
                 for tsn in range(start, batch.first_tsn + last):
@@ -354,7 +356,7 @@ class Outstanding:
                 batch = self._batches[index]
                 first = start - batch.first_tsn
                 last = min(end - batch.first_tsn, len(batch.sizes))
-                self._fly(start, batch.path, batch.sums[last] - batch.sums[first], last - first)
+                self._fly(start, batch.path, sum(batch.sizes[first:last]), last - first)
                 if batch.path not in result.reneged:
                     result.reneged.append(batch.path)
                 start = batch.first_tsn + last
