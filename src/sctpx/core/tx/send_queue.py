@@ -17,10 +17,13 @@ from ...wire import runs
 from ...wire.checksum import crc32c
 from ...wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.compiled import COMPILED
-from ...wire.data import DATA, PADDING, first_word, pack_data
+from ...wire.data import DATA, PADDING, first_word, write_data
 from ...wire.serial import SSN_MASK, TSN_MASK
 from ..path.path import Path
 from .batch import Batch
+
+if COMPILED:
+    from librt.strings import BytesWriter
 
 # A fragment that only fills the rest of a packet must be worth its header.
 WORTHWHILE: Final = 64
@@ -231,6 +234,8 @@ class SendQueue:
         ssns = self._ssn
         sizes = batch.sizes
         pack = DATA.pack
+        if COMPILED:
+            writer = BytesWriter()
         whole = DATA_BEGIN | DATA_END | flags
         tsn = batch.first_tsn + len(sizes)
         rwnd = room.rwnd
@@ -256,13 +261,13 @@ class SendQueue:
                 ssn = turn
                 turn = (ssn + 1) & SSN_MASK
             if COMPILED:
-                parts.append(pack_data(message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid))
+                write_data(writer, message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid, data)
             else:
                 parts.append(pack(0, message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid))
-            parts.append(data)
-            if payload & 3:
-                parts.append(PADDING[payload & 3])
-                size = (size + 3) & ~3
+                parts.append(data)
+                if payload & 3:
+                    parts.append(PADDING[payload & 3])
+            size = (size + 3) & ~3
             if message.context is not None:
                 self.contexts.append((tsn, message.context))
             sizes.append(size)
@@ -270,6 +275,8 @@ class SendQueue:
             left -= size
             tsn += 1
             head += 1
+        if COMPILED and left < before:
+            parts.append(writer.getvalue())
         if current >= 0:
             ssns[current] = turn
         batch.payload += room.rwnd - rwnd
