@@ -45,7 +45,7 @@ OnEvent: TypeAlias = Callable[["Association", Event], object]
 """Called with each event of an association, soon after it happened."""
 
 # Of many messages, so many bytes are queued before packets are made of them.
-_FLUSH_BYTES: Final = 1 << 16
+_FLUSH_BYTES: Final = 1 << 18
 _STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
 
 
