@@ -197,6 +197,9 @@ def _resolve(host: str, family: int) -> list[bytes]:
         )
     except UnicodeError:
         raise OSError(errno.EINVAL, f"{host!r} is no host name") from None
+    except socket.gaierror as error:
+        error.filename = host  # What it is about.
+        raise
     found = [socket.inet_pton(entry[0], str(entry[4][0]).partition("%")[0]) for entry in entries]
     return list(dict.fromkeys(map(canonical, found)))
 

@@ -341,7 +341,7 @@ def listen(
     read. 0.0.0.0 and :: stand for all addresses of this host.
     """
     manners = _Manners(stream=stream, ppid=ppid, message_size=message_size, echo=echo, verbose=verbose)
-    with one_line(addresses):
+    with one_line():
         asyncio.run(_listen(addresses, port, udp_port, once, manners))
 
 
@@ -421,5 +421,5 @@ def connect(
                 _print_report(association.report)
             await _Caller(manners, association, linger).talk()
 
-    with one_line(addresses):
+    with one_line():
         asyncio.run(call())

@@ -107,7 +107,7 @@ def server(
                 if once:
                     return
 
-    with one_line(bind), suppress(KeyboardInterrupt):
+    with one_line(), suppress(KeyboardInterrupt):
         asyncio.run(serve())
 
 
@@ -186,7 +186,7 @@ def client(
         offload=not no_offload,
         config=AssociationConfig(mtu=mtu, stretch_sack=stretch_sack, streams=streams),
     )
-    with one_line(addresses):
+    with one_line():
         _show(asyncio.run(measure(plan)), as_json)
 
 
