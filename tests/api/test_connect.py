@@ -264,13 +264,13 @@ async def test_what_cannot_even_be_a_name_is_a_callers_mistake() -> None:
 
 
 async def test_names_of_which_none_resolves_raise_what_the_resolver_says() -> None:
-    with pytest.raises(socket.gaierror, match="nowhere.invalid"):
+    with pytest.raises(socket.gaierror, match=r"nowhere\.invalid"):
         await sctpx.connect(["nowhere.invalid", "nobody.invalid"], PORT)
 
 
 @pytest.mark.parametrize("hosts", [("127.0.0.1", 36412), b"127.0.0.1", [b"127.0.0.1"], [None]])
 async def test_what_is_no_host_is_named(hosts: Any) -> None:
-    with pytest.raises(TypeError, match="a host is a string or an Address, not (36412|b'127.0.0.1'|None)"):
+    with pytest.raises(TypeError, match=r"a host is a string or an Address, not (36412|b'127.0.0.1'|None)"):
         await sctpx.connect(hosts, PORT)
 
 

@@ -112,6 +112,7 @@ def test_paths_are_shown_with_what_tells_how_they_do() -> None:
         "192.0.2.5 inactive 12.3 MB 1.00 s 65.5 kB 1,234",
         "192.0.2.6 not verified 12.3 MB 1.00 s 65.5 kB 1,234",
     ]
+    assert drawn(path_table([PATH], cut=PATH.remote)) == ["192.0.2.4 cut active 12.3 MB 12 ms 1.00 s 65.5 kB 1,234"]
     assert drawn(path_table([PATH], [5e6], narrow=True)) == ["192.0.2.4 primary active 12.3 MB 5.0 MB/s 12 ms 1,234"]
 
 

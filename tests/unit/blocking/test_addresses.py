@@ -65,7 +65,7 @@ def test_a_name_that_does_not_resolve_is_reported_and_the_others_are_used() -> N
 
 
 def test_names_of_which_none_resolves_raise_what_the_resolver_says() -> None:
-    with pytest.raises(socket.gaierror, match="nowhere.invalid"):
+    with pytest.raises(socket.gaierror, match=r"nowhere\.invalid"):
         resolve_peer([("nowhere.invalid", 5)], IPV4, 0)
 
 
