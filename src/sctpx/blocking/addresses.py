@@ -48,7 +48,8 @@ def listed(addresses: Addresses, count: int | None = None) -> list[HostPort]:
     """
     if isinstance(addresses, bytes | bytearray | memoryview):
         return list(unpack_sockaddrs(bytes(addresses), count))
-    several: list[Any] = [addresses] if _is_one(addresses) else list(addresses)
+    given: Any = addresses
+    several: list[Any] = [given] if isinstance(given, str) or _is_one(given) else list(given)
     for address in several:
         if not _is_one(address):
             raise TypeError(f"an address is (host, port), not {address!r}")

@@ -97,6 +97,12 @@ def test_local_names_resolve_and_unknown_ones_do_not() -> None:
         resolve_local([(sctpx.Address("127.0.0.1"), 5)], IPV4)
 
 
+@pytest.mark.parametrize("addresses", ["127.0.0.1", ["127.0.0.1"]])
+def test_what_is_no_address_is_named(addresses: Any) -> None:
+    with pytest.raises(TypeError, match=r"an address is \(host, port\), not '127\.0\.0\.1'"):
+        listed(addresses)
+
+
 def test_one_address_or_several_or_packed_ones_are_listed() -> None:
     one = ("127.0.0.1", 5)
     assert listed(one) == listed([one]) == listed((one,)) == [one]
