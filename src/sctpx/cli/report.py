@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _WITH_ERRNO: Final = (ANSWER_NAMES[ANSWER_ICMP], ANSWER_NAMES[ANSWER_SEND_ERROR])
 _LOWEST_RATE: Final = 50_000
 """Bytes per second below which a path counts as idle."""
-_STILL: Final = {"state": 18, "sent": 8, "rate": 10, "RTT": 7}
+_STILL: Final = {"": 7, "state": 18, "sent": 8, "rate": 10, "RTT": 7}
 """Columns that what is drawn again and again has at least, so that it does not jump."""
 _STATE_STYLES: Final = {"active": "green", "potentially failed": "yellow", "inactive": "red"}
 
