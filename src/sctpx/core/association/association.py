@@ -247,7 +247,7 @@ class Association:
         if len(data) > tcb.config.max_message_size:
             raise OSError(EMSGSIZE, f"message of {len(data)} bytes, the limit is {tcb.config.max_message_size}")
         if not 0 <= stream < tcb.outbound_streams:
-            raise OSError(EINVAL, f"stream {stream}, there are {tcb.outbound_streams}")
+            raise OSError(EINVAL, f"no stream {stream}: the association has {tcb.outbound_streams}, from 0")
         if not 0 <= ppid <= 0xFFFFFFFF:
             raise OSError(EINVAL, f"payload protocol identifier {ppid} does not fit 32 bits")
 

@@ -234,7 +234,7 @@ def handle_sack(tcb: Tcb, now: int, value: bytes) -> None:
     tcb.stats.sacks_received += 1
     if ranges:
         tcb.stats.gap_sacks_received += 1
-    elif tcb.state == ESTABLISHED and acknowledge_in_sequence(tcb, cumulative):
+    elif tcb.state == ESTABLISHED and acknowledge_in_sequence(tcb, [cumulative]):
         # With DATA behind it, as in a dialogue: earns its keep in the ping-pong of ``make bench``.
         settle_in_sequence(tcb, now, a_rwnd)
         return
