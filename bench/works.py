@@ -152,6 +152,15 @@ _SIZES: Final = (
     ),
     replace(
         BULK,
+        name="bulk-64k-sockets",
+        title="bulk, 64 KiB messages, through blocking sockets",
+        stacks=OURS,
+        figures=(("", "MB/s", goodput),),
+        options={"api": "sockets"},
+        conditions={**BULK.conditions, "nagle": "on: the sockets' default"},
+    ),
+    replace(
+        BULK,
         name="bulk-1k",
         title="bulk, 1 KiB messages",
         group="",
@@ -169,15 +178,25 @@ _SIZES: Final = (
     ),
 )
 
+_PING_PONG: Final = Work(
+    name="ping-pong",
+    title="ping-pong, 64 bytes, median round trip",
+    mode="pingpong",
+    stacks=(*OURS, USRSCTP, AIORTC, FLOOR),
+    figures=(("", "us", _field(1, "rtt_median")), ("/p99", "us", _field(1, "rtt_p99"))),
+    group="ping-pong",
+    options={"size": 64, "count": 5000},
+    conditions={"nagle": "off everywhere"},
+)
+
 _LATENCY: Final = (
-    Work(
-        name="ping-pong",
-        title="ping-pong, 64 bytes, median round trip",
-        mode="pingpong",
-        stacks=(*OURS, USRSCTP, AIORTC, FLOOR),
-        figures=(("", "us", _field(1, "rtt_median")), ("/p99", "us", _field(1, "rtt_p99"))),
-        options={"size": 64, "count": 5000},
-        conditions={"nagle": "off everywhere"},
+    _PING_PONG,
+    replace(
+        _PING_PONG,
+        name="ping-pong-sockets",
+        title="ping-pong, 64 bytes, median round trip, through blocking sockets",
+        stacks=OURS,
+        options={**_PING_PONG.options, "api": "sockets"},
     ),
     Work(
         name="setup",

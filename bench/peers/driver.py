@@ -35,6 +35,8 @@ class Options:
     role: str
     kind: str = "sctp"
     """Of the floor: ``gro``, ``udp`` or ``tcp``."""
+    api: str = "asyncio"
+    """Of ours: that, or ``sockets`` for blocking ones."""
     laddr: str = "127.0.0.1"
     """Local addresses, separated by commas; so for ``raddr``, the peer's."""
     raddr: str = "127.0.0.1"

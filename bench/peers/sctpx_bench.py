@@ -1,6 +1,7 @@
 """The driver of our own stack: the asyncio API as an application would use it.
 
 Everything goes through public names. Nagle is off, as it always is in asyncio unless the configuration says otherwise.
+With ``api=sockets`` the work is done by ``sctpx_sockets_bench``.
 Two things need a link that the driver opens itself: offloading switched off, and packets larger than 1500 bytes.
 """
 
@@ -17,6 +18,7 @@ from typing import Any
 import sctpx
 from sctpx.link import UdpLink
 
+from . import sctpx_sockets_bench
 from .driver import (
     FIRST_ASSOCIATIONS,
     SCTP_PORT,
@@ -237,6 +239,9 @@ async def cut(side: Side, options: Options) -> None:
 def main(arguments: list[str]) -> None:
     """Run one side of one piece of work."""
     options = parse(arguments)
+    if options.api == "sockets":
+        sctpx_sockets_bench.run(options)
+        return
     work = {"bulk": bulk, "pingpong": pingpong, "setup": setup, "idle": idle, "connectx": connectx, "cut": cut}
 
     async def run() -> None:

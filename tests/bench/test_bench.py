@@ -44,8 +44,14 @@ def test_a_bulk_transfer_reports_its_goodput_and_its_cpu_time(stack: Stack) -> N
     assert cpu_per_packet(server, client) > 0
 
 
+def test_a_bulk_transfer_through_sockets_reports_its_goodput() -> None:
+    assert goodput(*run_once(Place(work("bulk-64k-sockets"), OURS, Network()), 1)) > 0
+
+
 @pytest.mark.parametrize(
-    ("name", "reported"), [("ping-pong", "rtt_median"), ("setup", "count")], ids=["ping-pong", "setup"]
+    ("name", "reported"),
+    [("ping-pong", "rtt_median"), ("ping-pong-sockets", "rtt_median"), ("setup", "count")],
+    ids=["ping-pong", "ping-pong-sockets", "setup"],
 )
 def test_works_that_are_counted_report_what_they_count(name: str, reported: str) -> None:
     _, client = run_once(Place(work(name, count=5), OURS, Network()), 1)

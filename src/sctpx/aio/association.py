@@ -45,7 +45,7 @@ OnEvent: TypeAlias = Callable[["Association", Event], object]
 """Called with each event of an association, soon after it happened."""
 
 # Of many messages, so many bytes are queued before packets are made of them.
-_FLUSH_BYTES: Final = 1 << 16
+_FLUSH_BYTES: Final = 1 << 18
 _STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
 
 
@@ -128,15 +128,21 @@ class Association:
         stream, PPID or address), EMSGSIZE (more than ``max_message_size``), ``BrokenPipeError`` (shutting down or
         over); ``AssociationAborted`` or ``AssociationLost`` once it has failed.
         """
-        data = to_bytes(data)
+        if type(data) is not bytes:
+            data = to_bytes(data)
         remote = b"" if address is None else pack_ip(address)
-        if self._writers or self._core.send_space <= 0:
+        core = self._core
+        if self._writers.waiting or core.send_space <= 0:
             await self._turn_to_write()
         try:
-            self._queue(data, stream, ppid, unordered, immediate, remote)
-            self._driver.flush()
+            if self._end is not None:
+                self._raise_unsendable()
+            driver = self._driver
+            core.send(driver.now(), data, stream, ppid, unordered, immediate, remote)
+            driver.flush()
         finally:
-            self._next_writer()
+            if self._writers.waiting:
+                self._next_writer()
 
     async def send_many(self, messages: Iterable[Outgoing]) -> int:
         """Send messages in order and say how many: data, tuples ``(data, stream, ppid, unordered)``, or received ones.
@@ -164,13 +170,6 @@ class Association:
             self._driver.flush()
             self._next_writer()
 
-    def _queue(
-        self, data: bytes, stream: int, ppid: int, unordered: bool, immediate: bool = False, remote: bytes = b""
-    ) -> None:
-        if self._end is not None:
-            self._raise_unsendable()
-        self._core.send(self._driver.now(), data, stream, ppid, unordered, immediate, remote)
-
     def _raise_unsendable(self) -> None:
         if isinstance(self._end, core_events.CommunicationLost):
             raise loss(self._end)
@@ -190,7 +189,7 @@ class Association:
 
     def _next_writer(self) -> None:
         """Whoever had its turn has left the line."""
-        if self._writers:
+        if self._writers.waiting:
             if self._core.send_space > 0 or self._sending_is_over:
                 self._writers.wake()
             else:
@@ -205,7 +204,7 @@ class Association:
         ``AssociationClosed`` (an ``EOFError``) after a graceful end, when everything was read; ``AssociationAborted``
         or ``AssociationLost`` after another.
         """
-        if self._readers or not self._core.readable:
+        if self._readers.waiting or not self._core.readable:
             await self._turn_to_read()
         taken = self._take(1)
         if not taken:
@@ -217,7 +216,7 @@ class Association:
 
         ``[]`` after a graceful end. Raises like ``recv`` after another.
         """
-        if self._readers or not self._core.readable:
+        if self._readers.waiting or not self._core.readable:
             await self._turn_to_read()
         return to_messages(self._take(limit))
 
@@ -237,17 +236,18 @@ class Association:
 
     async def _turn_to_read(self) -> None:
         """Until those who came before were served and there is something to read, or nothing will come any more."""
-        if self._readers:
+        if self._readers.waiting:
             await self._readers.wait()
         while not self._core.readable and not self._receiving_is_over:
             await self._readers.wait()
 
     def _take(self, limit: int) -> list[tuple[bytes, int, int, int, int, int]]:
         """Messages from the core; none after a graceful end."""
-        taken = self._core.read(limit)
-        if taken:
-            self._driver.flush()  # Reading may have opened the window: the peer is told.
-        if self._readers and (self._core.readable or self._receiving_is_over):
+        core = self._core
+        taken = core.read(limit)
+        if core.ready:
+            self._driver.flush()  # Reading has opened the window: the peer is told.
+        if self._readers.waiting and (self._core.readable or self._receiving_is_over):
             self._readers.wake()
         if not taken and not self._peer_done and isinstance(self._end, core_events.CommunicationLost):
             raise loss(self._end)
@@ -455,7 +455,7 @@ class Association:
         """The driver: something happened."""
         kind = type(event)
         if kind is core_events.Readable:
-            self._readers.wake()
+            self._driver.wake(self._readers)
             return
         if kind is core_events.Writable:
             self._writers.wake()
@@ -473,9 +473,9 @@ class Association:
         elif kind is not core_events.CommunicationUp:
             self._tell(event)
             return
-        self._readers.wake()
+        self._driver.wake(self._readers)
         self._writers.wake()
-        self._watchers.wake_all()
+        self._driver.wake_all(self._watchers)
         self._tell(event)
 
     def _tell(self, event: core_events.Event) -> None:

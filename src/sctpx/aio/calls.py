@@ -60,8 +60,9 @@ def connect(
     addresses; by default those the system would send from. ``local_port`` is our SCTP port and ``udp_port`` our UDP
     port, 0 for any free one. ``announce`` says which of our addresses the peer is told: "auto" those in its reach if
     there are several, "all", or "none" (behind a NAT). ``streams`` are asked for outbound, the rest is in ``config``.
-    ``on_event`` is called with the association and each of its events, from the first one on. ``link`` carries the
-    packets instead of UDP sockets opened here, and is closed with the last endpoint on it.
+    ``close_timeout`` is how many seconds leaving the context gives a shutdown before it aborts. ``on_event`` is called
+    with the association and each of its events, from the first one on. ``link`` carries the packets instead of UDP
+    sockets opened here, and is closed with the last endpoint on it.
 
     ``OSError``: ``ConnectionRefusedError`` (all addresses refused), ``TimeoutError`` (any stayed silent), or the errno
     of the network (all unreachable), each also a ``ConnectError`` with the report; EINVAL (no addresses, one that is

@@ -6,9 +6,11 @@ inside out for asyncio. Input comes by ``add_reader``; verbs come from coroutine
 the whole stack, which is set anew only when something is due earlier than it, and looks what is due when it goes off.
 
 Invariants: user code never runs within ``flush`` (futures wake tasks later, callbacks are scheduled), so the stack is
-never entered twice. A Transmit that the link has no room for is kept, and nothing else is polled until it is gone. A
-round sends a bounded number of batches; if there is more, it goes on in the next iteration of the loop, after input had
-its turn. A driver that has lost its last endpoint closes itself, and its link with it, once everything has been sent.
+never entered twice. Tasks that wait for what a readable socket brought are resumed when all of it has been handled:
+an answer leaves in the same iteration of the loop. A Transmit that the link has no room for is kept, and nothing else
+is polled until it is gone. A round sends a bounded number of batches; if there is more, it goes on in the next
+iteration of the loop, after input had its turn. A driver that has lost its last endpoint closes itself, and its link
+with it, once everything has been sent.
 
 Where the loop cannot watch file descriptors (Windows' proactor) a task for each socket waits in ``loop.sock_recvfrom``.
 """
@@ -31,6 +33,7 @@ from ..core.stack import Stack
 from ..core.timers import NEVER
 from ..link import Link, Received, ReturnedPacket
 from ..link.interfaces import AddressLike
+from .waiting import Line
 
 BATCHES_PER_ROUND: Final = 8
 """What is received from a socket in one wake-up, and sent by the stack in one round."""
@@ -61,6 +64,8 @@ class Driver:
         "_armed",
         "_clock",
         "_continuing",
+        "_crowded",
+        "_due",
         "_holders",
         "_kept",
         "_latest",
@@ -101,6 +106,8 @@ class Driver:
         self._writer = -1
         self._retry: asyncio.TimerHandle | None = None
         self._continuing = False
+        self._crowded = False
+        self._due: list[Callable[[], None]] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed = NEVER
         self._watched: set[int] = set()
@@ -138,12 +145,15 @@ class Driver:
 
     def receive(self, batches: Iterable[Received], errors: Iterable[ReturnedPacket] = ()) -> None:
         """Packets have arrived, and ICMP errors for packets of ours."""
+        self._feed(batches, errors)
+        self.flush()
+
+    def _feed(self, batches: Iterable[Received], errors: Iterable[ReturnedPacket]) -> None:
         stack = self.stack
         for batch in batches:
             stack.receive(self.now(), *batch)
         for error in errors:
             stack.handle_icmp(self.now(), *error)
-        self.flush()
 
     def _watch(self) -> None:
         """See to the sockets of the link that are not seen to yet."""
@@ -159,8 +169,54 @@ class Driver:
                 self._watched.add(descriptor)
 
     def _on_readable(self, sock: Any) -> None:
-        batches = self.link.receive(sock, BATCHES_PER_ROUND)
-        self.receive(batches, self.link.receive_errors(sock))
+        """Take what has arrived: all of it where there is much at a time; else the first alone is answered first."""
+        link = self.link
+        if not self._crowded:
+            batches = link.receive(sock, 1)
+            if not batches:
+                self._receive_and_resume(batches, link.receive_errors(sock))
+                return
+            self._receive_and_resume(batches, ())
+            if self.closed:
+                return
+        batches = link.receive(sock, BATCHES_PER_ROUND)
+        errors = link.receive_errors(sock)
+        if batches or errors:
+            self._receive_and_resume(batches, errors)
+        if self._crowded:
+            self._crowded = len(batches) > 1 or any(len(batch[3]) > batch[4] for batch in batches)
+        else:
+            self._crowded = bool(batches)
+
+    def _receive_and_resume(self, batches: Iterable[Received], errors: Iterable[ReturnedPacket]) -> None:
+        due: list[Callable[[], None]] = []
+        self._due = due
+        try:
+            self._feed(batches, errors)
+            self._step()
+        finally:
+            self._due = None
+        try:
+            while due:
+                due.pop(0)()
+        finally:
+            for resume in due:  # Whoever was resumed has stopped the loop: the others go on with it.
+                self._loop.call_soon(resume)
+            self._set_timer()
+
+    def wake(self, line: Line) -> None:
+        """For owners, when they are told what happened: wake the first in this line."""
+        if self._due is None:
+            line.wake()
+        elif line.waiting:
+            self._due.append(line.resume)
+
+    def wake_all(self, line: Line) -> None:
+        """For owners: wake all in this line."""
+        if self._due is None:
+            line.wake_all()
+        elif line.waiting:
+            self._due.append(line.resume_all)
 
     async def _receive_from(self, sock: Any) -> None:
         """Receive without ``add_reader``: wait for one datagram, then take what came with it."""
@@ -180,23 +236,21 @@ class Driver:
 
     def flush(self) -> None:
         """After every change to the stack: send what can be sent now, tell what happened, set the timer."""
-        if self.closed:
-            return
-        now = self.now()
-        self._transmit(now)
+        if not self.closed:
+            self._step()
+            self._set_timer()
+
+    def _step(self) -> None:
+        """Send what can be sent now, tell what happened, and close if nobody is left."""
+        if self._kept is None:
+            self._transmit(self.now())
         poll_event = self.stack.poll_event
         while (event := poll_event()) is not None:
             self._dispatch(event)
         if not self._holders and self._kept is None and not self._continuing:
             self.close()
-            return
-        deadline = self.stack.next_timeout()
-        if deadline is not None and deadline < self._armed:
-            self._arm(now, deadline)
 
     def _transmit(self, now: int) -> None:
-        if self._kept is not None:
-            return
         poll_transmit = self.stack.poll_transmit
         send = self.link.send
         for _ in range(BATCHES_PER_ROUND):
@@ -260,12 +314,15 @@ class Driver:
 
     # --- time ---
 
-    def _arm(self, now: int, deadline: int) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._armed = deadline
-        delay = max(deadline - now, 0) / NANOSECONDS
-        self._timer = self._loop.call_at(self._loop.time() + delay, self._on_timer)
+    def _set_timer(self) -> None:
+        """See to it that the driver wakes up when something is due."""
+        deadline = self.stack.next_timeout()
+        if deadline is not None and deadline < self._armed and not self.closed:
+            self._armed = deadline
+            if self._timer is not None:
+                self._timer.cancel()
+            delay = max(deadline - self.now(), 0) / NANOSECONDS
+            self._timer = self._loop.call_at(self._loop.time() + delay, self._on_timer)
 
     def _on_timer(self) -> None:
         """The time the timer was set for has come; what it was set for may have moved on."""

@@ -17,7 +17,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeAlias, cast, final, get_args
+from typing import Any, Final, Literal, Self, TypeAlias, final, get_args
 
 from ..core.association.association import Association as CoreAssociation
 from ..core.config import AssociationConfig
@@ -33,6 +33,7 @@ from .server import Handler, Server
 
 Announce: TypeAlias = Literal["auto", "all", "none"]
 """Which local addresses peers are told."""
+_ANNOUNCE: Final = get_args(Announce)
 
 
 @final
@@ -46,7 +47,6 @@ class Unset:
 UNSET: Final = Unset()
 
 
-@lru_cache(maxsize=256)
 def tuned(
     config: AssociationConfig,
     streams: int | None = None,
@@ -56,8 +56,18 @@ def tuned(
 ) -> AssociationConfig:
     """A configuration with these fields changed where they are given. ``ValueError`` if one is out of bounds.
 
-    Equal ones are one object, however many associations have it.
+    Equal ones that are changed in the same way are one object, however many associations have it.
     """
+    mtu = mtu if mtu < config.mtu else 0
+    if streams is None and attempt_delay is UNSET and timeout is None and not mtu:
+        return config
+    return _changed(config, streams, attempt_delay, timeout, mtu)
+
+
+@lru_cache(maxsize=256)
+def _changed(
+    config: AssociationConfig, streams: int | None, attempt_delay: float | Unset | None, timeout: float | None, mtu: int
+) -> AssociationConfig:
     changes: dict[str, Any] = {}
     if streams is not None:
         changes["streams"] = streams
@@ -65,9 +75,9 @@ def tuned(
         changes["attempt_delay"] = attempt_delay
     if timeout is not None:
         changes["connect_timeout"] = timeout
-    if mtu and mtu < config.mtu:
+    if mtu:
         changes["mtu"] = mtu
-    return replace(config, **changes) if changes else config
+    return replace(config, **changes)
 
 
 DEFAULT_CONFIG: Final = AssociationConfig()
@@ -143,7 +153,7 @@ class Endpoint:
         """``Association.close_timeout`` of its associations."""
         self.on_event = on_event
         """``Association.on_event`` of its associations."""
-        self._mtu = max(min(driver.link.max_packet(ip, ip) for ip in local), SMALLEST_MTU)
+        self._mtu = max(min([driver.link.max_packet(ip, ip) for ip in local]), SMALLEST_MTU)
         # With a wildcard each path leaves from the local address that is nearest to it: the link knows.
         sources = () if wildcard else local
         told = local if announce == "all" or (announce == "auto" and len(local) > 1) else ()
@@ -300,9 +310,9 @@ class Endpoint:
 
 def check_announce(announce: str) -> Announce:
     """The argument, if it is one of the three. ``ValueError`` if not."""
-    if announce not in get_args(Announce):
-        raise ValueError(f"announce is {announce!r}: not one of {', '.join(get_args(Announce))}")
-    return cast("Announce", announce)
+    if announce not in _ANNOUNCE:
+        raise ValueError(f"announce is {announce!r}: not one of {', '.join(_ANNOUNCE)}")
+    return announce  # type: ignore[return-value]
 
 
 def check_udp_port(udp_port: int) -> int:

@@ -30,7 +30,7 @@ async def resolve_peer(hosts: Hosts, port: int, udp_port: int) -> Peer:
     ``OSError``: as ``sockapi.addresses.check_peers`` says, or ``socket.gaierror`` if no name resolves.
     """
     check_port(udp_port, "UDP port", lowest=0)
-    wanted = [host if isinstance(host, Address) else Address(host) for host in _listed(hosts)]
+    wanted = _listed(hosts)
     names = list(dict.fromkeys(address.host for address in wanted if parse_ip(address.host) is None))
     found = dict(zip(names, await asyncio.gather(*map(_resolve, names)), strict=True)) if names else {}
     resolved: list[tuple[Address, int, list[bytes] | OSError]] = []
@@ -63,8 +63,13 @@ async def resolve_local(local: LocalHosts) -> tuple[list[bytes], bool]:
     return list(dict.fromkeys(ips)), wildcard
 
 
-def _listed(hosts: Hosts) -> list[str | Address]:
-    return [hosts] if isinstance(hosts, str | Address) else list(hosts)
+def _listed(hosts: Hosts) -> list[Address]:
+    """One host or several, each an ``Address``. ``TypeError`` for what is none, as the pairs of the socket module."""
+    listed = [hosts] if isinstance(hosts, str | Address | bytes) else list(hosts)
+    for host in listed:
+        if not isinstance(host, str | Address):
+            raise TypeError(f"a host is a string or an Address, not {host!r}")
+    return [host if isinstance(host, Address) else Address(host) for host in listed]
 
 
 async def _resolve(host: str) -> list[bytes] | OSError:
@@ -73,6 +78,7 @@ async def _resolve(host: str) -> list[bytes] | OSError:
     try:
         entries = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
     except OSError as error:
+        error.filename = host  # What it is about.
         return error
     except UnicodeError:
         return OSError(errno.EINVAL, f"{host!r} is no host name")

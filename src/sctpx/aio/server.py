@@ -136,7 +136,7 @@ class Server:
         self._associations.discard(association)
         if association in self._waiting and (not association.readable or len(self._waiting) > self._backlog):
             self._waiting.remove(association)
-        if not self._associations:
+        if not self._associations and not self._serving:
             self._watchers.wake_all()
 
     def _handle(self, handler: Handler, association: Association) -> None:
@@ -145,7 +145,7 @@ class Server:
         except Exception as error:
             self._on_failure(association, error)
             return
-        if inspect.isawaitable(result):
+        if result is not None and inspect.isawaitable(result):
             task = self._loop.create_task(self._run(association, result))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -42,7 +42,8 @@ def listed(addresses: Addresses, count: int | None = None) -> list[HostPort]:
     """
     if isinstance(addresses, bytes | bytearray | memoryview):
         return list(unpack_sockaddrs(bytes(addresses), count))
-    several: list[Any] = [addresses] if _is_one(addresses) else list(addresses)
+    given: Any = addresses
+    several: list[Any] = [given] if isinstance(given, str) or _is_one(given) else list(given)
     for address in several:
         if not _is_one(address):
             raise TypeError(f"an address is (host, port), not {address!r}")
@@ -120,6 +121,9 @@ def _resolve(host: str, family: int) -> list[bytes]:
         )
     except UnicodeError:
         raise OSError(errno.EINVAL, f"{host!r} is no host name") from None
+    except socket.gaierror as error:
+        error.filename = host  # What it is about.
+        raise
     found = [socket.inet_pton(entry[0], str(entry[4][0]).partition("%")[0]) for entry in entries]
     return list(dict.fromkeys(map(canonical, found)))
 

@@ -13,11 +13,6 @@ MIN_SEGMENT: Final = 484
 """User data that a packet of 512 bytes has room for."""
 
 
-def nanoseconds(seconds: float) -> int:
-    """Seconds as the core counts them."""
-    return int(seconds * NANOSECONDS)
-
-
 @dataclass(frozen=True, kw_only=True)
 class AssociationConfig:
     """How one association behaves. Every field can be left at its default."""

@@ -10,8 +10,9 @@ from .association.association import Association
 from .association.connect import AddressReport
 from .association.handshake import start
 from .association.state import COOKIE_ECHOED, COOKIE_WAIT
-from .config import AssociationConfig, nanoseconds
+from .config import AssociationConfig
 from .path.source import choose_source
+from .timers import nanoseconds
 
 if TYPE_CHECKING:
     from .stack import Stack

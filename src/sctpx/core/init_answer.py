@@ -15,10 +15,10 @@ from ..wire.params import IPV4_MAPPED, is_unicast
 from ..wire.serial import TSN_MASK
 from ..wire.setup import MINIMUM_RWND, Setup
 from ..wire.tlv import item
-from .config import AssociationConfig, nanoseconds
+from .config import AssociationConfig
 from .path.path import largest_packet
 from .state_cookie import MAX_EXTENSION_MS, Cookie, CookieJar
-from .timers import MILLISECOND
+from .timers import MILLISECOND, nanoseconds
 
 # More addresses than that in one INIT or INIT ACK are passed over: each costs memory and heartbeats.
 MAX_PEER_ADDRESSES: Final = 64

@@ -39,7 +39,7 @@ from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
 from . import out_of_the_blue
 from .arrival import Arrival
-from .association import handshake, inbound, reachability, restart, shutdown
+from .association import handshake, inbound, outbound, reachability, restart, shutdown
 from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
 from .association.tcb import Tcb
@@ -49,6 +49,7 @@ from .entropy import RandomBytes, random_below, random_tag, random_u32
 from .events import Event
 from .init_answer import init_ack, make_cookie, refusal
 from .outputs import Transmit
+from .path.path import Path
 from .state_cookie import Cookie, CookieJar
 from .stats import StackStats
 from .timers import NEVER
@@ -171,17 +172,19 @@ class Stack:
         if not ips and tcb.attempt is not None:
             ips = [candidate.ip for candidate in tcb.attempt.candidates]
         keys = [tcb.peer_prefix, *[_address_key(ip, tcb.peer_port, tcb.local_port) for ip in ips]]
-        self._unindex(association)
+        if keys != association.indexed:
+            self._unindex(association)
         self._by_prefix[keys[0]] = association
         for key in keys[1:]:
             self._by_address.setdefault(key, association)
         association.indexed = keys
 
     def _unindex(self, association: Association) -> None:
+        table = self._by_prefix
         for key in association.indexed:
-            for table in (self._by_prefix, self._by_address):
-                if table.get(key) is association:
-                    del table[key]
+            if table.get(key) is association:
+                del table[key]
+            table = self._by_address
         association.indexed = []
 
     def _remove(self, association: Association) -> None:
@@ -226,11 +229,13 @@ class Stack:
         last: Association | None = None
         segment = max(segment, COMMON_HEADER)
         while offset < end:
-            association = self._by_prefix.get(data[offset : offset + 8])
-            path = association.tcb.find_path(remote) if association is not None else None
             start = offset
-            is_cookie_echo = data[offset + COMMON_HEADER : offset + COMMON_HEADER + 1] == _COOKIE_ECHO
-            if association is not None and path is not None and not is_cookie_echo:
+            body = offset + COMMON_HEADER
+            path: Path | None = None
+            association = self._by_prefix.get(data[offset : offset + 8])
+            if association is not None and not (body < end and data[body] == CHUNK_COOKIE_ECHO):
+                path = association.tcb.find_path(remote)
+            if association is not None and path is not None:
                 if association is not last:
                     association.begin_round()
                     last = association
@@ -482,7 +487,10 @@ class Stack:
                 continue  # Superseded by an earlier one.
             association.entry = 0
             association.scheduled = NEVER
-            if association.tcb.state != CLOSED:
+            tcb = association.tcb
+            if tcb.next_deadline() > now and not len(tcb.send_queue) and not tcb.outstanding.marked_chunks:
+                self._schedule(association)  # Idle, and what it was to be looked at for has moved on.
+            elif tcb.state != CLOSED:
                 association.handle_timeout(now)
                 if association.tcb.state != CLOSED:
                     self.index(association)
@@ -498,7 +506,7 @@ class Stack:
         ready = self._ready
         while ready:
             association = ready[0]
-            transmit = association.poll_transmit(now)
+            transmit = outbound.poll(association.tcb, now)
             if transmit is not None:
                 self.stats.packets_sent += -(-len(transmit.data) // transmit.segment)
                 if len(ready) > 1:
@@ -511,7 +519,7 @@ class Stack:
 
     def _schedule(self, association: Association) -> None:
         """Have the heap look at the association no later than its earliest deadline."""
-        deadline = association.next_timeout()
+        deadline = association.tcb.next_deadline()
         if deadline < association.scheduled:
             self._supersede(association)
             association.scheduled = deadline
@@ -533,7 +541,6 @@ class Stack:
 
 
 _INIT: Final = bytes((CHUNK_INIT,))
-_COOKIE_ECHO: Final = bytes((CHUNK_COOKIE_ECHO,))
 
 
 def _is_for(cookie: Cookie, arrival: Arrival) -> bool:

@@ -144,14 +144,17 @@ def decode(data: bytes) -> Cookie:
 
 @final
 class CookieJar:
-    """The secrets of a stack: signs cookies and knows its own again."""
+    """The secrets of a stack: signs cookies and knows its own again.
+
+    A secret is kept as the HMAC of nothing, of which copies go on: a third of the time that beginning anew takes.
+    """
 
     __slots__ = ("_key_id", "_previous", "_random_bytes", "_renew", "_secret")
 
     def __init__(self, random_bytes: RandomBytes, now: int) -> None:
         self._random_bytes = random_bytes
-        self._secret = random_bytes(SECRET_LENGTH)
-        self._previous = b""
+        self._secret = self._new_secret()
+        self._previous: hmac.HMAC | None = None
         self._key_id = 0
         self._renew = now + SECRET_LIFE
 
@@ -159,7 +162,7 @@ class CookieJar:
         """The State Cookie parameter's value."""
         self._rotate(now)
         data = bytes((self._key_id,)) + cookie.encode()
-        return data + hmac.digest(self._secret, data, "sha256")
+        return data + _mac(self._secret, data)
 
     def open(self, value: bytes, now: int) -> Cookie | None:
         """The contents of a State Cookie of ours; None if we did not make it, or too long ago."""
@@ -168,12 +171,12 @@ class CookieJar:
             return None
         if value[0] == self._key_id:
             secret = self._secret
-        elif value[0] == (self._key_id - 1) & 0xFF and self._previous:
+        elif value[0] == (self._key_id - 1) & 0xFF and self._previous is not None:
             secret = self._previous
         else:
             return None
         data = value[:-MAC_LENGTH]
-        if not hmac.compare_digest(hmac.digest(secret, data, "sha256"), value[-MAC_LENGTH:]):
+        if not hmac.compare_digest(_mac(secret, data), value[-MAC_LENGTH:]):
             return None
         return decode(data[1:])
 
@@ -181,7 +184,16 @@ class CookieJar:
         if now < self._renew:
             return
         # After two periods without a cookie the secret before is too old as well.
-        self._previous = self._secret if now < self._renew + SECRET_LIFE else b""
-        self._secret = self._random_bytes(SECRET_LENGTH)
+        self._previous = self._secret if now < self._renew + SECRET_LIFE else None
+        self._secret = self._new_secret()
         self._key_id = (self._key_id + 1) & 0xFF
         self._renew = now + SECRET_LIFE
+
+    def _new_secret(self) -> hmac.HMAC:
+        return hmac.new(self._random_bytes(SECRET_LENGTH), digestmod="sha256")
+
+
+def _mac(secret: hmac.HMAC, data: bytes) -> bytes:
+    mac = secret.copy()
+    mac.update(data)
+    return mac.digest()

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-NEVER: Final = 1 << 62
-"""A deadline that is not set."""
+NEVER: Final = (1 << 62) - 1
+"""A deadline that is not set. The largest number that compiled code compares in one step."""
 
 MILLISECOND: Final = 1_000_000
 SECOND: Final = 1_000_000_000
+
+
+def nanoseconds(seconds: float) -> int:
+    """Seconds as the core counts them."""
+    return int(seconds * SECOND)

@@ -82,7 +82,8 @@ class Link(Protocol[SocketT]):
     def receive(self, sock: SocketT, budget: int = 8) -> list[Received]:
         """What has arrived on a socket, at most ``budget`` datagrams or merged batches of them.
 
-        An empty list means nothing is there. With a full one there may be more: the socket stays readable.
+        An empty list means nothing is there. With a full one there may be more: the socket stays readable. A driver may
+        ask for one, handle it, and ask for the rest.
         """
 
     def receive_errors(self, sock: SocketT) -> list[ReturnedPacket]:

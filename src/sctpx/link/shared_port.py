@@ -34,8 +34,7 @@ def find(carriers: Iterable[CarrierT], addresses: Sequence[bytes], udp_port: int
     for carrier in carriers:
         link = carrier.link
         if udp_port and link.port == udp_port and not set(link.addresses).isdisjoint(addresses):
-            for address in addresses:
-                carrier.add_address(address)
+            _add(carrier, addresses)
             return carrier
     return None
 
@@ -43,10 +42,16 @@ def find(carriers: Iterable[CarrierT], addresses: Sequence[bytes], udp_port: int
 def extend(carrier: Carrier, addresses: Iterable[bytes]) -> bool:
     """Give a carrier these addresses as well; ``False`` if another program has its UDP port on one of them."""
     try:
-        for address in addresses:
-            carrier.add_address(address)
+        _add(carrier, addresses)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         return False
     return True
+
+
+def _add(carrier: Carrier, addresses: Iterable[bytes]) -> None:
+    known = carrier.link.addresses
+    for address in addresses:
+        if address not in known:
+            carrier.add_address(address)

@@ -169,6 +169,8 @@ class UdpLink:
             return errno.EAFNOSUPPORT
         destination = sock.destination(transmit.remote, transmit.port)
         segment = transmit.segment
+        if len(transmit.data) <= segment and not transmit.ecn:
+            return sock.send(transmit.data, 0, 0, destination)
         stride = segment
         if self.gso:
             stride *= max(1, min(_SEGMENTS_LIMIT, _GSO_BYTES_LIMIT // segment))

@@ -67,6 +67,7 @@ class UdpSocket:
         "_destinations",
         "_error_queue",
         "_errors_waiting",
+        "_gave_one",
         "_max_packet",
         "_peers",
         "_recvmsg",
@@ -88,6 +89,7 @@ class UdpSocket:
         self._max_packet = 0
         self._error_queue = capabilities.error_queue
         self._errors_waiting = False
+        self._gave_one = False
         self._sendto = self.socket.sendto
         self._sendmsg: Callable[..., int]
         self._recvmsg: Callable[[int, int], tuple[bytes, _Ancillary, int, Any]] = self._recvfrom
@@ -117,7 +119,7 @@ class UdpSocket:
     # --- receiving ---
 
     def receive(self, budget: int) -> list[Received]:
-        """At most ``budget`` batches. Never raises.
+        """At most ``budget`` batches; asked for one, a single datagram. Never raises.
 
         What the system did not merge is merged here, when it has one size and comes from one source, as the packets of
         a bulk transfer do: a batch costs the core little more than a packet. Hot: earns its length in the rows of
@@ -127,13 +129,13 @@ class UdpSocket:
         run: list[bytes] = []
         size = 0
         origin: SocketAddress | None = None
-        left = budget * _DATAGRAMS_PER_BATCH
+        left = budget * _DATAGRAMS_PER_BATCH if budget > 1 else 1
         recvmsg = self._recvmsg
         while left > 0:
             try:
                 data, ancillary, _flags, source = recvmsg(_DATAGRAM_LIMIT, _ANCILLARY_LIMIT)
             except BlockingIOError:
-                if not batches and not run:
+                if not batches and not run and not self._gave_one:
                     self._errors_waiting = self._error_queue
                 break
             except OSError:
@@ -157,6 +159,7 @@ class UdpSocket:
             run.append(data)
         if run:
             batches.append(self._joined(run, origin))
+        self._gave_one = budget == 1 and bool(batches)
         return batches
 
     def _joined(self, run: list[bytes], source: Any) -> Received:

@@ -114,16 +114,18 @@ class MemoryLink:
 class World:
     """Two drivers on two links that are joined, with an endpoint on each."""
 
-    def __init__(self, clock: Any = None) -> None:
+    def __init__(self, clock: Any = None, links: tuple[MemoryLink, MemoryLink] | None = None) -> None:
+        """``links`` are joined already; else they are made here."""
         options = {} if clock is None else {"clock": clock}
-        self.links = MemoryLink(A), MemoryLink(B)
+        self.links = links or (MemoryLink(A), MemoryLink(B))
         self.drivers = [
             Driver(link, random_bytes=seeded_bytes(1, number), **options) for number, link in enumerate(self.links)
         ]
         self.a = Endpoint(self.drivers[0], 0, [A], DEFAULT_CONFIG)
         self.b = Endpoint(self.drivers[1], PORT, [B], DEFAULT_CONFIG)
         self.link = self.links[0]
-        self.links[0].peer, self.links[1].peer = self.drivers[1], self.drivers[0]
+        if links is None:
+            self.links[0].peer, self.links[1].peer = self.drivers[1], self.drivers[0]
 
     async def associate(self, config: AssociationConfig | None = None) -> tuple[Association, Association]:
         """An association from one to the other."""
@@ -296,4 +298,86 @@ async def test_the_last_words_are_sent_before_a_driver_closes(worlds: list[World
     assert not world.link.closed
     await b.wait_closed()
     assert world.link.closed
+    world.close()
+
+
+# --- input by sockets ---
+
+
+class ReadableLink(MemoryLink):
+    """A link whose packets arrive by a socket that becomes readable. ``budgets`` says how many were asked for."""
+
+    def __init__(self, address: bytes) -> None:
+        super().__init__(address)
+        self.joined: ReadableLink | None = None
+        self.arrived: list[Received] = []
+        self.budgets: list[int] = []
+
+    def send(self, transmit: Transmit) -> int:
+        error = super().send(transmit)
+        if not error and self.joined is not None and not self.joined.closed:
+            batch = transmit.remote, self.addresses[0], self.port, transmit.data, transmit.segment, transmit.ecn
+            self.joined.arrived.append(batch)
+            self.joined.plug.other.send(b"!")
+        return error
+
+    def receive(self, sock: PlugSocket, budget: int = 8) -> list[Received]:
+        self.budgets.append(budget)
+        taken, self.arrived = self.arrived[:budget], self.arrived[budget:]
+        if taken:
+            sock.inner.recv(len(taken))
+        return taken
+
+
+def joined_world(worlds: list[World]) -> tuple[World, ReadableLink, ReadableLink]:
+    """A world whose links are ``ReadableLink``s."""
+    a, b = ReadableLink(A), ReadableLink(B)
+    a.joined, b.joined = b, a
+    world = World(links=(a, b))
+    worlds.append(world)
+    return world, a, b
+
+
+async def test_an_answer_leaves_in_the_same_iteration_that_brought_what_it_answers(worlds: list[World]) -> None:
+    world, _, link = joined_world(worlds)
+    a, b = await world.associate()
+
+    async def echo() -> None:
+        async for message in b:
+            await b.send(message.data)
+
+    task = asyncio.create_task(echo())
+    await a.send(b"first")  # It is acknowledged at once, and the answer comes behind.
+    assert (await a.recv()).data == b"first"
+    await steps(10)
+    sent = len(link.sent)
+    await a.send(b"question")
+    await steps(1)
+    assert len(link.sent) == sent  # This iteration runs us, then what its sockets brought.
+    await steps(1)
+    assert len(link.sent) == sent + 1
+    assert (await a.recv()).data == b"question"
+    task.cancel()
+    world.close()
+
+
+async def test_a_packet_alone_is_handled_before_more_is_asked_for_and_a_crowd_at_once(worlds: list[World]) -> None:
+    world, _, link = joined_world(worlds)
+    a, b = await world.associate()
+    await steps(10)
+
+    async def asked_for(*messages: bytes) -> list[int]:
+        link.budgets.clear()
+        for message in messages:
+            await a.send(message)
+        await steps(5)
+        assert [message.data for message in await b.recv_many()] == list(messages)
+        await steps(10)
+        return link.budgets
+
+    assert await asked_for(b"one") == [1, BATCHES_PER_ROUND]
+    assert await asked_for(b"two", b"three", b"four") == [1, BATCHES_PER_ROUND]
+    assert await asked_for(b"five", b"six") == [BATCHES_PER_ROUND]
+    assert await asked_for(b"seven") == [BATCHES_PER_ROUND]
+    assert await asked_for(b"eight") == [1, BATCHES_PER_ROUND]
     world.close()

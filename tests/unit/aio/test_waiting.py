@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 
 from sctpx.aio.waiting import Line
 
@@ -87,3 +88,101 @@ async def test_waking_an_empty_line_is_not_remembered() -> None:
     assert woken == []
     line.wake()
     await tasks["a"]
+
+
+def from_the_loop(line: Line) -> asyncio.Future[None]:
+    """Resume the first in line from a callback of the loop, as the driver does; done when that has returned."""
+    returned = asyncio.get_running_loop().create_future()
+
+    def resume() -> None:
+        line.resume()
+        returned.set_result(None)
+
+    asyncio.get_running_loop().call_soon(resume)
+    return returned
+
+
+async def test_who_is_resumed_has_run_when_the_call_returns() -> None:
+    line = Line()
+    woken, _ = await in_line(line, "ab")
+    seen: list[list[str]] = []
+
+    def resume() -> None:
+        for _ in "abc":
+            line.resume()
+            seen.append(list(woken))
+
+    asyncio.get_running_loop().call_soon(resume)
+    await asyncio.sleep(0)
+    assert seen == [["a"], ["a", "b"], ["a", "b"]]
+    assert not line
+
+
+async def test_who_is_resumed_runs_in_its_own_context() -> None:
+    line = Line()
+    name: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="nobody")
+    seen = []
+
+    async def wait(own: str) -> None:
+        name.set(own)
+        await line.wait()
+        seen.append((name.get(), asyncio.current_task()))
+
+    task = asyncio.create_task(wait("its own"))
+    await asyncio.sleep(0)
+    await from_the_loop(line)
+    assert seen == [("its own", task)]
+    assert name.get() == "nobody"
+
+
+async def test_who_was_woken_already_is_not_resumed_as_well() -> None:
+    line = Line()
+    woken, tasks = await in_line(line, "ab")
+    line.wake()
+    line.resume()
+    assert woken == []
+    await tasks["a"]
+    assert woken == ["a"]
+    line.wake()
+    await tasks["b"]
+
+
+async def test_resuming_passes_over_who_was_cancelled() -> None:
+    line = Line()
+    woken, tasks = await in_line(line, "ab")
+    tasks["a"].cancel()
+    await from_the_loop(line)
+    assert woken == ["b"]
+    assert tasks["a"].cancelled()
+
+
+async def test_the_failure_of_who_is_resumed_is_its_own() -> None:
+    line = Line()
+
+    async def fail() -> None:
+        await line.wait()
+        raise LookupError
+
+    task = asyncio.create_task(fail())
+    await asyncio.sleep(0)
+    await from_the_loop(line)
+    assert isinstance(task.exception(), LookupError)
+
+
+async def test_all_can_be_resumed_at_once_and_one_may_cancel_another() -> None:
+    line = Line()
+    woken: list[str] = []
+    tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def wait(name: str) -> None:
+        await line.wait()
+        woken.append(name)
+        tasks["c"].cancel()
+
+    for name in "abcd":
+        tasks[name] = asyncio.create_task(wait(name))
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(line.resume_all)
+    await asyncio.wait(tasks.values())
+    assert woken == ["a", "b", "d"]
+    assert tasks["c"].cancelled()

@@ -65,7 +65,7 @@ def test_a_name_that_does_not_resolve_is_reported_and_the_others_are_used() -> N
 
 
 def test_names_of_which_none_resolves_raise_what_the_resolver_says() -> None:
-    with pytest.raises(socket.gaierror):
+    with pytest.raises(socket.gaierror, match=r"nowhere\.invalid"):
         resolve_peer([("nowhere.invalid", 5)], IPV4, 0)
 
 
@@ -86,6 +86,12 @@ def test_local_names_resolve_and_unknown_ones_do_not() -> None:
         resolve_local([("nowhere.invalid", 5)], IPV4)
     with pytest.raises(TypeError):
         resolve_local([(sctpx.Address("127.0.0.1"), 5)], IPV4)
+
+
+@pytest.mark.parametrize("addresses", ["127.0.0.1", ["127.0.0.1"]])
+def test_what_is_no_address_is_named(addresses: Any) -> None:
+    with pytest.raises(TypeError, match=r"an address is \(host, port\), not '127\.0\.0\.1'"):
+        listed(addresses)
 
 
 def test_one_address_or_several_or_packed_ones_are_listed() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sctpx.core.config import AssociationConfig, nanoseconds
+from sctpx.core.config import AssociationConfig
+from sctpx.core.timers import nanoseconds
 
 
 def test_the_defaults_are_those_of_the_standard() -> None:

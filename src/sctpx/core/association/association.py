@@ -1,7 +1,7 @@
 """An association as its user sees it: verbs, what can be read, what it did.
 
-A thin face over the ``Tcb`` and its handlers; the stack calls ``handle_timeout`` and ``poll_transmit``, the
-layers above the rest. After a verb that takes ``now`` the driver drains the stack.
+A thin face over the ``Tcb`` and its handlers; the stack calls ``handle_timeout``, the layers above the rest. After a
+verb that takes ``now`` the driver drains the stack.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Any, Final, final
 from ...wire import causes
 from ...wire.codes import COMMON_HEADER, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.serial import TSN_MASK
-from ..config import AssociationConfig, nanoseconds
+from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import Event, Undelivered
-from ..outputs import Transmit
 from ..path.path import Path
 from ..rx.reassembly import Message
 from ..stats import AssociationStats
-from ..timers import NEVER
+from ..timers import NEVER, nanoseconds
 from ..tx.send_queue import OutMessage
-from . import handshake, outbound, reachability, shutdown, transfer
+from . import handshake, reachability, shutdown, transfer
 from .connect import AddressReport
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from .tcb import Tcb
@@ -69,7 +68,7 @@ class Association:
         self.entry = 0
         """Stack: the number of the entry with that deadline; 0 for none."""
         self.indexed: list[bytes] = []
-        """Stack: the keys under which it is found."""
+        """Stack: the keys under which it is found, the ports and our tag first, then addresses."""
         self.tcb = Tcb(
             self,
             config,
@@ -248,7 +247,7 @@ class Association:
         if len(data) > tcb.config.max_message_size:
             raise OSError(EMSGSIZE, f"message of {len(data)} bytes, the limit is {tcb.config.max_message_size}")
         if not 0 <= stream < tcb.outbound_streams:
-            raise OSError(EINVAL, f"stream {stream}, there are {tcb.outbound_streams}")
+            raise OSError(EINVAL, f"no stream {stream}: the association has {tcb.outbound_streams}, from 0")
         if not 0 <= ppid <= 0xFFFFFFFF:
             raise OSError(EINVAL, f"payload protocol identifier {ppid} does not fit 32 bits")
 
@@ -457,11 +456,3 @@ class Association:
             reachability.handle_heartbeat_timers(tcb, now)
         if tcb.probe_deadline <= now:
             transfer.handle_probe_timer(tcb, now)  # Behind the HEARTBEAT that it waits for.
-
-    def poll_transmit(self, now: int) -> Transmit | None:
-        """The next packets to send; None if there are none now."""
-        return outbound.poll(self.tcb, now)
-
-    def next_timeout(self) -> int:
-        """When ``handle_timeout`` has something to do."""
-        return self.tcb.next_deadline()

@@ -15,8 +15,8 @@ from errno import ECONNREFUSED, ETIMEDOUT
 from typing import Final, final
 
 from ...wire.causes import Cause
-from ..config import AssociationConfig, nanoseconds
-from ..timers import NEVER
+from ..config import AssociationConfig
+from ..timers import NEVER, nanoseconds
 
 ANSWER_SILENCE: Final = 0
 ANSWER_INIT_ACK: Final = 1

@@ -18,14 +18,13 @@ from ...wire.codes import COMMON_HEADER, PARAM_HOST_NAME, PARAM_STATE_COOKIE
 from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError, item
-from ..config import nanoseconds
 from ..events import PATH_INACTIVE, PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
 from ..init_answer import peer_addresses
 from ..path import failover, rto
 from ..path.path import Path
 from ..rx.tsn_map import TsnMap
 from ..state_cookie import Cookie
-from ..timers import NEVER
+from ..timers import NEVER, nanoseconds
 from . import reachability, shutdown
 from .connect import (
     ANSWER_ABORT,

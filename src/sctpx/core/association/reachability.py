@@ -44,7 +44,7 @@ def handle_heartbeat_timers(tcb: Tcb, now: int) -> None:
     if not heartbeats_run(tcb):
         return
     while True:
-        path = min(tcb.paths, key=_heartbeat_deadline)
+        path = _next_due(tcb.paths)
         if path.heartbeat_deadline > now or not _burst_allows(tcb, now):
             return
         if path.confirmed and path.state == PATH_ACTIVE and path.last_used > path.idle_since:
@@ -56,8 +56,13 @@ def handle_heartbeat_timers(tcb: Tcb, now: int) -> None:
         tcb.heartbeat_burst += 1
 
 
-def _heartbeat_deadline(path: Path) -> int:
-    return path.heartbeat_deadline
+def _next_due(paths: list[Path]) -> Path:
+    """The path to which a HEARTBEAT is due first."""
+    first = paths[0]
+    for path in paths:
+        if path.heartbeat_deadline < first.heartbeat_deadline:
+            first = path
+    return first
 
 
 def _burst_allows(tcb: Tcb, now: int) -> bool:

@@ -9,11 +9,10 @@ from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, ETIMEDOUT
 
 from ...wire import control
 from ...wire.causes import Cause
-from ..config import nanoseconds
 from ..events import CannotStart, CommunicationLost, Event, PartialDeliveryAborted, ShutdownComplete
 from ..path import failover, rto
 from ..path.path import Path
-from ..timers import NEVER
+from ..timers import NEVER, nanoseconds
 from .state import (
     CLOSED,
     COOKIE_ECHOED,

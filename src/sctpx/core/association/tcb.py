@@ -21,7 +21,7 @@ from ...wire.codes import (
 )
 from ...wire.packet import prefix
 from ...wire.setup import MINIMUM_RWND
-from ..config import AssociationConfig, nanoseconds
+from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_STATE, PATH_INACTIVE, Event, PathChange
 from ..path import congestion, failover
@@ -32,7 +32,7 @@ from ..rx.sack_policy import SackPolicy
 from ..rx.tsn_map import TsnMap
 from ..rx.window import Window
 from ..stats import AssociationStats
-from ..timers import NEVER
+from ..timers import NEVER, nanoseconds
 from ..tx.outstanding import Outstanding
 from ..tx.send_queue import SendQueue
 from .connect import AddressReport, Attempt
@@ -370,18 +370,25 @@ class Tcb:
 
     def next_deadline(self) -> int:
         """The earliest of all timers."""
-        deadline = min(
-            self.t1_cookie_deadline, self.t2_deadline, self.t5_deadline, self.sack_policy.deadline, self.probe_deadline
-        )
+        deadline = self.sack_policy.deadline
+        if self.t1_cookie_deadline < deadline:
+            deadline = self.t1_cookie_deadline
+        if self.t2_deadline < deadline:
+            deadline = self.t2_deadline
+        if self.t5_deadline < deadline:
+            deadline = self.t5_deadline
+        if self.probe_deadline < deadline:
+            deadline = self.probe_deadline
         if self.attempt is not None:
             deadline = min(deadline, self.attempt.next_deadline())
-        # With HB.Max.Burst used up, the next HEARTBEAT waits for the next window.
-        window = self.heartbeat_window if self.heartbeat_burst >= self.config.heartbeat_max_burst else 0
         for path in self.paths:
             if path.t3_deadline < deadline:
                 deadline = path.t3_deadline
             if path.heartbeat_timeout < deadline:
                 deadline = path.heartbeat_timeout
             if path.heartbeat_deadline < deadline:
+                # With HB.Max.Burst used up, the next HEARTBEAT waits for the next window.
+                spent = self.heartbeat_burst >= self.config.heartbeat_max_burst
+                window = self.heartbeat_window if spent else 0
                 deadline = min(deadline, max(path.heartbeat_deadline, window))
         return deadline

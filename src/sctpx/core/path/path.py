@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final, final
 
 from ...wire.codes import COMMON_HEADER
-from ..config import AssociationConfig, nanoseconds
+from ..config import AssociationConfig
 from ..events import PATH_ACTIVE
-from ..timers import NEVER
+from ..timers import NEVER, nanoseconds
 
 UDP_HEADER: Final = 8
 IPV4_HEADER: Final = 20

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..config import AssociationConfig, nanoseconds
+from ..config import AssociationConfig
+from ..timers import nanoseconds
 from .path import Path
 
 CLOCK_GRANULARITY: Final = 1000  # ns

@@ -109,6 +109,8 @@ class Reassembly:
         "_next_ssn",
         "_partial",
         "_starts",
+        "_stream",
+        "_turn",
         "_waiting",
         "open_run",
         "partial_limit",
@@ -124,7 +126,9 @@ class Reassembly:
         self._by_start: dict[int, Run] = {}
         self._by_end: dict[int, Run] = {}
         self._starts: list[int] = []  # A heap with all of ``_by_start``, and some that are no more.
-        self._next_ssn: dict[int, int] = {}
+        self._next_ssn: dict[int, int] = {}  # Of all streams but one, which is likely to be the next one again:
+        self._stream = 0
+        self._turn = 0
         self._waiting: dict[int, Message] = {}  # Ordered messages ahead of their turn, by stream and SSN.
         self._partial = False  # The open run is being handed over in parts.
         self._held_back: list[Message] = []  # Finished meanwhile.
@@ -275,7 +279,7 @@ class Reassembly:
             return ""
         stream = message[1]
         ssn = message[3]
-        if ssn == self._next_ssn.get(stream, 0):
+        if ssn == self._turn_of(stream):
             self._hand_over(message)
             self._next_turn(stream, ssn)
             return ""
@@ -288,6 +292,14 @@ class Reassembly:
         self._waiting[key] = message
         return ""
 
+    def _turn_of(self, stream: int) -> int:
+        """The SSN that is next in a stream."""
+        if stream != self._stream:
+            self._next_ssn[self._stream] = self._turn
+            self._stream = stream
+            self._turn = self._next_ssn.get(stream, 0)
+        return self._turn
+
     def _next_turn(self, stream: int, ssn: int) -> None:
         """The message with that SSN was handed over: now those that waited for it."""
         ssn = (ssn + 1) & SSN_MASK
@@ -297,7 +309,8 @@ class Reassembly:
                 break
             self._hand_over(message)
             ssn = (ssn + 1) & SSN_MASK
-        self._next_ssn[stream] = ssn
+        self._turn_of(stream)
+        self._turn = ssn
 
     def _hand_over(self, message: Message) -> None:
         if self._partial:
@@ -307,7 +320,7 @@ class Reassembly:
 
     def _deliver_part(self, run: Run) -> None:
         """The open run has grown large: hand over what is there, if it is its turn (section 6.9)."""
-        if not run.unordered and run.ssn != self._next_ssn.get(run.stream, 0):
+        if not run.unordered and run.ssn != self._turn_of(run.stream):
             return
         flags = MORE
         if run.unordered:

@@ -19,8 +19,8 @@ from sctpx.core.association.connect import (
     AddressReport,
     Attempt,
 )
-from sctpx.core.config import AssociationConfig, nanoseconds
-from sctpx.core.timers import MILLISECOND, NEVER, SECOND
+from sctpx.core.config import AssociationConfig
+from sctpx.core.timers import MILLISECOND, NEVER, SECOND, nanoseconds
 
 START = 10**18
 

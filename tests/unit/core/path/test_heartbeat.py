@@ -29,6 +29,28 @@ def test_an_idle_path_is_asked_once_per_rto_and_interval_with_a_jitter_of_half_a
     assert 31.49 < max(due) <= 31.5
 
 
+def test_what_is_due_within_a_moment_is_due_at_once_as_far_as_the_jitter_goes() -> None:
+    moments = set()
+    for number in range(2000):
+        now = NOW + number * 1_234_567
+        path = make_path()
+        heartbeat.schedule(path, now, RANDOM)
+        assert 30.5 * SECOND <= path.heartbeat_deadline - now <= 31.5 * SECOND
+        moments.add(path.heartbeat_deadline)
+    assert len(moments) <= (31.5 + 2.5 - 30.5) * SECOND / heartbeat.MOMENT + 1
+
+
+def test_a_jitter_shorter_than_a_moment_is_kept() -> None:
+    due = set()
+    for _ in range(100):
+        path = make_path()
+        path.rto = heartbeat.MOMENT // 2
+        heartbeat.schedule(path, NOW, RANDOM)
+        assert abs(path.heartbeat_deadline - NOW - 30 * SECOND - path.rto) <= path.rto // 2
+        due.add(path.heartbeat_deadline)
+    assert len(due) > 90
+
+
 def test_a_path_that_may_have_failed_is_asked_at_once_whatever_the_interval() -> None:
     path = make_path()
     path.state = PATH_POTENTIALLY_FAILED
