@@ -574,11 +574,8 @@ _INIT: Final = bytes((CHUNK_INIT,))
 
 def _is_for(cookie: Cookie, arrival: Arrival) -> bool:
     """Whether ports and tag of the packet are those in the cookie (section 5.1.5, 3)."""
-    return (cookie.peer_port, cookie.local_port, cookie.local_tag) == (
-        arrival.peer_port,
-        arrival.local_port,
-        arrival.tag,
-    )
+    ours = cookie.peer_port, cookie.local_port, cookie.local_tag
+    return ours == (arrival.peer_port, arrival.local_port, arrival.tag)
 
 
 def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:
