@@ -79,6 +79,69 @@ async def test_an_abort_reaches_the_peer_with_its_reason(api: Api) -> None:
             await a.send(b"x")
 
 
+async def test_sending_waits_while_there_is_no_room_and_goes_on_once_the_peer_reads(api: Api) -> None:
+    count = 40
+    sent = 0
+
+    async def send(side: Side) -> None:
+        nonlocal sent
+        for _ in range(count):
+            await side.send(bytes(1 << 17))
+            sent += 1
+
+    async with ends(api) as (a, b):
+        sending = asyncio.create_task(send(a))
+        done, _ = await asyncio.wait([sending], timeout=0.2)
+        # The send buffer and the peer's window have a MiB each.
+        assert not done
+        assert sent < count
+        for _ in range(count):
+            assert len(await recv_whole(b)) == 1 << 17
+        await sending
+
+
+@pytest.mark.parametrize("end", ["shut down", "abort"])
+async def test_calls_that_wait_are_woken_by_the_end(api: Api, end: str) -> None:
+    async with ends(api) as (a, b):
+        waiting = [asyncio.create_task(a.recv()) for _ in range(3)]
+        await asyncio.sleep(0)
+        if end == "abort":
+            b.abort(b"")
+            found = await asyncio.gather(*waiting, return_exceptions=True)
+            # Which of them hears of the abort first is open; afterwards there is no association any more.
+            assert all(isinstance(one, OSError) for one in found)
+            assert any(isinstance(one, sctpx.AssociationAborted) for one in found)
+        else:
+            await b.shut_down()
+            assert await asyncio.gather(*waiting) == [None] * 3
+
+
+async def test_what_had_arrived_can_be_read_after_the_own_end_and_the_peer_sends_no_more(api: Api) -> None:
+    async with ends(api) as (a, b):
+        await b.send(b"pending")
+        await a.send(b"ping")
+        received = await b.recv()
+        assert received is not None
+        assert received.data == b"ping"
+        ending = asyncio.create_task(a.shut_down())
+        assert await b.recv() is None
+        with pytest.raises(BrokenPipeError):
+            await b.send(b"too late")
+        pending = await a.recv()
+        assert pending is not None
+        assert pending.data == b"pending"
+        await ending
+
+
+async def test_each_message_goes_to_one_of_several_readers(api: Api) -> None:
+    async with ends(api) as (a, b):
+        readers = [asyncio.create_task(b.recv()) for _ in range(4)]
+        for number in range(4):
+            await a.send(b"%d" % number)
+        received = await asyncio.gather(*readers)
+        assert sorted(message.data for message in received if message is not None) == [b"%d" % n for n in range(4)]
+
+
 async def test_what_cannot_be_sent_is_refused_and_harms_nothing(api: Api) -> None:
     async with ends(api) as (a, b):
         with raises_errno(errno.EINVAL):

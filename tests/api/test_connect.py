@@ -9,6 +9,7 @@ import inspect
 import socket
 import tracemalloc
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -139,13 +140,14 @@ async def test_every_address_can_have_its_own_udp_port_and_source() -> None:
 
 @linux_only
 async def test_a_closed_udp_port_refuses_the_connection() -> None:
+    udp_port = closed_udp_port()
     with pytest.raises(ConnectionRefusedError) as caught:
-        await sctpx.connect(HOST, PORT, peer_udp_port=closed_udp_port())
+        await sctpx.connect(HOST, PORT, peer_udp_port=udp_port)
     assert isinstance(caught.value, sctpx.ConnectError)
     assert caught.value.errno == errno.ECONNREFUSED
     (entry,) = caught.value.report
     assert (entry.address, entry.answer, entry.inits, entry.kept) == (HOST, "ICMP", 1, False)
-    assert "127.0.0.1: ICMP to 1 INIT" in str(caught.value)
+    assert f"127.0.0.1 UDP port {udp_port}: ICMP to 1 INIT" in str(caught.value)
 
 
 async def test_an_sctp_port_nobody_listens_on_refuses_the_connection() -> None:
@@ -262,8 +264,14 @@ async def test_what_cannot_even_be_a_name_is_a_callers_mistake() -> None:
 
 
 async def test_names_of_which_none_resolves_raise_what_the_resolver_says() -> None:
-    with pytest.raises(socket.gaierror):
+    with pytest.raises(socket.gaierror, match=r"nowhere\.invalid"):
         await sctpx.connect(["nowhere.invalid", "nobody.invalid"], PORT)
+
+
+@pytest.mark.parametrize("hosts", [("127.0.0.1", 36412), b"127.0.0.1", [b"127.0.0.1"], [None]])
+async def test_what_is_no_host_is_named(hosts: Any) -> None:
+    with pytest.raises(TypeError, match=r"a host is a string or an Address, not (36412|b'127.0.0.1'|None)"):
+        await sctpx.connect(hosts, PORT)
 
 
 @linux_only

@@ -171,3 +171,15 @@ async def test_the_udp_port_is_9899_if_peers_are_to_find_the_endpoint() -> None:
         pytest.skip("somebody on this machine has it")
     assert endpoint.udp_port == 9899
     endpoint.close()
+
+
+def test_a_loop_that_was_closed_over_an_open_endpoint_gives_its_udp_port_back() -> None:
+    async def left_open() -> int:
+        return (await endpoint_on()).udp_port
+
+    async def opened_again(udp_port: int) -> int:
+        async with await endpoint_on(udp_port=udp_port) as endpoint:
+            return endpoint.udp_port
+
+    udp_port = asyncio.run(left_open())
+    assert asyncio.run(opened_again(udp_port)) == udp_port

@@ -112,6 +112,7 @@ def test_the_report_tells_what_each_address_answered() -> None:
         listener.finish()
     assert (done.returncode, done.stdout) == (0, b"hello\n")
     text = done.stderr.decode()
+    assert text.startswith(f"sctpx: connecting to 127.0.0.1 port {PORT} udp-port {udp_port}\n")
     assert "INIT ACK" in text
     assert "is up" in text
     assert "ended gracefully" in text
@@ -130,7 +131,7 @@ def test_a_refusal_is_one_line_and_exit_status_1() -> None:
     ("arguments", "words"),
     [
         (("connect", "0.0.0.0", PORT), "0.0.0.0 is the wildcard address"),
-        (("connect", "name.invalid", PORT), "name.invalid: "),
+        (("connect", "name.invalid", PORT), "name.invalid"),
         (("listen", "--udp-port", "0", "192.0.2.1", PORT), "192.0.2.1"),
         (("perf", "client", "224.0.0.1"), "224.0.0.1"),
         (("perf", "server", "--bind", "192.0.2.1", "--udp-port", "0"), "192.0.2.1"),
@@ -152,6 +153,7 @@ def test_a_udp_port_in_use_is_said_to_be_in_use() -> None:
     (line,) = done.stderr.decode().splitlines()
     assert done.returncode == 1
     assert f"UDP port {udp_port} of 127.0.0.1 is taken" in line
+    assert "choose another with --udp-port" in line
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ def test_paths_are_shown_with_what_tells_how_they_do() -> None:
         "192.0.2.5 inactive 12.3 MB 1.00 s 65.5 kB 1,234",
         "192.0.2.6 not verified 12.3 MB 1.00 s 65.5 kB 1,234",
     ]
+    assert drawn(path_table([PATH], cut=PATH.remote)) == ["192.0.2.4 cut active 12.3 MB 12 ms 1.00 s 65.5 kB 1,234"]
     assert drawn(path_table([PATH], [5e6], narrow=True)) == ["192.0.2.4 primary active 12.3 MB 5.0 MB/s 12 ms 1,234"]
 
 
@@ -123,12 +124,13 @@ def test_paths_are_shown_with_what_tells_how_they_do() -> None:
         (EOFError("the association has ended"), "the association has ended"),
         (EOFError(), "EOFError"),
         (ValueError("mtu is 1"), "mtu is 1"),
-        (socket.gaierror(-2, "Name or service not known"), "a.example, b.example: Name or service not known"),
+        (socket.gaierror(-2, "Name or service not known", "a.example"), "Name or service not known: a.example"),
+        (OSError(errno.EADDRINUSE, "taken: choose with udp_port= (0)"), "taken: choose with --udp-port (0)"),
         (BrokenPipeError(errno.EPIPE, "the association is over"), "the association is over"),
     ],
 )
 def test_an_exception_becomes_one_line(error: Exception, line: str) -> None:
-    with pytest.raises(Failure) as failure, one_line(["a.example", "b.example"]):
+    with pytest.raises(Failure) as failure, one_line():
         raise error
     assert (failure.value.message, failure.value.exit_code) == (line, 1)
 

@@ -34,6 +34,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 def test_addresses_are_separated_by_commas() -> None:
     assert addresses("192.0.2.1") == ["192.0.2.1"]
     assert addresses("192.0.2.1, 2001:db8::1,host.example") == ["192.0.2.1", "2001:db8::1", "host.example"]
+    assert addresses("[2001:db8::1],192.0.2.1") == ["2001:db8::1", "192.0.2.1"]
 
 
 @pytest.mark.parametrize("text", ["", ",", "192.0.2.1,", "192.0.2.1,,192.0.2.2"])

@@ -97,6 +97,22 @@ def test_for_people_the_result_is_a_few_lines() -> None:
         assert "MB/s" in text
 
 
+@pytest.mark.parametrize(("mode", "unit"), [("bulk", b"B/s"), ("pingpong", b"round trips/s"), ("setup", b"set-ups/s")])
+def test_for_people_each_second_is_told_and_an_interrupt_ends_the_run_with_its_result(mode: str, unit: bytes) -> None:
+    with Running("perf", "server", "--udp-port", "0", "--once") as server:
+        udp_port = server.udp_port(server.stdout)
+        options = ("--udp-port", udp_port, "--mode", mode, "--size", "64", "--seconds", "50")
+        with Running("perf", "client", "127.0.0.1", *options) as client:
+            line = client.stdout.readline()
+            client.interrupt()
+            status, output, errors = client.finish()
+        assert server.finish()[0] == 0
+    assert b"0.00-" in line
+    assert line.endswith(unit + b"\n")
+    assert (status, errors) == (0, b"")
+    assert f"client: {mode}".encode() in output
+
+
 @pytest.mark.parametrize("mode", ["auto", "bulk", "pingpong"])
 def test_a_peer_that_says_nothing_of_itself_gets_what_the_server_was_told(mode: str) -> None:
     async def talk(udp_port: int) -> list[bytes]:

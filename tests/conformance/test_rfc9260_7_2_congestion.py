@@ -201,7 +201,8 @@ def test_congestion_avoidance_grows_as_fast_when_the_sacks_of_a_window_arrive_to
         tsns = range(acknowledged + 2, peer.last_tsn + 1, 2)
         peer.deliver_together(*[peer.sack_chunk(tsn) for tsn in tsns])
         acknowledged = tsns[-1]
-    assert 10 * PMDCS <= peer.path().cwnd - before <= 12 * PMDCS
+    # The first round has one step of slow start, of two chunks; the rest is congestion avoidance.
+    assert 10 * PMDCS <= peer.path().cwnd - before <= 13 * PMDCS
 
 
 def test_a_loss_halves_the_window() -> None:

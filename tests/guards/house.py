@@ -25,7 +25,7 @@ def texts(top: Path = ROOT) -> Iterator[Path]:
             hidden = entry.name.startswith(".") and entry.name != ".ci"
             if not hidden and entry.name not in _GENERATED and entry.suffix != ".egg-info":
                 yield from texts(entry)
-        elif entry.suffix not in _BINARY:
+        elif entry.suffix not in _BINARY and entry.name != ".git":  # A file in a worktree of git.
             yield entry
 
 

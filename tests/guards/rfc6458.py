@@ -90,9 +90,9 @@ RECEIVED: Final = {
 NOTES: Final = {
     "SCTP_SNDRCV": "no time to live: needs RFC 3758",
     "SCTP_PRINFO": "SCTP_PR_SCTP_NONE only: the others need RFC 3758",
-    "SCTP_PEER_ADDR_PARAMS": "without path MTU, flow label and DSCP: EOPNOTSUPP",
+    "SCTP_PEER_ADDR_PARAMS": "of paths there are the MTU can be fixed; its discovery, flow label, DSCP: EOPNOTSUPP",
     "SCTP_PEER_ADDR_THLDS_V2": "without the switchover of the primary path: EINVAL, as the RFC allows",
-    "SCTP_GET_ASSOC_STATS": "whether DATA chunks are ordered is not counted: `sas_{i,o}{uod,od}chunks` are 0",
+    "SCTP_GET_ASSOC_STATS": "`sas_{i,o}{uod,od}chunks` count messages, not chunks",
     "SCTP_AUTHENTICATION_EVENT": "SCTP_AUTH_NO_AUTH only, behind SCTP_COMM_UP: the others need RFC 4895",
     "SCTP_NOTIFICATIONS_STOPPED_EVENT": "when those unread fill SO_RCVBUF; subscribe again to go on",
     "SCTP_DEFAULT_SEND_PARAM": "no time to live: needs RFC 3758",

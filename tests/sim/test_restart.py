@@ -421,10 +421,11 @@ def test_what_was_undelivered_is_told_with_the_restart() -> None:
 def test_settings_of_a_path_outlive_the_restart() -> None:
     with Scripted() as lab:
         association = lab.up_outgoing()
-        association.configure_path(lab.a.now, lab.p.packed[0], heartbeats=False, max_retrans=3)
+        association.configure_path(lab.a.now, lab.p.packed[0], heartbeats=False, max_retrans=3, mtu=1000)
         restart(lab)
         [path] = association.paths
-        assert (path.heartbeat_enabled, path.max_retrans) == (False, 3)
+        assert (path.heartbeat_enabled, path.max_retrans, path.mtu) == (False, 3, 1000)
+        assert association.fragmentation_point == 1000 - 28
 
 
 def test_in_shutdown_received() -> None:

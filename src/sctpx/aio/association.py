@@ -29,7 +29,7 @@ from ..sockapi.events import Event, to_event
 from ..sockapi.failures import connect_failure, loss
 from ..sockapi.receive import Message, to_message, to_messages
 from ..sockapi.send import Data, Outgoing, Undelivered, parse_outgoing, to_bytes, to_undelivered
-from ..sockapi.status import AddressReport, PathInfo, address_reports, path_info
+from ..sockapi.status import AddressReport, PathInfo, address_reports, local_ips, path_info
 from .driver import Driver
 from .event_stream import EventStream
 from .waiting import Line
@@ -45,9 +45,8 @@ OnEvent: TypeAlias = Callable[["Association", Event], object]
 """Called with each event of an association, soon after it happened."""
 
 # Of many messages, so many bytes are queued before packets are made of them.
-_FLUSH_BYTES: Final = 1 << 16
+_FLUSH_BYTES: Final = 1 << 18
 _STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
-_ENDS: Final = frozenset((core_events.CannotStart, core_events.CommunicationLost, core_events.ShutdownComplete))
 
 
 @final
@@ -299,8 +298,7 @@ class Association:
     @property
     def local_addresses(self) -> list[str]:
         """Our IP addresses: those told to the peer, or the one in use if none was."""
-        ips = self._core.endpoint.announced_to([path.remote for path in self._core.paths])
-        return [ip_text(ip) for ip in ips or dict.fromkeys(path.local for path in self._core.paths if path.local)]
+        return [ip_text(ip) for ip in local_ips(self._core)]
 
     @property
     def peer_addresses(self) -> list[str]:
@@ -462,7 +460,7 @@ class Association:
         if kind is core_events.Writable:
             self._writers.wake()
             return
-        if kind in _ENDS:
+        if kind in core_events.ENDS:
             self._end = event
             self._core.owner = None
             if self._server is not None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from ..core.config import AssociationConfig
 from ..link import SCTP_TUNNELING_PORT, Link
+from ..link.interfaces import source_for
+from ..sockapi.peer import Peer
 from .association import CLOSE_TIMEOUT, Association, OnEvent
 from .driver import Driver
 from .endpoint import (
@@ -19,7 +21,7 @@ from .endpoint import (
     check_udp_port,
     tuned,
 )
-from .resolve import Hosts, LocalHosts, Peer, resolve_local, resolve_peer
+from .resolve import Hosts, LocalHosts, resolve_local, resolve_peer
 from .server import Handler, Server
 from .sharing import client_driver, link_driver, port_driver
 
@@ -58,8 +60,9 @@ def connect(
     addresses; by default those the system would send from. ``local_port`` is our SCTP port and ``udp_port`` our UDP
     port, 0 for any free one. ``announce`` says which of our addresses the peer is told: "auto" those in its reach if
     there are several, "all", or "none" (behind a NAT). ``streams`` are asked for outbound, the rest is in ``config``.
-    ``on_event`` is called with the association and each of its events, from the first one on. ``link`` carries the
-    packets instead of UDP sockets opened here, and is closed with the last endpoint on it.
+    ``close_timeout`` is how many seconds leaving the context gives a shutdown before it aborts. ``on_event`` is called
+    with the association and each of its events, from the first one on. ``link`` carries the packets instead of UDP
+    sockets opened here, and is closed with the last endpoint on it.
 
     ``OSError``: ``ConnectionRefusedError`` (all addresses refused), ``TimeoutError`` (any stayed silent), or the errno
     of the network (all unreachable), each also a ``ConnectError`` with the report; EINVAL (no addresses, one that is
@@ -93,10 +96,9 @@ async def _client_side(
     wildcard = local is None
     if local is not None:
         addresses, wildcard = await resolve_local(local)
-        peer.keep_families(addresses)
+        peer.keep_reachable(addresses)
     if wildcard:
-        peer.find_sources()
-        addresses = list(dict.fromkeys(address.source for address in peer.addresses))
+        addresses = peer.find_sources(source_for)
     return (port_driver(addresses, udp_port) if udp_port else client_driver(addresses)), addresses
 
 

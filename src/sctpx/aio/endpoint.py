@@ -23,11 +23,12 @@ from ..core.association.association import Association as CoreAssociation
 from ..core.config import AssociationConfig
 from ..core.stats import StackStats
 from ..link import SCTP_TUNNELING_PORT
-from ..link.interfaces import announced
+from ..link.interfaces import announced_in_scope, source_for
 from ..sockapi.addresses import check_port, ip_text
+from ..sockapi.peer import Peer
 from .association import CLOSE_TIMEOUT, Association, OnEvent
 from .driver import Driver
-from .resolve import Hosts, Peer, resolve_peer
+from .resolve import Hosts, resolve_peer
 from .server import Handler, Server
 
 Announce: TypeAlias = Literal["auto", "all", "none"]
@@ -166,7 +167,7 @@ class Endpoint:
                 raise OSError(errno.EADDRINUSE, text) from None
             raise
         if announce == "auto":
-            self._core.scope = _announce_in_scope
+            self._core.scope = announced_in_scope
         driver.register(self._core.port, self)
 
     def __repr__(self) -> str:
@@ -220,7 +221,7 @@ class Endpoint:
         async def begin() -> Association:
             peer = await resolve_peer(hosts, port, peer_udp_port if self.udp_port else 0)
             if self._wildcard:
-                peer.find_sources()
+                peer.find_sources(source_for)
             chosen = tuned(config or self._core.config, streams, attempt_delay, timeout)
             return await self.associate(peer, chosen)
 
@@ -229,10 +230,7 @@ class Endpoint:
     async def associate(self, peer: Peer, config: AssociationConfig) -> Association:
         """Associate with a peer whose addresses are known."""
         self._check_open()
-        peer.keep_families(self._local)
-        for address in peer.addresses:
-            if address.source and address.source not in self._local:
-                raise OSError(errno.EADDRNOTAVAIL, f"{ip_text(address.source)} is no local address of this endpoint")
+        peer.keep_reachable(self._local)
         now = self._driver.now()
         core = self._core.connect(now, peer.addresses, peer.port, tuned(config, mtu=self._mtu))
         core.owner = association = Association(core, self._driver, self, started=now, unusable=tuple(peer.unusable))
@@ -308,12 +306,6 @@ class Endpoint:
             self.closed = True
             self._core.close(self._driver.now())
             self._driver.release(self._core.port)
-
-
-def _announce_in_scope(bound: list[bytes], peers: list[bytes]) -> list[bytes]:
-    """``announce="auto"``: those of our addresses that make sense to the peer; none if that is only one."""
-    scoped = announced(bound, *peers) if len(bound) > 1 else bound
-    return scoped if len(scoped) > 1 else []
 
 
 def check_announce(announce: str) -> Announce:

@@ -6,7 +6,7 @@ addresses, or a new one: two servers on different addresses may have the same UD
 other. Whoever brings a link of its own gets the driver of that link.
 
 A driver leaves the table when it closes itself. The drivers of a loop that was closed over their heads are closed
-when the next one is made.
+when the next one is asked for, so that their UDP ports are free again.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def link_driver(link: Link[Any]) -> Driver:
 
 
 def _here() -> list[Driver]:
+    for loop in list(_drivers):
+        if loop.is_closed():
+            _abandon(loop)
     return _drivers.get(asyncio.get_running_loop(), [])
 
 
 def _made(link: Link[Any]) -> Driver:
-    for loop in list(_drivers):
-        if loop.is_closed():
-            _abandon(loop)
     driver = Driver(link, on_closed=_forget)
     _drivers.setdefault(driver.loop, []).append(driver)
     return driver

@@ -17,7 +17,7 @@ from typing import Final, final
 
 from ..core.association.association import Association
 from ..core.config import AssociationConfig
-from ..link.interfaces import announced
+from ..link.interfaces import announced_in_scope
 from ..sockapi.attached import Attached
 from ..sockapi.style import Style
 from .driver import Driver, Owner
@@ -64,7 +64,7 @@ class Binding:
                 raise OSError(errno.EADDRINUSE, f"SCTP port {port}{where} is in use by another socket") from None
             raise
         self._announce()
-        self.core.scope = _announce_in_scope
+        self.core.scope = announced_in_scope
         style.endpoint = self.core
         driver.register(self.core.port, self)
 
@@ -92,7 +92,7 @@ class Binding:
             self.driver.add_address(ip)
         self.addresses += fresh
         if not self.wildcard:
-            self.core.local += fresh
+            self.core.local = [*self.core.local, *fresh]  # Associations that there are keep the list they have.
         self._mtu = self._smallest_mtu()
         self._announce()
 
@@ -106,7 +106,7 @@ class Binding:
             raise OSError(errno.EINVAL, "a socket cannot do without an address")
         self.addresses = kept
         if not self.wildcard:
-            self.core.local[:] = kept
+            self.core.local = list(kept)
         self._announce()
 
     # --- users ---
@@ -158,9 +158,3 @@ class Binding:
             if abort:
                 core.abort(now)
         self._close_if_idle(now)
-
-
-def _announce_in_scope(bound: list[bytes], peers: list[bytes]) -> list[bytes]:
-    """Those of our addresses that make sense to the peer; none if that is only one."""
-    scoped = announced(bound, *peers)
-    return scoped if len(scoped) > 1 else []

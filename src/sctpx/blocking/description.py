@@ -21,13 +21,16 @@ from ..core.config import NANOSECONDS, AssociationConfig
 from ..core.timers import NEVER
 from ..errors import ConnectError, ConnectInProgress, connect_error
 from ..link import SCTP_TUNNELING_PORT
+from ..link.interfaces import source_for
 from ..sockapi.attached import Attached, Outgoing
 from ..sockapi.constants import MSG_DONTWAIT, MSG_PEEK
 from ..sockapi.delivery import Piece
 from ..sockapi.one_to_many import OneToMany
 from ..sockapi.one_to_one import OneToOne
+from ..sockapi.options.whole import MICROSECONDS
+from ..sockapi.peer import Peer
 from ..sockapi.settings import EndpointSettings
-from .addresses import Peer
+from ..sockapi.structs import Timeval
 from .binding import Binding
 from .driver import Driver
 from .hub import hub
@@ -39,6 +42,10 @@ from .waiting import Line
 def closed_error() -> OSError:
     """The socket is closed."""
     return OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+def _would_block() -> BlockingIOError:
+    return BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
 @final
@@ -126,18 +133,22 @@ class Description:
 
     # --- waiting ---
 
-    def _wait(self, line: Line, deadline: int, flags: int = 0) -> int:
+    def _wait(self, line: Line, deadline: int, limit: Timeval, flags: int = 0) -> int:
         """Wait in line: the deadline of the whole call, 0 at first.
 
-        ``BlockingIOError`` (EAGAIN) if the call must not wait, ``TimeoutError`` if it has waited long enough.
+        ``BlockingIOError`` (EAGAIN) if the call must not wait, or longer than ``limit`` where no timeout is set;
+        ``TimeoutError`` if it has waited for the timeout.
         """
         if self.timeout == 0 or flags & MSG_DONTWAIT:
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            raise _would_block()
         now = time.monotonic_ns()
         if not deadline:
-            deadline = NEVER if self.timeout is None else now + int(self.timeout * NANOSECONDS)
+            patience = self.timeout
+            if patience is None:
+                patience = limit.tv_sec + limit.tv_usec / MICROSECONDS or None
+            deadline = NEVER if patience is None else now + int(patience * NANOSECONDS)
         if now >= deadline:
-            raise TimeoutError("timed out")
+            raise TimeoutError("timed out") if self.timeout is not None else _would_block()
         hub.wait(line, deadline)
         self.check_open()
         return deadline
@@ -181,11 +192,11 @@ class Description:
     def bind_towards(self, peer: Peer) -> Binding:
         """See to it that there is a port that reaches a peer: the socket's own, or a new one."""
         if self.binding is None:
-            sources = peer.find_sources()
+            sources = peer.find_sources(source_for)
             driver = client_driver(sources) if self.udp_port is None else port_driver(sources, self.udp_port)
             self._take(driver, sources, 0, wildcard=True)
         elif self.binding.wildcard:
-            self.binding.add(peer.find_sources())
+            self.binding.add(peer.find_sources(source_for))
         else:
             peer.keep_reachable(self.binding.addresses)
         assert self.binding is not None
@@ -198,7 +209,7 @@ class Description:
         association = self.style.association if isinstance(self.style, OneToOne) else None
         deadline = 0
         while association is not None and association.closing and self.timeout != 0:
-            deadline = self._wait(self._changes, deadline)
+            deadline = self._wait(self._changes, deadline, self.style.settings.send_timeout)
         self.style.check_connect()
 
     def start(self, peer: Peer, config: AssociationConfig | None = None) -> Attached:
@@ -218,39 +229,44 @@ class Description:
         """Wait until an association that was started is up.
 
         ``ConnectError`` if it fails, or is not up in time: then it is given up. ``ConnectInProgress`` if the socket
-        does not wait.
+        does not wait, or not longer (SO_SNDTIMEO).
         """
         deadline = 0
         style = self.style
         try:
             while not style.connected(association):
-                if self.timeout == 0:
-                    raise ConnectInProgress(association.id)
                 try:
-                    deadline = self._wait(self._changes, deadline)
+                    deadline = self._wait(self._changes, deadline, style.settings.send_timeout)
+                except BlockingIOError:
+                    raise ConnectInProgress(association.id) from None
                 except TimeoutError:
                     association.abort(self.now())
                     self.flush()
                     raise connect_error(errno.ETIMEDOUT, "timed out", style.report(association)) from None
         except ConnectError:
-            if isinstance(style, OneToOne):
-                style.error = None  # It has been told.
+            style.error = None  # It has been told.
             raise
 
     def accept(self) -> Description:
         """The next association that a peer set up, as a socket of its own."""
         style = self.one_to_one
         deadline = 0
-        while (association := style.accept()) is None:
-            deadline = self._wait(self._readers, deadline)
-        if style.readable:
-            self._readers.wake()
+        try:
+            while (association := style.accept()) is None:
+                deadline = self._wait(self._readers, deadline, style.settings.receive_timeout)
+        finally:
+            self._wake_reader()
         self.show()
         return self._branch(association)
 
     def peeloff(self, assoc_id: int) -> Description:
-        """An association as a socket of its own. ``OSError`` (EINVAL): no such association, or a one-to-one socket."""
-        return self._branch(self.one_to_many.peeloff(assoc_id))
+        """An association as a socket of its own. ``OSError`` (EINVAL): no such association, or a one-to-one socket.
+
+        Calls that wait for it on this socket learn that it is not this socket's any more.
+        """
+        other = self._branch(self.one_to_many.peeloff(assoc_id))
+        self.on_changed()
+        return other
 
     def _branch(self, association: Attached) -> Description:
         other = Description(False, self.style.settings.inherit(association.settings), self.family, self.udp_port)
@@ -266,29 +282,46 @@ class Description:
         """Up to ``limit`` bytes of the next message or notification; waits for it."""
         style = self.style
         deadline = 0
-        while (piece := style.receive(limit, peek=flags & MSG_PEEK != 0)) is None:
-            if isinstance(style, OneToMany) and self.timeout != 0 and not flags & MSG_DONTWAIT:
-                style.check_waiting()
-            deadline = self._wait(self._readers, deadline, flags)
-        item = piece.item
-        if item is not None and item.association.core.ready and self.binding is not None:
-            self.binding.driver.flush()  # Reading may have opened the window: the peer is told.
-        if self._readers and style.readable:
-            self._readers.wake()
+        try:
+            while (piece := style.receive(limit, peek=flags & MSG_PEEK != 0)) is None:
+                if isinstance(style, OneToMany) and self.timeout != 0 and not flags & MSG_DONTWAIT:
+                    style.check_waiting()
+                deadline = self._wait(self._readers, deadline, style.settings.receive_timeout, flags)
+            item = piece.item
+            if item is not None and item.association.core.ready and self.binding is not None:
+                self.binding.driver.flush()  # Reading may have opened the window: the peer is told.
+        finally:
+            self._wake_reader()
         self.show()
         return piece
 
+    def _wake_reader(self) -> None:
+        """There may be more than one call took, or it failed after it was told: the next one in line is told."""
+        if self._readers and self.style.readable:
+            self._readers.wake()
+
     def send(self, association: Attached, message: Outgoing, flags: int = 0) -> None:
-        """Send a message on an association; waits for room."""
+        """Send a message on an association; waits for room. ``OSError`` (EPIPE) if another socket has it meanwhile."""
         style = self.style
         deadline = 0
         try:
             while not style.send_to(self.now(), association, message):
                 association.core.want_writable()
-                deadline = self._wait(self._writers, deadline, flags)
+                deadline = self._wait(self._writers, deadline, style.settings.send_timeout, flags)
+                if association.style not in (style, None):
+                    raise OSError(errno.EPIPE, "the association is another socket's")
         finally:
             if self._writers and association.space > 0:
                 self._writers.wake()
+            self.flush()
+
+    def send_to_all(self, style: OneToMany, message: Outgoing, flags: int = 0) -> None:
+        """Send a message on all associations; waits until all have room."""
+        deadline = 0
+        try:
+            while not style.send_to_all(self.now(), message):
+                deadline = self._wait(self._writers, deadline, style.settings.send_timeout, flags)
+        finally:
             self.flush()
 
     # --- the end ---

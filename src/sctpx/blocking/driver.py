@@ -18,7 +18,7 @@ from errno import EAGAIN, ENOBUFS
 from typing import Any, Final, Protocol, final
 
 from ..core.association.association import Association
-from ..core.events import CannotStart, CommunicationLost, CommunicationUp, Event, ShutdownComplete
+from ..core.events import ENDS, CommunicationUp, Event
 from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
@@ -30,7 +30,6 @@ BATCHES_PER_ROUND: Final = 8
 """What is received from a socket in one wake-up, and sent by the stack in a leader's round."""
 RETRY_DELAY: Final = MILLISECOND
 """Until a full queue of this host is tried again, ns."""
-ENDS: Final = frozenset((CannotStart, CommunicationLost, ShutdownComplete))
 
 _ids: Final = itertools.count(3)
 """Association ids, unique in the process; 0, 1 and 2 have meanings of their own (RFC 6458 section 7.2)."""
@@ -188,30 +187,37 @@ class Driver:
         """After a call has changed the stack: send all that can be sent, tell what happened."""
         if self.closed:
             return
-        self._step(self.now(), 0)
-        if not self.closed:
-            hub.expect(self.next_deadline())
+        try:
+            self._step(self.now(), 0)
+        finally:
+            if not self.closed:
+                hub.expect(self.next_deadline())
 
     def _step(self, now: int, limit: int) -> None:
-        """Packets and events until there are no more, or ``limit`` batches were sent."""
+        """Packets and events until there are no more, or ``limit`` batches were sent.
+
+        If a signal handler raises meanwhile, the next round goes on where this one was.
+        """
         poll_event = self.stack.poll_event
-        self._more = False
+        self._more = True
         while True:
-            self._transmit(now, limit)
+            full = self._transmit(now, limit)
             event = poll_event()
-            if event is None:
+            if event is None and not full:
                 break
             while event is not None:
                 self._dispatch(now, event)
                 event = poll_event()
-            if self._more:
+            if full:
                 return
-        if not self._holders and self._kept is None and not self._more:
+        self._more = False
+        if not self._holders and self._kept is None:
             self._close()
 
-    def _transmit(self, now: int, limit: int) -> None:
+    def _transmit(self, now: int, limit: int) -> bool:
+        """Send what there is, and say whether the limit was reached."""
         if self._kept is not None:
-            return
+            return False
         poll_transmit = self.stack.poll_transmit
         send = self.link.send
         sent = 0
@@ -220,11 +226,11 @@ class Driver:
             if error:
                 self._on_send_error(now, transmit, error)
                 if self._kept is not None:
-                    return
+                    return False
             sent += 1
             if sent == limit:
-                self._more = True
-                return
+                return True
+        return False
 
     def _on_send_error(self, now: int, transmit: Transmit, error: int) -> None:
         if error in (EAGAIN, ENOBUFS):

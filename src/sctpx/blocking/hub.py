@@ -32,8 +32,7 @@ from _thread import RLock, allocate_lock
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import Final, Protocol, final
+from typing import Any, Final, Protocol, TypeVar, final
 
 from ..core.config import NANOSECONDS
 from ..core.timers import NEVER
@@ -44,6 +43,7 @@ GRACE: Final = 0.02
 EXIT_TIME: Final = 1.5
 """Seconds that sockets left open have at interpreter exit to shut down gracefully."""
 _BUFFER: Final = 4096
+T = TypeVar("T")
 
 
 class Carrier(Protocol):
@@ -72,7 +72,7 @@ class Carrier(Protocol):
 
 @final
 class Hub:
-    """The lock, the leader and the thread. As a context manager it is the lock."""
+    """The lock, the leader and the thread."""
 
     def __init__(self) -> None:
         self.carriers: list[Carrier] = []
@@ -80,8 +80,7 @@ class Hub:
         self._begin()
 
     def _begin(self) -> None:
-        self._lock = RLock()
-        self._held = False
+        self._lock: Any = RLock()
         self._selector: selectors.BaseSelector | None = None
         self._interrupting: tuple[socket.socket, ...] = ()
         self._leader: Waiter | None = None
@@ -99,35 +98,30 @@ class Hub:
 
     # --- the lock ---
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        if self._held:
-            self._lock.release()
+    @property
+    def lock(self) -> RLock:
+        """The lock, for a ``with`` statement: taken and given back in C, where no signal handler can come between.
+
+        ``RuntimeError`` in a signal handler that interrupts whoever holds it: half a change cannot be built on.
+        """
+        if self._lock._is_owned():  # noqa: SLF001 - what ``threading.Condition`` asks of a lock
             raise RuntimeError("a signal handler cannot use a socket while it interrupts a call of a socket")
-        self._held = True
+        lock: RLock = self._lock
+        return lock
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._held = False
-        self._lock.release()
-
-    def _let_go(self) -> None:
-        self._held = False
-        self._lock.release()
-
-    def _take_back(self) -> None:
-        """Take the lock again, even if a signal handler raises meanwhile."""
-        raised: BaseException | None = None
-        while True:
+    def _unlocked(self, wait: Callable[..., T], *arguments: Any) -> T:
+        """Let others have the lock while this waits. Whatever a signal handler raises, the lock is held afterwards."""
+        lock = self._lock
+        try:
+            lock.release()
+            return wait(*arguments)
+        finally:
             try:
-                self._lock.acquire()
-                break
-            except BaseException as error:
-                raised = error
-        self._held = True
-        if raised is not None:
-            raise raised
+                lock.acquire()
+            except BaseException:
+                while not lock._is_owned():  # noqa: SLF001 - see ``lock``
+                    lock.acquire()
+                raise
 
     # --- drivers ---
 
@@ -160,11 +154,12 @@ class Hub:
             self.emptied.wake_all()
 
     def _open(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._interrupting = socket.socketpair()
+        self._interrupting = self._interrupting or socket.socketpair()
         for end in self._interrupting:
             end.setblocking(False)
-        self._selector.register(self._interrupting[0], selectors.EVENT_READ)
+        selector = selectors.DefaultSelector()
+        selector.register(self._interrupting[0], selectors.EVENT_READ)
+        self._selector = selector
 
     # --- waiting ---
 
@@ -174,37 +169,57 @@ class Hub:
         The caller looks itself at what it waited for: this says neither whether it happened nor that the time is up.
         """
         waiter = Waiter()
-        line.join(waiter)
         try:
-            if self._leader is not None:
-                self._follow(waiter, deadline)
-            else:
-                self._leader = waiter
-            if self._leader is waiter:
-                self._lead(waiter, deadline)
+            try:
+                line.join(waiter)
+                if self._leader is not None:
+                    self._follow(waiter, deadline)
+                else:
+                    self._leader = waiter
+                if self._leader is waiter:
+                    self._lead(waiter, deadline)
+            finally:
+                self._leave(waiter, line)
         except BaseException:
+            # Once more: a signal handler may have raised in the middle of it. And another gets what this one was told.
+            self._leave(waiter, line)
             if waiter.woken:
                 line.wake()
             raise
-        finally:
-            line.leave(waiter)
-            if self._leader is waiter:
-                self._resign()
+
+    def _leave(self, waiter: Waiter, line: Line) -> None:
+        """Wait no longer, and lead no longer: then another one leads, or the thread sees to it soon.
+
+        Doing it again completes what was interrupted.
+        """
+        line.leave(waiter)
+        self._followers.pop(waiter, None)
+        if self._leader is waiter:
+            self._turns += 1
+            self._leader = next(iter(self._followers), None)
+        if self._leader is not None:
+            self._followers.pop(self._leader, None)
+            self._leader.open()
+        elif self._thread_polls_until:
+            # The thread never left: all is well if it looks in time.
+            self._armed = self._thread_polls_until
+            self.expect(self._next_deadline())
+        else:
+            self._armed = 0
+            if self._thread_is_parked:
+                if self._idle.locked():
+                    self._idle.release()
+                self._thread_is_parked = False
 
     def _follow(self, waiter: Waiter, deadline: int) -> None:
         """Wait behind the gate until woken, promoted, or the time is up."""
-        self._followers[waiter] = None
         waiter.gate = gate = allocate_lock()
         gate.acquire()
+        self._followers[waiter] = None
         patience = -1.0
         if deadline != NEVER:
             patience = min(max(deadline - time.monotonic_ns(), 0) / NANOSECONDS, threading.TIMEOUT_MAX)
-        self._let_go()
-        try:
-            gate.acquire(timeout=patience)
-        finally:
-            self._take_back()
-            self._followers.pop(waiter, None)
+        self._unlocked(gate.acquire, True, patience)
 
     def _lead(self, waiter: Waiter, deadline: int) -> None:
         """Wait for the network until woken or the time is up."""
@@ -217,24 +232,6 @@ class Hub:
             finally:
                 waiter.interrupt = None
             self._work(ready)
-
-    def _resign(self) -> None:
-        """The leader leaves: another one leads, or the thread sees to it soon."""
-        self._leader = None
-        self._turns += 1
-        if self._followers:
-            self._leader = next(iter(self._followers))
-            del self._followers[self._leader]
-            self._leader.open()
-        elif self._thread_polls_until:
-            # The thread never left: all is well if it looks in time.
-            self._armed = self._thread_polls_until
-            self.expect(self._next_deadline())
-        else:
-            self._armed = 0
-            if self._thread_is_parked:
-                self._thread_is_parked = False
-                self._idle.release()
 
     # --- the leader's work ---
 
@@ -251,12 +248,7 @@ class Hub:
         selector = self._selector
         assert selector is not None
         timeout = None if until == NEVER else max(until - time.monotonic_ns(), 0) / NANOSECONDS
-        self._let_go()
-        try:
-            ready = selector.select(timeout)
-        finally:
-            self._take_back()
-        return [key for key, _ in ready]
+        return [key for key, _ in self._unlocked(selector.select, timeout)]
 
     def _work(self, ready: list[selectors.SelectorKey]) -> None:
         """All that arrived is fed before anything is sent."""
@@ -300,7 +292,7 @@ class Hub:
     # --- the thread ---
 
     def _run_thread(self) -> None:
-        with self:
+        with self.lock:
             while True:
                 turns = self._turns
                 if self._leader is None:
@@ -325,12 +317,7 @@ class Hub:
             self._sleep(-1.0)
 
     def _sleep(self, seconds: float) -> None:
-        idle = self._idle
-        self._let_go()
-        try:
-            idle.acquire(timeout=seconds)
-        finally:
-            self._take_back()
+        self._unlocked(self._idle.acquire, True, seconds)
 
     # --- the end ---
 
@@ -341,7 +328,7 @@ class Hub:
 
     def shut_down(self) -> None:
         """The interpreter exits: shut everything down gracefully, for a limited time, then abort."""
-        with self:
+        with self.lock:
             deadline = time.monotonic_ns() + int(EXIT_TIME * NANOSECONDS)
             for carrier in list(self.carriers):
                 carrier.shut_down(abort=False)

@@ -17,11 +17,12 @@ from ..sockapi.attached import Attached, Outgoing
 from ..sockapi.delivery import Item, Piece
 from ..sockapi.one_to_many import OneToMany
 from ..sockapi.one_to_one import OneToOne
+from ..sockapi.peer import Peer
 from ..sockapi.receive import to_message
 from ..sockapi.send import Data, to_bytes
 from ..sockapi.settings import with_init
 from ..sockapi.structs import Notification, NxtInfo, RcvInfo, Struct
-from .addresses import Addresses, HostPort, Peer, listed, resolve_peer
+from .addresses import Addresses, HostPort, listed, resolve_peer
 from .description import Description, closed_error
 from .hub import hub
 
@@ -83,7 +84,7 @@ class Messages:
         data), EMSGSIZE, EAGAIN.
         """
         data = to_bytes(data)
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             style = description.style
@@ -147,13 +148,12 @@ class Messages:
         port = to[0][1] if to else 0
         to = [*to, *((_text(ip), port) for ip in options.addresses)]
         peer = self._resolve(to) if to else None
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             style = description.style
             if options.flags & c.SCTP_SENDALL and isinstance(style, OneToMany):
-                style.send_to_all(description.now(), _outgoing(data, options, b""))
-                description.flush()
+                description.send_to_all(style, _outgoing(data, options, b""), flags)
                 return Sent(len(data), 0)
             association = self._destination(style, options, peer)
             if association is None:
@@ -164,17 +164,22 @@ class Messages:
                 remote = b""
             else:
                 options = ancillary.parse(items, association.settings)
-                over = peer is not None and (not style.one_to_many or options.flags & c.SCTP_ADDR_OVER)
-                remote = self._other_destination(association, peer) if over and peer is not None else b""
+                remote = b""
+                if peer is not None and (not style.one_to_many or options.flags & c.SCTP_ADDR_OVER):
+                    remote = self._other_destination(association, peer, one_to_many=style.one_to_many)
             description.send(association, _outgoing(data, options, remote), flags)
             return Sent(len(data), association.id)
 
     @staticmethod
-    def _other_destination(association: Attached, peer: Peer) -> bytes:
-        """The address to send to instead of the primary one. ``OSError`` (EINVAL): a port that is not the peer's."""
+    def _other_destination(association: Attached, peer: Peer, *, one_to_many: bool) -> bytes:
+        """The address to send to instead of the primary one; ``b""`` for that.
+
+        A list is there to set an association up (sections 9.11 and 9.12): on a one-to-one socket that has one, it
+        chooses nothing. ``OSError`` (EINVAL): a port that is not the peer's.
+        """
         if association.core.peer_port != peer.port:
             raise OSError(errno.EINVAL, f"the association is with port {association.core.peer_port}, not {peer.port}")
-        return peer.addresses[0].ip
+        return peer.addresses[0].ip if one_to_many or len(peer.addresses) == 1 else b""
 
     @staticmethod
     def _destination(style: OneToOne | OneToMany, options: SendOptions, peer: Peer | None) -> Attached | None:
@@ -183,11 +188,16 @@ class Messages:
             if style.association is None and not style.backlog and peer is not None:
                 return None
             return style.destination()
-        ip, port = (peer.addresses[0].ip, peer.port) if peer is not None else (b"", 0)
-        association = style.destination(options.assoc_id, ip, port)
-        if association is None and peer is None:
+        if options.assoc_id:
+            return style.find_to_send(options.assoc_id)
+        if peer is None:
             raise OSError(errno.EPIPE, "neither an address nor an association to send to")
-        return association
+        for address in peer.addresses:
+            # The peer may not have kept the first one.
+            association = style.find_by_address(address.ip, peer.port)
+            if association is not None:
+                return association
+        return None
 
     def _start(self, peer: Peer, options: SendOptions) -> Attached:
         if options.flags & (c.SCTP_EOF | c.SCTP_ABORT):
@@ -223,6 +233,8 @@ class Messages:
     ) -> tuple[int, SocketAddress | None]:
         """Like ``recvfrom``, into a buffer: how many bytes, and the address."""
         view = memoryview(buffer).cast("B")
+        if view.readonly:
+            raise TypeError("a buffer that can be written to, not a read-only one")
         piece = self._receive(min(nbytes or len(view), len(view)), flags)
         view[: len(piece.data)] = piece.data
         return len(piece.data), self._source(piece)
@@ -235,7 +247,7 @@ class Messages:
         Ancillary data comes as its structs in C, as many as ``ancbufsize`` bytes have room for, control headers
         included.
         """
-        with hub:
+        with hub.lock:
             piece = self._receive_locked(bufsize, flags)
             item = piece.item
             if item is None or item.message is None:
@@ -250,7 +262,7 @@ class Messages:
 
     def recvv(self, bufsize: int, flags: int = 0) -> Received:
         """The next message or notification with its attributes in one struct (RFC 6458 section 9.13)."""
-        with hub:
+        with hub.lock:
             piece = self._receive_locked(bufsize, flags)
             item = piece.item
             if item is None:
@@ -262,13 +274,13 @@ class Messages:
 
     def received_info(self, bufsize: int, flags: int = 0) -> tuple[Piece, RcvInfo | None, SocketAddress | None]:
         """What ``sctp_recvmsg`` is made of: a piece, what is known of it whether asked for or not, and the address."""
-        with hub:
+        with hub.lock:
             piece = self._receive_locked(bufsize, flags)
             info = self._infos(piece)[0] if piece.item is not None and piece.item.message is not None else None
             return piece, info, self._source(piece)
 
     def _receive(self, bufsize: int, flags: int) -> Piece:
-        with hub:
+        with hub.lock:
             return self._receive_locked(bufsize, flags)
 
     def _receive_locked(self, bufsize: int, flags: int) -> Piece:

@@ -26,7 +26,7 @@ from ..sockapi.one_to_one import OneToOne
 from ..sockapi.options import Value, get_option, pack_value
 from ..sockapi.send import Data
 from ..sockapi.settings import EndpointSettings
-from ..sockapi.status import AddressReport
+from ..sockapi.status import AddressReport, local_ips
 from ..sockapi.structs import Struct
 from . import readiness
 from .addresses import Addresses, HostPort, listed, resolve_local
@@ -37,6 +37,8 @@ from .messages import Messages
 _FAMILIES: Final = (stdlib.AF_INET, stdlib.AF_INET6)
 _Kind: TypeAlias = type[BaseException]
 _STYLES: Final = (stdlib.SOCK_STREAM, stdlib.SOCK_SEQPACKET)
+_SOCK_NONBLOCK: Final = getattr(stdlib, "SOCK_NONBLOCK", 0)
+_TYPE_FLAGS: Final = _SOCK_NONBLOCK | getattr(stdlib, "SOCK_CLOEXEC", 0)
 _WILDCARD: Final = {stdlib.AF_INET: "0.0.0.0", stdlib.AF_INET6: "::"}  # noqa: S104 - to tell, not to bind
 
 
@@ -68,16 +70,18 @@ class Socket(Messages):
         """
         if family not in _FAMILIES:
             raise OSError(errno.EAFNOSUPPORT, f"address family {family}")
-        if type not in _STYLES:
+        if type & ~_TYPE_FLAGS not in _STYLES:
             raise OSError(errno.EINVAL, f"an SCTP socket is SOCK_STREAM or SOCK_SEQPACKET, not {type}")
         if proto not in (0, c.IPPROTO_SCTP):
             raise OSError(errno.EPROTONOSUPPORT, f"protocol {proto}")
         if udp_port is not None:
             check_port(udp_port, "UDP port", lowest=0)
-        one_to_many = type == stdlib.SOCK_SEQPACKET
+        one_to_many = type & ~_TYPE_FLAGS == stdlib.SOCK_SEQPACKET
         settings = EndpointSettings.of_style(one_to_many, config)
         self._peer_udp_port = check_port(peer_udp_port, "UDP port", lowest=0)
         self._description = Description(one_to_many, settings, family, udp_port)
+        if type & _SOCK_NONBLOCK:
+            self.setblocking(False)
 
     def _branch(self, description: Description) -> Socket:
         """A socket that comes from this one."""
@@ -122,14 +126,15 @@ class Socket(Messages):
         """
         self._check_open()
         ips, ports, wildcard = resolve_local(listed(address, 1), self.family)
-        with hub:
+        with hub.lock:
             self._description.check_open()
             self._description.bind(ips, ports[0], wildcard=wildcard)
 
     def bindx(self, addresses: Addresses, flags: int = c.SCTP_BINDX_ADD_ADDR, addrcnt: int | None = None) -> None:
         """Add or remove local addresses, all or none of them (RFC 6458 section 9.1).
 
-        They hold for associations to come. ``OSError``: EOPNOTSUPP (the socket has associations: that takes RFC 5061),
+        They hold for associations to come; those that were accepted or peeled off keep theirs. ``OSError``: EOPNOTSUPP
+        (the socket has associations, or came from accept or peeloff: that takes RFC 5061),
         EINVAL (ports that differ from each other or the socket's, both flags, a wildcard beside others, the last
         address), E2BIG, EADDRNOTAVAIL, EADDRINUSE.
         """
@@ -137,7 +142,7 @@ class Socket(Messages):
         ips, ports, wildcard = resolve_local(listed(addresses, addrcnt), self.family)
         if flags not in (c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR):
             raise OSError(errno.EINVAL, f"flags {flags:#x}")
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             binding = description.binding
@@ -151,7 +156,7 @@ class Socket(Messages):
                 return
             if wildcard:
                 raise OSError(errno.EINVAL, "the socket is bound already")
-            if binding.core.associations:
+            if description.style.members or binding.style is not description.style:
                 raise OSError(errno.EOPNOTSUPP, "the addresses of associations cannot be changed (RFC 5061) yet")
             if flags == c.SCTP_BINDX_ADD_ADDR:
                 binding.add(ips)
@@ -167,7 +172,7 @@ class Socket(Messages):
             backlog = 128
         self._check_open()
         local = resolve_local([("", 0)], self.family) if self._description.binding is None else None
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             if description.binding is None:
@@ -184,7 +189,7 @@ class Socket(Messages):
 
         ``OSError``: EOPNOTSUPP (one-to-many), EINVAL (it does not listen), EAGAIN.
         """
-        with hub:
+        with hub.lock:
             self._description.check_open()
             accepted = self._description.accept()
             association = accepted.one_to_one.association
@@ -217,11 +222,11 @@ class Socket(Messages):
         return self._connect(listed(addresses, addrcnt))
 
     def _connect(self, addresses: Sequence[HostPort]) -> int:
-        with hub:
+        with hub.lock:
             self._description.check_open()
             self._description.prepare_connect()
         peer = self._resolve(addresses)
-        with hub:
+        with hub.lock:
             self._description.check_open()
             association = self._description.start(peer)
             self._description.wait_connected(association)
@@ -232,14 +237,14 @@ class Socket(Messages):
 
         ``OSError`` (EINVAL): no such association, or it is not up, or a one-to-one socket.
         """
-        with hub:
+        with hub.lock:
             self._description.check_open()
             return self._branch(self._description.peeloff(assoc_id))
 
     def getassocid(self, address: HostPort) -> int:
         """The id of the association with the peer that has this address. ``OSError`` (EINVAL) if there is none."""
         peer = self._resolve(listed(address, 1))
-        with hub:
+        with hub.lock:
             self._description.check_open()
             for association in self._description.style.members.values():
                 addresses = {path.remote for path in association.core.paths} | {association.source()}
@@ -248,11 +253,15 @@ class Socket(Messages):
         raise OSError(errno.EINVAL, "there is no association with this address")
 
     def report(self, assoc_id: int = 0) -> tuple[AddressReport, ...]:
-        """What each address answered when an association was set up. ``OSError``: ENOTCONN, EINVAL (no such id)."""
-        with hub:
+        """What each address answered when an association was set up; of a one-to-one socket, also if that failed.
+
+        ``OSError``: ENOTCONN, EINVAL (no such id).
+        """
+        with hub.lock:
             self._description.check_open()
-            association = self._find(assoc_id)
-            return self._description.style.report(association)
+            style = self._description.style
+            failed = style.association if isinstance(style, OneToOne) else None
+            return style.report(failed or self._find(assoc_id))
 
     def _find(self, assoc_id: int) -> Attached:
         style = self._description.style
@@ -267,7 +276,7 @@ class Socket(Messages):
 
     def getpeername(self) -> SocketAddress:
         """The peer's primary address and SCTP port. ``OSError`` (ENOTCONN), always on a one-to-many socket."""
-        with hub:
+        with hub.lock:
             self._description.check_open()
             style = self._description.style
             if isinstance(style, OneToMany):
@@ -282,7 +291,7 @@ class Socket(Messages):
 
         ``OSError`` (EINVAL): a one-to-many socket has no such association.
         """
-        with hub:
+        with hub.lock:
             self._description.check_open()
             style = self._description.style
             if isinstance(style, OneToOne) and not style.members:
@@ -295,7 +304,7 @@ class Socket(Messages):
 
         ``OSError`` (EINVAL): no such association.
         """
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             binding = description.binding
@@ -304,9 +313,7 @@ class Socket(Messages):
             ips: Iterable[bytes] = binding.addresses
             style = description.style
             if (isinstance(style, OneToOne) and style.members) or (style.one_to_many and assoc_id):
-                core = self._find(assoc_id).core
-                told = core.endpoint.announced_to([path.remote for path in core.paths])
-                ips = told or dict.fromkeys(path.local for path in core.paths if path.local) or ips
+                ips = local_ips(self._find(assoc_id).core) or ips
             return [self._address(ip, binding.core.port) for ip in ips]
 
     @property
@@ -324,7 +331,7 @@ class Socket(Messages):
         ENOPROTOOPT, EOPNOTSUPP (needs an extension, or can only be set), EINVAL.
         """
         asked = buflen if isinstance(buflen, Struct) else None
-        with hub:
+        with hub.lock:
             self._description.check_open()
             value: Value | None = self._own_option(level, option)
             if value is None:
@@ -338,7 +345,7 @@ class Socket(Messages):
 
         ``OSError``: ENOPROTOOPT, EOPNOTSUPP (needs an extension, or can only be read), EINVAL.
         """
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             if level == c.SOL_SOCKET and option in _IGNORED:
@@ -349,7 +356,7 @@ class Socket(Messages):
 
     def opt_info(self, assoc_id: int, option: int, asked: Struct | Data | None = None) -> Value:
         """An option of an association (``sctp_opt_info``, RFC 6458 section 9): typed. Raises like ``getsockopt``."""
-        with hub:
+        with hub.lock:
             self._description.check_open()
             return get_option(self._description.style, c.IPPROTO_SCTP, option, asked, assoc_id)
 
@@ -359,9 +366,13 @@ class Socket(Messages):
             return None
         style = self._description.style
         if option == stdlib.SO_ERROR:
-            return style.take_error() if isinstance(style, OneToOne) else 0
+            return style.take_error()
         if option == stdlib.SO_TYPE:
             return self.type
+        if option == _SO_DOMAIN:
+            return self.family
+        if option == _SO_PROTOCOL:
+            return self.proto
         if option == stdlib.SO_ACCEPTCONN:
             return int(style.listening if isinstance(style, OneToMany) else style.backlog > 0)
         return 0 if option in _IGNORED else None
@@ -396,7 +407,7 @@ class Socket(Messages):
 
         It is made at the first call, and is good for nothing but waiting. -1 once the socket is closed.
         """
-        with hub:
+        with hub.lock:
             description = self._description
             if description.closed:
                 return -1
@@ -415,7 +426,7 @@ class Socket(Messages):
         """
         if how not in (stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_RDWR):
             raise OSError(errno.EINVAL, f"no way to shut down: {how}")
-        with hub:
+        with hub.lock:
             description = self._description
             description.check_open()
             description.one_to_one.shutdown(description.now(), read=how != stdlib.SHUT_WR, write=how != stdlib.SHUT_RD)
@@ -426,7 +437,7 @@ class Socket(Messages):
 
         SO_LINGER makes it wait for that, or abort. Calls that wait raise EBADF. Closing twice does nothing.
         """
-        with hub:
+        with hub.lock:
             self._description.close()
 
     def __enter__(self) -> Self:
@@ -447,5 +458,8 @@ class Socket(Messages):
         raise TypeError(f"cannot pickle {type(self).__name__!r} object")
 
 
+# Linux's, where they exist.
+_SO_DOMAIN: Final = getattr(stdlib, "SO_DOMAIN", 39)
+_SO_PROTOCOL: Final = getattr(stdlib, "SO_PROTOCOL", 38)
 _IGNORED: Final = (stdlib.SO_REUSEADDR, stdlib.SO_KEEPALIVE, stdlib.SO_BROADCAST)
 """Options that programs set from habit, and that mean nothing here."""

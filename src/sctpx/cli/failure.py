@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
@@ -16,25 +15,21 @@ class Failure(click.ClickException):
 
 
 @contextmanager
-def one_line(hosts: Sequence[str] = ()) -> Iterator[None]:
-    """What the network, the system or the values given do to a command ends it with one clear line.
-
-    ``hosts`` are those the command was given: a name that does not resolve is one of them.
-    """
+def one_line() -> Iterator[None]:
+    """What the network, the system or the values given do to a command ends it with one clear line."""
     try:
         yield
     except BrokenPipeError as error:
         if error.strerror == os.strerror(errno.EPIPE):
             raise  # Whoever read our output has enough: click ends quietly.
         raise Failure(explain(error)) from error  # An association that takes nothing any more says so in other words.
-    except socket.gaierror as error:
-        raise Failure(f"{', '.join(hosts)}: {error.strerror}") from error
     except (OSError, EOFError, ValueError) as error:
         raise Failure(explain(error)) from error
 
 
 def explain(error: BaseException) -> str:
-    """An exception as a line: what it says, without the errno's number."""
+    """An exception as a line: what it says, without the errno's number, and an argument as the option it is here."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+        text = error.strerror.replace("udp_port=", "--udp-port")
+        return f"{text}: {error.filename}" if error.filename else text
     return str(error) or type(error).__name__

@@ -89,7 +89,7 @@ def drawn(page: Page, width: int) -> str:
     epilog="""\b
 Examples:
   sctpx man                   the list of the pages
-  sctpx man sctp              what there is, and what differs from a kernel's SCTP
+  sctpx man sctp              what there is and what differs from a kernel's
   sctpx man sctp_connectx     a function: synopsis, errors, an example
 """,
 )

@@ -8,7 +8,6 @@ shuts down gracefully; a second one does not wait.
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +28,7 @@ from ..sockapi.receive import Message
 from ..sockapi.status import AddressReport
 from ..wire.codes import CAUSE_NAMES
 from .failure import explain, one_line
+from .interrupt import on_interrupt
 from .output import make_console
 from .parameters import SCTP_PORT, UDP_PORT, integer, seconds
 from .parameters import addresses as address_list
@@ -93,7 +93,7 @@ def _tell(text: str) -> None:
 
 
 def _event_text(association: Association, event: Event) -> str:
-    """An event in a line; nothing for what happens all the time."""
+    """An event in a line; nothing for what happens all the time, or is an exception as well."""
     match event:
         case events.CommunicationUp():
             theirs, ours = ",".join(association.peer_addresses), ",".join(association.local_addresses)
@@ -110,8 +110,6 @@ def _event_text(association: Association, event: Event) -> str:
             return "the peer shuts down"
         case events.ShutdownComplete():
             return "the association has ended gracefully"
-        case events.CommunicationLost():
-            return "the association was aborted" if event.by_peer else "the association is lost"
         case events.Restarted():
             return "the peer has restarted"
         case events.RemoteError():
@@ -122,23 +120,14 @@ def _event_text(association: Association, event: Event) -> str:
 
 @contextmanager
 def _interruptible() -> Iterator[asyncio.Task[bool]]:
-    """A task that is done with the first Ctrl-C. Where the event loop takes no signals, Ctrl-C ends the program."""
+    """A task that is done with the first Ctrl-C."""
     interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def on_interrupt() -> None:
-        loop.remove_signal_handler(signal.SIGINT)
-        interrupted.set()
-
-    with suppress(NotImplementedError):
-        loop.add_signal_handler(signal.SIGINT, on_interrupt)
     waiting = asyncio.create_task(interrupted.wait())
     try:
-        yield waiting
+        with on_interrupt(interrupted.set):
+            yield waiting
     finally:
         waiting.cancel()
-        with suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGINT)
 
 
 async def _first(*work: asyncio.Task[Any]) -> set[asyncio.Task[Any]]:
@@ -293,10 +282,15 @@ def _common(command: _Command) -> _Command:
         click.option("--echo", is_flag=True, help="Send back what comes."),
         click.option("--message-size", type=size_type, metavar="SIZE", help="Messages of this size instead of lines."),
         click.option(
-            "--ppid", type=click.IntRange(0, 0xFFFFFFFF), default=0, help="Payload protocol identifier to send."
+            "--ppid",
+            type=integer(0, 0xFFFFFFFF),
+            default="0",
+            show_default=True,
+            metavar="N",
+            help="Payload protocol identifier to send.",
         ),
         click.option(
-            "--stream", type=integer(0, 65534), default="0", metavar="N", help="Stream to send on.  [default: 0]"
+            "--stream", type=integer(0, 65534), default="0", show_default=True, metavar="N", help="Stream to send on."
         ),
     ):
         command = option(command)
@@ -341,7 +335,7 @@ def listen(
     read. 0.0.0.0 and :: stand for all addresses of this host.
     """
     manners = _Manners(stream=stream, ppid=ppid, message_size=message_size, echo=echo, verbose=verbose)
-    with one_line(addresses):
+    with one_line():
         asyncio.run(_listen(addresses, port, udp_port, once, manners))
 
 
@@ -351,7 +345,7 @@ def listen(
 Examples:
   sctpx connect 192.0.2.10,198.51.100.10,2001:db8::10 5000
   echo hello | sctpx connect -v --report 127.0.0.1,127.0.0.2 5000
-  sctpx connect --message-size 64Ki --stream 3 --ppid 60 192.0.2.10 36412 < data
+  sctpx connect --stream 3 --ppid 60 --message-size 64Ki 192.0.2.1 5000 < data
 """,
 )
 @click.argument("addresses", type=address_list, metavar="ADDRESS[,ADDRESS...]")
@@ -400,6 +394,8 @@ def connect(
     manners = _Manners(stream=stream, ppid=ppid, message_size=message_size, echo=echo, verbose=verbose)
 
     async def call() -> None:
+        if verbose:
+            _tell(f"connecting to {','.join(addresses)} port {port} udp-port {peer_udp_port}")
         try:
             association = await start_connect(
                 addresses,
@@ -421,5 +417,5 @@ def connect(
                 _print_report(association.report)
             await _Caller(manners, association, linger).talk()
 
-    with one_line(addresses):
+    with one_line():
         asyncio.run(call())

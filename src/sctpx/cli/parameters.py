@@ -13,12 +13,13 @@ from typing import Final
 import click
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?", re.IGNORECASE)
+_BRACKETS: Final = re.compile(r"\[(.*)\]")
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3}
 
 
 def addresses(text: str) -> list[str]:
-    """``192.0.2.1,2001:db8::1``: IP addresses or names of one host."""
-    found = [part.strip() for part in text.split(",")]
+    """``192.0.2.1,2001:db8::1``: IP addresses or names of one host; IPv6 ones may stand in brackets, as in URLs."""
+    found = [_BRACKETS.sub(r"\1", part.strip()) for part in text.split(",")]
     if not all(found):
         raise click.BadParameter(f"{text!r} is not a list of addresses with commas between them")
     return found

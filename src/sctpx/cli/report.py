@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _WITH_ERRNO: Final = (ANSWER_NAMES[ANSWER_ICMP], ANSWER_NAMES[ANSWER_SEND_ERROR])
 _LOWEST_RATE: Final = 50_000
 """Bytes per second below which a path counts as idle."""
+_STILL: Final = {"": 7, "state": 18, "sent": 8, "rate": 10, "RTT": 7}
+"""Columns that what is drawn again and again has at least, so that it does not jump."""
 _STATE_STYLES: Final = {"active": "green", "potentially failed": "yellow", "inactive": "red"}
 
 
@@ -59,15 +61,21 @@ def report_json(report: Sequence[AddressReport]) -> list[dict[str, Any]]:
     return [{**asdict(entry), "causes": [[code, value.hex()] for code, value in entry.causes]} for entry in report]
 
 
-def path_table(paths: Sequence[PathInfo], rates: Sequence[float] | None = None, narrow: bool = False) -> Table:
+def path_table(
+    paths: Sequence[PathInfo], rates: Sequence[float] | None = None, narrow: bool = False, cut: str = ""
+) -> Table:
     """The paths of an association as people read them.
 
-    ``rates`` are bytes per second; ``narrow`` leaves out what an 80-column terminal has no room for.
+    ``rates`` are bytes per second, of a table that is drawn again and again; ``narrow`` leaves out what an 80-column
+    terminal has no room for; ``cut`` is the address of a path that somebody cut.
     """
     from rich.text import Text  # noqa: PLC0415 - see ``output``
 
     numbers = [*(["rate"] if rates is not None else []), "RTT", *([] if narrow else ["RTO", "cwnd"]), "resent"]
     table = make_table("path", "", "state", "sent", *numbers, right=("sent", *numbers))
+    if rates is not None:
+        for column in table.columns:
+            column.min_width = _STILL.get(str(column.header))
     for index, path in enumerate(paths):
         cells = {
             "RTT": "" if path.srtt is None else time_text(path.srtt),
@@ -78,6 +86,6 @@ def path_table(paths: Sequence[PathInfo], rates: Sequence[float] | None = None, 
         if rates is not None:
             cells["rate"] = rate_text(rates[index]) if rates[index] >= _LOWEST_RATE else ""
         state = Text(path.state, _STATE_STYLES[path.state]) if path.confirmed else Text("not verified", "dim")
-        primary = "primary" if path.primary else ""
-        table.add_row(path.remote, primary, state, byte_text(path.bytes_sent), *[cells[name] for name in numbers])
+        role = Text("cut", "red") if path.remote == cut else "primary" if path.primary else ""
+        table.add_row(path.remote, role, state, byte_text(path.bytes_sent), *[cells[name] for name in numbers])
     return table

@@ -166,3 +166,7 @@ class SenderDry(Event):
     """All user data handed over so far was sent and acknowledged (RFC 6458 section 6.1.9)."""
 
     __slots__ = ()
+
+
+ENDS: Final = frozenset((CannotStart, CommunicationLost, ShutdownComplete))
+"""The last event of an association is one of these."""

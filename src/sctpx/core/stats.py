@@ -27,6 +27,7 @@ class AssociationStats:
         "sacks_received",
         "sacks_sent",
         "t3_timeouts",
+        "unordered_sent",
     )
 
     def __init__(self) -> None:
@@ -36,6 +37,8 @@ class AssociationStats:
         """Packets or chunks dropped because they broke a rule."""
         self.messages_sent = 0
         """User messages accepted from the user."""
+        self.unordered_sent = 0
+        """Those of them that are unordered."""
         self.messages_received = 0
         """User messages (or parts, in partial delivery) ready for the user."""
         self.bytes_sent = 0

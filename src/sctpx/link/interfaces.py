@@ -18,7 +18,7 @@ import ipaddress
 import socket
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final, TypeAlias, final
@@ -104,6 +104,12 @@ def announced(bound: Iterable[bytes], *peers: bytes) -> list[bytes]:
     return [ip for ip in bound if scope_of(ip) <= reach]
 
 
+def announced_in_scope(bound: Sequence[bytes], peers: Sequence[bytes]) -> list[bytes]:
+    """The same, but none where that is a single one: the packets tell it."""
+    scoped = announced(bound, *peers) if len(bound) > 1 else []
+    return scoped if len(scoped) > 1 else []
+
+
 def nearest(candidates: Iterable[bytes], peer: bytes) -> bytes:
     """The best source address for a peer: ``b""`` if none is of its family.
 
@@ -145,6 +151,21 @@ def wildcard_addresses(wildcard: bytes, found: Iterable[InterfaceAddress]) -> li
     Give them all to a listener and let ``announced`` choose for each peer.
     """
     return list(dict.fromkeys(address.ip for address in found if len(address.ip) == len(wildcard)))
+
+
+def bindable_addresses(wildcard: bytes) -> list[bytes]:
+    """What a wildcard stands for at this moment, of what can be bound."""
+    return list(filter(_can_be_bound, wildcard_addresses(wildcard, interface_addresses(refresh=True))))
+
+
+def _can_be_bound(ip: bytes) -> bool:
+    """Whether an address of an interface can be used: a new IPv6 address cannot until it is known to be unique."""
+    try:
+        with socket.socket(family_of(ip), socket.SOCK_DGRAM) as trying:
+            trying.bind(socket_address(ip, 0, link_scope(ip)))
+    except OSError:
+        return False
+    return True
 
 
 def interface_addresses(*, refresh: bool = False) -> tuple[InterfaceAddress, ...]:

@@ -11,20 +11,11 @@ from __future__ import annotations
 
 from collections import deque
 from errno import EINVAL, EMSGSIZE, EPIPE, ESHUTDOWN
-from typing import TYPE_CHECKING, Final, NamedTuple, final
+from typing import TYPE_CHECKING, NamedTuple, final
 
 from ..core.association.association import Association
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
-from ..core.events import (
-    CannotStart,
-    CommunicationLost,
-    CommunicationUp,
-    Event,
-    PeerShutdown,
-    Readable,
-    Restarted,
-    ShutdownComplete,
-)
+from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted
 from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
 from .settings import AssociationSettings
 from .status import AddressReport
@@ -32,8 +23,6 @@ from .status import AddressReport
 if TYPE_CHECKING:
     from .delivery import Run
     from .style import Style
-
-ENDS: Final = (CannotStart, CommunicationLost, ShutdownComplete)
 
 
 class Outgoing(NamedTuple):
@@ -115,13 +104,16 @@ class Attached:
 
     @property
     def space(self) -> int:
-        """Bytes the send buffer has room for; 0 or less if there is none."""
-        return self.core.send_space - self._waiting_bytes - self._record_length
+        """Bytes the send buffer has room for; 0 or less if there is none.
+
+        An unfinished record takes none: explicit EOR marking is there for records that are larger than the buffer.
+        """
+        return self.core.send_space - self._waiting_bytes
 
     @property
     def dry(self) -> bool:
         """Everything that was sent has been acknowledged."""
-        return not self.starting and self.space == self.core.config.send_buffer
+        return not self.starting and not self._record and self.space == self.core.config.send_buffer
 
     def source(self) -> bytes:
         """The peer's primary address, packed."""
@@ -149,6 +141,11 @@ class Attached:
         if not self.starting and self.core.state != ESTABLISHED:
             raise OSError(ESHUTDOWN, "the peer has ended the association")
 
+    def check_stream(self, stream: int) -> None:
+        """``OSError`` (EINVAL) if there is no such stream; before the association is up there may be."""
+        if not self.starting and stream >= self.core.outbound_streams:
+            raise OSError(EINVAL, f"stream {stream}, there are {self.core.outbound_streams}")
+
     def _queue(self, now: int, message: Outgoing) -> None:
         if not self.starting:
             self._to_core(now, message)
@@ -172,6 +169,7 @@ class Attached:
         """A piece of a record: the first one says how it is sent, the last one sends it."""
         if self._record and (message.stream, message.ppid) != self._record[0][1:3]:
             raise OSError(EINVAL, "another record has not been finished")
+        self.check_stream(message.stream)
         if not message.data and not message.flags & SCTP_EOR:
             raise OSError(EINVAL, "an empty piece")
         if self._record_length + len(message.data) > self.core.config.max_message_size:
@@ -237,6 +235,7 @@ class Attached:
 
     def _on_up(self, now: int) -> list[Outgoing]:
         """Send what waited; what there is no stream for comes back."""
+        self.active = now
         refused = []
         waiting, self._waiting, self._waiting_bytes = self._waiting, None, 0
         for message in waiting or ():

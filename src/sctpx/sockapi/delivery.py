@@ -65,7 +65,9 @@ class Item:
     @property
     def cost(self) -> int:
         """Bytes that a notification takes of the receive buffer. What was in the send buffer before takes none."""
-        return 0 if isinstance(self.notice, SendFailed | SendFailedEvent) else NOTICE_COST + len(self.data)
+        if self.notice is None or isinstance(self.notice, SendFailed | SendFailedEvent):
+            return 0
+        return NOTICE_COST + len(self.data)
 
     @property
     def complete(self) -> bool:
@@ -132,6 +134,18 @@ class ReceiveQueue:
         """The rest of a message that is being handed over in parts will not come."""
         if self._unfinished is association:
             self._unfinished = None
+
+    def keep(self, association: Attached) -> None:
+        """Take from the core what is there of this association: what comes later is not read any more."""
+        kept: deque[Run | Item] = deque()
+        for entry in self._entries:
+            if isinstance(entry, Item) or entry.association is not association:
+                kept.append(entry)
+                continue
+            while (item := self._read(entry)) is not None:
+                kept.append(item)
+        self._entries = kept
+        self._unfinished = association.run = None
 
     def move(self, association: Attached, other: ReceiveQueue) -> None:
         """What is there for this association is another socket's from now on."""

@@ -34,7 +34,8 @@ def connect_failure(error: int, report: Sequence[AddressReport]) -> ConnectError
 
 def _account(address: AddressReport) -> str:
     """One address of a report, in a few words."""
-    words = f"{address.address}: {address.answer}"
+    where = f"{address.address} UDP port {address.udp_port}" if address.udp_port else address.address
+    words = f"{where}: {address.answer}"
     if address.inits:
         words += f" to {address.inits} INIT{'s' if address.inits > 1 else ''}"
     if address.error:

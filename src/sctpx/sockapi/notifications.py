@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from ..core import events as core
 from ..core.association.association import Association
 from ..wire import control
+from ..wire.codes import DATA_UNORDERED
 from ..wire.tlv import MAX_LENGTH
 from . import constants as c
 from .addresses import socket_address
@@ -76,6 +77,7 @@ class Failed(NamedTuple):
     context: int = 0
     whole: bool = True
     """All of the message is here: the peer acknowledged nothing of it."""
+    unordered: bool = False
 
 
 def notifications(
@@ -100,11 +102,14 @@ def notifications(
         no_auth = AuthkeyEvent(auth_indication=c.SCTP_AUTH_NO_AUTH, auth_assoc_id=association.id)
         found = [_change(association, c.SCTP_COMM_UP), no_auth]
     elif isinstance(event, core.Restarted):
-        for message in event.undelivered:
-            found += send_failed(association.id, _undelivered(message), 0, subscribed)
+        for message in map(_undelivered, event.undelivered):
+            found += send_failed(association.id, message, 0, subscribed)
         found.append(_change(association, c.SCTP_RESTART))
     elif isinstance(event, core.ShutdownComplete):
-        found = [_change(association, c.SCTP_SHUTDOWN_COMP)]
+        # Everything was acknowledged, but for a record whose end never came.
+        for message in unsent:
+            found += send_failed(association.id, message, 0, subscribed)
+        found.append(_change(association, c.SCTP_SHUTDOWN_COMP))
     elif isinstance(event, core.PathChange):
         if expose_pf or event.state != core.PATH_POTENTIALLY_FAILED or event.what != core.CHANGE_STATE:
             found = [_path_change(event, mapped_v4)]
@@ -147,6 +152,8 @@ def send_failed(assoc_id: int, message: Failed, error: int, subscribed: Collecti
     flags = c.SCTP_DATA_SENT if message.sent else c.SCTP_DATA_UNSENT
     # "it means that the part that is not present has been sent successfully to the peer" (section 6.1.11)
     part = c.SCTP_DATA_NOT_FRAG if message.whole else c.SCTP_DATA_LAST_FRAG
+    if message.unordered:
+        part |= DATA_UNORDERED  # These are flags of DATA chunks, in other stacks as well.
     found: list[Notification] = []
     if c.SCTP_SEND_FAILED in subscribed:
         found.append(
@@ -204,8 +211,8 @@ def _abrupt_end(
 
 
 def _undelivered(message: core.Undelivered) -> Failed:
-    data, stream, ppid, sent, _, context, whole = message
-    return Failed(data, stream, ppid, sent, context if isinstance(context, int) else 0, whole)
+    data, stream, ppid, sent, unordered, context, whole = message
+    return Failed(data, stream, ppid, sent, context if isinstance(context, int) else 0, whole, unordered)
 
 
 def _change(association: Association, state: int, error: int = 0, info: bytes = b"") -> AssocChange:

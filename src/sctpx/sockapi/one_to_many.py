@@ -12,8 +12,10 @@ from typing import final
 
 from ..core.association.association import Association
 from ..core.config import NANOSECONDS
+from ..core.events import CannotStart, CommunicationUp, Event
 from ..core.timers import NEVER
 from .attached import Attached, Outgoing
+from .constants import SCTP_ABORT, SCTP_EOF
 from .delivery import END, Piece
 from .settings import EndpointSettings
 from .style import Alarm, Style
@@ -28,6 +30,8 @@ class OneToMany(Style):
     def __init__(self, settings: EndpointSettings, alarm: Alarm, *, ipv6: bool = False) -> None:
         super().__init__(settings, alarm, ipv6=ipv6)
         self.listening = False
+        self._idle = 0  # SCTP_AUTOCLOSE, ns, as it was when the next line was worked out.
+        self._look_at = NEVER
 
     # --- associations ---
 
@@ -81,17 +85,16 @@ class OneToMany(Style):
         if not self.attached and not self.listening:
             raise OSError(ENOTCONN, "the socket has no associations and does not listen")
 
-    def destination(self, assoc_id: int, ip: bytes, port: int) -> Attached | None:
-        """The association to send on: by its id, else by an address of the peer; ``None`` if there is none with it.
+    def find_to_send(self, assoc_id: int) -> Attached:
+        """The association with this id. ``OSError`` (EPIPE) if there is none."""
+        association = self.attached.get(assoc_id)
+        if association is None:
+            raise OSError(EPIPE, f"the socket has no association {assoc_id}")
+        return association
 
-        ``OSError``: EPIPE (no such id), EADDRNOTAVAIL (the peer is another socket's).
-        """
-        if assoc_id:
-            association = self.attached.get(assoc_id)
-            if association is None:
-                raise OSError(EPIPE, f"the socket has no association {assoc_id}")
-            return association
-        if not ip or self.endpoint is None:
+    def find_by_address(self, ip: bytes, port: int) -> Attached | None:
+        """The association with a peer, if there is one. ``OSError`` (EADDRNOTAVAIL) if it is another socket's."""
+        if self.endpoint is None:
             return None
         core = self.endpoint.stack.find_association(ip, port, self.endpoint.port)
         if core is None or core.ended:
@@ -101,15 +104,25 @@ class OneToMany(Style):
             raise OSError(EADDRNOTAVAIL, "another socket has an association with this peer")
         return association
 
-    def send_to_all(self, now: int, message: Outgoing) -> int:
-        """Send a message on all associations that are up (SCTP_SENDALL), room or not: how many these were."""
-        count = 0
-        for association in list(self.attached.values()):
-            if association.starting or association.ending or association.peer_done:
-                continue
-            self.send_to(now, association, message, patient=False)
-            count += 1
-        return count
+    def send_to_all(self, now: int, message: Outgoing) -> bool:
+        """Send a message on all associations that are up (SCTP_SENDALL), or on none.
+
+        ``False`` if the call has to wait until all have room. ``OSError`` as ``send_to``, and EINVAL if one does not
+        have the stream.
+        """
+        up = [one for one in self.attached.values() if not (one.starting or one.ending or one.peer_done)]
+        if not message.flags & (SCTP_EOF | SCTP_ABORT):
+            full = [association for association in up if association.space <= 0]
+            for association in full:
+                association.core.want_writable()
+            if full:
+                return False
+            for association in up:
+                association.check_stream(message.stream)
+                self.check_length(association, message)
+        for association in up:
+            self.send_to(now, association, message)
+        return True
 
     @property
     def readable(self) -> bool:
@@ -118,28 +131,45 @@ class OneToMany(Style):
 
     @property
     def writable(self) -> bool:
-        """Some association has room, or one could be set up."""
-        return not self.attached or any(association.space > 0 for association in self.attached.values())
+        """Some association that is up has room, or there is none: then one could be set up."""
+        found = self.attached.values()
+        return not found or any(association.space > 0 and not association.starting for association in found)
 
     # --- time and the end ---
 
     def on_ended(self, association: Attached) -> None:
         """An association is over."""
+        if isinstance(association.end, CannotStart):
+            self.error = self.failure(association)
         self.attached.pop(association.id, None)
 
     def next_deadline(self) -> int:
-        """When the next association has been idle for too long (SCTP_AUTOCLOSE, section 8.1.8), ns."""
+        """When it is time to look for idle associations (SCTP_AUTOCLOSE, section 8.1.8), ns.
+
+        Use only puts that off: it need not be worked out again for each message.
+        """
         idle = self.settings.autoclose * NANOSECONDS
-        if not idle:
-            return NEVER
-        return min([association.active + idle for association in self._idlers()], default=NEVER)
+        if idle != self._idle:
+            self._idle = idle
+            self._schedule()
+        return self._look_at
 
     def handle_timeout(self, now: int) -> None:
         """Shut idle associations down."""
-        idle = self.settings.autoclose * NANOSECONDS
         for association in self._idlers():
-            if idle and association.active + idle <= now:
+            if association.active + self._idle <= now:
                 association.shutdown(now)
+        self._schedule()
+
+    def on_event(self, now: int, association: Attached, event: Event, refused: list[Outgoing]) -> None:
+        """Something happened to an association."""
+        if type(event) is CommunicationUp and self._idle:
+            self._look_at = min(self._look_at, association.active + self._idle)
+        super().on_event(now, association, event, refused)
+
+    def _schedule(self) -> None:
+        used = [association.active for association in self._idlers()]
+        self._look_at = min(used) + self._idle if used and self._idle else NEVER
 
     def _idlers(self) -> list[Attached]:
-        return [association for association in self.attached.values() if not association.ending]
+        return [one for one in self.attached.values() if not one.ending and not one.starting]

@@ -29,8 +29,6 @@ class OneToOne(Style):
         """The one it has, or had."""
         self.backlog = 0
         """Associations that may wait for ``accept``; 0 while it does not listen."""
-        self.error: OSError | None = None
-        """Why the association ended, until somebody is told (SO_ERROR)."""
         self._incoming: deque[Attached] = deque()
 
     @property
@@ -153,11 +151,6 @@ class OneToOne(Style):
             self._raise_error()
         return association
 
-    def take_error(self) -> int:
-        """The errno of what ended the association, once (SO_ERROR)."""
-        error, self.error = self.error, None
-        return 0 if error is None else error.errno or 0
-
     @property
     def readable(self) -> bool:
         """``receive`` or ``accept`` would not wait."""
@@ -193,6 +186,7 @@ class OneToOne(Style):
         """
         association = self.current()
         if read:
+            self.queue.keep(association)
             self.reading = False
         if write and not association.ending:
             association.shutdown(now)

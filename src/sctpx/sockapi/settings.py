@@ -15,7 +15,7 @@ from typing import Final, final
 
 from ..core.config import AssociationConfig
 from . import constants as c
-from .structs import InitMsg, Linger, SndInfo
+from .structs import InitMsg, Linger, SndInfo, Timeval
 
 MILLISECONDS: Final = 1000
 """Milliseconds in a second: the core's parameters are in seconds, those of RFC 6458 in milliseconds."""
@@ -65,6 +65,10 @@ class EndpointSettings:
 
     future: AssociationSettings = field(default_factory=AssociationSettings)
     linger: Linger = field(default_factory=Linger)
+    receive_timeout: Timeval = field(default_factory=Timeval)
+    """How long receiving and accepting wait (SO_RCVTIMEO)."""
+    send_timeout: Timeval = field(default_factory=Timeval)
+    """How long sending and connecting wait (SO_SNDTIMEO)."""
     autoclose: int = 0
     """Seconds without user data after which an association is shut down (section 8.1.8); 0 for never."""
     mapped_v4: bool = False

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
+from ..core.association.association import Association
 from ..core.association.connect import ANSWER_NAMES
 from ..core.association.connect import AddressReport as CoreReport
 from ..core.config import NANOSECONDS
@@ -83,6 +84,15 @@ def path_info(path: Path, primary: Path | None) -> PathInfo:
         heartbeats_sent=path.heartbeats_sent,
         chunks_retransmitted=path.chunks_retransmitted,
     )
+
+
+def local_ips(association: Association) -> list[bytes]:
+    """Our addresses in an association, packed: those told to the peer, or the one in use if none was."""
+    paths, own = association.paths, association.local_addresses
+    told = association.endpoint.announced_to([path.remote for path in paths])
+    # The endpoint may have been bound to others since (RFC 6458 section 9.1).
+    told = [ip for ip in told if not own or ip in own]
+    return told or list(dict.fromkeys(path.local for path in paths if path.local))
 
 
 @final

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from errno import EADDRNOTAVAIL, EALREADY, ECONNABORTED, EINVAL, EISCONN, EMSGSIZE
+from errno import EADDRNOTAVAIL, EALREADY, ECONNABORTED, EINVAL, EISCONN, EMSGSIZE, EPIPE
 from typing import Final, Protocol
 
 from ..core.association.association import Association
@@ -29,7 +29,7 @@ from ..core.events import (
 from ..core.timers import NEVER
 from ..wire.codes import COMMON_HEADER, DATA_HEADER
 from .attached import Attached, Outgoing
-from .constants import SCTP_ABORT, SCTP_DATA_IO_EVENT, SCTP_EOF, SCTP_SENDER_DRY_EVENT
+from .constants import SCTP_ABORT, SCTP_DATA_IO_EVENT, SCTP_EOF, SCTP_SENDER_DRY_EVENT, SCTP_UNORDERED
 from .delivery import Piece, ReceiveQueue
 from .failures import connect_failure, loss
 from .notifications import Failed, notifications, send_failed
@@ -76,6 +76,8 @@ class Style(ABC):
         """The associations, by id; one that is over stays until its end was told."""
         self.reading = True
         """False after ``shutdown(SHUT_RD)``."""
+        self.error: OSError | None = None
+        """Why the association ended, or the last one could not be set up, until somebody is told (SO_ERROR)."""
 
     @property
     @abstractmethod
@@ -150,13 +152,15 @@ class Style(ABC):
     def writable(self) -> bool:
         """Sending would not wait."""
 
-    def send_to(self, now: int, association: Attached, message: Outgoing, *, patient: bool = True) -> bool:
+    def send_to(self, now: int, association: Attached, message: Outgoing) -> bool:
         """Send a message, or do what its flags say: SCTP_EOF, SCTP_ABORT. ``False`` if the call has to wait for room.
 
         ``OSError``: EINVAL (SCTP_EOF with data, or no data without one of both flags), EMSGSIZE (too large, or more
         than a packet takes while SCTP_DISABLE_FRAGMENTS is on), EPIPE, ESHUTDOWN.
         """
         if message.flags & SCTP_ABORT:
+            if association.end is not None:
+                raise OSError(EPIPE, "the association is over")
             association.abort(now, message.data)
             return True
         if message.flags & SCTP_EOF:
@@ -166,12 +170,16 @@ class Style(ABC):
             association.shutdown(now)
             return True
         association.check_sendable()
-        if patient and association.space <= 0:
+        if association.space <= 0:
             return False
-        if self.settings.disable_fragments:
-            _check_unfragmented(association, len(message.data))
+        self.check_length(association, message)
         association.send(now, message, explicit_eor=self.settings.explicit_eor)
         return True
+
+    def check_length(self, association: Attached, message: Outgoing) -> None:
+        """``OSError`` (EMSGSIZE) for more than a packet takes, while SCTP_DISABLE_FRAGMENTS is on."""
+        if self.settings.disable_fragments:
+            _check_unfragmented(association, len(message.data))
 
     # --- what happens ---
 
@@ -255,6 +263,11 @@ class Style(ABC):
             return connect_failure(end.error, self.report(association))
         return None
 
+    def take_error(self) -> int:
+        """The errno of ``error``, once (SO_ERROR)."""
+        error, self.error = self.error, None
+        return 0 if error is None else error.errno or 0
+
     # --- time and the end ---
 
     def next_deadline(self) -> int:
@@ -276,7 +289,8 @@ def _wants_dry(association: Attached) -> bool:
 
 
 def _failed(message: Outgoing) -> Failed:
-    return Failed(message.data, message.stream, message.ppid, False, message.context)
+    unordered = message.flags & SCTP_UNORDERED != 0
+    return Failed(message.data, message.stream, message.ppid, False, message.context, unordered=unordered)
 
 
 def _check_unfragmented(association: Attached, length: int) -> None:

@@ -8,13 +8,18 @@ should. A dropped packet is one that is held and never released.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import final
+from typing import Final, final
+
+from sctpx.wire.codes import CHUNK_NAMES
 
 from .link import Filter
 from .packet import Packet, pack_address
 
 Select = str | Callable[[Packet], bool]
-"""Which packets: those with a chunk of this name (``"COOKIE ECHO"``), ``""`` for all, or those a function picks."""
+"""Which packets: those with a chunk of this name (``"COOKIE ECHO"``, or ``"chunk 200"`` for a type that has none),
+``""`` for all, or those a function picks."""
+
+_NAMES: Final = ("", *CHUNK_NAMES.values())
 
 
 @final
@@ -30,6 +35,8 @@ class Catch:
         to: str | None,
         then: Callable[[Packet], bool],
     ) -> None:
+        if isinstance(select, str) and select not in _NAMES and not select.startswith("chunk "):
+            raise ValueError(f"no chunk is called {select!r}; the RFC's names are {', '.join(CHUNK_NAMES.values())}")
         self.packets: list[Packet] = []
         """The packets caught, in order."""
         self._filters = filters

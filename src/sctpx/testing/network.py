@@ -87,7 +87,7 @@ class Network:
         if name in self.hosts or name == "lost" or name.split() != [name]:
             raise ValueError(f"{name!r} is no name for a new host")
         if not packed or len(set(packed)) < len(packed):
-            raise ValueError(f"a host needs different addresses: {', '.join(addresses)}")
+            raise ValueError(f"a host needs addresses, each once: {', '.join(addresses) or 'there are none'}")
         if not self._by_address.keys().isdisjoint(packed):
             raise ValueError(f"one of {', '.join(addresses)} belongs to another host")
         host = Host(name, addresses, udp_port, self)
@@ -143,7 +143,8 @@ class Network:
     def drop(self, select: Select, times: int | None = 1, source: str | None = None, to: str | None = None) -> Catch:
         """Drop the next packet with a chunk of this name (``"COOKIE ECHO"``), or the next ``times``; ``None``: all.
 
-        ``source`` and ``to`` narrow it to an address. ``select`` can be a function that picks packets.
+        ``source`` and ``to`` narrow it to an address. ``select`` can be a function that picks packets. Raises
+        ValueError for a name that no chunk has.
         """
         return Catch(self.filters, select, times, source, to, lambda packet: False)
 

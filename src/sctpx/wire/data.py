@@ -8,12 +8,13 @@ On the data path there are no chunk objects: ``DATA`` packs and unpacks the 16-b
 from __future__ import annotations
 
 from struct import Struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .codes import CHUNK_DATA
 from .compiled import COMPILED
+from .serial import TSN_MASK
 
-if COMPILED:
+if COMPILED or TYPE_CHECKING:
     from librt.strings import BytesWriter, read_i64_be, write_i64_be
 
 DATA: Final = Struct(">BBHIHHI")
@@ -23,14 +24,20 @@ PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 """Padding for a length, by its two low bits."""
 
 
-def pack_data(flags: int, length: int, tsn: int, stream: int, ssn: int, ppid: int) -> bytes:
-    """The header of a DATA chunk, as ``DATA.pack`` makes it, for compiled callers: several times as fast there."""
-    if not COMPILED:
-        return DATA.pack(CHUNK_DATA, flags, length, tsn, stream, ssn, ppid)
-    writer = BytesWriter()
+def first_word(flags: int, length: int, tsn: int) -> int:
+    """The first eight bytes of the header as a number."""
+    return CHUNK_DATA << 56 | flags << 48 | length << 32 | tsn & TSN_MASK
+
+
+def write_data(
+    writer: BytesWriter, flags: int, length: int, tsn: int, stream: int, ssn: int, ppid: int, data: bytes
+) -> None:
+    """Append a DATA chunk with its padding, for compiled callers: several times as fast there."""
     write_i64_be(writer, flags << 48 | length << 32 | tsn)
     write_i64_be(writer, (stream - ((stream & 0x8000) << 1)) << 48 | ssn << 32 | ppid)
-    return writer.getvalue()
+    writer.write(data)
+    if length & 3:
+        writer.write(PADDING[length & 3])
 
 
 def unpack_data(data: bytes, offset: int) -> tuple[int, int, int, int, int, int, int]:

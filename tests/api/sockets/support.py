@@ -128,12 +128,12 @@ class Thread(Generic[T]):
         return self._result[0]
 
 
-def fill(sock: sctpx.Socket) -> None:
+def fill(sock: sctpx.Socket, info: s.SndInfo | None = None) -> None:
     """Send until there is no room, and none comes for a moment."""
-    sock.settimeout(0.01)
+    sock.settimeout(0.1)
     try:
         while True:
-            sock.send(bytes(1 << 18))
+            sock.sendv(bytes(1 << 18), info=info)
     except TimeoutError:
         pass
 
@@ -151,6 +151,6 @@ def drain(sock: sctpx.Socket) -> None:
 def no_sockets_are_left() -> None:
     """Wait until what closed sockets left to end gracefully has ended."""
     gc.collect()
-    with hub:
+    with hub.lock:
         while hub.carriers:
             hub.wait(hub.emptied)

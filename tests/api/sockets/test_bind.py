@@ -10,7 +10,7 @@ import pytest
 import sctpx
 from sctpx import constants as c
 from sctpx.sockapi.addresses import pack_sockaddrs
-from tests.api.sockets.support import HERE, HOST, PORT, Thread, client, connected, listening
+from tests.api.sockets.support import HERE, HOST, PORT, Thread, accepted, client, connected, listening
 from tests.api.support import another_program, linux_only, raises_errno, with_ipv6
 
 REMOVE = c.SCTP_BINDX_REM_ADDR
@@ -143,6 +143,29 @@ def test_the_addresses_of_associations_cannot_be_changed() -> None:
 
 
 @with_ipv6
+@linux_only
+def test_a_socket_that_listens_can_be_bound_anew_whatever_was_accepted_before() -> None:
+    old, new = ("127.0.0.2", PORT), ("127.0.0.3", PORT)
+    with sctpx.socket(udp_port=0) as server:
+        server.bind(old)
+        server.listen()
+        with client(server) as a, client(server) as other:
+            a.connect(old)
+            with accepted(server) as b:
+                sctpx.sctp_bindx(server, [new])
+                sctpx.sctp_bindx(server, [old], flags=REMOVE)
+                assert (server.getladdrs(), b.getladdrs()) == ([new], [old])
+                with pytest.raises(ConnectionRefusedError):
+                    other.connect(old)
+                other.connect(new)
+                with accepted(server) as newer:
+                    assert newer.getladdrs() == [new]
+                a.send(b"as before")
+                assert b.recv(100) == b"as before"
+                with raises_errno(errno.EOPNOTSUPP):
+                    sctpx.sctp_bindx(b, [new])
+
+
 def test_a_socket_of_family_ipv6_has_addresses_of_both_families() -> None:
     with sctpx.socket(sctpx.AF_INET6, udp_port=0) as server:
         server.bindx([("::1", PORT), (HOST, PORT)])

@@ -312,8 +312,7 @@ def test_a_socket_that_does_not_wait_tells_the_id_and_is_writable_once_it_is_up(
         with pytest.raises(sctpx.ConnectInProgress) as caught:
             connect(a, HERE)
         assert caught.value.errno == errno.EINPROGRESS
-        if style == sctpx.SOCK_STREAM:
-            assert select.select([], [a], [], 20)[1] == [a]
+        assert select.select([], [a], [], 20)[1] == [a]
         with accepted(server):
             assert a.getsockopt(c.SOL_SOCKET, socket.SO_ERROR) == 0
             assert sctpx.sctp_getassocid(a, HERE) == caught.value.assoc_id
@@ -331,13 +330,26 @@ def test_an_association_in_the_making_is_not_begun_again(style: int, connect: Co
             connect(sock, HERE)
 
 
-def test_so_error_says_how_a_connect_failed_and_only_once() -> None:
-    with listening() as server, client(server) as a:
+@pytest.mark.parametrize("style", STYLES)
+def test_a_socket_is_not_writable_while_its_association_is_in_the_making(style: int) -> None:
+    udp_port = closed_udp_port()
+    with silent(udp_port, HOST), sctpx.socket(sctpx.AF_INET, style, peer_udp_port=udp_port) as sock:
+        sock.setblocking(False)
+        assert sock.connect_ex(HERE) == errno.EINPROGRESS
+        assert select.select([], [sock], [], 0)[1] == []
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_so_error_says_how_a_connect_failed_and_only_once(style: int) -> None:
+    with listening() as server, client(server, style) as a:
         a.setblocking(False)
         with pytest.raises(sctpx.ConnectInProgress):
             a.connect((HOST, PORT + 1))
         assert select.select([], [a], [], 20)[1] == [a]
+        if style == sctpx.SOCK_STREAM:
+            assert [(entry.address, entry.answer) for entry in a.report()] == [(HOST, "ABORT")]
         assert a.getsockopt(c.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
         assert a.getsockopt(c.SOL_SOCKET, socket.SO_ERROR) == 0
+        a.setblocking(True)
         with raises_errno(errno.ENOTCONN):
             a.recv(1)

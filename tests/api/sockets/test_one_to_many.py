@@ -10,8 +10,11 @@ from sctpx import structs as s
 from tests.api.sockets.support import (
     HERE,
     IPPROTO_SCTP,
+    Thread,
     associated,
     client,
+    drain,
+    fill,
     listening,
     notification,
     subscribe,
@@ -69,6 +72,28 @@ def test_a_message_can_go_to_all() -> None:
             notification(server)
         server.sendmsg([b"to all"], [(IPPROTO_SCTP, c.SCTP_SNDINFO, s.SndInfo(snd_flags=c.SCTP_SENDALL))])
         assert [one.recv(100), two.recv(100)] == [b"to all"] * 2
+        with raises_errno(errno.EINVAL):
+            send(server, b"data", 0, c.SCTP_SENDALL | c.SCTP_EOF)
         server.sendmsg([b""], [(IPPROTO_SCTP, c.SCTP_SNDINFO, s.SndInfo(snd_flags=c.SCTP_SENDALL | c.SCTP_EOF))])
         states = [notification(server).sac_state for _ in range(2)]
         assert states == [c.SCTP_SHUTDOWN_COMP] * 2
+
+
+def test_a_message_to_all_goes_to_all_or_to_none() -> None:
+    few = sctpx.AssociationConfig(max_inbound_streams=2)
+    with listening(MANY) as server, client(server, MANY) as one, client(server, MANY, config=few) as two:
+        for sock in (one, two):
+            sock.sendto(b"here", HERE)
+            assert server.recv(100) == b"here"
+        with raises_errno(errno.EINVAL):
+            server.sendv(b"on a stream that one of them has", info=s.SndInfo(snd_sid=5, snd_flags=c.SCTP_SENDALL))
+        to_two = s.SndInfo(snd_assoc_id=sctpx.sctp_getassocid(server, two.getladdrs()[0]))
+        fill(server, to_two)
+        server.setblocking(False)
+        with raises_errno(errno.EAGAIN):
+            send(server, b"to both", 0, c.SCTP_SENDALL)
+        server.setblocking(True)
+        sending = Thread(lambda: send(server, b"to both", 0, c.SCTP_SENDALL))
+        drain(two)
+        sending.result()
+        assert one.recv(100) == b"to both"

@@ -7,7 +7,18 @@ import errno
 import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
-from tests.api.sockets.support import HERE, HOST, IPPROTO_SCTP, PORT, associated, client, connected, listening
+from tests.api.sockets.support import (
+    HERE,
+    HOST,
+    IPPROTO_SCTP,
+    PORT,
+    Thread,
+    associated,
+    client,
+    connected,
+    fill,
+    listening,
+)
 from tests.api.support import raises_errno
 
 
@@ -78,3 +89,17 @@ def test_a_closed_socket_has_nothing_to_peel_off() -> None:
         for sock in (a, descriptor):
             with raises_errno(errno.EBADF):
                 sctpx.sctp_peeloff(sock, a_id)
+
+
+def test_calls_that_wait_for_an_association_learn_that_it_was_peeled_off() -> None:
+    with associated() as (a, _, a_id, _):
+        own = s.SndInfo(snd_assoc_id=a_id)
+        fill(a, own)
+        a.settimeout(None)
+        sending = Thread(lambda: sctpx.sctp_sendv(a, b"x", info=own))
+        receiving = Thread(lambda: a.recv(1))
+        with a.peeloff(a_id):
+            with raises_errno(errno.EPIPE):
+                sending.result()
+            with raises_errno(errno.ENOTCONN):
+                receiving.result()

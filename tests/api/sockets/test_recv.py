@@ -201,6 +201,14 @@ def test_receiving_into_a_buffer_fills_what_it_has_room_for() -> None:
         assert buffer == b"message..."
 
 
+def test_a_buffer_that_cannot_be_written_to_takes_nothing() -> None:
+    with connected() as (a, b):
+        b.send(b"message")
+        with pytest.raises(TypeError, match="read-only"):
+            a.recv_into(b"read-only")  # type: ignore[arg-type]
+        assert a.recv(100) == b"message"
+
+
 def test_nothing_is_taken_by_a_buffer_of_no_size_and_a_negative_one_is_a_mistake() -> None:
     with connected() as (a, b):
         b.send(b"message")

@@ -11,7 +11,20 @@ import pytest
 import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
-from tests.api.sockets.support import HERE, IPPROTO_SCTP, associated, client, connected, listening
+from tests.api.sockets.support import (
+    HERE,
+    HOST,
+    IPPROTO_SCTP,
+    PORT,
+    Thread,
+    accepted,
+    associated,
+    client,
+    connected,
+    listening,
+    notification,
+    subscribe,
+)
 from tests.api.support import raises_errno
 
 
@@ -140,3 +153,72 @@ def test_an_association_can_be_set_up_with_the_longest_t1_init_left_at_0() -> No
         a.setsockopt(IPPROTO_SCTP, c.SCTP_INITMSG, s.InitMsg(sinit_max_attempts=4, sinit_max_init_timeo=0))
         assert a.getsockopt(IPPROTO_SCTP, c.SCTP_INITMSG).sinit_max_init_timeo == 60_000
         a.connect(HERE)
+
+
+def test_a_receive_buffer_that_grows_lets_the_peer_go_on() -> None:
+    def small(sock: sctpx.Socket) -> None:
+        sock.setsockopt(c.SOL_SOCKET, c.SO_RCVBUF, 4096)
+
+    with connected(configure=small) as (a, b):
+        for _ in range(100):
+            a.send(bytes(1000))
+        subscribe(a, c.SCTP_SENDER_DRY_EVENT)
+        b.setsockopt(c.SOL_SOCKET, c.SO_RCVBUF, 1 << 20)
+        assert b.getsockopt(c.SOL_SOCKET, c.SO_RCVBUF) == 1 << 20
+        # Everything is acknowledged while nobody reads.
+        assert isinstance(notification(a), s.SenderDryEvent)
+
+
+def test_a_receive_buffer_that_shrinks_still_gives_what_it_holds() -> None:
+    with connected() as (a, b):
+        whole = bytes(range(256)) * 8192
+        sending = Thread(lambda: a.send(whole))
+        assert b.recv(1000, c.MSG_PEEK) == whole[:1000]
+        b.setsockopt(c.SOL_SOCKET, c.SO_RCVBUF, 4096)
+        received = b""
+        while len(received) < len(whole):
+            received += b.recv(1 << 20)
+        assert received == whole
+        sending.result()
+
+
+def test_so_rcvtimeo_and_so_sndtimeo_bound_the_waiting_of_a_socket_without_a_timeout() -> None:
+    moment = s.Timeval(tv_usec=10_000)
+    with listening() as server, client(server) as a:
+        for option in (c.SO_RCVTIMEO, c.SO_SNDTIMEO):
+            server.setsockopt(c.SOL_SOCKET, option, moment.pack())
+        with raises_errno(errno.EAGAIN):
+            server.accept()
+        a.connect(HERE)
+        with accepted(server) as b:
+            assert b.getsockopt(c.SOL_SOCKET, c.SO_RCVTIMEO) == moment
+            with raises_errno(errno.EAGAIN):
+                b.recv(1)
+            with raises_errno(errno.EAGAIN):
+                while True:
+                    b.send(bytes(1 << 18))
+            b.settimeout(0.01)
+            with pytest.raises(TimeoutError):
+                b.recv(1)
+
+
+def test_connecting_waits_no_longer_than_so_sndtimeo_and_goes_on() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent,
+        sctpx.socket() as sock,
+    ):
+        silent.bind((HOST, 0))
+        sock.setsockopt(c.SOL_SOCKET, c.SO_SNDTIMEO, s.Timeval(tv_usec=10_000))
+        with pytest.raises(sctpx.ConnectInProgress):
+            sock.connect((sctpx.Address(HOST, udp_port=silent.getsockname()[1]), PORT))
+        with raises_errno(errno.EALREADY):
+            sock.connect(HERE)
+
+
+def test_a_socket_tells_what_it_is() -> None:
+    kind = socket.SOCK_SEQPACKET | getattr(socket, "SOCK_NONBLOCK", 0) | getattr(socket, "SOCK_CLOEXEC", 0)
+    with sctpx.socket(sctpx.AF_INET6, kind) as sock:
+        assert sock.getblocking() == (not hasattr(socket, "SOCK_NONBLOCK"))
+        assert sock.type == sock.getsockopt(c.SOL_SOCKET, socket.SO_TYPE) == sctpx.SOCK_SEQPACKET
+        assert sock.getsockopt(c.SOL_SOCKET, getattr(socket, "SO_DOMAIN", 39)) == sctpx.AF_INET6
+        assert sock.getsockopt(c.SOL_SOCKET, getattr(socket, "SO_PROTOCOL", 38)) == IPPROTO_SCTP

@@ -65,7 +65,7 @@ def test_a_name_that_does_not_resolve_is_reported_and_the_others_are_used() -> N
 
 
 def test_names_of_which_none_resolves_raise_what_the_resolver_says() -> None:
-    with pytest.raises(socket.gaierror):
+    with pytest.raises(socket.gaierror, match=r"nowhere\.invalid"):
         resolve_peer([("nowhere.invalid", 5)], IPV4, 0)
 
 
@@ -80,21 +80,18 @@ def test_an_address_has_its_own_udp_port_and_source_or_the_calls() -> None:
     assert [(a.udp_port, a.source) for a in peer.addresses] == [(7, *ips("127.0.0.9")), (9899, b"")]
 
 
-def test_addresses_of_the_other_family_than_ours_are_reported_and_the_others_used() -> None:
-    peer = resolve_peer([("::1", 5), ("127.0.0.2", 5)], IPV6, 0)
-    peer.keep_reachable(ips("127.0.0.1"))
-    assert [address.ip for address in peer.addresses] == ips("127.0.0.2")
-    assert [(entry.address, entry.error) for entry in peer.unusable] == [("::1", errno.EAFNOSUPPORT)]
-    with raises_errno(errno.EAFNOSUPPORT):
-        peer.keep_reachable(ips("::1"))
-
-
 def test_local_names_resolve_and_unknown_ones_do_not() -> None:
     assert resolve_local([("db.test", 5)], IPV4) == (ips("127.0.0.2", "127.0.0.3"), [5], False)
     with pytest.raises(socket.gaierror):
         resolve_local([("nowhere.invalid", 5)], IPV4)
     with pytest.raises(TypeError):
         resolve_local([(sctpx.Address("127.0.0.1"), 5)], IPV4)
+
+
+@pytest.mark.parametrize("addresses", ["127.0.0.1", ["127.0.0.1"]])
+def test_what_is_no_address_is_named(addresses: Any) -> None:
+    with pytest.raises(TypeError, match=r"an address is \(host, port\), not '127\.0\.0\.1'"):
+        listed(addresses)
 
 
 def test_one_address_or_several_or_packed_ones_are_listed() -> None:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from sctpx.blocking.driver import Driver
 from sctpx.blocking.hub import hub
 from sctpx.blocking.waiting import Line
 from sctpx.core.association.association import Association
 from sctpx.core.endpoint import PeerAddress
-from sctpx.core.events import CannotStart, CommunicationUp, Event
+from sctpx.core.events import CannotStart, CommunicationLost, CommunicationUp, Event
 from sctpx.core.outputs import Transmit
 from sctpx.core.timers import NEVER
 from sctpx.link import UdpLink
@@ -45,7 +47,9 @@ class Port:
     """An SCTP port: remembers what happened on its associations."""
 
     def __init__(self, driver: Driver, port: int) -> None:
+        self.driver = driver
         self.events: list[Event] = []
+        self.interrupted = False
         self.line = Line()
         self.core = driver.stack.open_endpoint(port, [HOST])
         driver.register(self.core.port, self)
@@ -56,6 +60,9 @@ class Port:
     def handle_event(self, now: int, event: Event) -> None:
         self.events.append(event)
         self.line.wake_all()
+        if self.interrupted:
+            self.interrupted = False
+            raise KeyboardInterrupt
 
     def on_association_ended(self, now: int) -> None:
         pass
@@ -81,7 +88,7 @@ class Port:
 @contextmanager
 def meeting(*errors: int) -> Iterator[tuple[Port, Port, Failing]]:
     """A client that connects to a server through a link with these errors. Under the lock."""
-    with hub:
+    with hub.lock:
         link = Failing(*errors)
         drivers = [Driver(UdpLink.open([HOST])), Driver(link)]
         server, client = Port(drivers[0], PORT), Port(drivers[1], 0)
@@ -112,13 +119,23 @@ def test_a_packet_that_cannot_be_sent_is_told_to_the_stack() -> None:
 
 
 def test_a_driver_closes_itself_and_its_link_with_its_last_port() -> None:
-    others = list(hub.carriers)  # An earlier test's may still be ending gracefully.
-    with meeting() as (_, client, _):
+    with meeting() as (server, client, _):
         client.wait_for(CommunicationUp)
-        carriers = [carrier for carrier in hub.carriers if carrier not in others]
-        assert len(carriers) == 2
-    assert [carrier for carrier in hub.carriers if carrier not in others] == []
-    assert [carrier.closed for carrier in carriers] == [True, True]
+        drivers = [server.driver, client.driver]
+        assert [(driver in hub.carriers, driver.closed) for driver in drivers] == [(True, False)] * 2
+    assert [(driver in hub.carriers, driver.closed) for driver in drivers] == [(False, True)] * 2
+
+
+def test_a_round_that_a_signal_handler_ends_is_gone_on_with() -> None:
+    with meeting() as (server, client, _):
+        client.wait_for(CommunicationUp)
+        client.interrupted = True
+        client.events[0].association.abort(client.driver.now())
+        with pytest.raises(KeyboardInterrupt):
+            client.driver.flush()
+        assert client.driver.next_deadline() == 0
+        assert server.wait_for(CommunicationLost).by_peer
+        assert client.driver.next_deadline() > 0
 
 
 def test_association_ids_are_unique_in_the_process_and_none_has_a_meaning_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
@@ -59,13 +60,13 @@ class Mailbox:
 @contextmanager
 def mailbox() -> Iterator[Mailbox]:
     """A mailbox that the hub drives."""
-    with hub:
+    with hub.lock:
         box = Mailbox()
         hub.add(box)
     try:
         yield box
     finally:
-        with hub:
+        with hub.lock:
             box.close()
 
 
@@ -82,7 +83,7 @@ def join(*threads: threading.Thread) -> None:
 
 
 def test_a_call_that_waits_reads_the_network_itself() -> None:
-    with mailbox() as box, hub:
+    with mailbox() as box, hub.lock:
         box.far.send(b"x")
         while not box.received:
             hub.wait(box.line)
@@ -96,7 +97,7 @@ def test_the_thread_reads_while_nobody_waits() -> None:
         def run(self) -> None:
             done.set()
 
-    with hub:
+    with hub.lock:
         box = Telling()
         hub.add(box)
     try:
@@ -104,7 +105,7 @@ def test_the_thread_reads_while_nobody_waits() -> None:
         assert done.wait(PATIENCE)
         assert box.readers == ["sctpx"]
     finally:
-        with hub:
+        with hub.lock:
             box.close()
 
 
@@ -113,7 +114,7 @@ def test_each_of_several_waiters_is_woken_and_the_lead_is_handed_on() -> None:
         served: list[str] = []
 
         def take() -> None:
-            with hub:
+            with hub.lock:
                 while not box.received:
                     hub.wait(box.line)
                 box.received = box.received[1:]
@@ -133,7 +134,7 @@ def test_who_follows_reads_the_network_itself_once_the_leader_has_left() -> None
         served = threading.Semaphore(0)
 
         def take() -> None:
-            with hub:
+            with hub.lock:
                 while not box.received:
                     hub.wait(box.line)
                 box.received = box.received[1:]
@@ -142,7 +143,7 @@ def test_who_follows_reads_the_network_itself_once_the_leader_has_left() -> None
         waiting = threading.Semaphore(0)
 
         def enter() -> None:
-            with hub:
+            with hub.lock:
                 waiting.release()
             take()
 
@@ -163,7 +164,7 @@ def test_a_waiter_can_be_woken_by_another_thread_whether_it_leads_or_follows() -
         ready_to_wait = threading.Semaphore(0)
 
         def wait(number: int) -> None:
-            with hub:
+            with hub.lock:
                 ready_to_wait.release()
                 while not flags[number]:
                     hub.wait(lines[number])
@@ -172,7 +173,7 @@ def test_a_waiter_can_be_woken_by_another_thread_whether_it_leads_or_follows() -
         for _ in threads:
             assert ready_to_wait.acquire(timeout=PATIENCE)
         for number, line in enumerate(lines):
-            with hub:
+            with hub.lock:
                 flags[number] = True
                 line.wake_all()
         join(*threads)
@@ -183,7 +184,7 @@ def test_a_deadline_ends_the_waiting_of_leaders_and_followers() -> None:
     with mailbox():
 
         def wait() -> None:
-            with hub:
+            with hub.lock:
                 deadline = time.monotonic_ns() + 1_000_000
                 while time.monotonic_ns() < deadline:
                     hub.wait(Line(), deadline)
@@ -197,14 +198,14 @@ def test_an_earlier_deadline_reaches_whoever_waits_for_the_network() -> None:
         done: list[bool] = []
 
         def wait() -> None:
-            with hub:
+            with hub.lock:
                 waiting.set()
                 hub.wait(box.line)
                 done.append(True)
 
         thread = in_thread(wait, "waiter")
         assert waiting.wait(PATIENCE)
-        with hub:
+        with hub.lock:
             box.deadline = 1
             hub.expect(1)
         join(thread)
@@ -220,7 +221,40 @@ def test_deferred_work_is_done_under_the_lock() -> None:
 
 def test_a_call_within_a_call_is_refused() -> None:
     """As a signal handler would make it that interrupts a call in the middle."""
-    with hub, pytest.raises(RuntimeError, match="signal handler"), hub:
+    with hub.lock, pytest.raises(RuntimeError, match="signal handler"), hub.lock:
         pass
-    with hub:
+    with hub.lock:
         pass
+
+
+def test_whatever_a_signal_handler_raises_the_lock_is_held_once_and_given_back() -> None:
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    def wake(line: Line) -> None:
+        with hub.lock:
+            line.wake_all()
+            # The main thread handles it when it gets the lock, or on its way there.
+            signal.raise_signal(signal.SIGUSR1)
+
+    def take() -> None:
+        with hub.lock:
+            pass
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with mailbox():
+            for _ in range(50):
+                line = Line()
+                thread: threading.Thread | None = None
+                try:
+                    with hub.lock:
+                        thread = in_thread(lambda line=line: wake(line), "waker")  # type: ignore[misc]
+                        while True:
+                            hub.wait(line)
+                except KeyboardInterrupt:
+                    pass
+                assert thread is not None
+                join(thread, in_thread(take, "taker"))
+    finally:
+        signal.signal(signal.SIGUSR1, before)

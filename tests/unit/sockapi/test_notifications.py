@@ -293,3 +293,16 @@ def test_subscriptions_of_the_old_form_are_those_of_the_new() -> None:
     assert to_subscriptions(everything) == ALL - {c.SCTP_NOTIFICATIONS_STOPPED_EVENT}
     assert to_event_subscribe(to_subscriptions(everything)) == everything
     assert to_subscriptions(EventSubscribe()) == frozenset()
+
+
+def test_failed_messages_have_the_flags_of_a_data_chunk_unordered_ones_too(pair: Pair) -> None:
+    pair.cut(1)
+    pair.cut(2)
+    pair.a.send(b"sent", unordered=True)
+    pair.network.run_for(0.01)
+    event = core.CommunicationLost(pair.a.association, errno.ECONNRESET, True, [])
+    kept = [Failed(b"kept", 0, unordered=True), Failed(b"end", 0, whole=False, unordered=True), Failed(b"ordered", 0)]
+    found = notifications(event, {c.SCTP_SEND_FAILED_EVENT}, kept)
+    flags = [notice.ssfe_info.snd_flags for notice in found if isinstance(notice, SendFailedEvent)]
+    # U, B and E of RFC 9260 section 3.3.1.
+    assert flags == [0b111, 0b111, 0b101, 0b011]

@@ -78,6 +78,88 @@ def test_an_idle_association_is_closed_and_one_that_is_used_is_not() -> None:
     assert association.end is not None
 
 
+def test_another_time_for_idle_associations_holds_for_those_there_are_and_0_is_never() -> None:
+    world = World(OneToMany, OneToMany)
+    world.server.settings.autoclose = 100
+    association = world.start()
+    world.run()
+    world.pass_time(5)
+    world.server.settings.autoclose = 0
+    world.pass_time(200)
+    assert association.end is None
+    world.client.send_to(world.now, association, message(b"busy"))
+    world.run()
+    world.server.settings.autoclose = 10
+    world.pass_time(9)
+    assert association.end is None
+    world.pass_time(2)
+    assert association.end is not None
+
+
+def test_the_time_it_takes_to_set_an_association_up_does_not_count_as_idle() -> None:
+    world = World(OneToMany, OneToMany)
+    world.client.settings.autoclose = 10
+    association = world.start()
+    world.lost = True
+    world.pass_time(12)
+    world.lost = False
+    while association.starting:
+        world.pass_time(1)
+    assert not association.ending
+    world.pass_time(8)
+    assert association.end is None
+    world.pass_time(3)
+    assert association.end is not None
+
+
+def test_what_is_there_when_reading_is_shut_down_can_be_read_and_what_comes_later_is_dropped() -> None:
+    world = World(OneToOne, OneToOne)
+    world.client.settings.future.subscribed = frozenset({c.SCTP_REMOTE_ERROR})
+    association = world.start()
+    world.run()
+    peer = world.server.accept()
+    peer.send(world.now, message(b"one"))
+    world.run()
+    association.handle_event(world.now, RemoteError(association.core, [(1, bytes(4))]))
+    for text in (b"two", b"three"):
+        peer.send(world.now, message(text))
+    world.run()
+    world.client.shutdown(world.now, read=True, write=False)
+    peer.send(world.now, message(b"late"))
+    world.run()
+    assert association.core.readable == 0
+    read = [world.client.receive(1000) for _ in range(5)]
+    assert [piece.data for piece in read if not piece.flags & c.MSG_NOTIFICATION] == [b"one", b"two", b"three", b""]
+    assert read[1].flags & c.MSG_NOTIFICATION
+
+
+def test_an_association_that_is_over_cannot_be_aborted() -> None:
+    world = World(OneToOne, OneToOne)
+    world.start()
+    world.run()
+    world.server.accept().abort(world.now)
+    world.run()
+    with pytest.raises(ConnectionResetError):
+        world.client.destination()
+    with pytest.raises(BrokenPipeError):
+        world.client.send_to(world.now, world.client.destination(), message(b"", flags=c.SCTP_ABORT))
+
+
+def test_a_record_that_was_not_finished_comes_back_at_a_graceful_end() -> None:
+    world = World(OneToMany, OneToMany)
+    world.client.settings.explicit_eor = True
+    world.client.settings.future.subscribed = KINDS
+    association = world.start()
+    world.run()
+    assert world.client.receive(1000).item.notice.sac_state == c.SCTP_COMM_UP
+    world.client.send_to(world.now, association, message(b"begun", context=7))
+    world.client.send_to(world.now, association, message(b"", flags=c.SCTP_EOF))
+    world.run()
+    failed, over = [world.client.receive(1000).item.notice for _ in range(2)]
+    assert (failed.ssfe_data, failed.ssfe_info.snd_context, failed.ssfe_flags) == (b"begun", 7, c.SCTP_DATA_UNSENT)
+    assert over.sac_state == c.SCTP_SHUTDOWN_COMP
+
+
 def test_a_notification_stands_behind_what_came_before_it_and_before_what_came_after() -> None:
     world = World(OneToMany, OneToMany)
     world.server.settings.future.subscribed = frozenset({c.SCTP_ASSOC_CHANGE, c.SCTP_SHUTDOWN_EVENT})

@@ -149,7 +149,8 @@ def test_a_failed_connect_is_the_builtin_that_fits_and_tells_of_each_address(cod
     assert isinstance(failure, sctpx.ConnectError)
     assert failure.errno == code
     assert failure.report == tuple(reports)
-    assert "(192.0.2.1: silence to 1 INIT; 192.0.2.1: ABORT to 3 INITs, Connection refused; " in str(failure)
+    assert "(192.0.2.1 UDP port 9899: silence to 1 INIT; " in str(failure)
+    assert "; 192.0.2.1 UDP port 9899: ABORT to 3 INITs, Connection refused; " in str(failure)
 
 
 def test_a_long_report_is_told_in_part() -> None:

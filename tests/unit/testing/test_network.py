@@ -392,6 +392,16 @@ def test_what_is_dropped_can_be_narrowed_to_addresses_numbers_and_functions() ->
     assert sorted(arrival.data for arrival in b.arrivals) == [b"\0" * 50, b"\1" * 50, b"\2", b"\2" * 50]
 
 
+@pytest.mark.parametrize("name", ["COOKIE_ECHO", "cookie echo", "INIT-ACK", "DATA "])
+def test_a_name_that_no_chunk_has_is_noticed(name: str) -> None:
+    network, _, _ = two_hosts()
+    for catch in (network.drop, network.hold):
+        with pytest.raises(ValueError, match="no chunk is called"):
+            catch(name)
+    assert network.filters == []
+    network.drop("chunk 200")
+
+
 def test_held_packets_arrive_after_their_release() -> None:
     network, a, b = two_hosts()
     held = network.hold("INIT", to=B)
@@ -481,9 +491,9 @@ def test_a_name_or_an_address_cannot_be_taken_twice() -> None:
         network.add_host("A", ["10.0.7.7"])
     with pytest.raises(ValueError, match="another host"):
         network.add_host("C", [A])
-    with pytest.raises(ValueError, match="different addresses"):
+    with pytest.raises(ValueError, match="addresses, each once"):
         network.add_host("C", ["10.0.7.7", "10.0.7.7"])
-    with pytest.raises(ValueError, match="different addresses"):
+    with pytest.raises(ValueError, match="addresses, each once"):
         network.add_host("C", [])
     with pytest.raises(ValueError, match="does not appear"):
         network.add_host("C", ["somewhere"])

@@ -23,7 +23,7 @@ Examples:
   sctpx demo                  the whole story, on loopback sockets
   sctpx demo --size 1G        send so much instead of what there is time for
   sctpx demo --simulated      on a simulated network, in virtual time
-  sctpx demo --json           one JSON object; "ok" and the exit status say whether all held
+  sctpx demo --json           one JSON object; "ok" tells whether all held
 """,
 )
 @click.option("--size", type=size_type, metavar="SIZE", help="Bytes to send. [default: 300M, less on a slow machine]")

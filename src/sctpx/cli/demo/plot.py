@@ -48,7 +48,7 @@ class Plot:
         outcome = self._outcome
         text = f"{address} is {state}"
         if state == "active":
-            text += " again: what was sent there before was acknowledged"
+            text += " again: what it carried before was acknowledged"
         lost = address == outcome.primary and outcome.cut_at is not None and state != "active"
         if lost and outcome.failed_over_at is None:
             outcome.failed_over_at = now
@@ -64,7 +64,7 @@ class Plot:
         self._teller.sent(self._outcome)
 
     def _tell_progress(self, now: float, sent: int, total: int, paths: Sequence[PathInfo]) -> None:
-        self._teller.progress(Progress(now, now - self._began, sent, total, paths))
+        self._teller.progress(Progress(now, now - self._began, sent, total, paths, self._outcome.cut))
 
     def _heir(self, paths: Sequence[PathInfo]) -> str:
         """Where data goes instead: the other path that carried more than a packet of data since the cut."""

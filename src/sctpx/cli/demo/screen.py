@@ -103,7 +103,7 @@ class Screen(Teller):
     def sent(self, outcome: Outcome) -> None:
         """The paths as they are now; chapter three."""
         self._stop()
-        self._draw(path_table(outcome.paths, narrow=self._narrow))
+        self._draw(path_table(outcome.paths, narrow=self._narrow, cut=outcome.cut))
         self._chapter("3 SHUTDOWN", "nothing is left behind: what was sent is delivered first")
 
     def finished(self, outcome: Outcome) -> None:
@@ -154,7 +154,7 @@ class Screen(Teller):
             Text(f"{progress.now:.1f} s", "dim"),
         )
         rates = [self._rates.of(path) for path in progress.paths]
-        return Group("", _inset(bar), _inset(path_table(progress.paths, rates, self._narrow)))
+        return Group("", _inset(bar), _inset(path_table(progress.paths, rates, self._narrow, progress.cut)))
 
 
 def _inset(table: Table) -> Padding:

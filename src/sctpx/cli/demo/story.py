@@ -42,6 +42,8 @@ class Progress:
     sent: int
     total: int
     paths: Sequence[PathInfo]
+    cut: str
+    """The path that was cut; ``""`` if none is."""
 
     @property
     def percent(self) -> int:
@@ -79,6 +81,11 @@ class Outcome:
     paths: Sequence[PathInfo] = ()
     seconds: float = 0.0
     """The whole demonstration, by the clock on the wall."""
+
+    @property
+    def cut(self) -> str:
+        """The path that was cut; ``""`` as long as none is."""
+        return "" if self.cut_at is None else self.primary
 
     @property
     def rate(self) -> float:

@@ -5,25 +5,37 @@
 * pingpong: one message to and fro, again and again; each round trip is timed.
 * setup: one association after the other, set up and aborted; each set-up is timed. A further association tells the
   server about it and lasts as long as the run.
+
+Each second is told as it passes, to those who want to hear of it. Ctrl-C ends a run early; what was measured counts.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter, perf_counter_ns
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from ...aio import Association, Connecting, connect
 from ...aio.resolve import resolve_peer
 from ...core.config import AssociationConfig
 from ...link import UdpLink
+from ...link.interfaces import source_for
 from ...sockapi.addresses import ip_text
 from ...sockapi.send import Outgoing
+from ..interrupt import on_interrupt
 from . import hello
 from .measure import Result, Span, median_us, percentile_us
 
+Tell: TypeAlias = Callable[[float, float, float], object]
+"""Called as the run goes on: from this second to that one, so many messages, round trips or set-ups a second."""
+
+_SECOND: Final = 1.0
+"""How often it is called."""
 _CALL_BYTES: Final = 256 * 1024
 """User data handed to ``send_many`` at once."""
 
@@ -54,9 +66,9 @@ class Plan:
         return (self.seconds, sys.maxsize) if self.count is None else (float("inf"), self.count)
 
 
-async def measure(plan: Plan) -> Result:
+async def measure(plan: Plan, tell: Tell | None = None) -> Result:
     """Do it. ``OSError`` as ``connect`` and the association's methods say."""
-    client = _Client(plan, None if plan.offload else await _plain_link(plan))
+    client = _Client(plan, None if plan.offload else await _plain_link(plan), tell)
     return await {"bulk": client.bulk, "pingpong": client.pingpong, "setup": client.setup}[plan.mode]()
 
 
@@ -65,8 +77,7 @@ async def _plain_link(plan: Plan) -> UdpLink:
     local = plan.local
     if local is None:
         peer = await resolve_peer(plan.addresses, plan.port, plan.peer_udp_port)
-        peer.find_sources()
-        local = list(dict.fromkeys(ip_text(address.source) for address in peer.addresses if address.source))
+        local = list(map(ip_text, peer.find_sources(source_for)))
     return UdpLink.open(local, plan.udp_port, offload=False)
 
 
@@ -74,9 +85,14 @@ async def _plain_link(plan: Plan) -> UdpLink:
 class _Client:
     """One measurement."""
 
-    def __init__(self, plan: Plan, link: UdpLink | None) -> None:
+    def __init__(self, plan: Plan, link: UdpLink | None, tell: Tell | None) -> None:
         self._plan = plan
         self._link = link
+        self._tell = tell
+        self._count = 0
+        """Messages, round trips or set-ups so far."""
+        self._deadline = 0.0
+        self._stopped = False
         self._payload = os.urandom(plan.size)
         self._result = Result.of("client", plan.mode, plan.config)
 
@@ -96,6 +112,43 @@ class _Client:
         words = hello.hello(self._plan.mode, self._plan.size, self._plan.warmup > 0)
         await association.send(words, ppid=hello.PPID)
 
+    def _stop(self) -> None:
+        self._stopped = True
+        self._deadline = 0.0
+
+    def _begin(self, seconds: float) -> None:
+        """The loops run until ``_deadline``: for so long, unless they are stopped."""
+        self._count = 0
+        self._deadline = 0.0 if self._stopped else perf_counter() + seconds
+
+    @contextmanager
+    def _watched(self, tell: Tell | None) -> Iterator[None]:
+        """The span that is measured: each second of it is told, the last one too if most of it was there."""
+        if tell is None:
+            yield
+            return
+        start = perf_counter()
+        count, told = 0, 0.0
+
+        def tell_on() -> None:
+            nonlocal count, told
+            now = perf_counter() - start
+            tell(told, now, (self._count - count) / (now - told))
+            count, told = self._count, now
+
+        async def each_second() -> None:
+            while True:
+                await asyncio.sleep(told + _SECOND - (perf_counter() - start))
+                tell_on()
+
+        telling = asyncio.create_task(each_second())
+        try:
+            yield
+        finally:
+            telling.cancel()
+        if perf_counter() - start - told > _SECOND / 2:
+            tell_on()
+
     # --- bulk ---
 
     async def bulk(self) -> Result:
@@ -104,12 +157,14 @@ class _Client:
         async with self._connect() as association:
             await self._greet(association)
             messages = self._messages(association)
-            if plan.warmup:
-                await _send_for(plan.warmup, association, messages)
-                await association.send(hello.start(), ppid=hello.PPID)
-            span = Span(result, association.stats)
-            result.messages = await _send_for(plan.seconds, association, messages)
-            result.size, result.bytes = plan.size, result.messages * plan.size
+            with on_interrupt(self._stop):
+                if plan.warmup:
+                    await self._send(association, messages, plan.warmup)
+                    await association.send(hello.start(), ppid=hello.PPID)
+                span = Span(result, association.stats)
+                with self._watched(self._tell):
+                    await self._send(association, messages, plan.seconds)
+            result.size, result.messages, result.bytes = plan.size, self._count, self._count * plan.size
             await association.shutdown()
             span.finish()
         return result
@@ -122,6 +177,13 @@ class _Client:
             return [self._payload] * count
         return [(self._payload, number % streams) for number in range(max(count, streams))]
 
+    async def _send(self, association: Association, messages: list[Outgoing], seconds: float) -> None:
+        """The messages again and again. One of the loops that benchmarks measure."""
+        self._begin(seconds)
+        send_many = association.send_many
+        while perf_counter() < self._deadline:
+            self._count += await send_many(messages)
+
     # --- ping-pong ---
 
     async def pingpong(self) -> Result:
@@ -129,11 +191,13 @@ class _Client:
         plan, result = self._plan, self._result
         async with self._connect() as association:
             await self._greet(association)
-            if plan.warmup:
-                await self._bounce(association, plan.warmup, sys.maxsize)
-                await association.send(hello.start(), ppid=hello.PPID)
-            span = Span(result, association.stats)
-            times = await self._bounce(association, *plan.limits)
+            with on_interrupt(self._stop):
+                if plan.warmup:
+                    await self._bounce(association, plan.warmup, sys.maxsize)
+                    await association.send(hello.start(), ppid=hello.PPID)
+                span = Span(result, association.stats)
+                with self._watched(self._tell):
+                    times = await self._bounce(association, *plan.limits)
             result.size, result.messages, result.bytes = plan.size, len(times), len(times) * plan.size
             span.finish()
         if times:
@@ -144,13 +208,14 @@ class _Client:
         """The round trips, ns."""
         payload, send, recv = self._payload, association.send, association.recv
         times: list[int] = []
-        deadline = perf_counter() + seconds
-        while len(times) < count and perf_counter() < deadline:
+        self._begin(seconds)
+        while self._count < count and perf_counter() < self._deadline:
             begin = perf_counter_ns()
             await send(payload)
             while (await recv()).more:
                 pass
             times.append(perf_counter_ns() - begin)
+            self._count += 1
         return times
 
     # --- set-up ---
@@ -159,10 +224,12 @@ class _Client:
         """One association after the other."""
         plan, result = self._plan, self._result
         async with self._connect() as companion:
-            await self._set_up(plan.warmup, sys.maxsize)
-            await self._greet(companion)
-            span = Span(result, companion.endpoint.stats)
-            times = await self._set_up(*plan.limits)
+            with on_interrupt(self._stop):
+                await self._set_up(plan.warmup, sys.maxsize)
+                await self._greet(companion)
+                span = Span(result, companion.endpoint.stats)
+                with self._watched(self._tell):
+                    times = await self._set_up(*plan.limits)
             result.setups = len(times)
             span.finish()
         if times:
@@ -172,20 +239,11 @@ class _Client:
     async def _set_up(self, seconds: float, count: int) -> list[int]:
         """How long each took, ns."""
         times: list[int] = []
-        deadline = perf_counter() + seconds
-        while len(times) < count and perf_counter() < deadline:
+        self._begin(seconds)
+        while self._count < count and perf_counter() < self._deadline:
             begin = perf_counter_ns()
             association = await self._connect()
             times.append(perf_counter_ns() - begin)
             association.abort()
+            self._count += 1
         return times
-
-
-async def _send_for(seconds: float, association: Association, messages: list[Outgoing]) -> int:
-    """Send the messages again and again. How many it was. One of the loops that benchmarks measure."""
-    count = 0
-    deadline = perf_counter() + seconds
-    send_many = association.send_many
-    while perf_counter() < deadline:
-        count += await send_many(messages)
-    return count

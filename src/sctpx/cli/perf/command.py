@@ -22,6 +22,7 @@ from .client import Plan, measure
 from .measure import Result
 from .server import PerfServer
 
+_COUNTED = {"pingpong": "round trips", "setup": "set-ups"}
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 
@@ -48,8 +49,8 @@ def perf() -> None:
     epilog="""\b
 Examples:
   sctpx perf server
-  sctpx perf server --bind 127.0.0.1,127.0.0.2 --port 5001 --udp-port 9900 --once --json
-  sctpx perf server --mode pingpong       an echo, also for peers of another kind
+  sctpx perf server --bind 127.0.0.1,127.0.0.2 --udp-port 9900 --once --json
+  sctpx perf server --mode pingpong      an echo, for peers of any kind
 """
 )
 @click.option(
@@ -107,7 +108,7 @@ def server(
                 if once:
                     return
 
-    with one_line(bind), suppress(KeyboardInterrupt):
+    with one_line(), suppress(KeyboardInterrupt):
         asyncio.run(serve())
 
 
@@ -115,7 +116,7 @@ def server(
     epilog="""\b
 Examples:
   sctpx perf client 127.0.0.1
-  sctpx perf client 127.0.0.1,127.0.0.2 --udp-port 9900 --size 1Ki --seconds 10
+  sctpx perf client 127.0.0.1,127.0.0.2 --udp-port 9900 --size 1Ki --seconds 9
   sctpx perf client 127.0.0.1 --mode pingpong --size 64 --count 10000 --json
   sctpx perf client 127.0.0.1 --mode setup --seconds 2
 """
@@ -186,8 +187,14 @@ def client(
         offload=not no_offload,
         config=AssociationConfig(mtu=mtu, stretch_sack=stretch_sack, streams=streams),
     )
-    with one_line(addresses):
-        _show(asyncio.run(measure(plan)), as_json)
+    bytes_each = size if mode == "bulk" else 0
+
+    def tell(begin: float, end: float, rate: float) -> None:
+        what = rate_text(rate * bytes_each) if bytes_each else f"{rate:,.0f} {_COUNTED[mode]}/s"
+        click.echo(f"{begin:7.2f}-{end:.2f} s   {what}")
+
+    with one_line():
+        _show(asyncio.run(measure(plan, None if as_json else tell)), as_json)
 
 
 def _show(result: Result, as_json: bool) -> None:

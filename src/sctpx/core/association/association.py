@@ -113,6 +113,11 @@ class Association:
         return self.tcb.paths
 
     @property
+    def local_addresses(self) -> list[bytes]:
+        """Our addresses it may use; none: the link knows which."""
+        return self.tcb.local_addresses
+
+    @property
     def primary(self) -> Path | None:
         """The path data goes to while it is active; None before the peer answered."""
         return self.tcb.primary
@@ -189,6 +194,8 @@ class Association:
         if remote and self.tcb.find_path(remote) is None:
             raise OSError(EINVAL, "not an address of the peer")
         flags = (DATA_UNORDERED if unordered else 0) | (DATA_IMMEDIATE if immediate else 0)
+        if unordered:
+            self.tcb.stats.unordered_sent += 1
         self._push(OutMessage(data, stream, ppid, flags, remote, context))
         self._after_push()
 
@@ -217,6 +224,8 @@ class Association:
                     data, stream, ppid, unordered = convert(message)
                     self._check_sendable()
                     self._check_message(data, stream, ppid)
+                    if unordered:
+                        tcb.stats.unordered_sent += 1
                     self._push(OutMessage(data, stream, ppid, DATA_UNORDERED if unordered else 0, b"", None))
                 room -= len(data)
                 count += 1
@@ -238,7 +247,7 @@ class Association:
         if len(data) > tcb.config.max_message_size:
             raise OSError(EMSGSIZE, f"message of {len(data)} bytes, the limit is {tcb.config.max_message_size}")
         if not 0 <= stream < tcb.outbound_streams:
-            raise OSError(EINVAL, f"stream {stream}, there are {tcb.outbound_streams}")
+            raise OSError(EINVAL, f"no stream {stream}: the association has {tcb.outbound_streams}, from 0")
         if not 0 <= ppid <= 0xFFFFFFFF:
             raise OSError(EINVAL, f"payload protocol identifier {ppid} does not fit 32 bits")
 
@@ -270,6 +279,11 @@ class Association:
     def readable(self) -> int:
         """Messages that can be read now."""
         return len(self.tcb.reassembly.ready)
+
+    @property
+    def unordered_received(self) -> int:
+        """Unordered messages received, of ``stats.messages_received``, since the peer last restarted."""
+        return self.tcb.reassembly.unordered
 
     @property
     def source(self) -> bytes:
@@ -341,12 +355,13 @@ class Association:
     def reconfigure(self, config: AssociationConfig) -> None:
         """Behave by ``config`` from now on (section 11.1.12).
 
-        What was negotiated or promised stays as it is: streams, the receive buffer. What belongs to a path is for
-        ``configure_path``.
+        What was negotiated stays as it is. What belongs to a path is for ``configure_path``.
         """
-        self.tcb.config = config
-        self.tcb.sack_policy.delay = nanoseconds(config.sack_delay)
-        self.tcb.limit_packets()
+        tcb = self.tcb
+        tcb.config = config
+        tcb.sack_policy.delay = nanoseconds(config.sack_delay)
+        tcb.limit_packets()
+        transfer.resize(tcb)
         self.endpoint.stack.touch(self)
 
     def configure_path(
@@ -358,8 +373,10 @@ class Association:
         max_retrans: int = -1,
         encaps_port: int = -1,
         potentially_failed_max_retrans: int = -1,
+        mtu: int = -1,
     ) -> None:
-        """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port, PFMR.
+        """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port, PFMR,
+        the largest SCTP packet.
 
         Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer.
         """
@@ -372,6 +389,9 @@ class Association:
             path.potentially_failed_max_retrans = potentially_failed_max_retrans
         if encaps_port >= 0:
             self.tcb.learn_port(path, encaps_port)
+        if mtu >= 0:
+            path.set_mtu(mtu)
+            self.tcb.limit_packets()
         if heartbeat_interval >= 0:
             path.heartbeat_interval = heartbeat_interval
         if heartbeats is not None:

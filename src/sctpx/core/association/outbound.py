@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...wire import runs
 from ...wire.checksum import crc32c, finish_packet
 from ...wire.codes import (
     CHUNK_ABORT,
@@ -146,18 +147,15 @@ def _sack_source(tcb: Tcb, path: Path) -> bytes:
 def _sacks(tcb: Tcb, path: Path, local: bytes) -> Transmit:
     """SACKs of one size, a packet each: what one burst of DATA calls for leaves as one send."""
     size = len(tcb.sack_chunks[0])
-    parts: list[bytes] = []
     count = 0
-    limit = max(65507 // (size + COMMON_HEADER), 1)
-    for chunk in tcb.sack_chunks:
-        if len(chunk) != size or count == limit or count == 64:
+    limit = min(max(65507 // (size + COMMON_HEADER), 1), 64)
+    for chunk in tcb.sack_chunks[:limit]:
+        if len(chunk) != size:
             break
-        parts.append(tcb.local_prefix)
-        parts.append(crc32c(chunk, tcb.local_seed).to_bytes(4, "little"))
-        parts.append(chunk)
         count += 1
+    packets = runs.seal(tcb.local_prefix, tcb.local_seed, tcb.sack_chunks[:count])
     del tcb.sack_chunks[:count]
-    return _transmit(tcb, path, b"".join(parts), size + COMMON_HEADER, count, local)
+    return _transmit(tcb, path, packets, size + COMMON_HEADER, count, local)
 
 
 def _has_data(tcb: Tcb) -> bool:

@@ -181,6 +181,7 @@ def _keep_settings(old: Tcb, tcb: Tcb) -> None:
         before = old.find_path(path.remote)
         if before is not None:
             path.keep_settings(before)
+    tcb.limit_packets()
 
 
 def _keep_received(old: Tcb, tcb: Tcb) -> None:

@@ -6,9 +6,10 @@ and paths.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from ...wire import causes, control
+from ...wire import causes, control, runs
 from ...wire import sack as wire_sack
 from ...wire.codes import COMMON_HEADER, DATA_IMMEDIATE, SACK_HEADER
 from ...wire.sack import Ranges
@@ -137,10 +138,26 @@ def end_burst(tcb: Tcb, now: int, received: int) -> None:
     """All packets that arrived together were processed; they brought ``received`` bytes of user data."""
     if tcb.sack_policy.end_burst(now, received):
         make_sack(tcb)
-    # Wake the reader, once until it has read.
+    _wake_reader(tcb)
+
+
+def _wake_reader(tcb: Tcb) -> None:
+    """There is something to read: told once until it was read."""
     if tcb.reassembly.ready and not tcb.readable_told:
         tcb.readable_told = True
         tcb.events.append(Readable(tcb.association))
+
+
+def resize(tcb: Tcb) -> None:
+    """The receive buffer is as large as the parameters say now (RFC 6458 section 8.1.6)."""
+    if tcb.state == CLOSED:
+        return
+    tcb.window.resize(tcb.config.receive_buffer)
+    ready = len(tcb.reassembly.ready)
+    tcb.reassembly.limit(tcb.config.partial_limit)
+    tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
+    _wake_reader(tcb)
+    on_read(tcb, 0)
 
 
 def make_sack(tcb: Tcb) -> None:
@@ -160,6 +177,33 @@ def make_sack(tcb: Tcb) -> None:
     tcb.sack_chunks.append(wire_sack.encode(tsn_map.cumulative_tsn, a_rwnd, ranges, duplicates))
     tcb.sack_policy.on_sack()
     tcb.stats.sacks_sent += 1
+
+
+def on_run(tcb: Tcb, packets: int, length: int) -> None:
+    """So many packets with ``length`` bytes of user data each were taken in sequence: the window, and the SACKs."""
+    window = tcb.window
+    policy = tcb.sack_policy
+    tsn = tcb.tsn_map.cumulative_tsn
+    step = policy.every
+    first = max(step - policy.packets, 1)
+    owed = (packets - first) // step + 1 if packets >= first else 0
+    if owed:
+        window.held += first * length
+        window.credit -= first * length
+        a_rwnd = window.advertise(len(tcb.reassembly.ready))
+        if len(tcb.sack_chunks) + owed > MAX_SACKS:
+            tcb.sack_chunks.clear()
+        tcb.sack_chunks.extend(runs.encode_sacks(tsn + first, step, a_rwnd, step * length, owed))
+        tcb.stats.sacks_sent += owed
+        policy.on_sack()
+        tsn += first
+        packets -= first
+        policy.packets = packets - (owed - 1) * step
+    else:
+        policy.packets += packets
+    window.held += packets * length
+    window.credit -= packets * length
+    tcb.tsn_map.cumulative_tsn = tsn + packets
 
 
 def handle_sack_timer(tcb: Tcb) -> None:
@@ -190,7 +234,7 @@ def handle_sack(tcb: Tcb, now: int, value: bytes) -> None:
     tcb.stats.sacks_received += 1
     if ranges:
         tcb.stats.gap_sacks_received += 1
-    elif tcb.state == ESTABLISHED and acknowledge_in_sequence(tcb, cumulative):
+    elif tcb.state == ESTABLISHED and acknowledge_in_sequence(tcb, [cumulative]):
         # With DATA behind it, as in a dialogue: earns its keep in the ping-pong of ``make bench``.
         settle_in_sequence(tcb, now, a_rwnd)
         return
@@ -228,21 +272,20 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
     _on_acknowledged(tcb, now, a_rwnd, result.freed)
 
 
-def acknowledge_in_sequence(tcb: Tcb, cumulative: int) -> bool:
-    """A SACK without blocks: take its share, if nothing is lost and all it acknowledges is of one batch.
+def acknowledge_in_sequence(tcb: Tcb, cumulatives: Sequence[int]) -> int:
+    """SACKs without blocks: take those that come while nothing is lost, and all is in flight on one path; how many.
 
-    False if it needs ``acknowledge``; True calls for one ``settle_in_sequence`` behind the last of a burst.
+    What is left needs ``acknowledge``; what was taken calls for ``settle_in_sequence``.
     """
     outstanding = tcb.outstanding
-    path = outstanding.first_path()
+    path = outstanding.only_path()
     if path is None or path is not tcb.data_path or outstanding.in_fast_recovery:
-        return False
-    acknowledged = outstanding.advance(cumulative)
-    if acknowledged <= 0:
-        return False
-    tcb.burst += -(-acknowledged // path.pmdcs)
+        return 0
+    acknowledged = outstanding.advance(cumulatives)
+    pmdcs = path.pmdcs
+    tcb.burst += sum([-(-size // pmdcs) for size in acknowledged])
     congestion.on_acknowledged(path, acknowledged)
-    return True
+    return len(acknowledged)
 
 
 def settle_in_sequence(tcb: Tcb, now: int, a_rwnd: int) -> None:
@@ -298,7 +341,7 @@ def _on_path_acknowledged(tcb: Tcb, now: int, path: Path, slot: int, result: Sac
         rto.measure(path, now - path.rtt_sent, tcb.config)
         path.rtt_tsn = -1
     if not in_recovery:
-        congestion.on_acknowledged(path, acknowledged)
+        congestion.on_acknowledged(path, [acknowledged])
     if result.clean[slot]:
         _on_clean(tcb, now, path, result.fresh[slot])
     if path.flight_size == 0:

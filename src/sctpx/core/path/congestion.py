@@ -10,6 +10,7 @@ all but the first would find the window drained by their predecessors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from .path import Path
@@ -38,21 +39,25 @@ def room(path: Path) -> int:
     return path.cwnd - path.flight_size
 
 
-def on_acknowledged(path: Path, acknowledged: int) -> None:
-    """Grow cwnd: a SACK acknowledged that many bytes of DATA chunks sent here, outside Fast Recovery."""
-    if path.cwnd <= path.ssthresh:
-        # Slow start, L = 1 (section 7.2.1).
-        if path.was_full:
-            path.cwnd += min(acknowledged, path.pmdcs)
+def on_acknowledged(path: Path, sizes: Sequence[int]) -> None:
+    """Grow cwnd: SACKs acknowledged that many bytes of DATA chunks sent here, each of them, outside Fast Recovery."""
+    if path.cwnd <= path.ssthresh and not path.was_full:
         return
-    # Congestion avoidance (section 7.2.2).
-    path.partial_bytes_acked += acknowledged
-    if path.partial_bytes_acked >= path.cwnd:
-        if path.was_full:
-            path.partial_bytes_acked -= path.cwnd
-            path.cwnd += path.pmdcs
-        else:
-            path.partial_bytes_acked = path.cwnd
+    for acknowledged in sizes:
+        if path.cwnd <= path.ssthresh:
+            # Slow start (section 7.2.1). "L SHOULD be 1 and MAY be larger than 1": it is 2 in the one step behind Fast
+            # Recovery, so that all counts that a SACK of two packets acknowledges.
+            steps = 2 if path.cwnd == path.ssthresh else 1
+            path.cwnd += min(acknowledged, steps * path.pmdcs)
+            continue
+        # Congestion avoidance (section 7.2.2).
+        path.partial_bytes_acked += acknowledged
+        if path.partial_bytes_acked >= path.cwnd:
+            if path.was_full:
+                path.partial_bytes_acked -= path.cwnd
+                path.cwnd += path.pmdcs
+            else:
+                path.partial_bytes_acked = path.cwnd
 
 
 def on_all_acknowledged(path: Path) -> None:

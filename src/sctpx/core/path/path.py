@@ -146,18 +146,23 @@ class Path:
         self.heartbeats_sent = 0
         self.chunks_retransmitted = 0
 
+    def set_mtu(self, mtu: int) -> None:
+        """The largest SCTP packet is one of so many bytes."""
+        self.mtu = mtu & ~3
+        self.pmdcs = self.mtu - COMMON_HEADER
+
     def keep_settings(self, other: Path) -> None:
         """This is the same destination as ``other``, anew: what the user has set for it stays set."""
         self.max_retrans = other.max_retrans
         self.potentially_failed_max_retrans = other.potentially_failed_max_retrans
         self.heartbeat_enabled = other.heartbeat_enabled
         self.heartbeat_interval = other.heartbeat_interval
+        self.set_mtu(min(self.mtu, other.mtu))
 
     def set_encapsulation(self, port: int) -> None:
         """The peer is at another UDP port; PMTU follows if encapsulation begins or ends (RFC 6951 section 5.6)."""
         if not self.encaps_port and port:
-            self.mtu -= UDP_HEADER
+            self.set_mtu(self.mtu - UDP_HEADER)
         elif self.encaps_port and not port:
-            self.mtu += UDP_HEADER
-        self.pmdcs = self.mtu - COMMON_HEADER
+            self.set_mtu(self.mtu + UDP_HEADER)
         self.encaps_port = port

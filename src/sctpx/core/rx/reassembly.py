@@ -109,10 +109,13 @@ class Reassembly:
         "_next_ssn",
         "_partial",
         "_starts",
+        "_stream",
+        "_turn",
         "_waiting",
         "open_run",
         "partial_limit",
         "ready",
+        "unordered",
     )
 
     def __init__(self, partial_limit: int) -> None:
@@ -123,12 +126,16 @@ class Reassembly:
         self._by_start: dict[int, Run] = {}
         self._by_end: dict[int, Run] = {}
         self._starts: list[int] = []  # A heap with all of ``_by_start``, and some that are no more.
-        self._next_ssn: dict[int, int] = {}
+        self._next_ssn: dict[int, int] = {}  # Of all streams but one, which is likely to be the next one again:
+        self._stream = 0
+        self._turn = 0
         self._waiting: dict[int, Message] = {}  # Ordered messages ahead of their turn, by stream and SSN.
         self._partial = False  # The open run is being handed over in parts.
         self._held_back: list[Message] = []  # Finished meanwhile.
         self.partial_limit = partial_limit
         """Bytes of the open run from which on it is handed over in parts."""
+        self.unordered = 0
+        """Unordered messages, or parts in partial delivery, that were handed over."""
 
     @property
     def apart(self) -> int:
@@ -229,6 +236,13 @@ class Reassembly:
                 return "a fragment without its message"
         return ""
 
+    def limit(self, partial_limit: int) -> None:
+        """Another ``partial_limit`` holds, also for the message that is open."""
+        self.partial_limit = partial_limit
+        run = self.open_run
+        if run is not None and run.length >= partial_limit:
+            self._deliver_part(run)
+
     def break_off(self) -> Run | None:
         """No more will come: the message that was being handed over in parts, if there is one.
 
@@ -251,18 +265,21 @@ class Reassembly:
         self.ready.append(message)
         self.ready.extend(self._held_back)
         self._held_back = []
-        if not run.unordered:
+        if run.unordered:
+            self.unordered += 1
+        else:
             self._next_turn(run.stream, run.ssn)
         return ""
 
     def _finish(self, message: Message) -> str:
         """A message is whole: hand it over if it is its turn."""
         if message[5] & UNORDERED:
+            self.unordered += 1
             self._hand_over(message)
             return ""
         stream = message[1]
         ssn = message[3]
-        if ssn == self._next_ssn.get(stream, 0):
+        if ssn == self._turn_of(stream):
             self._hand_over(message)
             self._next_turn(stream, ssn)
             return ""
@@ -275,6 +292,14 @@ class Reassembly:
         self._waiting[key] = message
         return ""
 
+    def _turn_of(self, stream: int) -> int:
+        """The SSN that is next in a stream."""
+        if stream != self._stream:
+            self._next_ssn[self._stream] = self._turn
+            self._stream = stream
+            self._turn = self._next_ssn.get(stream, 0)
+        return self._turn
+
     def _next_turn(self, stream: int, ssn: int) -> None:
         """The message with that SSN was handed over: now those that waited for it."""
         ssn = (ssn + 1) & SSN_MASK
@@ -284,7 +309,8 @@ class Reassembly:
                 break
             self._hand_over(message)
             ssn = (ssn + 1) & SSN_MASK
-        self._next_ssn[stream] = ssn
+        self._turn_of(stream)
+        self._turn = ssn
 
     def _hand_over(self, message: Message) -> None:
         if self._partial:
@@ -294,9 +320,12 @@ class Reassembly:
 
     def _deliver_part(self, run: Run) -> None:
         """The open run has grown large: hand over what is there, if it is its turn (section 6.9)."""
-        if not run.unordered and run.ssn != self._next_ssn.get(run.stream, 0):
+        if not run.unordered and run.ssn != self._turn_of(run.stream):
             return
-        flags = MORE | (UNORDERED if run.unordered else 0)
+        flags = MORE
+        if run.unordered:
+            flags |= UNORDERED
+            self.unordered += 1
         tsn = (run.end - 1) & TSN_MASK
         self.ready.append((b"".join(run.parts), run.stream, run.ppid, run.ssn, tsn, flags))
         run.parts.clear()

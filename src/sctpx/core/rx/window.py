@@ -19,14 +19,20 @@ MAX_MESSAGES: Final = 1 << 15
 class Window:
     """Receive buffer accounting of one association."""
 
-    __slots__ = ("_crowded", "_step", "credit", "held", "size")
+    __slots__ = ("_crowded", "_segment", "_step", "credit", "held", "size")
 
     def __init__(self, size: int, segment: int) -> None:
         self.size = size
         self.held = 0
         self.credit = size
+        self._segment = segment
         self._step = min(size // 2, segment)
         self._crowded = False  # The peer was told that the window is closed, for there are too many messages.
+
+    def resize(self, size: int) -> None:
+        """The buffer has another size: not below what it holds. What the peer was told it may still send."""
+        self.size = max(size, self.held)
+        self._step = min(self.size // 2, self._segment)
 
     def receive(self, length: int) -> None:
         """User data of that length was accepted."""

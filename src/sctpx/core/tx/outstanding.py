@@ -23,11 +23,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from heapq import heappop, heappush, heappushpop
 from typing import Final, final
 
 from ...wire.codes import DATA_HEADER
 from ...wire.sack import Ranges
+from ...wire.serial import TSN_MASK
 from ..path.path import Path
 from .batch import Batch
 
@@ -214,33 +216,56 @@ class Outstanding:
             self.in_fast_recovery = False
         return result
 
-    def first_path(self) -> Path | None:
-        """The path of the lowest TSN not acknowledged, while nothing is lost; else None."""
+    def only_path(self) -> Path | None:
+        """Where all was sent that is in flight, while nothing is lost; else None."""
         if self.gaps or self.special or self._head == len(self._batches):
             return None
-        return self._batches[self._head].path
+        path = self._batches[self._head].path
+        return path if path.flight_size == self.flight_size else None
 
-    def advance(self, cumulative: int) -> int:
-        """A cumulative acknowledgement while nothing is lost, within the first batch.
+    def advance(self, cumulatives: Sequence[int]) -> list[int]:
+        """Apply SACKs without blocks, by their Cumulative TSN Acks as read, while there is an ``only_path``.
 
-        Returns the bytes of chunks it acknowledged, all of ``first_path``; 0 or less if it does not apply, and
-        then nothing has changed. What it frees is kept for ``take_freed``.
+        Returns the bytes of chunks that each of them newly acknowledges, up to one that acknowledges nothing or what
+        was never sent: nothing has changed from there on. What they free is kept for ``take_freed``.
+
+        Hot: earns its length in the 64 KiB rows of ``make bench``, where a SACK comes for every second packet.
         """
-        batch = self._batches[self._head]
-        first = self.cumulative_tsn_ack_point + 1 - batch.first_tsn
-        last = cumulative + 1 - batch.first_tsn
-        count = last - first
-        if count <= 0 or last > len(batch.sizes):
-            return 0
-        size = sum(batch.sizes[first:last])
-        batch.path.flight_size -= size
+        acknowledged: list[int] = []
+        batches = self._batches
+        batch = batches[self._head]
+        path = batch.path
+        sizes = batch.sizes
+        point = self.cumulative_tsn_ack_point
+        most = self.next_tsn - 1 - point
+        first = point + 1 - batch.first_tsn
+        for wire_tsn in cumulatives:
+            count = (wire_tsn - point) & TSN_MASK
+            if not 0 < count <= most:
+                break
+            point += count
+            most -= count
+            last = first + count
+            size = 0
+            while last >= len(sizes):
+                size += sum(sizes[first:])
+                last -= len(sizes)
+                first = 0
+                self._freed += batch.payload
+                self._drop_first()
+                if not batches:
+                    sizes = [0]  # Nothing is in flight any more.
+                    break
+                batch = batches[self._head]
+                sizes = batch.sizes
+            acknowledged.append(size + sum(sizes[first:last]))
+            first = last
+        size = sum(acknowledged)
+        path.flight_size -= size
         self.flight_size -= size
-        self.flight_chunks -= count
-        self.cumulative_tsn_ack_point = cumulative
-        if last == len(batch.sizes):
-            self._freed += batch.payload
-            self._drop_first()
-        return size
+        self.flight_chunks -= point - self.cumulative_tsn_ack_point
+        self.cumulative_tsn_ack_point = point
+        return acknowledged
 
     def take_freed(self) -> int:
         """Bytes of user data that ``advance`` freed."""

@@ -13,19 +13,25 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, final
 
+from ...wire import runs
 from ...wire.checksum import crc32c
 from ...wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.compiled import COMPILED
-from ...wire.data import DATA, PADDING, pack_data
+from ...wire.data import DATA, PADDING, first_word, write_data
 from ...wire.serial import SSN_MASK, TSN_MASK
 from ..path.path import Path
 from .batch import Batch
+
+if COMPILED:
+    from librt.strings import BytesWriter
 
 # A fragment that only fills the rest of a packet must be worth its header.
 WORTHWHILE: Final = 64
 # What one UDP_SEGMENT send takes: packets, and bytes of an IPv4 datagram.
 MAX_PACKETS: Final = 44
 MAX_BYTES: Final = 65507
+FEW: Final = 4
+"""Pieces of a packet up to which each is added to the checksum: more of them are joined first."""
 
 
 @final
@@ -139,17 +145,24 @@ class SendQueue:
                 packets -= run
                 batch.packets += run
                 continue
-            body = self._packet(batch, lead, size - COMMON_HEADER, limit - COMMON_HEADER, room, flags, wanted)
-            if len(body) == len(lead):
+            pieces = self._packet(batch, lead, size - COMMON_HEADER, limit - COMMON_HEADER, room, flags, wanted)
+            if len(pieces) > FEW:
+                pieces = [b"".join(pieces)]
+            checksum = seed
+            length = COMMON_HEADER
+            for piece in pieces:
+                checksum = crc32c(piece, checksum)
+                length += len(piece)
+            if length == COMMON_HEADER + len(lead):
                 break
             parts.append(prefix)
-            parts.append(crc32c(body, seed).to_bytes(4, "little"))
-            parts.append(body)
+            parts.append(checksum.to_bytes(4, "little"))
+            parts.extend(pieces)
             packets -= 1
             batch.packets += 1
-            if lead or (len(body) + COMMON_HEADER < size and batch.packets > 1):
+            if lead or (length < size and batch.packets > 1):
                 break  # The odd one goes last.
-            size = len(body) + COMMON_HEADER
+            size = length
         if not batch.packets:
             return None
         room.burst -= batch.packets
@@ -181,27 +194,15 @@ class SendQueue:
             return 0
         # The last fragment goes the other way: it ends the message and is bundled with what follows.
         count = (len(data) - offset - 1) // payload
-        count = min(count, packets, -(-room.cwnd // length), room.rwnd // payload)
-        if count <= 0:
-            return 0
-        stream = message.stream
-        ssn = message.ssn
-        ppid = message.ppid
-        chunk_flags = (message.flags & DATA_UNORDERED) | flags
         tsn = batch.first_tsn + len(batch.sizes)
-        pack = DATA.pack
-        for _ in range(count):
-            stop = offset + payload
-            if COMPILED:
-                body = pack_data(chunk_flags, length, tsn & TSN_MASK, stream, ssn, ppid) + data[offset:stop]
-            else:
-                body = pack(0, chunk_flags, length, tsn & TSN_MASK, stream, ssn, ppid) + data[offset:stop]
-            parts.append(prefix)
-            parts.append(crc32c(body, seed).to_bytes(4, "little"))
-            parts.append(body)
-            offset = stop
-            tsn += 1
-        message.offset = offset
+        wrap = TSN_MASK + 1 - (tsn & TSN_MASK)
+        count = min(count, packets, -(-room.cwnd // length), room.rwnd // payload, wrap)
+        if count < runs.WORTHWHILE:
+            return 0
+        first = first_word((message.flags & DATA_UNORDERED) | flags, length, tsn)
+        rest = message.stream << 48 | message.ssn << 32 | message.ppid
+        parts.extend(runs.cut(data, offset, payload, count, prefix, seed, first, rest))
+        message.offset = offset + count * payload
         taken = count * payload
         batch.sizes.extend([length] * count)
         batch.payload += taken
@@ -211,8 +212,8 @@ class SendQueue:
 
     def _packet(
         self, batch: Batch, lead: bytes, length: int, largest: int, room: Room, flags: int, wanted: bytes
-    ) -> bytes:
-        """The chunks of one packet, ``lead`` first, of at most ``length`` bytes; others may have ``largest``."""
+    ) -> list[bytes]:
+        """One packet in pieces, ``lead`` first, of at most ``length`` bytes of chunks; others may have ``largest``."""
         parts = [lead] if lead else []
         left = self._bundle(batch, parts, length - len(lead), room, flags, wanted)
         while left > DATA_HEADER and self._head < len(self._items):
@@ -220,7 +221,7 @@ class SendQueue:
             if not size:
                 break
             left = self._bundle(batch, parts, left - size, room, flags, wanted)
-        return b"".join(parts)
+        return parts
 
     def _bundle(self, batch: Batch, parts: list[bytes], left: int, room: Room, flags: int, wanted: bytes) -> int:
         """Append the whole messages that fit into ``left`` bytes; how many bytes are left then.
@@ -233,10 +234,14 @@ class SendQueue:
         ssns = self._ssn
         sizes = batch.sizes
         pack = DATA.pack
+        if COMPILED:
+            writer = BytesWriter()
         whole = DATA_BEGIN | DATA_END | flags
         tsn = batch.first_tsn + len(sizes)
         rwnd = room.rwnd
         before = left
+        current = -1  # The stream whose next SSN is at hand.
+        turn = 0
         while head < end:
             message = items[head]
             data = message.data
@@ -248,16 +253,21 @@ class SendQueue:
             ssn = 0
             if not message.flags & DATA_UNORDERED:
                 # Section 6.5: unordered messages take no number.
-                ssn = ssns.get(stream, 0)
-                ssns[stream] = (ssn + 1) & SSN_MASK
+                if stream != current:
+                    if current >= 0:
+                        ssns[current] = turn
+                    current = stream
+                    turn = ssns.get(stream, 0)
+                ssn = turn
+                turn = (ssn + 1) & SSN_MASK
             if COMPILED:
-                parts.append(pack_data(message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid))
+                write_data(writer, message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid, data)
             else:
                 parts.append(pack(0, message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid))
-            parts.append(data)
-            if payload & 3:
-                parts.append(PADDING[payload & 3])
-                size = (size + 3) & ~3
+                parts.append(data)
+                if payload & 3:
+                    parts.append(PADDING[payload & 3])
+            size = (size + 3) & ~3
             if message.context is not None:
                 self.contexts.append((tsn, message.context))
             sizes.append(size)
@@ -265,6 +275,10 @@ class SendQueue:
             left -= size
             tsn += 1
             head += 1
+        if COMPILED and left < before:
+            parts.append(writer.getvalue())
+        if current >= 0:
+            ssns[current] = turn
         batch.payload += room.rwnd - rwnd
         room.rwnd = rwnd
         room.cwnd -= before - left

@@ -285,8 +285,8 @@ def _paddrinfo(scope: Scope, path: Path) -> PaddrInfo:
 
 
 def get_assoc_stats(scope: Scope, _: object) -> AssocStats:
-    """As Linux has it. Whether DATA chunks are ordered is not counted: these are 0. The longest RTO is that of all the
-    time since the association began.
+    """As Linux has it, but that messages are counted as ordered and unordered, not chunks. The longest RTO is that of
+    all the time since the association began.
     """
     association = scope.live()
     stats = association.stats
@@ -303,6 +303,10 @@ def get_assoc_stats(scope: Scope, _: object) -> AssocStats:
         sas_outofseqtsns=stats.out_of_sequence_tsns,
         sas_idupchunks=stats.duplicate_tsns,
         sas_gapcnt=stats.gap_sacks_received,
+        sas_ouodchunks=stats.unordered_sent,
+        sas_iuodchunks=association.unordered_received,
+        sas_oodchunks=stats.messages_sent - stats.unordered_sent,
+        sas_iodchunks=stats.messages_received - association.unordered_received,
         sas_octrlchunks=stats.control_chunks_sent + stats.sacks_sent,
         sas_ictrlchunks=stats.control_chunks_received + stats.sacks_received,
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 from typing import Final
 
+from ...core.path.path import Path, largest_packet
+from ...wire.codes import COMMON_HEADER
 from .. import constants as c
 from ..settings import AssociationSettings
 from ..structs import PaddrParams, PaddrThlds, PaddrThldsV2, SackInfo, UdpEncaps
@@ -19,6 +21,7 @@ _EXCLUSIVE: Final = (c.SPP_HB, c.SPP_PMTUD, c.SPP_SACKDELAY)
 _NOT_YET: Final = c.SPP_PMTUD_ENABLE | c.SPP_IPV6_FLOWLABEL | c.SPP_DSCP
 NO_SWITCHOVER: Final = 0xFFFF
 _MAX_HEARTBEAT_INTERVAL: Final = 86_400_000
+SMALLEST_PATH_MTU: Final = 512
 _ALMOST_ZERO: Final = 0.001
 """Seconds: an interval of 0 would switch heartbeats off in the core's parameters."""
 
@@ -54,8 +57,12 @@ def set_paddrparams(scope: Scope, value: PaddrParams) -> Change:
     if flags & c.SPP_HB_DEMAND and path is None:
         # "This must not be used in conjunction with a wildcard address."
         raise OSError(errno.EINVAL, "SPP_HB_DEMAND needs an address of the peer")
-    if flags & c.SPP_PMTUD_DISABLE and value.spp_pathmtu not in (0, get_paddrparams(scope, value).spp_pathmtu):
-        raise OSError(errno.EOPNOTSUPP, "the path MTU cannot be set yet")
+    fixed = value.spp_pathmtu if flags & c.SPP_PMTUD_DISABLE else 0
+    if fixed and association is None:
+        raise OSError(errno.EOPNOTSUPP, "the MTU of paths to come cannot be set")
+    paths = [path] if path is not None else association.paths if association is not None else []
+    if fixed and not SMALLEST_PATH_MTU <= fixed <= min([_largest(scope, one) for one in paths], default=0):
+        raise OSError(errno.EINVAL, f"a path MTU of {fixed} bytes")
     sack: Change | None = None
     if flags & c.SPP_SACKDELAY_DISABLE:
         sack = set_delayed_sack(scope, SackInfo(sack_freq=1))
@@ -76,12 +83,18 @@ def set_paddrparams(scope: Scope, value: PaddrParams) -> Change:
             _configure_heartbeats(scope, heartbeats, interval, max_retrans)
         if association is not None:
             nanoseconds = interval * MILLISECOND if interval >= 0 else -1
+            mtu = fixed + COMMON_HEADER if fixed else -1
             for one in association.paths if path is None else [path]:
-                association.configure_path(scope.now, one.remote, heartbeats, nanoseconds, max_retrans)
+                association.configure_path(scope.now, one.remote, heartbeats, nanoseconds, max_retrans, mtu=mtu)
             if path is not None and flags & c.SPP_HB_DEMAND:
                 association.request_heartbeat(scope.now, path.remote)
 
     return change
+
+
+def _largest(scope: Scope, path: Path) -> int:
+    """The largest path MTU of a path as the RFC counts it, "the number of bytes available [...] for chunks"."""
+    return largest_packet(scope.config.mtu, path.remote, path.encaps_port) - COMMON_HEADER
 
 
 def _configure_heartbeats(scope: Scope, heartbeats: bool | None, interval: int, max_retrans: int) -> None:

@@ -163,6 +163,9 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("SCTP_AUTH_KEY", "8.3.3", s.AuthKey, Reach.ANY, needs=_AUTH),
     Option("SCTP_AUTH_DEACTIVATE_KEY", "8.3.4", s.AuthKeyId, Reach.ANY, needs=_AUTH),
     Option("SCTP_AUTH_DELETE_KEY", "8.3.5", s.AuthKeyId, Reach.ANY, needs=_AUTH),
+    # What sockets of all kinds have.
+    Option("SO_RCVTIMEO", "POSIX", s.Timeval, Reach.SOCKET, *whole.timeout("receive_timeout"), level=c.SOL_SOCKET),
+    Option("SO_SNDTIMEO", "POSIX", s.Timeval, Reach.SOCKET, *whole.timeout("send_timeout"), level=c.SOL_SOCKET),
     # The extensions'.
     Option(
         "SCTP_REMOTE_UDP_ENCAPS_PORT",

@@ -11,7 +11,7 @@ from .. import constants as c
 from ..ancillary import from_sndinfo, from_sndrcvinfo, to_sndinfo
 from ..notifications import EVENT_TYPES, to_event_subscribe, to_subscriptions
 from ..settings import MILLISECONDS, EndpointSettings, with_init
-from ..structs import AssocIds, Event, EventSubscribe, InitMsg, Linger, SndInfo, SndRcvInfo
+from ..structs import AssocIds, Event, EventSubscribe, InitMsg, Linger, SndInfo, SndRcvInfo, Timeval
 from .scope import Scope
 
 Change = Callable[[], None]
@@ -19,6 +19,8 @@ Change = Callable[[], None]
 
 LARGEST_BUFFER: Final = 1 << 30
 SMALLEST_BUFFER: Final = 4096
+MICROSECONDS: Final = 1_000_000
+"""Microseconds in a second."""
 _DEFAULT_FLAGS: Final = c.SCTP_UNORDERED | c.SCTP_EOF | c.SCTP_SENDALL | c.SCTP_SACK_IMMEDIATELY
 
 
@@ -53,13 +55,28 @@ def set_linger(scope: Scope, value: Linger) -> Change:
     return _told(scope.holder.settings, "linger", value)
 
 
+def timeout(name: str) -> tuple[Callable[[Scope, object], Timeval], Callable[[Scope, Timeval], Change]]:
+    """Getter and setter of a time that calls wait."""
+
+    def get(scope: Scope, _: object) -> Timeval:
+        value: Timeval = getattr(scope.holder.settings, name)
+        return value
+
+    def set_(scope: Scope, value: Timeval) -> Change:
+        if value.tv_sec < 0 or not 0 <= value.tv_usec < MICROSECONDS:
+            raise OSError(errno.EINVAL, f"{value.tv_sec} s and {value.tv_usec} us")
+        return _told(scope.holder.settings, name, value)
+
+    return get, set_
+
+
 def get_rcvbuf(scope: Scope, _: object) -> int:
     """Section 8.1.6."""
     return scope.config.receive_buffer
 
 
 def set_rcvbuf(scope: Scope, value: int) -> Change:
-    """Section 8.1.6. As in other stacks a size is made to fit; the window of an association stays what was promised."""
+    """Section 8.1.6. As in other stacks a size is made to fit; what a peer was told it may still send."""
     size = min(max(value, SMALLEST_BUFFER), LARGEST_BUFFER)
     return lambda: scope.configure(replace(scope.config, receive_buffer=size))
 

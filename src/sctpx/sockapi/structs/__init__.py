@@ -56,6 +56,7 @@ from .options import (
     SetPrim,
     Status,
     StreamValue,
+    Timeval,
     UdpEncaps,
 )
 
@@ -115,6 +116,7 @@ __all__ = [
     "StreamResetEvent",
     "StreamValue",
     "Struct",
+    "Timeval",
     "UdpEncaps",
     "unpack_notification",
 ]

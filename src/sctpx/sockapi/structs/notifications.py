@@ -227,7 +227,8 @@ class SendFailedEvent(Notification):
     ssfe_error: U32 = 0
     """The cause code of an ABORT; 0 without one."""
     ssfe_info: SndInfo = field(default_factory=SndInfo)
-    """``snd_flags`` says whether ``ssfe_data`` is the message (SCTP_DATA_NOT_FRAG) or its end (_LAST_FRAG)."""
+    """``snd_flags`` says whether ``ssfe_data`` is the message (SCTP_DATA_NOT_FRAG) or its end (_LAST_FRAG), and with 4
+    that it was unordered."""
     ssfe_assoc_id: S32 = 0
     ssfe_data: DATA = b""
 

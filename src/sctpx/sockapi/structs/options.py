@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, final
 
-from .layout import BE16, COUNT16, COUNT32, DATA, S32, S32S, STORED, U8, U8S, U16, U16S, U32, U64, Counted, Struct
+from .layout import BE16, COUNT16, COUNT32, DATA, S32, S32S, S64, STORED, U8, U8S, U16, U16S, U32, U64, Counted, Struct
 
 
 @final
@@ -46,6 +46,16 @@ class Linger(Struct):
     C_NAME: ClassVar[str] = "linger"
     l_onoff: S32 = 0
     l_linger: S32 = 0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeval(Struct):
+    """How long a call waits (SO_RCVTIMEO, SO_SNDTIMEO); 0 for as long as it takes."""
+
+    C_NAME: ClassVar[str] = "timeval"
+    tv_sec: S64 = 0
+    tv_usec: S64 = 0
 
 
 @final

@@ -166,3 +166,50 @@ def test_the_detour_is_skipped_without_a_word() -> None:
     peer.deliver(DETOUR)
     assert peer.take() == []
     assert peer.path().cwnd == 4404 > PMDCS
+
+
+@settings(max_examples=100)
+@given(
+    bursts=st.lists(st.tuples(st.integers(1, 45), st.integers(1, 20)), min_size=1, max_size=8),
+    length=st.sampled_from([60, 64, 512, 1444]),
+    buffer=st.sampled_from([20_000, 1 << 20]),
+    odd=st.none() | st.tuples(st.integers(0, 90), st.sampled_from(["stream", "ssn", "ppid", "flags", "tsn", "lost"])),
+    peer_tsn=st.sampled_from([1000, (1 << 32) - 30]),
+    stretch=st.booleans(),
+)
+def test_fragments_take_the_short_way_or_the_long_one_to_the_same_end(
+    bursts: list[tuple[int, int]],
+    length: int,
+    buffer: int,
+    odd: tuple[int, str] | None,
+    peer_tsn: int,
+    stretch: bool,
+) -> None:
+    """Messages of fragments that fill a packet each, in bursts, with one that is not what it should be."""
+    peers = [Peer(receive_buffer=buffer, peer_tsn=peer_tsn, stretch_sack=stretch) for _ in range(2)]
+    for peer, detour in zip(peers, (b"", DETOUR), strict=True):
+        tsn = ssn = 0
+        for packets, until_end in bursts:
+            run: list[bytes] = []
+            for index in range(packets):
+                tsn += 1
+                last = index % until_end == until_end - 1
+                flags = (2 if index % until_end == 0 else 0) | last
+                what = odd[1] if odd is not None and odd[0] == tsn else ""
+                if what == "lost":
+                    continue
+                chunk = peer.data(
+                    tsn + (what == "tsn"),
+                    bytes([tsn % 251]) * length,
+                    flags=flags | 8 * (what == "flags"),
+                    ssn=ssn + (what == "ssn"),
+                    stream=what == "stream",
+                    ppid=what == "ppid",
+                )
+                run.append(peer.packet(detour, chunk))
+                ssn += last
+            if run:
+                peer.deliver_burst(b"".join(run), len(run[0]))
+        if buffer == 20_000:
+            peer.read()
+    assert everything(peers[0]) == everything(peers[1])

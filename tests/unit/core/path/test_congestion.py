@@ -46,14 +46,14 @@ def test_slow_start_adds_what_was_acknowledged_and_at_most_a_chunk_a_sack(acknow
     path.was_full = True
     expected = path.cwnd
     for size in acknowledged:
-        congestion.on_acknowledged(path, size)
+        congestion.on_acknowledged(path, [size])
         expected += min(size, path.pmdcs)
         assert path.cwnd == expected
 
 
 def test_slow_start_adds_nothing_while_the_window_is_not_fully_used() -> None:
     path = make_path()
-    congestion.on_acknowledged(path, 4000)
+    congestion.on_acknowledged(path, [4000])
     assert path.cwnd == 4404
 
 
@@ -61,10 +61,21 @@ def test_slow_start_reaches_up_to_ssthresh_and_congestion_avoidance_begins_above
     path = make_path()
     path.was_full = True
     path.cwnd = path.ssthresh = 10_000
-    congestion.on_acknowledged(path, 1000)
+    congestion.on_acknowledged(path, [1000])
     assert (path.cwnd, path.partial_bytes_acked) == (11_000, 0)
-    congestion.on_acknowledged(path, 1000)
+    congestion.on_acknowledged(path, [1000])
     assert (path.cwnd, path.partial_bytes_acked) == (11_000, 1000)
+
+
+def test_the_step_of_slow_start_behind_fast_recovery_adds_all_that_a_sack_of_two_packets_acknowledged() -> None:
+    # "L SHOULD be 1 and MAY be larger than 1" (section 7.2.1).
+    path = make_path()
+    path.was_full = True
+    path.cwnd = 20_000
+    congestion.on_fast_retransmit(path)
+    assert path.cwnd == path.ssthresh == 10_000
+    congestion.on_acknowledged(path, [5 * path.pmdcs, path.pmdcs])
+    assert (path.cwnd, path.partial_bytes_acked) == (10_000 + 2 * path.pmdcs, path.pmdcs)
 
 
 def avoiding(cwnd: int) -> Path:
@@ -78,19 +89,19 @@ def avoiding(cwnd: int) -> Path:
 
 def test_congestion_avoidance_adds_a_chunk_when_a_window_was_acknowledged() -> None:
     path = avoiding(10_000)
-    congestion.on_acknowledged(path, 9_999)
+    congestion.on_acknowledged(path, [9_999])
     assert path.cwnd == 10_000
-    congestion.on_acknowledged(path, 11)
+    congestion.on_acknowledged(path, [11])
     assert (path.cwnd, path.partial_bytes_acked) == (10_000 + path.pmdcs, 10)
 
 
 def test_congestion_avoidance_keeps_a_window_in_reserve_while_it_is_not_fully_used() -> None:
     path = avoiding(10_000)
     path.was_full = False
-    congestion.on_acknowledged(path, 25_000)
+    congestion.on_acknowledged(path, [25_000])
     assert (path.cwnd, path.partial_bytes_acked) == (10_000, 10_000)
     path.was_full = True
-    congestion.on_acknowledged(path, 1)
+    congestion.on_acknowledged(path, [1])
     assert (path.cwnd, path.partial_bytes_acked) == (10_000 + path.pmdcs, 1)
 
 
@@ -100,7 +111,7 @@ def test_congestion_avoidance_adds_at_most_a_chunk_for_each_window_acknowledged(
     chunks = total = 0
     for size in acknowledged:
         before = path.cwnd
-        congestion.on_acknowledged(path, size)
+        congestion.on_acknowledged(path, [size])
         chunks += (path.cwnd - before) // path.pmdcs
         total += size
         assert path.cwnd - before in (0, path.pmdcs)
@@ -109,7 +120,7 @@ def test_congestion_avoidance_adds_at_most_a_chunk_for_each_window_acknowledged(
 
 def test_when_all_is_acknowledged_partial_bytes_acked_begins_anew() -> None:
     path = avoiding(10_000)
-    congestion.on_acknowledged(path, 5_000)
+    congestion.on_acknowledged(path, [5_000])
     congestion.on_all_acknowledged(path)
     assert path.partial_bytes_acked == 0
 

@@ -348,3 +348,17 @@ def test_what_waited_for_the_end_of_a_message_in_parts_can_be_read_when_that_is_
     assert run is not None
     assert [message[0] for message in reassembly.ready] == [bytes(20), b"whole"]
     assert Reassembly(10).break_off() is None
+
+
+def test_a_lower_limit_hands_over_what_is_there_of_the_open_message() -> None:
+    receiver = Receiver(Reassembly(LARGE))
+    first, second, last = cut([Sent(0, False, (bytes(1000), bytes(1000), b"end"))])
+    receiver.receive(first)
+    receiver.receive(second)
+    receiver.reassembly.limit(3000)
+    assert receiver.reassembly.ready == []
+    receiver.reassembly.limit(2000)
+    [part] = receiver.reassembly.ready
+    assert (len(part[0]), part[5]) == (2000, MORE)
+    receiver.receive(last)
+    assert [message[0] for message in receiver.reassembly.ready] == [bytes(2000), b"end"]

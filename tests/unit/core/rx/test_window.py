@@ -20,6 +20,7 @@ class WindowMachine(RuleBasedStateMachine):
         self.received = 0
         self.held = 0
         self.edge = 0
+        self.shrunk = False
 
     @initialize(size=st.sampled_from([4096, 5000, 8192, 1 << 16, 1 << 20]))
     def open(self, size: int) -> None:
@@ -59,6 +60,13 @@ class WindowMachine(RuleBasedStateMachine):
         self.held -= length
         assert self.note_edge() == 0
 
+    @rule(size=st.sampled_from([4096, 5000, 8192, 1 << 16, 1 << 20]))
+    def resize(self, size: int) -> None:
+        self.window.resize(size)
+        assert self.window.size == max(size, self.held)
+        self.shrunk = self.window.credit > self.window.size - self.held
+        assert self.note_edge() == 0
+
     @rule()
     def advertise(self) -> None:
         due = self.window.update_is_due(1)
@@ -87,7 +95,9 @@ class WindowMachine(RuleBasedStateMachine):
     @invariant()
     def promises_no_more_than_there_is(self) -> None:
         assert self.window.held == self.held
-        assert 0 <= self.window.credit <= max(self.window.size - self.held, 0) or self.held > self.window.size
+        fits = 0 <= self.window.credit <= max(self.window.size - self.held, 0)
+        self.shrunk = self.shrunk and not fits
+        assert fits or self.shrunk or self.held > self.window.size
 
 
 TestWindow = WindowMachine.TestCase

@@ -252,25 +252,25 @@ class OutstandingMachine(RuleBasedStateMachine):
             self.fast_recovery_exit = None
         return expected
 
-    @precondition(lambda self: self.outstanding.first_path() is not None)
-    @rule(count=st.integers(0, 20))
-    def the_peer_acknowledges_in_sequence(self, count: int) -> None:
-        """The short way, open while nothing is lost."""
-        path = self.outstanding.first_path()
+    @precondition(lambda self: self.outstanding.only_path() is not None)
+    @rule(counts=st.lists(st.integers(0, 20) | st.integers(0, 3), max_size=6))
+    def the_peer_acknowledges_in_sequence(self, counts: list[int]) -> None:
+        """The short way, open while nothing is lost: several SACKs at once."""
+        path = self.outstanding.only_path()
         assert path is not None
-        last = self.batches[0].last_tsn
-        cumulative = min(self.ack_point + count, self.next_tsn - 1)
-        sizes = [record.size for tsn, record in self.records.items() if tsn <= cumulative]
-        acknowledged = self.outstanding.advance(cumulative)
-        if cumulative > last or not count:
-            assert acknowledged <= 0
-            assert self.outstanding.take_freed() == 0
-            return
-        assert acknowledged == sum(sizes)
-        expected = self.expect(cumulative, set())
-        assert self.outstanding.take_freed() == expected.freed
-        assert all(record.path is path for record in expected.newly.values())
-        if path.rtt_tsn <= cumulative:
+        cumulatives = [self.ack_point + sum(counts[: index + 1]) for index in range(len(counts))]
+        acknowledged: list[int] = []
+        freed = 0
+        for count, cumulative in zip(counts, cumulatives, strict=True):
+            if not count or cumulative >= self.next_tsn:
+                break
+            acknowledged.append(sum(record.size for tsn, record in self.records.items() if tsn <= cumulative))
+            expected = self.expect(cumulative, set())
+            freed += expected.freed
+            assert all(record.path is path for record in expected.newly.values())
+        assert self.outstanding.advance([tsn & TSN_MASK for tsn in cumulatives]) == acknowledged
+        assert self.outstanding.take_freed() == freed
+        if path.rtt_tsn <= self.ack_point:
             path.rtt_tsn = -1
         path.earliest_tsn = self.outstanding.find_earliest(path)
 
@@ -338,8 +338,8 @@ class OutstandingMachine(RuleBasedStateMachine):
         assert outstanding.in_fast_recovery is (self.fast_recovery_exit is not None)
         assert set(outstanding.special) == {tsn for tsn in self.tsns(FLIGHT, MARKED) if self.records[tsn].special}
         clear = not (outstanding.gaps or outstanding.special)
-        first = next(iter(self.records.values()), None)
-        assert outstanding.first_path() is (first.first if clear and first is not None else None)
+        paths = list(dict.fromkeys(record.first for record in self.records.values()))
+        assert outstanding.only_path() is (paths[0] if clear and len(paths) == 1 else None)
 
     @invariant()
     def each_path_knows_what_is_in_flight_to_it(self) -> None:

@@ -336,6 +336,21 @@ def test_the_counters_are_those_of_the_association() -> None:
     assert stats.sas_maxrto == 1000
 
 
+@pytest.mark.parametrize("sender", ["a", "b"])
+def test_messages_are_counted_by_whether_they_are_ordered(sender: str) -> None:
+    socket, pair = connected(paths=1)
+    side = getattr(pair, sender)
+    side.association.send_many(iter([b"x", (b"y", 0, 0, True)]), lambda message: message, 1 << 20)
+    for unordered in (False, True, True):
+        side.send(bytes(5000), unordered=unordered)
+    pair.drain()
+    stats = read(socket, c.SCTP_GET_ASSOC_STATS)
+    assert isinstance(stats, AssocStats)
+    sent = (stats.sas_oodchunks, stats.sas_ouodchunks)
+    received = (stats.sas_iodchunks, stats.sas_iuodchunks)
+    assert (sent, received) == (((2, 3), (0, 0)) if sender == "a" else ((0, 0), (2, 3)))
+
+
 def test_chunks_that_are_not_data_are_counted_with_sacks() -> None:
     socket, pair = connected(paths=1)
     before = read(socket, c.SCTP_GET_ASSOC_STATS)
@@ -355,6 +370,7 @@ def test_chunks_that_are_not_data_are_counted_with_sacks() -> None:
         sas_ipackets=after.sas_ipackets + 1,
         sas_opackets=after.sas_opackets + 1,
         sas_osacks=after.sas_osacks + 1,
+        sas_iodchunks=after.sas_iodchunks + 1,
         sas_octrlchunks=after.sas_octrlchunks + 1,
     )
 

@@ -124,6 +124,8 @@ def test_the_delay_of_sacks_can_be_set_here_as_well() -> None:
         PaddrParams(spp_flags=c.SPP_HB_DEMAND, spp_address=("0.0.0.0", 5000)),
         PaddrParams(spp_flags=c.SPP_SACKDELAY_ENABLE, spp_sackdelay=501),
         PaddrParams(spp_flags=c.SPP_HB_ENABLE, spp_hbinterval=0xFFFFFFFF),
+        PaddrParams(spp_flags=c.SPP_PMTUD_DISABLE, spp_pathmtu=511),
+        PaddrParams(spp_flags=c.SPP_PMTUD_DISABLE, spp_pathmtu=1500, spp_address=SECOND),
         PaddrParams(spp_address=("10.0.3.2", 5000)),
         PaddrParams(spp_address=("10.0.1.2", 5001)),
         PaddrParams(spp_address=("no address", 5000)),
@@ -140,7 +142,6 @@ def test_what_contradicts_itself_is_refused_and_nothing_changes(value: PaddrPara
     "value",
     [
         PaddrParams(spp_flags=c.SPP_PMTUD_ENABLE),
-        PaddrParams(spp_flags=c.SPP_PMTUD_DISABLE, spp_pathmtu=1000),
         PaddrParams(spp_flags=c.SPP_DSCP, spp_dscp=4),
         PaddrParams(spp_flags=c.SPP_IPV6_FLOWLABEL),
     ],
@@ -149,6 +150,31 @@ def test_what_is_not_there_yet_is_not_supported(value: PaddrParams) -> None:
     socket, _ = connected()
     with raises(errno.EOPNOTSUPP):
         socket.set(c.SCTP_PEER_ADDR_PARAMS, value)
+
+
+def test_the_mtu_of_paths_to_come_cannot_be_set() -> None:
+    with raises(errno.EOPNOTSUPP):
+        make_socket().set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_flags=c.SPP_PMTUD_DISABLE, spp_pathmtu=1000))
+
+
+def test_a_path_mtu_can_be_fixed_for_one_path_or_for_all() -> None:
+    socket, pair = connected()
+    before = params(socket, FIRST).spp_pathmtu
+    fixed = PaddrParams(spp_flags=c.SPP_PMTUD_DISABLE, spp_pathmtu=1001)
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, replace(fixed, spp_address=SECOND))
+    # A packet is a multiple of four bytes long.
+    assert [params(socket, address).spp_pathmtu for address in (FIRST, SECOND)] == [before, 1000]
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, fixed)
+    assert [params(socket, address).spp_pathmtu for address in (FIRST, SECOND)] == [1000, 1000]
+    sizes: list[int] = []
+    pair.network.traces.append(lambda packet: sizes.append(len(packet.data)))
+    pair.a.send(bytes(984))
+    pair.a.send(bytes(985))
+    pair.drain()
+    assert [len(message.data) for message in pair.b.received] == [984, 985]
+    assert max(sizes) == 1012
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, params(socket, FIRST))
+    assert params(socket, FIRST).spp_pathmtu == 1000
 
 
 def test_before_there_is_an_association_no_address_is_the_peers() -> None:

@@ -15,6 +15,7 @@ from sctpx.sockapi.structs import (
     Linger,
     SndInfo,
     SndRcvInfo,
+    Timeval,
 )
 from tests.unit.sockapi.holder import connected, make_socket, raises
 
@@ -66,6 +67,17 @@ def test_a_negative_linger_time_is_refused() -> None:
     with raises(errno.EINVAL):
         socket.set(c.SO_LINGER, Linger(l_onoff=1, l_linger=-1), c.SOL_SOCKET)
     assert socket.settings.linger == Linger(l_onoff=1, l_linger=0)
+
+
+@pytest.mark.parametrize("option", [c.SO_RCVTIMEO, c.SO_SNDTIMEO])
+def test_a_time_to_wait_is_seconds_and_microseconds(option: int) -> None:
+    socket = make_socket()
+    assert socket.get(option, level=c.SOL_SOCKET) == Timeval()
+    socket.set(option, Timeval(tv_sec=1, tv_usec=500_000), c.SOL_SOCKET)
+    for wrong in (Timeval(tv_sec=-1), Timeval(tv_usec=1_000_000), Timeval(tv_usec=-1)):
+        with raises(errno.EINVAL):
+            socket.set(option, wrong, c.SOL_SOCKET)
+    assert socket.get(option, level=c.SOL_SOCKET) == Timeval(tv_sec=1, tv_usec=500_000)
 
 
 @pytest.mark.parametrize(("asked", "given"), [(100_000, 100_000), (1, 4096), (-1, 4096), ((1 << 31) - 1, 1 << 30)])

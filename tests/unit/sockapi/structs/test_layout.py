@@ -49,6 +49,7 @@ SIZES = """
     sctp_send_failed_event 32  sctp_sender_dry_event 12  sctp_sendv_spa 32  sctp_setadaptation 4  sctp_setpeerprim 132
     sctp_setprim 132  sctp_shutdown_event 12  sctp_sndinfo 16  sctp_sndrcvinfo 32  sctp_status 176
     sctp_stream_change_event 16  sctp_stream_reset_event 12  sctp_stream_value 8  sctp_tlv 8  sctp_udpencaps 144
+    timeval 16
 """
 
 

@@ -1,0 +1,92 @@
+"""A peer to set an association up with: its addresses, those that can be used, and what to report of the others.
+
+Resolving names and asking the routing table is left to whoever may wait for the answers. A host name stands for all
+addresses it resolves to, at its place in the list. A name that does not resolve is like an address that does not
+answer: it goes into the report, and the others are tried; only if nothing is left does its error come out.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable, Sequence
+from typing import final
+
+from ..core.association.connect import ANSWER_NAMES, ANSWER_SEND_ERROR
+from ..core.endpoint import PeerAddress
+from .addresses import Address, check_families, check_peers, ip_text, pack_ip
+from .failures import connect_failure
+from .status import UNRESOLVED, AddressReport
+
+
+@final
+class Peer:
+    """A peer's addresses, ready to connect to."""
+
+    __slots__ = ("_zones", "addresses", "port", "unusable")
+
+    def __init__(self, resolved: Iterable[tuple[Address, int, Sequence[bytes] | OSError]], udp_port: int) -> None:
+        """Each address as it was given, its SCTP port, and what it stands for.
+
+        ``udp_port`` is for those that do not have one of their own. ``OSError``: the first one if nothing resolved,
+        and as ``check_peers`` says.
+        """
+        candidates: dict[bytes, PeerAddress] = {}
+        ports: list[tuple[bytes, int]] = []
+        failure: OSError | None = None
+        self._zones: dict[bytes, str] = {}
+        self.unusable: list[AddressReport] = []
+        """What to report of names that stand for no address, and of addresses nothing can be sent to."""
+        for address, port, ips in resolved:
+            if isinstance(ips, OSError):
+                failure = failure or ips
+                self.unusable.append(AddressReport(address=address.host, answer=UNRESOLVED, error=ips.errno or 0))
+                continue
+            its_port = udp_port if address.udp_port is None else address.udp_port
+            source = b"" if address.source is None else pack_ip(address.source)
+            for ip in ips:
+                ports.append((ip, port))
+                candidates.setdefault(ip, PeerAddress(ip, its_port, source))
+                if "%" in address.host:
+                    self._zones[ip] = address.host
+        if failure is not None and not candidates:
+            raise failure
+        kept, self.port = check_peers(ports)
+        """The SCTP port."""
+        self.addresses = [candidates[ip] for ip in kept]
+        """In the order given, each once."""
+
+    def find_sources(self, source_for: Callable[[str], bytes]) -> list[bytes]:
+        """Give each address without a source the one the system would send from, and tell those there are.
+
+        One that has none cannot be used. ``ConnectError`` with the errno of the first if no address can.
+        """
+        for address in list(self.addresses):
+            if not address.source:
+                try:
+                    address.source = source_for(self._zones.get(address.ip, ip_text(address.ip)))
+                except OSError as error:
+                    self._give_up(address, error.errno or errno.ENETUNREACH)
+        if not self.addresses:
+            failures = [report for report in self.unusable if report.answer != UNRESOLVED]
+            raise connect_failure(failures[0].error, self.unusable)
+        return list(dict.fromkeys(address.source for address in self.addresses))
+
+    def keep_reachable(self, local: Sequence[bytes]) -> None:
+        """Only addresses of the families of our own can be used.
+
+        ``OSError``: EAFNOSUPPORT if there are none, EADDRNOTAVAIL for a source that is not ours.
+        """
+        check_families([address.ip for address in self.addresses], local)
+        lengths = {len(ip) for ip in local}
+        for address in list(self.addresses):
+            if len(address.ip) not in lengths:
+                self._give_up(address, errno.EAFNOSUPPORT)
+            elif address.source and address.source not in local:
+                raise OSError(errno.EADDRNOTAVAIL, f"{ip_text(address.source)} is none of our addresses")
+
+    def _give_up(self, address: PeerAddress, error: int) -> None:
+        """This address cannot be used: it is reported, and the others are tried."""
+        self.addresses.remove(address)
+        answer = ANSWER_NAMES[ANSWER_SEND_ERROR]
+        text = ip_text(address.ip)
+        self.unusable.append(AddressReport(address=text, udp_port=address.udp_port, answer=answer, error=error))

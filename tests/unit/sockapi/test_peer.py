@@ -1,0 +1,91 @@
+"""A peer's addresses before anything is sent: which can be used, and what is reported of the others."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import pytest
+
+from sctpx.errors import ConnectError
+from sctpx.sockapi.addresses import Address, pack_ip
+from sctpx.sockapi.peer import Peer
+from tests.api.support import raises_errno
+
+UNKNOWN = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def ips(*texts: str) -> list[bytes]:
+    return [pack_ip(text) for text in texts]
+
+
+def peer_of(*hosts: str, port: int = 5) -> Peer:
+    return Peer([(Address(host), port, ips(host.partition("%")[0])) for host in hosts], 9899)
+
+
+def test_a_name_stands_for_its_addresses_and_each_address_is_there_once() -> None:
+    resolved = [
+        (Address("192.0.2.1"), 5, ips("192.0.2.1")),
+        (Address("name", udp_port=7), 5, ips("192.0.2.2", "192.0.2.1", "2001:db8::1")),
+    ]
+    peer = Peer(resolved, 9899)
+    assert [address.ip for address in peer.addresses] == ips("192.0.2.1", "192.0.2.2", "2001:db8::1")
+    assert [address.udp_port for address in peer.addresses] == [9899, 7, 7]
+    assert (peer.port, peer.unusable) == (5, [])
+
+
+def test_a_name_without_addresses_is_reported_unless_nothing_else_is_there() -> None:
+    peer = Peer([(Address("nowhere"), 5, UNKNOWN), (Address("192.0.2.1"), 5, ips("192.0.2.1"))], 0)
+    assert [(entry.address, entry.answer) for entry in peer.unusable] == [("nowhere", "name not resolved")]
+    with pytest.raises(socket.gaierror):
+        Peer([(Address("nowhere"), 5, UNKNOWN), (Address("neither"), 5, UNKNOWN)], 0)
+
+
+def test_a_peer_has_at_least_one_address_and_one_port() -> None:
+    for resolved in ([], [(Address("192.0.2.1"), 5, ips("192.0.2.1")), (Address("192.0.2.2"), 6, ips("192.0.2.2"))]):
+        with raises_errno(errno.EINVAL):
+            Peer(resolved, 0)
+
+
+def test_each_address_gets_a_source_and_one_that_has_none_is_reported() -> None:
+    peer = peer_of("192.0.2.1", "192.0.2.2", "fe80::1%eth0", "192.0.2.3")
+    asked: list[str] = []
+
+    def source_for(text: str) -> bytes:
+        asked.append(text)
+        if text == "192.0.2.2":
+            raise OSError(errno.ENETUNREACH, "no way")
+        return pack_ip("fe80::9" if ":" in text else "192.0.2.9")
+
+    assert peer.find_sources(source_for) == ips("192.0.2.9", "fe80::9")
+    assert asked == ["192.0.2.1", "192.0.2.2", "fe80::1%eth0", "192.0.2.3"]
+    assert [address.ip for address in peer.addresses] == ips("192.0.2.1", "fe80::1", "192.0.2.3")
+    assert [(entry.address, entry.error) for entry in peer.unusable] == [("192.0.2.2", errno.ENETUNREACH)]
+
+
+def test_without_any_way_the_errno_is_that_of_the_first() -> None:
+    errors = {"192.0.2.1": errno.EHOSTUNREACH, "192.0.2.2": errno.ENETUNREACH}
+
+    def source_for(text: str) -> bytes:
+        raise OSError(errors[text], "no way")
+
+    with pytest.raises(ConnectError) as caught:
+        peer_of(*errors).find_sources(source_for)
+    assert caught.value.errno == errno.EHOSTUNREACH
+    assert [entry.error for entry in caught.value.report] == list(errors.values())
+
+
+def test_addresses_of_another_family_than_ours_are_reported_and_the_others_used() -> None:
+    peer = peer_of("2001:db8::1", "192.0.2.1")
+    peer.keep_reachable(ips("192.0.2.9"))
+    assert [address.ip for address in peer.addresses] == ips("192.0.2.1")
+    assert [(entry.address, entry.error) for entry in peer.unusable] == [("2001:db8::1", errno.EAFNOSUPPORT)]
+    with raises_errno(errno.EAFNOSUPPORT):
+        peer.keep_reachable(ips("2001:db8::9"))
+
+
+def test_a_source_has_to_be_ours() -> None:
+    peer = Peer([(Address("192.0.2.1", source="192.0.2.8"), 5, ips("192.0.2.1"))], 0)
+    peer.keep_reachable(ips("192.0.2.8", "192.0.2.9"))
+    with raises_errno(errno.EADDRNOTAVAIL):
+        peer.keep_reachable(ips("192.0.2.9"))
