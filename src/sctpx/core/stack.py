@@ -58,6 +58,8 @@ EPHEMERAL_FIRST: Final = 49152
 EPHEMERAL_COUNT: Final = 65536 - EPHEMERAL_FIRST
 # Stateless answers that wait to be sent; more than one batch of input can cause.
 MAX_RESPONSES: Final = 4096
+# Packets of different associations that leave together: what one system call takes.
+MAX_GATHERED: Final = 64
 
 
 @final
@@ -488,8 +490,9 @@ class Stack:
             association.entry = 0
             association.scheduled = NEVER
             tcb = association.tcb
-            if tcb.next_deadline() > now and not len(tcb.send_queue) and not tcb.outstanding.marked_chunks:
-                self._schedule(association)  # Idle, and what it was to be looked at for has moved on.
+            deadline = tcb.next_deadline()
+            if deadline > now and not len(tcb.send_queue) and not tcb.outstanding.marked_chunks:
+                self._schedule(association, deadline)  # Idle, and what it was to be looked at for has moved on.
             elif tcb.state != CLOSED:
                 association.handle_timeout(now)
                 if association.tcb.state != CLOSED:
@@ -500,26 +503,52 @@ class Stack:
 
     def poll_transmit(self, now: int) -> Transmit | None:
         """The next packets to send; None when there is nothing more to send now."""
-        if self._responses:
-            self.stats.packets_sent += 1
-            return self._responses.popleft()
+        transmit = self._responses.popleft() if self._responses else self._poll_ready(now)
+        if transmit is None:
+            return None
+        # What is shorter than a segment is a packet that need not stay alone.
+        if len(self._ready) > 1 and len(transmit.data) < transmit.segment:
+            self._gather(transmit, now)
+        self.stats.packets_sent += -(-len(transmit.data) // transmit.segment)
+        return transmit
+
+    def _gather(self, transmit: Transmit, now: int) -> None:
+        """Add the packets of this size that other associations have for the same place: together they are one send.
+
+        So leave the HEARTBEATs of many idle associations with one peer, and their answers.
+        """
+        packets = [transmit.data]
+        size = len(transmit.data)
+        while len(packets) < MAX_GATHERED:
+            other = self._poll_ready(now)
+            if other is None:
+                break
+            alike = len(other.data) == size < other.segment and other.remote == transmit.remote
+            if not alike or (other.local, other.port, other.ecn) != (transmit.local, transmit.port, transmit.ecn):
+                self._responses.append(other)  # It is the next one.
+                break
+            packets.append(other.data)
+        if len(packets) > 1:
+            transmit.data = b"".join(packets)
+            transmit.segment = size
+
+    def _poll_ready(self, now: int) -> Transmit | None:
+        """What associations have to send, by turns."""
         ready = self._ready
         while ready:
             association = ready[0]
             transmit = outbound.poll(association.tcb, now)
             if transmit is not None:
-                self.stats.packets_sent += -(-len(transmit.data) // transmit.segment)
                 if len(ready) > 1:
                     ready.rotate(-1)  # The others' turn.
                 return transmit
             ready.popleft()
             association.ready = False
-            self._schedule(association)
+            self._schedule(association, association.tcb.next_deadline())
         return None
 
-    def _schedule(self, association: Association) -> None:
+    def _schedule(self, association: Association, deadline: int) -> None:
         """Have the heap look at the association no later than its earliest deadline."""
-        deadline = association.tcb.next_deadline()
         if deadline < association.scheduled:
             self._supersede(association)
             association.scheduled = deadline
@@ -545,11 +574,8 @@ _INIT: Final = bytes((CHUNK_INIT,))
 
 def _is_for(cookie: Cookie, arrival: Arrival) -> bool:
     """Whether ports and tag of the packet are those in the cookie (section 5.1.5, 3)."""
-    return (cookie.peer_port, cookie.local_port, cookie.local_tag) == (
-        arrival.peer_port,
-        arrival.local_port,
-        arrival.tag,
-    )
+    ours = cookie.peer_port, cookie.local_port, cookie.local_tag
+    return ours == (arrival.peer_port, arrival.local_port, arrival.tag)
 
 
 def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:

@@ -226,8 +226,8 @@ async def test_a_round_sends_a_bounded_number_of_batches_and_then_input_has_its_
     await steps(5)
     world.link.plug.fill()
     world.link.errors = [errno.EAGAIN]
-    for association in associations:
-        await association.send(b"x")
+    for number, association in enumerate(associations):
+        await association.send(bytes(4 + 4 * number))  # Of one size they would leave together.
     sent = len(world.link.sent)
     world.link.plug.empty()
     rounds = []

@@ -11,12 +11,12 @@ from sctpx.core.association.association import Association
 from sctpx.core.association.state import ESTABLISHED
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import Endpoint, PeerAddress
-from sctpx.core.stack import EPHEMERAL_COUNT, EPHEMERAL_FIRST, Stack
+from sctpx.core.stack import EPHEMERAL_COUNT, EPHEMERAL_FIRST, MAX_GATHERED, Stack
 from sctpx.testing import seeded_bytes
 from sctpx.wire import control
-from sctpx.wire.codes import CHUNK_ABORT, CHUNK_DATA, CHUNK_INIT_ACK, DATA_HEADER
+from sctpx.wire.codes import CHUNK_ABORT, CHUNK_DATA, CHUNK_INIT_ACK, COMMON_HEADER, DATA_HEADER
 from sctpx.wire.data import DATA
-from sctpx.wire.packet import chunks, finish_packet, prefix
+from sctpx.wire.packet import chunks, finish_packet, parse_prefix, prefix, verify_packet
 from sctpx.wire.setup import Setup, parse
 
 NOW = 10**18
@@ -214,3 +214,55 @@ def test_a_tag_that_was_drawn_twice_makes_no_second_association() -> None:
     assert [association.paths[0].remote for association in endpoint.associations.values()] == [PEER]
     assert stack.stats.cookies_rejected == 1
     assert destinations(stack) == [PEER]
+
+
+# --- packets of several associations ---
+
+
+def sent(stack: Stack) -> list[tuple[bytes, list[int], int]]:
+    """What leaves now: where to, the source ports of its packets, and how far these are apart."""
+    found = []
+    while (transmit := stack.poll_transmit(NOW)) is not None:
+        data, segment = transmit.data, transmit.segment
+        packets = [data[start : start + segment] for start in range(0, len(data), segment)]
+        assert all(verify_packet(packet) for packet in packets)
+        found.append((transmit.remote, [parse_prefix(packet)[0] for packet in packets], segment))
+    return found
+
+
+def test_packets_of_one_size_that_associations_have_for_one_place_leave_together() -> None:
+    stack = make_stack()
+    associations = [set_up(stack, stack.open_endpoint(5000 + number, [OWN]), PEER) for number in range(4)]
+    before = stack.stats.packets_sent
+    for association in associations:
+        association.request_heartbeat(NOW, PEER)
+    size = COMMON_HEADER + len(control.heartbeat(bytes(8) + PEER))
+    assert sent(stack) == [(PEER, [5000, 5001, 5002, 5003], size)]
+    assert stack.stats.packets_sent == before + 4
+
+
+def test_what_is_of_another_size_or_for_another_place_leaves_by_itself_and_nothing_is_lost() -> None:
+    stack = make_stack()
+    remotes = [PEER, PEER, STRANGER, PEER, PEER]
+    associations = [
+        set_up(stack, stack.open_endpoint(5000 + number, [OWN]), remote) for number, remote in enumerate(remotes)
+    ]
+    for association, remote in zip(associations, remotes, strict=True):
+        association.request_heartbeat(NOW, remote)
+    associations[3].send(NOW, b"makes it longer")
+    found = sent(stack)
+    assert [(remote, ports) for remote, ports, _ in found] == [
+        (PEER, [5000, 5001]),
+        (STRANGER, [5002]),
+        (PEER, [5003]),
+        (PEER, [5004]),
+    ]
+
+
+def test_no_more_packets_leave_together_than_one_call_takes() -> None:
+    stack = make_stack()
+    ports = range(5000, 5000 + MAX_GATHERED + 1)
+    associations = [set_up(stack, stack.open_endpoint(port, [OWN]), PEER) for port in ports]
+    for association in associations:
+        association.request_heartbeat(NOW, PEER)
+    assert [len(ports) for _, ports, _ in sent(stack)] == [MAX_GATHERED, 1]

@@ -386,9 +386,11 @@ class Tcb:
                 deadline = path.t3_deadline
             if path.heartbeat_timeout < deadline:
                 deadline = path.heartbeat_timeout
-            if path.heartbeat_deadline < deadline:
+            due = path.heartbeat_deadline
+            if due < deadline:
                 # With HB.Max.Burst used up, the next HEARTBEAT waits for the next window.
-                spent = self.heartbeat_burst >= self.config.heartbeat_max_burst
-                window = self.heartbeat_window if spent else 0
-                deadline = min(deadline, max(path.heartbeat_deadline, window))
+                if due < self.heartbeat_window and self.heartbeat_burst >= self.config.heartbeat_max_burst:
+                    due = self.heartbeat_window
+                if due < deadline:
+                    deadline = due
         return deadline
