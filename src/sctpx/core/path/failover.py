@@ -56,6 +56,8 @@ def select(paths: list[Path], preferred: Path, avoid: Path | None = None) -> Pat
     ``avoid`` is the path on which the data timed out (RFC 9260 section 6.4.1). Unconfirmed paths carry no
     data (section 5.4); an association always has a confirmed one.
     """
+    if len(paths) == 1:
+        return preferred
     best = preferred
     best_rank = _rank(preferred, preferred, avoid)
     for path in paths:
