@@ -5,7 +5,7 @@ Times are in seconds here, where people write them; the core counts in nanosecon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 NANOSECONDS: Final = 1_000_000_000
@@ -87,6 +87,9 @@ class AssociationConfig:
         return min(self.partial_delivery_point, latest) if self.partial_delivery_point else latest
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.type == "int" and not isinstance(getattr(self, field.name), int):
+                raise TypeError(f"{field.name} is {getattr(self, field.name)!r}: it counts, and is an int")
         for name, low, high in _BOUNDS:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:

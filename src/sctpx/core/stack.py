@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from errno import EADDRINUSE, EINVAL, ENOPROTOOPT
+from errno import EADDRINUSE, EALREADY, EINVAL, EISCONN
 from heapq import heapify, heappop, heappush
 from typing import Final, final
 
@@ -39,7 +39,7 @@ from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
 from . import out_of_the_blue
 from .arrival import Arrival
-from .association import handshake, inbound, outbound, reachability, restart, shutdown
+from .association import handshake, inbound, outbound, restart, returned, shutdown
 from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
 from .association.tcb import Tcb
@@ -311,6 +311,9 @@ class Stack:
             if waiting and len(arrival.chunks) == 1:
                 association.begin_round()
                 handshake.handle_init_ack(tcb, arrival.now, arrival.local, arrival.remote, arrival.port, arrival.value)
+                self._give_way(association)
+            elif waiting:
+                self.stats.discarded += 1  # It "MUST NOT be bundled" (section 6.10).
             else:
                 handshake.note_late_init_ack(tcb, arrival.now, arrival.remote)  # Section 5.2.3: discarded.
             self._after(association, arrival.local, arrival.remote, arrival.port)
@@ -326,6 +329,19 @@ class Stack:
             self.stats.discarded += 1
         else:
             self._receive_out_of_the_blue(arrival)
+
+    def _give_way(self, association: Association) -> None:
+        """An INIT ACK with an address of another association's peer belongs to that one (section 5.1.2 D)."""
+        tcb = association.tcb
+        for path in tcb.paths:
+            other = self.find_association(path.remote, tcb.peer_port, tcb.local_port)
+            if other is None or other is association or other.state == COOKIE_WAIT:
+                continue
+            if tcb.state == COOKIE_ECHOED:
+                handshake.fail(tcb, EALREADY if other.state == COOKIE_ECHOED else EISCONN)
+                self.touch(association)
+                other.tcb.moved = True
+                self.index(other)  # By the addresses, too, that stood for the one that gave way.
 
     def _receive_reflected(self, arrival: Arrival) -> None:
         """A packet without a tag of ours: it may carry the peer's own, reflected (section 8.5.1 B, C)."""
@@ -444,41 +460,27 @@ class Stack:
             self._after(association, arrival.local, arrival.remote, arrival.port)
 
     def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes) -> None:
-        """An ICMP error about a packet of ours to ``remote``: ``payload`` is as much of it as came back.
-
-        Counts only if the bytes prove the tag (RFC 9260 section 10, ICMP6).
-        """
-        try:
-            local_port, peer_port, tag = parse_prefix(payload)
-        except ParseError:
-            return
-        association = self.find_association(remote, peer_port, local_port)
-        if association is None:
-            return
-        tcb = association.tcb
-        association.begin_round()
-        if tag == 0:
-            proven = payload[COMMON_HEADER : COMMON_HEADER + 1] == _INIT and payload[16:20] == tcb.local_tag.to_bytes(
-                4, "big"
-            )
-            if proven and tcb.state == COOKIE_WAIT:
-                handshake.handle_icmp(tcb, now, remote, error)
-        elif tag == tcb.peer_tag and tcb.state not in (CLOSED, COOKIE_WAIT):
-            path = tcb.find_path(remote)
-            if path is not None and error == ENOPROTOOPT and not port:
-                shutdown.handle_abort(tcb, [], reflected=True)  # ICMP8: no SCTP there.
-            elif path is not None:
-                reachability.on_error(tcb, now, path, error)
-        self.touch(association)
+        """An ICMP error about a packet of ours to ``remote``: ``payload`` is as much of it as came back."""
+        association = self._find_by_packet(remote, payload)
+        if association is not None:
+            association.begin_round()
+            returned.handle_icmp(association.tcb, now, remote, port, error, payload)
+            self.touch(association)
 
     def handle_send_error(self, now: int, transmit: Transmit, error: int) -> None:
         """The link could not send this and will not: ``error`` is the errno."""
-        local_port, peer_port, tag = parse_prefix(transmit.data)
-        association = self.find_association(transmit.remote, peer_port, local_port)
-        # After the handshake it is a loss like any other: T3-rtx and the heartbeats judge the path.
-        if association is not None and tag == 0 and association.state == COOKIE_WAIT:
-            handshake.handle_send_error(association.tcb, now, transmit.remote, error)
+        association = self._find_by_packet(transmit.remote, transmit.data)
+        if association is not None:
+            returned.handle_send_error(association.tcb, now, transmit.remote, error, transmit.data)
             self.touch(association)
+
+    def _find_by_packet(self, remote: bytes, packet: bytes) -> Association | None:
+        """The association that sent this packet."""
+        try:
+            local_port, peer_port, _ = parse_prefix(packet)
+        except ParseError:
+            return None
+        return self.find_association(remote, peer_port, local_port)
 
     def handle_timeout(self, now: int) -> None:
         """Time has passed: let every association with an expired deadline look at its timers."""
@@ -567,9 +569,6 @@ class Stack:
     def poll_event(self) -> Event | None:
         """The next event; None when there are no more."""
         return self._events.popleft() if self._events else None
-
-
-_INIT: Final = bytes((CHUNK_INIT,))
 
 
 def _is_for(cookie: Cookie, arrival: Arrival) -> bool:

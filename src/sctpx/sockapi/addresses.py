@@ -17,6 +17,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import index
 from typing import Final, TypeAlias, final
 
 from ..wire.params import IPV4_LENGTH, IPV4_MAPPED, IPV6_LENGTH, is_unicast
@@ -58,7 +59,8 @@ class Address:
 
 
 def check_port(port: int, what: str, lowest: int = 1) -> int:
-    """The port, if it is one. ``OSError`` (EINVAL) names it as ``what``."""
+    """The port, if it is one. ``OSError`` (EINVAL) names it as ``what``; ``TypeError`` if it is no integer."""
+    port = index(port)
     if not lowest <= port <= 65535:
         raise OSError(errno.EINVAL, f"{what} {port} is not between {lowest} and 65535")
     return port

@@ -246,9 +246,9 @@ class Association:
             raise OSError(EINVAL, "SCTP has no empty messages")
         if len(data) > tcb.config.max_message_size:
             raise OSError(EMSGSIZE, f"message of {len(data)} bytes, the limit is {tcb.config.max_message_size}")
-        if not 0 <= stream < tcb.outbound_streams:
+        if stream & ~0xFFFF or stream >= tcb.outbound_streams:
             raise OSError(EINVAL, f"no stream {stream}: the association has {tcb.outbound_streams}, from 0")
-        if not 0 <= ppid <= 0xFFFFFFFF:
+        if ppid & ~0xFFFFFFFF:
             raise OSError(EINVAL, f"payload protocol identifier {ppid} does not fit 32 bits")
 
     def _push(self, message: OutMessage) -> None:
@@ -294,13 +294,15 @@ class Association:
         return transfer.source(self.tcb)
 
     def read(self, limit: int = 0) -> list[Message]:
-        """Take up to ``limit`` messages, all that are ready if 0; [] if none is.
+        """Take up to ``limit`` messages, all that are ready if 0; [] if none is. OSError EINVAL if it is below 0.
 
         Each is (data, stream, PPID, SSN, TSN, flags); flags: 1 unordered, 2 more of this message follows.
         """
         tcb = self.tcb
         reassembly = tcb.reassembly
         ready = reassembly.ready
+        if limit < 0:
+            raise OSError(EINVAL, f"at most {limit} messages")
         if limit and limit < len(ready):
             taken = ready[:limit]
             del ready[:limit]
@@ -346,8 +348,14 @@ class Association:
         self.endpoint.stack.touch(self)
 
     def request_heartbeat(self, now: int, remote: bytes) -> None:
-        """Send a HEARTBEAT now (section 11.1.10). OSError EINVAL if ``remote`` is no address of the peer."""
+        """Send a HEARTBEAT now (section 11.1.10).
+
+        OSError EINVAL if ``remote`` is no address of the peer, ENOTCONN if the association is not up, or ending:
+        HEARTBEATs are "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk" (section 8.3).
+        """
         path = self._established_path(remote)
+        if not reachability.heartbeats_run(self.tcb):
+            raise OSError(ENOTCONN, "the association is ending")
         self.begin_round()
         reachability.send_heartbeat(self.tcb, now, path)
         self.endpoint.stack.touch(self)

@@ -55,6 +55,7 @@ class AddressReport:
         "ip",
         "kept",
         "listed",
+        "refusal",
         "rto",
         "source",
         "tries",
@@ -88,6 +89,8 @@ class AddressReport:
         self.rto = rto
         self.deadline = NEVER
         """T1-init of this address."""
+        self.refusal = 0
+        """errno of a refusal in the present round: it is not asked any more, whatever it answered in an earlier one."""
 
     def on_answer(self, now: int, answer: int, error: int, causes: list[Cause]) -> None:
         """Note the first answer of any kind; what proves the peer is worth more than a refusal before it."""
@@ -99,7 +102,7 @@ class AddressReport:
 
     @property
     def refused(self) -> bool:
-        """True if its answer ended the attempt on it."""
+        """True if its answer is a refusal."""
         return self.answer in _REFUSALS
 
     @property
@@ -157,7 +160,7 @@ class Attempt:
         while self._next < len(self._asked) and self._next_start <= now:
             candidate = self._asked[self._next]
             self._next += 1
-            if not candidate.refused:
+            if not candidate.refusal:
                 due.append(candidate)
                 self._next_start = now + self._delay
         if self._next == len(self._asked):
@@ -166,10 +169,11 @@ class Attempt:
 
     def _rotate(self, now: int) -> list[AddressReport]:
         """One address at a time: when its T1-init expired or it refused, the next one that is not done."""
-        if self._current >= 0 and self._asked[self._current].deadline <= now:
-            self._expire(self._asked[self._current])
-        elif self._next_start > now:
+        expired = [candidate for candidate in self._asked if candidate.deadline <= now]
+        if not expired and self._next_start > now:
             return []
+        for candidate in expired:
+            self._expire(candidate)
         self._next_start = NEVER
         for step in range(1, len(self._asked) + 1):
             index = (self._current + step) % len(self._asked)
@@ -184,7 +188,7 @@ class Attempt:
 
     def _done(self, candidate: AddressReport) -> bool:
         """True if no further INIT goes to it."""
-        return candidate.refused or candidate.tries >= self._tries
+        return candidate.refusal != 0 or candidate.tries >= self._tries
 
     def find(self, ip: bytes) -> AddressReport | None:
         """The candidate with that address."""
@@ -194,9 +198,10 @@ class Attempt:
         return None
 
     def refuse(self, candidate: AddressReport, now: int, answer: int, error: int, causes: list[Cause]) -> None:
-        """The address refused: move on to the next one at once (C8)."""
+        """The address refused: move on to the next one at once (C8), if it was asked."""
         candidate.on_answer(now, answer, error, causes)
-        if candidate.deadline != NEVER or not candidate.inits:
+        candidate.refusal = error
+        if candidate.deadline != NEVER:
             candidate.deadline = NEVER
             self._next_start = now
 
@@ -212,6 +217,7 @@ class Attempt:
         for candidate in self.candidates:
             candidate.kept = False
             candidate.tries = 0
+            candidate.refusal = 0
             candidate.rto = rto
         self._asked = candidates
         self._next = 0
@@ -225,7 +231,7 @@ class Attempt:
 
     def error(self) -> int:
         """The errno of the failure: any silence ETIMEDOUT, any refusal ECONNREFUSED, else what ICMP said."""
-        errors = [candidate.error if candidate.refused else ETIMEDOUT for candidate in self.candidates]
+        errors = [candidate.refusal or ETIMEDOUT for candidate in self.candidates]
         if ETIMEDOUT in errors:
             return ETIMEDOUT
         return ECONNREFUSED if ECONNREFUSED in errors else errors[0]

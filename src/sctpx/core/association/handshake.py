@@ -18,7 +18,7 @@ from ...wire.codes import COMMON_HEADER, PARAM_HOST_NAME, PARAM_STATE_COOKIE
 from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError, item
-from ..events import PATH_INACTIVE, PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
+from ..events import PATH_INACTIVE, CannotStart, CommunicationUp
 from ..init_answer import peer_addresses
 from ..path import failover, rto
 from ..path.path import Path
@@ -68,14 +68,15 @@ def handle_attempt_timer(tcb: Tcb, now: int) -> None:
         due = attempt.due(now)
         tcb.init_targets.extend(due)
         if not due and attempt.failed(now):
-            _fail(tcb, attempt.error())
+            fail(tcb, attempt.error())
         elif now >= attempt.deadline:
-            _fail(tcb, ETIMEDOUT)
+            fail(tcb, ETIMEDOUT)
     elif now >= attempt.deadline:
         shutdown.abort(tcb, [], ETIMEDOUT)
 
 
-def _fail(tcb: Tcb, error: int) -> None:
+def fail(tcb: Tcb, error: int) -> None:
+    """The association will not come up."""
     causes_seen: list[Cause] = []
     if tcb.attempt is not None:
         for candidate in tcb.attempt.candidates:
@@ -95,7 +96,7 @@ def handle_icmp(tcb: Tcb, now: int, remote: bytes, error: int) -> None:
     """In COOKIE-WAIT, an ICMP error whose bytes prove our Initiate Tag."""
     attempt = tcb.attempt
     candidate = attempt.find(remote) if attempt is not None else None
-    if candidate is not None and candidate.inits and not candidate.refused:
+    if candidate is not None and candidate.inits and not candidate.refusal:
         refuse(tcb, now, candidate, ANSWER_ICMP, error, [])
 
 
@@ -103,7 +104,7 @@ def handle_send_error(tcb: Tcb, now: int, remote: bytes, error: int) -> None:
     """In COOKIE-WAIT, an INIT could not be sent."""
     attempt = tcb.attempt
     candidate = attempt.find(remote) if attempt is not None else None
-    if candidate is not None and not candidate.refused:
+    if candidate is not None and not candidate.refusal:
         refuse(tcb, now, candidate, ANSWER_SEND_ERROR, error or EHOSTUNREACH, [])
 
 
@@ -230,8 +231,7 @@ def keep_listed(tcb: Tcb, attempt: Attempt, listed: list[bytes], local: bytes, h
             continue  # What comes from there now is no answer to an INIT.
         path.unanswered_inits = candidate.unanswered
         if candidate.inits and path.heartbeat_enabled:
-            path.state = PATH_POTENTIALLY_FAILED
-            path.error_count = 1
+            failover.on_timeout(path)
 
 
 def report_learnt(tcb: Tcb, attempt: Attempt) -> None:
@@ -270,7 +270,7 @@ def _send_cookie_echo(tcb: Tcb, now: int, path: Path) -> None:
     if not path.confirmed and COMMON_HEADER + len(chunks) > path.mtu:
         # With the HEARTBEAT it would exceed the PMTU, without it it MUST NOT be sent there; and only a peer that
         # lists none of the addresses it was asked at has no other for it.
-        _fail(tcb, EMSGSIZE)
+        fail(tcb, EMSGSIZE)
         return
     tcb.send_control(path, chunks)
     if path.confirmed and tcb.unrecognized:
@@ -292,7 +292,7 @@ def handle_t1_cookie(tcb: Tcb, now: int) -> None:
     # The first COOKIE ECHO to each confirmed address is no retransmission to it.
     firsts = max(sum([1 for other in tcb.paths if other.confirmed]), 1)
     if tcb.setup_retries >= tcb.config.max_init_retransmits + firsts - 1:
-        _fail(tcb, ETIMEDOUT)
+        fail(tcb, ETIMEDOUT)
         return
     tcb.setup_retries += 1
     if failover.on_timeout(path):
@@ -336,7 +336,7 @@ def handle_stale_cookie(tcb: Tcb, now: int) -> None:
     if tcb.state != COOKIE_ECHOED:
         return
     if tcb.stale_retries >= MAX_STALE_RETRIES or tcb.attempt is None:
-        _fail(tcb, ETIMEDOUT)
+        fail(tcb, ETIMEDOUT)
         return
     tcb.stale_retries += 1
     round_trip_ms = (now - tcb.t1_cookie_sent) // 1_000_000
@@ -350,7 +350,7 @@ def handle_stale_cookie(tcb: Tcb, now: int) -> None:
     if winner is not None:  # It answered last time: it goes first.
         again = [c for c in again if c.ip == winner.remote] + [c for c in again if c.ip != winner.remote]
     if not again:
-        _fail(tcb, ETIMEDOUT)
+        fail(tcb, ETIMEDOUT)
         return
     tcb.attempt.again(again, now, nanoseconds(tcb.config.rto_initial))
     tcb.set_peer_tag(0)

@@ -340,10 +340,10 @@ def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value
 
 
 def _handle_abort(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> None:
-    """ABORT in a packet with our tag: the T bit must not be set (section 8.5.1 B)."""
+    """ABORT in a packet with our tag: with the T bit set, the packet is silently discarded (section 8.5.1 B)."""
     seen = causes_of(value)
     if flags & FLAG_T or seen is None:
-        tcb.stats.packets_discarded += 1
+        tcb.discard_packet()
     elif not handshake.handle_abort(tcb, now, path.remote, seen):
         shutdown.handle_abort(tcb, seen)
 

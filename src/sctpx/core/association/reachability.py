@@ -74,8 +74,10 @@ def _burst_allows(tcb: Tcb, now: int) -> bool:
 
 
 def send_heartbeat(tcb: Tcb, now: int, path: Path) -> None:
-    """Send a HEARTBEAT now."""
-    tcb.send_control(path, control.heartbeat(heartbeat.begin(path, now, tcb.random_bytes)))
+    """Send a HEARTBEAT now; the one that is under way once more, or asking often would keep it from ever being lost."""
+    under_way = path.heartbeat_timeout != NEVER
+    info = heartbeat.repeat(path) if under_way else heartbeat.begin(path, now, tcb.random_bytes)
+    tcb.send_control(path, control.heartbeat(info))
 
 
 def bundled_heartbeat(tcb: Tcb, now: int, path: Path) -> bytes:

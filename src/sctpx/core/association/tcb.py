@@ -57,6 +57,7 @@ class Tcb:
     """Everything one association knows."""
 
     __slots__ = (
+        "answers_from",
         "association",
         "attempt",
         "buffered",
@@ -261,6 +262,8 @@ class Tcb:
 
         # Control chunks that wait to be sent: (path, chunk, our address).
         self.control: list[tuple[Path, bytes, bytes]] = []
+        self.answers_from = 0
+        """Where in ``control`` the answers to the packet being processed begin."""
         self.response_room = 0
         """Bytes of answers the packet being processed may still cause (RFC 9260 section 12.4)."""
         self.response_path: Path | None = None
@@ -329,6 +332,12 @@ class Tcb:
         self.heard_from = path
         self.response_path = None
         self.response_room = path.mtu - COMMON_HEADER
+        self.answers_from = len(self.control)
+
+    def discard_packet(self) -> None:
+        """The packet being processed is silently discarded after all: nothing is answered to it."""
+        self.stats.packets_discarded += 1
+        del self.control[self.answers_from :]
 
     def respond(self, chunks: bytes, first: bool = False) -> Path:
         """Answer the packet being processed; returns where to: where it came from (section 6.4), if that may be (5.4).

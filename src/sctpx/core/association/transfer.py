@@ -86,7 +86,10 @@ def on_source(tcb: Tcb, path: Path) -> None:
     sources = tcb.sources
     if not sources or sources[-1][1] != path.remote:
         source(tcb)
-        sources.append((tcb.stats.messages_received, path.remote))
+        position = tcb.stats.messages_received
+        if sources and sources[-1][0] == position:
+            sources.pop()  # No message was completed by what came from there.
+        sources.append((position, path.remote))
 
 
 def source(tcb: Tcb) -> bytes:
@@ -168,7 +171,8 @@ def make_sack(tcb: Tcb) -> None:
     a_rwnd = tcb.window.advertise(len(tcb.reassembly.ready))
     if ranges or duplicates:
         # "report the Gap Ack Blocks from the lowest to highest TSNs, within the size limit" (section 6.7).
-        words = (tcb.packet_limit - COMMON_HEADER - SACK_HEADER) // 4
+        mtu = tcb.packet_limit if tcb.sack_path is None else tcb.sack_path.mtu
+        words = (mtu - COMMON_HEADER - SACK_HEADER) // 4
         ranges = ranges[:words]
         duplicates = duplicates[: words - len(ranges)]
         tsn_map.duplicates = []
@@ -220,8 +224,12 @@ def on_read(tcb: Tcb, length: int) -> None:
 
 
 def respond_error(tcb: Tcb, error_causes: list[causes.Cause]) -> None:
-    """Report an error in the packet being processed."""
-    tcb.respond(control.error(error_causes))
+    """Report an error in the packet being processed.
+
+    Not before the COOKIE ACK: until then nothing but the COOKIE ECHO is sent (section 5.1 C).
+    """
+    if tcb.state != COOKIE_ECHOED:
+        tcb.respond(control.error(error_causes))
 
 
 # --- sending -----------------------------------------------------------------------------------------------
@@ -256,6 +264,10 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
     if not tells_window:
         ranges = [r for r in outstanding.gaps if r[1] > cumulative + 1]
         a_rwnd = tcb.peer_rwnd + outstanding.flight_payload
+    missing = cumulative + 1
+    if ranges and ranges[0][0] <= missing:
+        # It is missing whatever a block says, or it would be acknowledged cumulatively: something stays in flight.
+        ranges = [(max(start, missing + 1), end) for start, end in ranges if end > missing + 1]
     in_recovery = outstanding.in_fast_recovery
     result = outstanding.acknowledge(cumulative, ranges)
     for slot, path in enumerate(result.paths):
@@ -456,9 +468,10 @@ def handle_probe_timer(tcb: Tcb, now: int) -> None:
         tcb.probing = PROBE_SENT
         return
     path = tcb.data_destination()
-    reachability.send_heartbeat(tcb, now, path)
+    if path.heartbeat_enabled:
+        reachability.send_heartbeat(tcb, now, path)
     tcb.probe_interval = path.rto
-    tcb.probe_deadline = path.heartbeat_timeout
+    tcb.probe_deadline = now + path.rto
 
 
 def sack_is_processed(state: int) -> bool:

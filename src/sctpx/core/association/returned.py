@@ -1,0 +1,48 @@
+"""Packets of ours that the network returned, or the system did not take (RFC 9260 section 10).
+
+Anybody can send an ICMP error: it counts only if what it returns of the packet proves the tag (ICMP6).
+"""
+
+from __future__ import annotations
+
+from errno import EMSGSIZE, ENOPROTOOPT
+from typing import Final
+
+from ...wire.codes import CHUNK_INIT, COMMON_HEADER
+from ...wire.packet import parse_prefix
+from . import handshake, reachability, shutdown
+from .state import CLOSED, COOKIE_WAIT
+from .tcb import Tcb
+
+_INIT: Final = bytes((CHUNK_INIT,))
+
+
+def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payload: bytes) -> None:
+    """An ICMP error about a packet to ``remote`` and UDP port ``port``, 0 without encapsulation.
+
+    That the packet was too big (ICMP7) is for path MTU discovery, and says nothing against the path.
+    """
+    if error == EMSGSIZE:
+        return
+    _, _, tag = parse_prefix(payload)
+    if tag == 0:
+        own = tcb.local_tag.to_bytes(4, "big")
+        proven = payload[COMMON_HEADER : COMMON_HEADER + 1] == _INIT and payload[16:20] == own
+        if proven and tcb.state == COOKIE_WAIT:
+            handshake.handle_icmp(tcb, now, remote, error)
+    elif tag == tcb.peer_tag and tcb.state not in (CLOSED, COOKIE_WAIT):
+        path = tcb.find_path(remote)
+        if path is not None and error == ENOPROTOOPT and not port:
+            shutdown.handle_abort(tcb, [], reflected=True)  # ICMP8: no SCTP there.
+        elif path is not None:
+            reachability.on_error(tcb, now, path, error)
+
+
+def handle_send_error(tcb: Tcb, now: int, remote: bytes, error: int, packet: bytes) -> None:
+    """The link could not send this packet: that is an answer to an INIT.
+
+    After the handshake it is a loss like any other: T3-rtx and the heartbeats judge the path.
+    """
+    _, _, tag = parse_prefix(packet)
+    if tag == 0 and tcb.state == COOKIE_WAIT:
+        handshake.handle_send_error(tcb, now, remote, error)
