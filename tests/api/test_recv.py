@@ -203,3 +203,11 @@ async def test_ten_megabytes_arrive_undamaged() -> None:
         for block in blocks:
             assert await recv_whole(b) == block
         await sending
+
+
+async def test_fewer_messages_than_none_are_the_callers_mistake() -> None:
+    async with associated() as (a, b):
+        await a.send(b"x")
+        with pytest.raises(OSError, match="-1 messages"):
+            await b.recv_many(-1)
+        assert (await b.recv()).data == b"x"

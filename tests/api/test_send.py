@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -309,3 +310,12 @@ async def test_sending_to_a_peer_that_was_lost_says_so() -> None:
             await a.recv()
         with pytest.raises(TimeoutError):
             await a.send(b"more")
+
+
+@pytest.mark.parametrize("how", [{"ppid": 1.5}, {"stream": 0.0}, {"stream": "1"}])
+async def test_a_number_that_is_none_is_refused_and_nothing_is_queued(how: dict[str, Any]) -> None:
+    async with associated() as (a, b):
+        with pytest.raises(TypeError):
+            await a.send(b"x", **how)
+        await a.send(b"y")
+        assert (await b.recv()).data == b"y"

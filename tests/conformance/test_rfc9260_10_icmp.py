@@ -222,3 +222,17 @@ def test_in_udp_a_protocol_unreachable_is_about_udp_and_ends_nothing() -> None:
         hit(lab, lab.heard[-1], errno.ENOPROTOOPT)
         assert association.state == ESTABLISHED
         assert association.paths[0].error_count == 1
+
+
+def test_that_a_packet_was_too_big_says_nothing_against_the_path() -> None:
+    """ICMP7 is for path MTU discovery: neither an INIT is refused by it, nor does a path fail."""
+    with Scripted() as lab:
+        association = lab.connect()
+        hit(lab, lab.heard[-1], errno.EMSGSIZE)
+        assert association.state == COOKIE_WAIT
+        lab.ask(lab.init_ack())
+        lab.ask(control.cookie_ack())
+        association.send(lab.a.now, b"data")
+        lab.network.run_for(0.015)
+        hit(lab, lab.heard[-1], errno.EMSGSIZE)
+        assert [(path.state, path.error_count) for path in association.paths] == [(PATH_ACTIVE, 0)]

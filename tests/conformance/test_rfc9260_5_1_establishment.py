@@ -9,6 +9,7 @@ from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CannotStart, CommunicationUp
 from sctpx.wire import control
 from sctpx.wire.packet import parse_prefix
+from sctpx.wire.tlv import chunk
 from tests.sim.scripted import P_TSN, Scripted
 
 
@@ -181,3 +182,11 @@ def test_the_tag_of_an_init_is_zero_and_the_others_are_those_of_the_peer() -> No
         tags = [(packet.chunks[0], parse_prefix(packet.data)[2]) for packet in lab.heard]
         assert tags == [("INIT", 0), ("COOKIE ECHO", lab.p_tag)]
         assert len(lab.events_of(CommunicationUp)) == 1
+
+
+def test_5_1_c_an_unknown_chunk_is_not_reported_before_the_cookie_ack() -> None:
+    """5.1 C: "until the COOKIE ACK chunk is returned, the sender MUST NOT send any other packets to the peer"."""
+    with Scripted() as lab:
+        lab.connect()
+        lab.ask(lab.init_ack())
+        assert lab.ask(chunk(0x7E, 0, b"to be reported")) == []

@@ -481,3 +481,15 @@ def test_data_that_fills_a_small_congestion_window_has_the_i_bit() -> None:
     peer.send(FULL)
     assert flags(peer) == [True]
     assert peer.path().flight_size >= peer.path().cwnd
+
+
+def test_a_heartbeats_that_are_off_stay_off_also_before_a_probe() -> None:
+    peer = Peer(paths=2, a_rwnd=1500, heartbeat_interval=30.0)
+    peer.association.configure_path(peer.now, peer.path(1).remote, heartbeats=False)
+    peer.send(FULL)
+    peer.sack(1, a_rwnd=0)
+    peer.take()
+    peer.send(100, remote=peer.path(2).remote)
+    peer.advance(0.5)
+    assert peer.take() == []
+    assert [packet.tsns for packet in peer.wait(1)] == [[2]]

@@ -445,3 +445,30 @@ def test_while_the_link_takes_nothing_the_sacks_that_wait_are_bounded() -> None:
     sacks = [packet.sack.cumulative for packet in peer.take()]
     assert len(sacks) <= MAX_SACKS
     assert sacks[-1] == count
+
+
+def test_a_sack_has_as_many_blocks_as_its_path_takes_however_small_the_chunks_are_that_we_send() -> None:
+    """6.2: Gap Ack Blocks are limited by the PMTU, not by what the user set for DATA chunks."""
+    peer = Peer(max_segment=484)
+    for tsn in range(2, 802, 2):
+        peer.deliver(peer.data(tsn, 1))
+    sacks = [packet.sack for packet in peer.take()]
+    assert len(sacks[-1].gaps) == (1472 - 12 - 16) // 4
+
+
+def test_the_tsn_behind_the_cumulative_tsn_ack_stays_in_flight_whatever_a_block_says() -> None:
+    """A peer that acknowledges everything by a block alone would leave nothing to time out."""
+    peer = Peer()
+    peer.send(100, 100, 100)
+    peer.sack(0, (1, 3))
+    assert peer.t3() < 2
+    peer.advance(1.0)
+    assert peer.take_tsns()[-1] == 1
+
+
+def test_where_messages_came_from_takes_no_memory_for_what_is_no_message_yet() -> None:
+    peer = Peer(paths=2)
+    peer.deliver(peer.data(1))
+    for tsn in range(2, 2000):
+        peer.deliver(peer.data(tsn, 1, flags=2 if tsn == 2 else 0, ssn=1), path=1 + tsn % 2)
+    assert len(peer.association.tcb.sources) <= 2

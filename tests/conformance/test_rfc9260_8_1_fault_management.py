@@ -186,3 +186,34 @@ def test_8_3_heartbeats_end_with_the_shutdown(acknowledged: bool) -> None:
         peer.shutdown()
     peer.advance(20)
     assert heartbeats(peer.take()) == []
+
+
+@pytest.mark.parametrize("every", [0.5, 3.0])
+def test_8_3_asking_often_does_not_keep_a_dead_path_alive(every: float) -> None:
+    """8.3: each HEARTBEAT "not acknowledged within one RTO" counts; asked for again, the one under way is repeated."""
+    peer = Peer(paths=2, heartbeat_interval=30.0)
+    for _ in range(int(400 / every)):
+        peer.request_heartbeat(2)
+        peer.advance(every)
+    assert peer.path(2).state == PATH_INACTIVE
+
+
+def test_8_3_an_answer_counts_though_more_heartbeats_were_sent_meanwhile() -> None:
+    peer = Peer(paths=2, heartbeat_interval=30.0)
+    peer.request_heartbeat(2)
+    [first] = heartbeats(peer.take())
+    for _ in range(3):
+        peer.advance(0.2)
+        peer.request_heartbeat(2)
+    answer(peer, first)
+    peer.advance(1)
+    assert (peer.path(2).state, peer.path(2).error_count) == (PATH_ACTIVE, 0)
+
+
+def test_8_3_none_is_sent_on_demand_when_the_association_is_ending() -> None:
+    """8.3: "discontinued after sending either a SHUTDOWN chunk or SHUTDOWN ACK chunk"."""
+    peer = Peer()
+    peer.shutdown()
+    with pytest.raises(OSError, match="ending") as refused:
+        peer.request_heartbeat(1)
+    assert refused.value.errno == errno.ENOTCONN

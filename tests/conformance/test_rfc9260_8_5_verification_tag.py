@@ -19,8 +19,10 @@ from sctpx.core.association.state import (
 )
 from sctpx.core.events import CannotStart, CommunicationLost, ShutdownComplete
 from sctpx.wire import control
+from sctpx.wire.codes import CHUNK_ABORT, FLAG_T
 from sctpx.wire.packet import chunks
 from sctpx.wire.tlv import chunk
+from tests.conformance.peer import Peer
 from tests.sim.scripted import P_TAG, Scripted
 from tests.sim.states import STATES, bring_to
 
@@ -262,3 +264,14 @@ def test_a_shutdown_ack_with_another_tag_is_silently_discarded_once_it_is_up() -
         assert lab.ask(control.shutdown_ack(), tag=WRONG) == []
         assert lab.ask(control.shutdown_ack(), tag=P_TAG) == []
         assert association.state == SHUTDOWN_SENT
+
+
+@pytest.mark.parametrize("abort", [chunk(CHUNK_ABORT, FLAG_T, b""), chunk(CHUNK_ABORT, 0, b"\0\1\0")])
+def test_8_5_1_b_nothing_in_the_packet_of_a_discarded_abort_is_answered(abort: bytes) -> None:
+    """8.5.1 B: "MUST silently discard the packet and take no further action"."""
+    peer = Peer()
+    peer.deliver(control.heartbeat(b"info"), abort)
+    assert peer.take() == []
+    assert peer.association.state == ESTABLISHED
+    peer.deliver(control.heartbeat(b"info"))
+    assert [packet.names for packet in peer.take()] == [["HEARTBEAT ACK"]]

@@ -11,7 +11,7 @@ import pytest
 from sctpx.core.association.connect import ANSWER_COOKIE_ECHO, ANSWER_SILENCE
 from sctpx.core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import PATH_ACTIVE, PATH_POTENTIALLY_FAILED, CommunicationUp, Restarted
+from sctpx.core.events import PATH_ACTIVE, PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp, Restarted
 from sctpx.testing import LinkSettings, Packet, Pair, seeded_random
 from sctpx.wire import control
 from tests.sim.connectx import check_that_data_flows
@@ -411,3 +411,25 @@ def test_action_b_in_established_keeps_the_tsn_once_data_has_come() -> None:
         assert lab.ask(control.cookie_echo(cookie)) == ["P: COOKIE ACK"]
         lab.ask(lab.data(), seconds=1.0)
         assert lab.tell(lab.heard)[-1].startswith("P: SACK cum 7001")
+
+
+# Two attempts of one side, over different addresses of one peer
+
+
+def test_the_second_attempt_over_another_address_of_the_same_peer_gives_way() -> None:
+    """RFC 9260 5.1.2 D: what names an address of an association belongs to it; the first one lives on, undisturbed."""
+    with Pair(1, paths=2) as pair:
+        pair.b.endpoint.listen()
+        first = pair.a.endpoint.connect(pair.a.host.now, pair.b.host.peer_addresses[:1], pair.b.endpoint.port)
+        second = pair.a.endpoint.connect(pair.a.host.now, pair.b.host.peer_addresses[1:], pair.b.endpoint.port)
+        pair.network.run_for(5)
+        assert first.state == ESTABLISHED
+        [failed] = pair.a.events_of(CannotStart)
+        assert failed.association is second
+        assert failed.error in (errno.EALREADY, errno.EISCONN)
+        assert len(pair.b.events_of(CommunicationUp)) == 1
+        for path in first.paths:
+            assert pair.a.host.stack.find_association(path.remote, first.tcb.peer_port, first.tcb.local_port) is first
+        first.send(pair.a.host.now, b"arrives")
+        pair.network.run_for(1)
+        assert pair.b.messages() == [b"arrives"]

@@ -9,7 +9,7 @@ import pytest
 
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import PeerAddress
-from sctpx.core.events import CannotStart, CommunicationUp
+from sctpx.core.events import PATH_ACTIVE, PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
 from sctpx.testing import LinkSettings, Pair
 from sctpx.wire.packet import parse_prefix
 from tests.sim.connectx import RTT, attempt, check_that_data_flows, failure, inits
@@ -208,3 +208,18 @@ def test_every_kept_address_gets_a_cookie_echo_before_the_attempt_fails() -> Non
         asked = [packet.destination_text for packet in pair.network.packets() if "COOKIE ECHO" in packet.chunks]
         assert set(asked) == set(pair.b.host.addresses)
         assert len(asked) == 12 + 2
+
+
+@pytest.mark.parametrize(("pfmr", "state"), [(0, PATH_POTENTIALLY_FAILED), (5, PATH_ACTIVE)])
+def test_a_kept_loser_begins_with_one_error_and_carries_nothing_until_it_answers(pfmr: int, state: int) -> None:
+    """PF only where one error makes it so (RFC 7829 section 3.2 (2))."""
+    with Pair(1, paths=2, config=AssociationConfig(potentially_failed_max_retrans=pfmr)) as pair:
+        pair.network.cut("10.0.1.2")
+        attempt(pair)
+        loser, winner = pair.a.association.paths
+        assert (loser.state, loser.error_count) == (state, 1)
+        for _ in range(5):
+            pair.a.send(bytes(1000))
+        pair.network.run_for(0.2)
+        assert (loser.flight_size, len(pair.b.received)) == (0, 5)
+        assert pair.a.association.primary is winner

@@ -12,7 +12,7 @@ from sctpx.core.association.connect import ANSWER_INIT_ACK, ANSWER_SILENCE
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CannotStart, CommunicationUp
 from sctpx.testing import Packet, Pair
-from sctpx.wire import control
+from sctpx.wire import causes, control
 from sctpx.wire.codes import CAUSE_OUT_OF_RESOURCE
 from sctpx.wire.packet import finish_packet, prefix
 from tests.sim.connectx import (
@@ -27,7 +27,7 @@ from tests.sim.connectx import (
     reports,
     run_attempt,
 )
-from tests.sim.scripted import return_by_icmp
+from tests.sim.scripted import Scripted, return_by_icmp
 
 KINDS: Sequence[str] = ("silent", *REFUSALS)
 
@@ -179,3 +179,45 @@ def test_an_abort_from_an_address_that_was_not_asked_yet_refuses_nothing() -> No
         pair.network.carry(Packet(init.sent, source, destination, 9899, 9899, abort))
         assert run_attempt(pair) == pytest.approx(0.1 + 2 * RTT)
         assert reports(pair)["10.0.2.2"].answer == ANSWER_INIT_ACK
+
+
+# A second round, after a stale cookie; answers nobody asked for
+
+
+@pytest.mark.parametrize("refusal", ["ABORT", "unusable INIT ACK", "ICMP"])
+def test_a_refusal_after_a_stale_cookie_ends_the_attempt_though_the_address_had_answered(refusal: str) -> None:
+    """RFC 9260 5.2.6 begins anew; what it answered in the first round keeps nobody waiting in the second."""
+    with Scripted() as lab:
+        lab.connect()
+        lab.ask(lab.init_ack())
+        lab.ask(control.error([causes.stale_cookie(5)]))
+        if refusal == "ICMP":
+            return_by_icmp(lab.network, lab.heard[-1], errno.EHOSTUNREACH)
+            lab.network.run_for(0.05)
+        else:
+            lab.ask(control.abort([]) if refusal == "ABORT" else lab.init_ack(outbound_streams=0))
+        [failed] = lab.events_of(CannotStart)
+        assert failed.error == (errno.EHOSTUNREACH if refusal == "ICMP" else errno.ECONNREFUSED)
+
+
+def test_an_init_ack_that_is_not_alone_is_discarded_and_does_not_count_as_an_answer() -> None:
+    with Scripted() as lab:
+        lab.connect()
+        lab.ask(lab.init_ack(), lab.sack(0))
+        lab.ask(control.abort([]))
+        assert [failed.error for failed in lab.events_of(CannotStart)] == [errno.ECONNREFUSED]
+
+
+@pytest.mark.parametrize("tries", [1, 3])
+def test_in_rotation_an_unusable_init_ack_from_an_address_not_asked_yet_disturbs_nothing(tries: int) -> None:
+    config = AssociationConfig(attempt_delay=None, max_init_retransmits=tries - 1)
+    with Scripted(paths=3, config=config) as lab:
+        lab.connect()
+        lab.say(lab.init_ack(outbound_streams=0), source=lab.p.addresses[1])
+        lab.network.run_for(120)
+        [failed] = lab.events_of(CannotStart)
+        assert failed.error == errno.ETIMEDOUT
+        inits_to = [packet.destination for packet in lab.heard if packet.chunks == ["INIT"]]
+        assert {ip: inits_to.count(ip) for ip in lab.p.packed} == dict(
+            zip(lab.p.packed, [tries, 0, tries], strict=True)
+        )

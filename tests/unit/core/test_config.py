@@ -69,3 +69,9 @@ def test_what_may_be_left_out_may_be_none() -> None:
 
 def test_seconds_are_counted_in_nanoseconds() -> None:
     assert [nanoseconds(seconds) for seconds in (0, 0.2, 1, 60.0)] == [0, 200_000_000, 10**9, 60 * 10**9]
+
+
+@pytest.mark.parametrize("name", ["streams", "receive_buffer", "mtu", "max_burst", "max_segment"])
+def test_what_counts_is_an_int(name: str) -> None:
+    with pytest.raises(TypeError, match=name):
+        AssociationConfig(**{name: 4.5})  # type: ignore[arg-type]
