@@ -391,7 +391,7 @@ def load_cookie(tcb: Tcb, cookie: Cookie, local: bytes, remote: bytes, port: int
         tcb.primary = tcb.find_path(cookie.source)
 
 
-def begin_packet(tcb: Tcb, local: bytes, remote: bytes) -> Path:
+def begin_setup_packet(tcb: Tcb, local: bytes, remote: bytes) -> Path:
     """A setup packet came from ``remote`` to ``local``: answer it there if that is an address of the peer."""
     path = tcb.find_path(remote)
     tcb.heard_at = local if path is not None else b""
@@ -403,6 +403,6 @@ def begin_packet(tcb: Tcb, local: bytes, remote: bytes) -> Path:
 
 def send_cookie_ack(tcb: Tcb, now: int, local: bytes, remote: bytes) -> None:
     """COOKIE ACK to where the COOKIE ECHO came from (section 6.4), first in its packet."""
-    path = begin_packet(tcb, local, remote)
+    path = begin_setup_packet(tcb, local, remote)
     # To an unconfirmed address it "MUST be bundled with a HEARTBEAT" (section 5.4).
     tcb.respond(control.cookie_ack() + reachability.bundled_heartbeat(tcb, now, path), first=True)

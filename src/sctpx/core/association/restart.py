@@ -41,21 +41,19 @@ def answer_to(tcb: Tcb, arrival: Arrival, setup: Setup) -> tuple[bytes, bytes, i
 def handle_init(
     tcb: Tcb, now: int, jar: CookieJar, announce: list[bytes], local: bytes, remote: bytes, port: int, setup: Setup
 ) -> None:
-    """An INIT from the peer of this association (sections 5.2.1 and 5.2.2, 9.2 for SHUTDOWN-ACK-SENT)."""
+    """An INIT from the peer of this association (sections 5.2.1 and 5.2.2, 9.2 for SHUTDOWN-ACK-SENT).
+
+    ``local``, ``remote`` and ``port`` are where the answer goes, by ``answer_to``.
+    """
     if tcb.state == SHUTDOWN_ACK_SENT:
         # "it SHOULD discard the INIT chunk and retransmit the SHUTDOWN ACK chunk"
-        handshake.begin_packet(tcb, local, remote)
+        handshake.begin_setup_packet(tcb, local, remote)
         shutdown.resend_shutdown_ack(tcb)
         return
     cookie = make_cookie(setup, tcb.config, now, local, remote, port, tcb.local_addresses)
     cookie.local_port = tcb.local_port
     cookie.peer_port = tcb.peer_port
-    if tcb.state == COOKIE_WAIT:
-        # The INIT ACK "MUST only be sent to an address passed by the upper layer".
-        if tcb.attempt is None or tcb.attempt.find(remote) is None:
-            tcb.stats.packets_discarded += 1
-            return
-    else:
+    if tcb.state != COOKIE_WAIT:
         named = peer_addresses(remote, setup.addresses, tcb.local_addresses)
         added = [ip for ip in named if tcb.find_path(ip) is None]
         if added:
@@ -155,7 +153,7 @@ def _restart(old: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
     if old.state == SHUTDOWN_ACK_SENT:
         # "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
         # chunk with a 'Cookie Received While Shutting Down' error cause"
-        handshake.begin_packet(old, local, remote)
+        handshake.begin_setup_packet(old, local, remote)
         shutdown.resend_shutdown_ack(old)
         old.respond(control.error([causes.cookie_while_shutting_down()]))
         return False
