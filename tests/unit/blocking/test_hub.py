@@ -32,10 +32,12 @@ class Mailbox:
     def descriptors(self) -> list[int]:
         return [self._near.fileno()]
 
-    def feed(self, descriptor: int) -> None:
+    def feed(self, descriptor: int) -> bool:
         assert descriptor == self._near.fileno()
         self.received += self._near.recv(100)
         self.readers.append(threading.current_thread().name)
+        self.deadline = 0
+        return False
 
     def run(self) -> None:
         self.deadline = NEVER
@@ -95,6 +97,7 @@ def test_the_thread_reads_while_nobody_waits() -> None:
 
     class Telling(Mailbox):
         def run(self) -> None:
+            super().run()
             done.set()
 
     with hub.lock:
