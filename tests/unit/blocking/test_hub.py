@@ -112,6 +112,28 @@ def test_the_thread_reads_while_nobody_waits() -> None:
             box.close()
 
 
+def test_a_driver_that_did_not_read_everything_is_asked_again_before_anybody_waits() -> None:
+    class Slow(Mailbox):
+        def feed(self, descriptor: int) -> bool:
+            if self.received:  # Nothing is left in the socket: waiting for it would not end.
+                self.received += b" and the rest"
+                self.deadline = 0
+                return False
+            super().feed(descriptor)
+            return True
+
+    with hub.lock:
+        box = Slow()
+        hub.add(box)
+        box.far.send(b"first")
+        while not box.received:
+            hub.wait(box.line)
+        assert box.received == b"first"
+        hub.wait(box.line)
+        assert box.received == b"first and the rest"
+        box.close()
+
+
 def test_each_of_several_waiters_is_woken_and_the_lead_is_handed_on() -> None:
     with mailbox() as box:
         served: list[str] = []
