@@ -2,7 +2,8 @@
 
 The loop is that of every driver: feed the stack, ``poll_transmit``, ``poll_event``, wait until ``next_timeout``. A call
 changes the core and then calls ``flush``: its packets leave in the caller's own step. What arrives is fed by the hub's
-leader, everything there is at once, and ``run`` sends what that calls for.
+leader, and ``run`` sends what that calls for. Where packets come one at a time, whoever waited for one goes on before
+the socket is asked for another, so that an answer is not held up by a look that finds nothing.
 
 A Transmit the link has no room for is kept and tried again a little later; nothing else is polled until it is gone.
 In a leader's round a bounded number of batches is sent, so that input has its turn. A driver that has lost its last
@@ -67,7 +68,9 @@ class Driver:
 
     __slots__ = (
         "__weakref__",
+        "_begun",
         "_by_descriptor",
+        "_crowded",
         "_holders",
         "_kept",
         "_latest",
@@ -88,6 +91,8 @@ class Driver:
         """Those that have deadlines of their own."""
         self._holders: dict[int, Holder] = {}
         self._by_descriptor: dict[int, Any] = {}
+        self._begun: set[int] = set()  # Of these the first packet was taken, and not yet the rest.
+        self._crowded = False
         self._kept: Transmit | None = None
         self._retry = NEVER
         self._more = False
@@ -131,16 +136,31 @@ class Driver:
         """File descriptors to wait on."""
         return list(self._by_descriptor)
 
-    def feed(self, descriptor: int) -> None:
-        """A descriptor is readable: give what arrived to the stack."""
+    def feed(self, descriptor: int) -> bool:
+        """A descriptor is readable: give what arrived to the stack.
+
+        All of it where there is much at a time. Else the first packet alone, and whoever waits for it can answer before
+        the socket is asked for another: true, and the next call takes the rest.
+        """
         sock = self._by_descriptor.get(descriptor)
         if sock is None:
-            return
-        receive = self.stack.receive
-        for batch in self.link.receive(sock, BATCHES_PER_ROUND):
-            receive(self.now(), *batch)
+            return False
+        stack = self.stack
+        alone = not self._crowded and descriptor not in self._begun
+        batches = self.link.receive(sock, 1 if alone else BATCHES_PER_ROUND)
+        if batches:
+            self._more = True
+            for batch in batches:
+                stack.receive(self.now(), *batch)
+            if alone:
+                self._begun.add(descriptor)
+                return True
+        self._begun.discard(descriptor)
+        self._crowded = len(batches) > 1 or any(len(batch[3]) > batch[4] for batch in batches)
         for error in self.link.receive_errors(sock):
-            self.stack.handle_icmp(self.now(), *error)
+            self._more = True
+            stack.handle_icmp(self.now(), *error)
+        return False
 
     def run(self) -> None:
         """Look at the timers, send what can be sent in a round, tell what happened."""
@@ -251,8 +271,11 @@ class Driver:
 
     def _dispatch(self, now: int, event: Event) -> None:
         association = event.association
-        holder = self._holders.get(association.endpoint.port)
         owner: Any = association.owner
+        if owner is not None and type(event) not in ENDS:
+            owner.handle_event(now, event)
+            return
+        holder = self._holders.get(association.endpoint.port)
         if owner is None and holder is not None and isinstance(event, CommunicationUp):
             association.owner = owner = holder.adopt(association)
             if owner is None:

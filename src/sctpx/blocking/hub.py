@@ -57,8 +57,11 @@ class Carrier(Protocol):
     def descriptors(self) -> list[int]:
         """File descriptors to wait on."""
 
-    def feed(self, descriptor: int) -> None:
-        """A descriptor is readable: give what arrived to the stack."""
+    def feed(self, descriptor: int) -> bool:
+        """A descriptor is readable: give what arrived to the stack. ``run`` has something to do then.
+
+        True if there may be more, and what has been fed is worth an answer first: this will be called again.
+        """
 
     def run(self) -> None:
         """Look at the timers, send what can be sent, tell what happened."""
@@ -89,6 +92,7 @@ class Hub:
         self._leader: Waiter | None = None
         self._followers: dict[Waiter, None] = {}
         self._armed = 0
+        self._unfinished: list[selectors.SelectorKey] = []
         self._turns = 0
         self._thread: threading.Thread | None = None
         self._thread_polls_until = 0
@@ -247,30 +251,33 @@ class Hub:
         return until
 
     def _select(self, until: int) -> list[selectors.SelectorKey]:
-        """What can be read, or nothing when the time is up; the lock is free meanwhile."""
+        """What can be read, or nothing when the time is up; the lock is free meanwhile.
+
+        What was not read to its end the last time comes first: nobody waits for that.
+        """
+        if self._unfinished:
+            unfinished, self._unfinished = self._unfinished, []
+            return unfinished
         selector = self._selector
         assert selector is not None
         timeout = None if until == NEVER else max(until - time.monotonic_ns(), 0) / NANOSECONDS
         return [key for key, _ in self._unlocked(selector.select, timeout)]
 
     def _work(self, ready: list[selectors.SelectorKey]) -> None:
-        """All that arrived is fed before anything is sent."""
-        fed: list[Carrier] = []
+        """What arrived is fed before anything is sent."""
         for key in ready:
             carrier = key.data
             if carrier is None:
                 # Another may have been here in the meantime.
                 with suppress(BlockingIOError):
                     self._interrupting[0].recv(_BUFFER)
-            elif not carrier.closed:
-                carrier.feed(key.fd)
-                if carrier not in fed:
-                    fed.append(carrier)
+            elif not carrier.closed and carrier.feed(key.fd):
+                self._unfinished.append(key)
         while self._deferred:
             self._deferred.popleft()()
         now = time.monotonic_ns()
         for carrier in list(self.carriers):
-            if carrier in fed or carrier.next_deadline() <= now:
+            if carrier.next_deadline() <= now:
                 carrier.run()
 
     def _next_deadline(self) -> int:

@@ -88,7 +88,7 @@ class Messages:
             description = self._description
             description.check_open()
             style = description.style
-            if isinstance(style, OneToMany):
+            if not isinstance(style, OneToOne):
                 raise OSError(errno.EPIPE, "a one-to-many socket sends to an address or on an association")
             association = style.destination()
             info = association.settings.sndinfo

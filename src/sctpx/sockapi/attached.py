@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 from ..core.association.association import Association
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
-from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted
+from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted, SenderDry
 from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
 from .settings import AssociationSettings
 from .status import AddressReport
@@ -124,11 +124,10 @@ class Attached:
     # --- sending ---
 
     def send(self, now: int, message: Outgoing, *, explicit_eor: bool = False) -> None:
-        """Queue a message, or with explicit EOR marking a piece of one. Whether there is room is the caller's matter.
+        """Queue a message, or with explicit EOR marking a piece of one. ``OSError`` as the core says.
 
-        ``OSError``: EPIPE (this side has ended it, or it is over), ESHUTDOWN (the peer has), and what the core says.
+        Whether anything can be sent any more, and whether there is room, is for the caller to see.
         """
-        self.check_sendable()
         if explicit_eor and not (message.flags & SCTP_EOR and not self._record):
             self._add_piece(now, message)
             return
@@ -138,7 +137,7 @@ class Attached:
         """``OSError`` (EPIPE, ESHUTDOWN) if nothing can be sent any more."""
         if self.end is not None or self.ending:
             raise OSError(EPIPE, "the association is over, or this side has ended it")
-        if not self.starting and self.core.state != ESTABLISHED:
+        if self.core.state != ESTABLISHED and not self.starting:
             raise OSError(ESHUTDOWN, "the peer has ended the association")
 
     def check_stream(self, stream: int) -> None:
@@ -222,6 +221,8 @@ class Attached:
             else:
                 self.style.on_readable(self)
             return
+        if kind is SenderDry and not self.settings.subscribed:
+            return  # It comes with every answer, and nobody asked.
         if kind is PeerShutdown:
             self.peer_done = True
         elif kind is Restarted:

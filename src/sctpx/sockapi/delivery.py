@@ -174,9 +174,11 @@ class ReceiveQueue:
 
     def take(self, limit: int, *, peek: bool = False) -> Piece | None:
         """Up to ``limit`` bytes of what is next; ``None`` if nothing is there."""
-        item = self.head()
+        item = self._head
         if item is None:
-            return None
+            item = self._head = self._fetch()
+            if item is None:
+                return None
         start = item.offset
         end = min(start + limit, len(item.data))
         whole = end == len(item.data)
@@ -224,11 +226,12 @@ class ReceiveQueue:
 
     def _read(self, run: Run) -> Item | None:
         association = run.association
-        if association.taken >= run.until or not association.core.readable:
+        core = association.core
+        if association.taken >= run.until or not core.readable:
             return None
         association.taken += 1
-        source = association.core.source
-        item = Item(association, association.core.read(1)[0], None, source)
+        source = core.source
+        item = Item(association, core.read(1)[0], None, source)
         if not self._settings.fragment_interleave:
             self._unfinished = None if item.complete else association
         return item

@@ -14,17 +14,17 @@ from sctpx.blocking.hub import hub
 from sctpx.blocking.waiting import Line
 from sctpx.core.association.association import Association
 from sctpx.core.endpoint import PeerAddress
-from sctpx.core.events import CannotStart, CommunicationLost, CommunicationUp, Event
+from sctpx.core.events import CannotStart, CommunicationLost, CommunicationUp, Event, SenderDry
 from sctpx.core.outputs import Transmit
 from sctpx.core.timers import NEVER
-from sctpx.link import UdpLink
+from sctpx.link import Received, UdpLink
 
 HOST = bytes([127, 0, 0, 1])
 PORT = 5000
 
 
 class Failing:
-    """A link that answers the first packets with these errors, and carries the others."""
+    """A link that answers the first packets with these errors, and carries the others. ``steps`` says what it did."""
 
     def __init__(self, *errors: int) -> None:
         self._inner = UdpLink.open([HOST])
@@ -32,14 +32,20 @@ class Failing:
         self.port = self._inner.port
         self.addresses = self._inner.addresses
         self.sockets = self._inner.sockets
-        self.receive = self._inner.receive
         self.receive_errors = self._inner.receive_errors
         self.add_address = self._inner.add_address
         self.socket_for = self._inner.socket_for
         self.max_packet = self._inner.max_packet
         self.close = self._inner.close
+        self.steps: list[str] = []
+
+    def receive(self, sock: Any, budget: int = 8) -> list[Received]:
+        batches = self._inner.receive(sock, budget)
+        self.steps.append(f"{'something' if batches else 'nothing'} of {budget}")
+        return batches
 
     def send(self, transmit: Transmit) -> int:
+        self.steps.append("sent")
         return self.errors.pop(0) if self.errors else self._inner.send(transmit)
 
 
@@ -136,6 +142,33 @@ def test_a_round_that_a_signal_handler_ends_is_gone_on_with() -> None:
         assert client.driver.next_deadline() == 0
         assert server.wait_for(CommunicationLost).by_peer
         assert client.driver.next_deadline() > 0
+
+
+def test_a_packet_alone_is_answered_before_the_socket_is_asked_for_another() -> None:
+    with meeting() as (_, client, link):
+        client.wait_for(CommunicationUp)
+        assert link.steps[:4] == ["sent", "something of 1", "sent", "nothing of 8"]
+
+
+def test_what_else_is_there_is_taken_before_anybody_waits_and_a_crowd_at_once() -> None:
+    with meeting() as (server, client, link):
+        client.wait_for(CommunicationUp)
+        association = server.wait_for(CommunicationUp).association
+
+        def receive(packets: int) -> list[str]:
+            server.events.clear()
+            link.steps.clear()
+            for _ in range(packets):
+                association.send(server.driver.now(), b"data", immediate=True)
+                server.driver.flush()
+            server.wait_for(SenderDry)
+            return [step for step in link.steps if step != "sent"]
+
+        assert receive(1) == ["something of 8"]  # What the handshake left to look for.
+        assert receive(1) == ["something of 1", "nothing of 8"]
+        assert receive(4) == ["something of 1", "something of 8"]
+        assert receive(1) == ["something of 8"]
+        assert receive(1) == ["something of 1", "nothing of 8"]
 
 
 def test_association_ids_are_unique_in_the_process_and_none_has_a_meaning_of_its_own() -> None:

@@ -32,10 +32,12 @@ class Mailbox:
     def descriptors(self) -> list[int]:
         return [self._near.fileno()]
 
-    def feed(self, descriptor: int) -> None:
+    def feed(self, descriptor: int) -> bool:
         assert descriptor == self._near.fileno()
         self.received += self._near.recv(100)
         self.readers.append(threading.current_thread().name)
+        self.deadline = 0
+        return False
 
     def run(self) -> None:
         self.deadline = NEVER
@@ -95,6 +97,7 @@ def test_the_thread_reads_while_nobody_waits() -> None:
 
     class Telling(Mailbox):
         def run(self) -> None:
+            super().run()
             done.set()
 
     with hub.lock:
@@ -107,6 +110,28 @@ def test_the_thread_reads_while_nobody_waits() -> None:
     finally:
         with hub.lock:
             box.close()
+
+
+def test_a_driver_that_did_not_read_everything_is_asked_again_before_anybody_waits() -> None:
+    class Slow(Mailbox):
+        def feed(self, descriptor: int) -> bool:
+            if self.received:  # Nothing is left in the socket: waiting for it would not end.
+                self.received += b" and the rest"
+                self.deadline = 0
+                return False
+            super().feed(descriptor)
+            return True
+
+    with hub.lock:
+        box = Slow()
+        hub.add(box)
+        box.far.send(b"first")
+        while not box.received:
+            hub.wait(box.line)
+        assert box.received == b"first"
+        hub.wait(box.line)
+        assert box.received == b"first and the rest"
+        box.close()
 
 
 def test_each_of_several_waiters_is_woken_and_the_lead_is_handed_on() -> None:
