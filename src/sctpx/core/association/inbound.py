@@ -105,7 +105,7 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
     """
     tsn_map = tcb.tsn_map
     reassembly = tcb.reassembly
-    if tsn_map.ranges or len(reassembly.ready) >= MAX_MESSAGES:
+    if tsn_map.ranges:
         return offset
     end = len(data)
     prefix = tcb.peer_prefix
@@ -119,7 +119,7 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
     ready = len(reassembly.ready)
     held = window.held
     packets = 0
-    while offset < end:
+    while offset < end and len(reassembly.ready) < MAX_MESSAGES:
         message = reassembly.open_run
         if message is not None and end - offset >= segment:
             fragments = _receive_fragments(tcb, data, offset, segment, message)

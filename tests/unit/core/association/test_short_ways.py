@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sctpx.core.rx.window import MAX_MESSAGES
 from sctpx.core.timers import SECOND
-from sctpx.wire.codes import CHUNK_ABORT
+from sctpx.wire.codes import CHUNK_ABORT, COMMON_HEADER, DATA_HEADER
 from sctpx.wire.tlv import chunk
 from tests.conformance.peer import PMDCS, Peer
 
@@ -213,3 +214,28 @@ def test_fragments_take_the_short_way_or_the_long_one_to_the_same_end(
         if buffer == 20_000:
             peer.read()
     assert everything(peers[0]) == everything(peers[1])
+
+
+def test_a_run_ends_where_too_many_messages_are_unread() -> None:
+    """The window closes within a burst: what comes behind is dropped and told so, however it arrives."""
+    alone, together = Peer(), Peer()
+    for peer in (alone, together):
+        tsn = 1
+        while tsn < MAX_MESSAGES - 10:
+            peer.deliver(*[peer.data(tsn + index, 1) for index in range(70)])
+            tsn += 70
+        peer.take()
+        beginning = peer.data(tsn + 30, 64, flags=2)
+        packets = [peer.packet(*[peer.data(tsn + index, 4) for index in range(30)], beginning)]
+        length = len(packets[0]) - COMMON_HEADER - DATA_HEADER
+        ssn = tsn + 29
+        packets += [peer.packet(peer.data(tsn + index, length, flags=0, ssn=ssn)) for index in range(31, 41)]
+        if peer is together:
+            peer.deliver_burst(b"".join(packets), len(packets[0]))
+        else:
+            for packet in packets:
+                peer.deliver_bytes(packet)
+        assert len(peer.association.tcb.reassembly.ready) > MAX_MESSAGES
+    expected = [(packet.sack.cumulative, packet.sack.a_rwnd) for packet in alone.take()]
+    assert expected[-1] == (ssn + 1, 0)
+    assert [(packet.sack.cumulative, packet.sack.a_rwnd) for packet in together.take()] == expected
