@@ -119,6 +119,7 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
     ready = len(reassembly.ready)
     held = window.held
     packets = 0
+    violation = ""
     while offset < end and len(reassembly.ready) < MAX_MESSAGES:
         message = reassembly.open_run
         if message is not None and end - offset >= segment:
@@ -170,8 +171,8 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
             else:
                 violation = reassembly.receive(tsn, flags, stream, ssn, ppid, payload, True)
                 if violation:
-                    shutdown.abort(tcb, [causes.protocol_violation(violation)])
-                    return end
+                    taken += length
+                    break
             taken += length
             seen |= flags
             position = first + (tail - first + 3 & ~3)
@@ -196,6 +197,9 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
         tcb.stats.messages_received += len(reassembly.ready) - ready
         tcb.sack_path = path
         tcb.sack_local = tcb.heard_at
+    if violation:
+        shutdown.abort(tcb, [causes.protocol_violation(violation)])
+        return end
     return offset
 
 

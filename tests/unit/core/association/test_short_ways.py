@@ -63,8 +63,10 @@ def everything(peer: Peer) -> object:
     ready = list(tcb.reassembly.ready)
     # What answers a burst may be bundled in another way.
     chunks = [chunk for packet in peer.take() for chunk in packet.chunks]
+    counters = (stats.bytes_received, stats.messages_received, stats.duplicate_tsns, stats.packets_received)
     if peer.association.ended:
-        return next(chunk for chunk in chunks if chunk[:2] == (CHUNK_ABORT, 0)), ready, type(peer.events[-1])
+        abort = next(chunk for chunk in chunks if chunk[:2] == (CHUNK_ABORT, 0))
+        return abort, ready, type(peer.events[-1]), counters
     return (
         sorted(chunks),
         peer.association.state,
@@ -73,7 +75,7 @@ def everything(peer: Peer) -> object:
         (tcb.tsn_map.cumulative_tsn, tcb.tsn_map.ranges),
         (tcb.window.held, tcb.window.credit),
         (tcb.sack_policy.packets, tcb.sack_policy.deadline),
-        (stats.bytes_received, stats.messages_received, stats.duplicate_tsns, stats.packets_received),
+        counters,
     )
 
 
