@@ -194,13 +194,12 @@ class Driver:
         try:
             self._feed(batches, errors)
             self._step()
-        finally:
             self._due = None
-        try:
             while due:
                 due.pop(0)()
         finally:
-            for resume in due:  # Whoever was resumed has stopped the loop: the others go on with it.
+            self._due = None
+            for resume in due:  # Something has stopped the loop, as who is resumed may: the others go on with it.
                 self._loop.call_soon(resume)
             self._set_timer()
 

@@ -98,6 +98,13 @@ class Line:
 
     def resume_all(self) -> None:
         """The same, and they run before this returns."""
-        for place in list(self.waiting or ()):
-            if not place.done():
-                place.resume()
+        places = list(self.waiting or ())
+        try:
+            for place in places:
+                if not place.done():
+                    place.resume()
+        except BaseException:  # One of them has stopped the loop: the others are woken for when it goes on.
+            for place in places:
+                if not place.done():
+                    place.set_result(None)
+            raise

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sctpx import AssociationAborted
 from sctpx.aio.association import Association
 from sctpx.aio.driver import BATCHES_PER_ROUND, Driver
 from sctpx.aio.endpoint import DEFAULT_CONFIG, Endpoint
@@ -381,3 +382,29 @@ async def test_a_packet_alone_is_handled_before_more_is_asked_for_and_a_crowd_at
     assert await asked_for(b"seven") == [BATCHES_PER_ROUND]
     assert await asked_for(b"eight") == [1, BATCHES_PER_ROUND]
     world.close()
+
+
+def test_whoever_waits_goes_on_when_one_who_is_resumed_stops_the_loop(worlds: list[World]) -> None:
+    loop = Loop()
+
+    async def set_up() -> tuple[Association, Association]:
+        world, _, _ = joined_world(worlds)
+        return await world.associate()
+
+    async def stop(association: Association) -> None:
+        with pytest.raises(AssociationAborted):
+            await association.recv()
+        raise KeyboardInterrupt
+
+    a, b = loop.run_until_complete(set_up())
+    reader = loop.create_task(stop(b))
+    others = [loop.create_task(b.wait_closed()) for _ in range(2)]
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.call_soon(a.abort)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_forever()
+    assert isinstance(reader.exception(), KeyboardInterrupt)
+    done, _ = loop.run_until_complete(asyncio.wait(others, timeout=10))
+    worlds[0].close()
+    loop.close()
+    assert done == set(others)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 
+import pytest
+
 from sctpx.aio.waiting import Line
 
 
@@ -186,3 +188,25 @@ async def test_all_can_be_resumed_at_once_and_one_may_cancel_another() -> None:
     await asyncio.wait(tasks.values())
     assert woken == ["a", "b", "d"]
     assert tasks["c"].cancelled()
+
+
+def test_the_others_in_line_go_on_when_one_who_is_resumed_stops_the_loop() -> None:
+    loop = asyncio.new_event_loop()
+    woken: list[str] = []
+    line = Line()
+
+    async def wait(name: str) -> None:
+        await line.wait()
+        woken.append(name)
+        if name == "a":
+            raise KeyboardInterrupt
+
+    tasks = [loop.create_task(wait(name)) for name in "abc"]
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.call_soon(line.resume_all)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_forever()
+    loop.run_until_complete(asyncio.wait(tasks, timeout=1))
+    loop.close()
+    assert woken == ["a", "b", "c"]
+    assert isinstance(tasks[0].exception(), KeyboardInterrupt)

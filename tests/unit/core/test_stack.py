@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from sctpx.core.association.association import Association
-from sctpx.core.association.state import ESTABLISHED
+from sctpx.core.association.state import CLOSED, ESTABLISHED
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import Endpoint, PeerAddress
 from sctpx.core.stack import EPHEMERAL_COUNT, EPHEMERAL_FIRST, MAX_GATHERED, Stack
@@ -266,3 +266,28 @@ def test_no_more_packets_leave_together_than_one_call_takes() -> None:
     for association in associations:
         association.request_heartbeat(NOW, PEER)
     assert [len(ports) for _, ports, _ in sent(stack)] == [MAX_GATHERED, 1]
+
+
+def test_an_init_stays_alone_so_that_its_association_hears_what_became_of_it() -> None:
+    stack = make_stack()
+    associations = [connect(stack.open_endpoint(5000 + number, [OWN]), PEER) for number in range(3)]
+    while (transmit := stack.poll_transmit(NOW)) is not None:
+        assert len(transmit.data) <= transmit.segment
+        stack.handle_send_error(NOW, transmit, errno.ENETUNREACH)
+    assert [association.state for association in associations] == [CLOSED] * 3
+
+
+def test_the_loss_of_packets_that_left_together_ends_no_association() -> None:
+    stack = make_stack()
+    associations = [set_up(stack, stack.open_endpoint(5000 + number, [OWN]), PEER) for number in range(3)]
+    for association in associations:
+        association.request_heartbeat(NOW, PEER)
+    transmit = stack.poll_transmit(NOW)
+    assert transmit is not None
+    assert len(transmit.data) == 3 * transmit.segment
+    stack.handle_send_error(NOW, transmit, errno.EHOSTUNREACH)
+    timeout = stack.next_timeout()
+    assert timeout is not None
+    stack.handle_timeout(timeout)
+    assert [association.state for association in associations] == [ESTABLISHED] * 3
+    assert [association.paths[0].error_count for association in associations] == [1] * 3

@@ -105,7 +105,7 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
     """
     tsn_map = tcb.tsn_map
     reassembly = tcb.reassembly
-    if tsn_map.ranges or len(reassembly.ready) >= MAX_MESSAGES:
+    if tsn_map.ranges:
         return offset
     end = len(data)
     prefix = tcb.peer_prefix
@@ -119,7 +119,8 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
     ready = len(reassembly.ready)
     held = window.held
     packets = 0
-    while offset < end:
+    violation = ""
+    while offset < end and len(reassembly.ready) < MAX_MESSAGES:
         message = reassembly.open_run
         if message is not None and end - offset >= segment:
             fragments = _receive_fragments(tcb, data, offset, segment, message)
@@ -170,8 +171,8 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
             else:
                 violation = reassembly.receive(tsn, flags, stream, ssn, ppid, payload, True)
                 if violation:
-                    shutdown.abort(tcb, [causes.protocol_violation(violation)])
-                    return end
+                    taken += length
+                    break
             taken += length
             seen |= flags
             position = first + (tail - first + 3 & ~3)
@@ -196,6 +197,9 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
         tcb.stats.messages_received += len(reassembly.ready) - ready
         tcb.sack_path = path
         tcb.sack_local = tcb.heard_at
+    if violation:
+        shutdown.abort(tcb, [causes.protocol_violation(violation)])
+        return end
     return offset
 
 

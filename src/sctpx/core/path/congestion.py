@@ -25,6 +25,7 @@ def initialize(path: Path) -> None:
     pmdcs = path.pmdcs
     path.cwnd = min(4 * pmdcs, max(2 * pmdcs, INITIAL_IPV4 if len(path.remote) == 4 else INITIAL_IPV6))
     path.ssthresh = UNLIMITED
+    path.slow_start_chunks = 1
     path.partial_bytes_acked = 0
     path.was_full = False
 
@@ -45,10 +46,7 @@ def on_acknowledged(path: Path, sizes: Sequence[int]) -> None:
         return
     for acknowledged in sizes:
         if path.cwnd <= path.ssthresh:
-            # Slow start (section 7.2.1). "L SHOULD be 1 and MAY be larger than 1": it is 2 in the one step behind Fast
-            # Recovery, so that all counts that a SACK of two packets acknowledges.
-            steps = 2 if path.cwnd == path.ssthresh else 1
-            path.cwnd += min(acknowledged, steps * path.pmdcs)
+            path.cwnd += min(acknowledged, path.slow_start_chunks * path.pmdcs)  # Slow start (section 7.2.1).
             continue
         # Congestion avoidance (section 7.2.2).
         path.partial_bytes_acked += acknowledged
@@ -69,6 +67,9 @@ def on_fast_retransmit(path: Path) -> None:
     """Loss seen by gap reports: halve (section 7.2.3)."""
     path.ssthresh = max(path.cwnd // 2, 4 * path.pmdcs)
     path.cwnd = path.ssthresh
+    # "L SHOULD be 1 and MAY be larger than 1": it is 2 in the one step behind Fast Recovery, so that all counts that a
+    # SACK of two packets acknowledges.
+    path.slow_start_chunks = 2
     path.partial_bytes_acked = 0
 
 
@@ -76,6 +77,7 @@ def on_timeout(path: Path) -> None:
     """T3-rtx expired: back to one packet in flight (section 7.2.3)."""
     path.ssthresh = max(path.cwnd // 2, 4 * path.pmdcs)
     path.cwnd = path.pmdcs
+    path.slow_start_chunks = 1
     path.partial_bytes_acked = 0
 
 
@@ -87,5 +89,6 @@ def on_idle(path: Path, now: int) -> None:
         return
     # "Before the first cwnd adjustment, the ssthresh of the transport address SHOULD be set to the cwnd."
     path.ssthresh = path.cwnd
+    path.slow_start_chunks = 1
     path.cwnd = max(path.cwnd >> min(periods, 32), floor)
     path.last_data_sent = now

@@ -65,6 +65,7 @@ class Path:
         "rtt_sent",
         "rtt_tsn",
         "rttvar",
+        "slow_start_chunks",
         "srtt",
         "ssthresh",
         "state",
@@ -109,6 +110,8 @@ class Path:
         """Path Maximum DATA Chunk Size."""
         self.cwnd = 0
         self.ssthresh = 0
+        self.slow_start_chunks = 1
+        """What a step of slow start adds at most, in PMDCS: L of section 7.2.1."""
         self.partial_bytes_acked = 0
         self.flight_size = 0
         """Bytes of DATA chunks in flight, with their headers and padding (section 7.2)."""

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sctpx.core.rx.window import MAX_MESSAGES
 from sctpx.core.timers import SECOND
-from sctpx.wire.codes import CHUNK_ABORT
+from sctpx.wire.codes import CHUNK_ABORT, COMMON_HEADER, DATA_HEADER
 from sctpx.wire.tlv import chunk
 from tests.conformance.peer import PMDCS, Peer
 
@@ -62,8 +63,10 @@ def everything(peer: Peer) -> object:
     ready = list(tcb.reassembly.ready)
     # What answers a burst may be bundled in another way.
     chunks = [chunk for packet in peer.take() for chunk in packet.chunks]
+    counters = (stats.bytes_received, stats.messages_received, stats.duplicate_tsns, stats.packets_received)
     if peer.association.ended:
-        return next(chunk for chunk in chunks if chunk[:2] == (CHUNK_ABORT, 0)), ready, type(peer.events[-1])
+        abort = next(chunk for chunk in chunks if chunk[:2] == (CHUNK_ABORT, 0))
+        return abort, ready, type(peer.events[-1]), counters
     return (
         sorted(chunks),
         peer.association.state,
@@ -72,7 +75,7 @@ def everything(peer: Peer) -> object:
         (tcb.tsn_map.cumulative_tsn, tcb.tsn_map.ranges),
         (tcb.window.held, tcb.window.credit),
         (tcb.sack_policy.packets, tcb.sack_policy.deadline),
-        (stats.bytes_received, stats.messages_received, stats.duplicate_tsns, stats.packets_received),
+        counters,
     )
 
 
@@ -213,3 +216,28 @@ def test_fragments_take_the_short_way_or_the_long_one_to_the_same_end(
         if buffer == 20_000:
             peer.read()
     assert everything(peers[0]) == everything(peers[1])
+
+
+def test_a_run_ends_where_too_many_messages_are_unread() -> None:
+    """The window closes within a burst: what comes behind is dropped and told so, however it arrives."""
+    alone, together = Peer(), Peer()
+    for peer in (alone, together):
+        tsn = 1
+        while tsn < MAX_MESSAGES - 10:
+            peer.deliver(*[peer.data(tsn + index, 1) for index in range(70)])
+            tsn += 70
+        peer.take()
+        beginning = peer.data(tsn + 30, 64, flags=2)
+        packets = [peer.packet(*[peer.data(tsn + index, 4) for index in range(30)], beginning)]
+        length = len(packets[0]) - COMMON_HEADER - DATA_HEADER
+        ssn = tsn + 29
+        packets += [peer.packet(peer.data(tsn + index, length, flags=0, ssn=ssn)) for index in range(31, 41)]
+        if peer is together:
+            peer.deliver_burst(b"".join(packets), len(packets[0]))
+        else:
+            for packet in packets:
+                peer.deliver_bytes(packet)
+        assert len(peer.association.tcb.reassembly.ready) > MAX_MESSAGES
+    expected = [(packet.sack.cumulative, packet.sack.a_rwnd) for packet in alone.take()]
+    assert expected[-1] == (ssn + 1, 0)
+    assert [(packet.sack.cumulative, packet.sack.a_rwnd) for packet in together.take()] == expected

@@ -78,6 +78,24 @@ def test_the_step_of_slow_start_behind_fast_recovery_adds_all_that_a_sack_of_two
     assert (path.cwnd, path.partial_bytes_acked) == (10_000 + 2 * path.pmdcs, path.pmdcs)
 
 
+@pytest.mark.parametrize("pause", [False, True])
+def test_slow_start_after_a_timeout_or_a_pause_adds_a_chunk_a_sack_up_to_its_end(pause: bool) -> None:
+    path = make_path()
+    path.was_full = True
+    path.cwnd = 8 * path.pmdcs
+    congestion.on_fast_retransmit(path)
+    if pause:
+        path.cwnd = 8 * path.pmdcs
+        congestion.on_idle(path, path.rto)
+    else:
+        congestion.on_timeout(path)
+    while path.cwnd < path.ssthresh:
+        congestion.on_acknowledged(path, [2 * path.pmdcs])
+    assert path.cwnd == path.ssthresh
+    congestion.on_acknowledged(path, [2 * path.pmdcs])
+    assert path.cwnd == path.ssthresh + path.pmdcs
+
+
 def avoiding(cwnd: int) -> Path:
     """A path in congestion avoidance."""
     path = make_path()
