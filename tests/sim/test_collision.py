@@ -433,3 +433,22 @@ def test_the_second_attempt_over_another_address_of_the_same_peer_gives_way() ->
         first.send(pair.a.host.now, b"arrives")
         pair.network.run_for(1)
         assert pair.b.messages() == [b"arrives"]
+
+
+def test_an_attempt_that_ends_leaves_its_addresses_to_the_association_they_belong_to() -> None:
+    with Pair(1, paths=2) as pair:
+        pair.b.endpoint.listen()
+        a, (one, two), port = pair.a, pair.b.host.peer_addresses, pair.b.endpoint.port
+        first = a.endpoint.connect(a.host.now, [one], port)
+        pair.cut(2)
+        second = a.endpoint.connect(a.host.now, [two], port)
+        pair.network.run_for(1)
+        assert first.state == ESTABLISHED
+        second.abort(a.host.now)
+        pair.network.run_for(0.1)
+        assert a.host.stack.find_association(two.ip, port, a.endpoint.port) is first
+        with pytest.raises(OSError, match="association with this peer"):
+            a.endpoint.connect(a.host.now, [two], port)
+        first.abort(a.host.now)
+        pair.network.run_for(0.1)
+        assert a.host.stack.find_association(two.ip, port, a.endpoint.port) is None

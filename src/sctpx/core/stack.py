@@ -44,6 +44,7 @@ from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
 from .association.tcb import Tcb
 from .config import AssociationConfig
+from .directory import Directory
 from .endpoint import Endpoint
 from .entropy import RandomBytes, random_below, random_tag, random_u32
 from .events import Event
@@ -67,8 +68,7 @@ class Stack:
     """Endpoints and associations of one driver."""
 
     __slots__ = (
-        "_by_address",
-        "_by_prefix",
+        "_directory",
         "_events",
         "_heap",
         "_heap_count",
@@ -91,8 +91,7 @@ class Stack:
         self.endpoints: dict[int, Endpoint] = {}
         """By SCTP port."""
         self.stats = StackStats()
-        self._by_prefix: dict[bytes, Association] = {}
-        self._by_address: dict[bytes, Association] = {}
+        self._directory = Directory()
         self._events: deque[Event] = deque()
         self._heap: list[tuple[int, int, Association]] = []
         self._heap_count = 0
@@ -141,7 +140,7 @@ class Stack:
         """A new association in CLOSED; a tag of 0 and a TSN of -1 are drawn."""
         while local_tag == 0:
             tag = random_tag(self._random_bytes)
-            if prefix(peer_port, endpoint.port, tag) not in self._by_prefix:
+            if prefix(peer_port, endpoint.port, tag) not in self._directory.by_prefix:
                 local_tag = tag
         if initial_tsn < 0:
             initial_tsn = random_u32(self._random_bytes)
@@ -162,37 +161,16 @@ class Stack:
 
     def find_association(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
         """The association with that transport address of a peer."""
-        return self._by_address.get(_address_key(remote, peer_port, local_port))
+        return self._directory.find(remote, peer_port, local_port)
 
     def index(self, association: Association) -> None:
         """Make an association findable by its tag and the peer's addresses as they are now."""
-        tcb = association.tcb
-        if not tcb.moved:
-            return
-        tcb.moved = False
-        ips = [path.remote for path in tcb.paths]
-        if not ips and tcb.attempt is not None:
-            ips = [candidate.ip for candidate in tcb.attempt.candidates]
-        keys = [tcb.peer_prefix, *[_address_key(ip, tcb.peer_port, tcb.local_port) for ip in ips]]
-        if keys != association.indexed:
-            self._unindex(association)
-        self._by_prefix[keys[0]] = association
-        for key in keys[1:]:
-            self._by_address.setdefault(key, association)
-        association.indexed = keys
-
-    def _unindex(self, association: Association) -> None:
-        table = self._by_prefix
-        for key in association.indexed:
-            if table.get(key) is association:
-                del table[key]
-            table = self._by_address
-        association.indexed = []
+        self._directory.enter(association)
 
     def _remove(self, association: Association) -> None:
         if association.endpoint.associations.pop(association.id, None) is None:
             return
-        self._unindex(association)
+        self._directory.remove(association)
         association.endpoint.unaccepted.discard(association.id)
         self._supersede(association)
 
@@ -234,7 +212,7 @@ class Stack:
             start = offset
             body = offset + COMMON_HEADER
             path: Path | None = None
-            association = self._by_prefix.get(data[offset : offset + 8])
+            association = self._directory.by_prefix.get(data[offset : offset + 8])
             if association is not None and not (body < end and data[body] == CHUNK_COOKIE_ECHO):
                 path = association.tcb.find_path(remote)
             if association is not None and path is not None:
@@ -340,8 +318,6 @@ class Stack:
             if tcb.state == COOKIE_ECHOED:
                 handshake.fail(tcb, EALREADY if other.state == COOKIE_ECHOED else EISCONN)
                 self.touch(association)
-                other.tcb.moved = True
-                self.index(other)  # By the addresses, too, that stood for the one that gave way.
 
     def _receive_reflected(self, arrival: Arrival) -> None:
         """A packet without a tag of ours: it may carry the peer's own, reflected (section 8.5.1 B, C)."""
@@ -592,7 +568,3 @@ def _receive_rest(tcb: Tcb, arrival: Arrival) -> None:
     if offset < len(arrival.packet) and path is not None:
         tcb.heard_at = arrival.local
         inbound.handle_rest(tcb, arrival.now, path, arrival.packet[offset:])
-
-
-def _address_key(remote: bytes, peer_port: int, local_port: int) -> bytes:
-    return remote + (peer_port << 16 | local_port).to_bytes(4, "big")

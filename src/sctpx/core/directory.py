@@ -1,0 +1,72 @@
+"""Which association a packet is for: by its ports and our tag, or by its ports and the address it came from.
+
+Two attempts to connect may lie on the same peer without knowing it, until an INIT ACK names an address of the other
+one. An address then stands for whoever had it first, and for the other one once that is gone.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from .association.association import Association
+
+
+@final
+class Directory:
+    """The associations of a stack."""
+
+    __slots__ = ("_by_address", "_rivals", "by_prefix")
+
+    def __init__(self) -> None:
+        self.by_prefix: dict[bytes, Association] = {}
+        """By the first eight bytes of the packets they receive: ports and Verification Tag."""
+        self._by_address: dict[bytes, Association] = {}
+        self._rivals: dict[bytes, list[Association]] = {}
+
+    def find(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
+        """The association with that transport address of a peer."""
+        return self._by_address.get(_key(remote, peer_port, local_port))
+
+    def enter(self, association: Association) -> None:
+        """Make an association findable by its tag and the peer's addresses as they are now."""
+        tcb = association.tcb
+        if not tcb.moved:
+            return
+        tcb.moved = False
+        ips = [path.remote for path in tcb.paths]
+        if not ips and tcb.attempt is not None:
+            ips = [candidate.ip for candidate in tcb.attempt.candidates]
+        keys = [tcb.peer_prefix, *[_key(ip, tcb.peer_port, tcb.local_port) for ip in ips]]
+        if keys != association.indexed:
+            self.remove(association)
+        self.by_prefix[keys[0]] = association
+        for key in keys[1:]:
+            if self._by_address.setdefault(key, association) is not association:
+                rivals = self._rivals.setdefault(key, [])
+                if association not in rivals:
+                    rivals.append(association)
+        association.indexed = keys
+
+    def remove(self, association: Association) -> None:
+        """Forget an association."""
+        keys = association.indexed
+        association.indexed = []
+        if keys and self.by_prefix.get(keys[0]) is association:
+            del self.by_prefix[keys[0]]
+        for key in keys[1:]:
+            if self._by_address.get(key) is association:
+                del self._by_address[key]
+            if self._rivals:
+                self._hand_over(key, association)
+
+    def _hand_over(self, key: bytes, association: Association) -> None:
+        """This address is not that of ``association`` any more: the next one has it, if it is free."""
+        rivals = [rival for rival in self._rivals.pop(key, []) if rival is not association]
+        if rivals and key not in self._by_address:
+            self._by_address[key] = rivals.pop(0)
+        if rivals:
+            self._rivals[key] = rivals
+
+
+def _key(remote: bytes, peer_port: int, local_port: int) -> bytes:
+    return remote + (peer_port << 16 | local_port).to_bytes(4, "big")
