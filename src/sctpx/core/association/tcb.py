@@ -252,7 +252,7 @@ class Tcb:
         self.sack_local = b""
         """Our address that the last DATA came to: it works, whatever became of the others."""
 
-        self.sources: deque[tuple[int, bytes]] = deque()
+        self.sources: list[tuple[int, bytes]] = []
         """Where messages came from: (the first one's position, counted in ``stats.messages_received``, address)."""
 
         self.heard_at = b""

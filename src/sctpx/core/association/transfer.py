@@ -96,8 +96,11 @@ def source(tcb: Tcb) -> bytes:
     """The address that the next message to be read came from; ``b""`` if nothing ever came."""
     sources = tcb.sources
     taken = tcb.stats.messages_received - len(tcb.reassembly.ready)
-    while len(sources) > 1 and sources[1][0] <= taken:
-        sources.popleft()
+    past = 0
+    while past + 1 < len(sources) and sources[past + 1][0] <= taken:
+        past += 1
+    if past:
+        del sources[:past]
     return sources[0][1] if sources else b""
 
 

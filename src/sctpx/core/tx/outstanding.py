@@ -22,7 +22,6 @@ has of ranges and what it newly acknowledges or marks, never a walk over all tha
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Sequence
 from heapq import heappop, heappush, heappushpop
 from typing import Final, final
@@ -158,7 +157,7 @@ class Outstanding:
         self._marked: list[int] = []  # A heap; entries that are not marked any more are passed over.
         self._reaches = [0] * MISS_INDICATIONS  # The highest ones, a heap: the first is the lowest of them.
         self._judged = 0  # What was sent once and is missing below has been marked.
-        self._resent: deque[tuple[int, int]] = deque()  # (sent_behind, TSN) of retransmissions, in order.
+        self._resent: list[tuple[int, int]] = []  # (sent_behind, TSN) of retransmissions, in order.
 
     @property
     def empty(self) -> bool:
@@ -378,16 +377,16 @@ class Outstanding:
             if start >= limit:
                 break
         self._judged = max(self._judged, limit)
-        resent = self._resent
-        while resent:
-            behind, tsn = resent[0]
+        settled = 0
+        for behind, tsn in self._resent:
             entry = self.special.get(tsn)
             if entry is not None and not entry.marked and entry.sent_behind == behind:
                 if behind > limit:
                     break
                 self._mark_missing(tsn, entry, result)
                 result.lost_again = result.lost_again or behind > self.fast_recovery_exit
-            resent.popleft()
+            settled += 1
+        del self._resent[:settled]
 
     def _mark_missing(self, tsn: int, entry: Special | None, result: SackResult) -> None:
         path = self._mark(tsn, entry)
@@ -497,7 +496,7 @@ class Outstanding:
 
     def _tidy_resent(self) -> None:
         """Keep the retransmissions that are in flight, and not their predecessors."""
-        kept: deque[tuple[int, int]] = deque()
+        kept: list[tuple[int, int]] = []
         for behind, tsn in self._resent:
             entry = self.special.get(tsn)
             if entry is not None and not entry.marked and entry.sent_behind == behind:

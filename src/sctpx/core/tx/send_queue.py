@@ -10,7 +10,6 @@ whole messages are bundled, and the tail of a fragmented one with what follows.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final, final
 
 from ...wire import runs
@@ -80,7 +79,7 @@ class SendQueue:
         self._items: list[OutMessage] = []
         self._head = 0
         self._ssn: dict[int, int] = {}
-        self.contexts: deque[tuple[int, object]] = deque()
+        self.contexts: list[tuple[int, object]] = []
         """Of messages wholly cut: their last TSN and their context, for those that have one."""
         self.queued_bytes = 0
         """Bytes of user data not cut yet."""
@@ -104,8 +103,10 @@ class SendQueue:
     def forget_contexts(self, cumulative_tsn: int) -> None:
         """All up to this TSN was acknowledged: nobody will ask for the contexts of these messages."""
         contexts = self.contexts
-        while contexts and contexts[0][0] <= cumulative_tsn:
-            contexts.popleft()
+        past = 0
+        while past < len(contexts) and contexts[past][0] <= cumulative_tsn:
+            past += 1
+        del contexts[:past]
 
     def _tidy(self) -> None:
         """Let go of the messages that are wholly cut."""
