@@ -191,3 +191,20 @@ def round_trips(times: list[float]) -> dict[str, float]:
         "rtt_median": ordered[len(ordered) // 2] * 1e6,
         "rtt_p99": ordered[len(ordered) * 99 // 100] * 1e6,
     }
+
+
+def ask(send: Callable[[bytes], object], receive: Callable[[int], object], most: int, options: Options) -> None:
+    """The asking side of a ping-pong over calls that wait; an answer has at most ``most`` bytes."""
+    data = bytes(options.size)
+    times: list[float] = []
+    span = Span()
+    for round_trip in range(WARM_UP_ROUNDS + options.count):
+        if round_trip == WARM_UP_ROUNDS:
+            times.clear()
+            span = Span()
+        sent = time.perf_counter()
+        send(data)
+        receive(most)
+        times.append(time.perf_counter() - sent)
+    span.report(round_trips(times))
+    time.sleep(options.limit)

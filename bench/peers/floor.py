@@ -11,10 +11,9 @@ from __future__ import annotations
 import socket
 import struct
 import sys
-import time
 from contextlib import suppress
 
-from .driver import WARM_UP_ROUNDS, Bulk, Options, Span, parse, ready, round_trips
+from .driver import Bulk, Options, ask, parse, ready
 
 SOL_UDP = 17
 # linux/udp.h
@@ -127,19 +126,7 @@ def echo(options: Options) -> None:
 def pingpong(options: Options) -> None:
     """The asking side of a ping-pong."""
     sock = udp_socket(options)
-    data = bytes(options.size)
-    times: list[float] = []
-    span = Span()
-    for round_trip in range(WARM_UP_ROUNDS + options.count):
-        if round_trip == WARM_UP_ROUNDS:
-            times.clear()
-            span = Span()
-        sent = time.perf_counter()
-        sock.send(data)
-        sock.recv(1 << 16)
-        times.append(time.perf_counter() - sent)
-    span.report(round_trips(times))
-    time.sleep(options.limit)
+    ask(sock.send, sock.recv, 1 << 16, options)
 
 
 def main(arguments: list[str]) -> None:

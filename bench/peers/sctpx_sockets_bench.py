@@ -6,11 +6,10 @@ It does ``bulk`` and ``pingpong``, and nothing else. Nagle is on in bulk, as RFC
 from __future__ import annotations
 
 import itertools
-import time
 
 import sctpx
 
-from .driver import SCTP_PORT, WARM_UP_ROUNDS, Bulk, Options, Span, ready, round_trips
+from .driver import SCTP_PORT, Bulk, Options, ask, ready
 
 LARGEST_MESSAGE = 1 << 20
 
@@ -65,19 +64,7 @@ def pingpong(options: Options) -> None:
         while data := sock.recv(LARGEST_MESSAGE):
             sock.send(data)
         return
-    data = bytes(options.size)
-    times: list[float] = []
-    span = Span()
-    for round_trip in range(WARM_UP_ROUNDS + options.count):
-        if round_trip == WARM_UP_ROUNDS:
-            times.clear()
-            span = Span()
-        sent = time.perf_counter()
-        sock.send(data)
-        sock.recv(LARGEST_MESSAGE)
-        times.append(time.perf_counter() - sent)
-    span.report(round_trips(times))
-    time.sleep(options.limit)
+    ask(sock.send, sock.recv, LARGEST_MESSAGE, options)
 
 
 def run(options: Options) -> None:

@@ -313,11 +313,10 @@ class Stack:
         tcb = association.tcb
         for path in tcb.paths:
             other = self.find_association(path.remote, tcb.peer_port, tcb.local_port)
-            if other is None or other is association or other.state == COOKIE_WAIT:
-                continue
-            if tcb.state == COOKIE_ECHOED:
-                handshake.fail(tcb, EALREADY if other.state == COOKIE_ECHOED else EISCONN)
-                self.touch(association)
+            if other is not None and other is not association and other.state != COOKIE_WAIT:
+                if tcb.state == COOKIE_ECHOED:
+                    handshake.fail(tcb, EALREADY if other.state == COOKIE_ECHOED else EISCONN)
+                return
 
     def _receive_reflected(self, arrival: Arrival) -> None:
         """A packet without a tag of ours: it may carry the peer's own, reflected (section 8.5.1 B, C)."""
