@@ -11,6 +11,8 @@ import pytest
 import sctpx
 from tests.api.sockets.support import HERE, accepted, client, connected, drain, fill, listening
 
+pytestmark = pytest.mark.real_time
+
 PATIENCE = 20.0
 
 
