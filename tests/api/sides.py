@@ -129,6 +129,9 @@ class SocketSide:
 class Api(Protocol):
     """How associations are set up."""
 
+    event_loop: str
+    """The name of the event loop that the test runs in."""
+
     async def connect(
         self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
     ) -> Side:
@@ -139,7 +142,10 @@ class Api(Protocol):
 
 
 class Asyncio:
-    """asyncio."""
+    """asyncio, in the event loop of this name."""
+
+    def __init__(self, event_loop: str) -> None:
+        self.event_loop = event_loop
 
     async def connect(
         self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
@@ -158,6 +164,8 @@ class Asyncio:
 
 class Sockets:
     """Blocking sockets."""
+
+    event_loop = "asyncio"
 
     async def connect(
         self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
