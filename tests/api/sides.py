@@ -130,7 +130,13 @@ class Api(Protocol):
     """How associations are set up."""
 
     async def connect(
-        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+        self,
+        hosts: Sequence[str | sctpx.Address],
+        udp_port: int,
+        *,
+        port: int = PORT,
+        streams: int = 10,
+        timeout: float | None = None,
     ) -> Side:
         """Associate with a peer."""
 
@@ -142,7 +148,13 @@ class Asyncio:
     """asyncio."""
 
     async def connect(
-        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+        self,
+        hosts: Sequence[str | sctpx.Address],
+        udp_port: int,
+        *,
+        port: int = PORT,
+        streams: int = 10,
+        timeout: float | None = None,
     ) -> Side:
         return AsyncSide(await sctpx.connect(hosts, port, peer_udp_port=udp_port, streams=streams, timeout=timeout))
 
@@ -160,13 +172,20 @@ class Sockets:
     """Blocking sockets."""
 
     async def connect(
-        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+        self,
+        hosts: Sequence[str | sctpx.Address],
+        udp_port: int,
+        *,
+        port: int = PORT,
+        streams: int = 10,
+        timeout: float | None = None,
     ) -> Side:
         config = sctpx.AssociationConfig(streams=streams)
         sock = sctpx.socket(peer_udp_port=udp_port, config=config)
         sock.settimeout(timeout)
+        listed: Any = [(host, port) for host in hosts]
         try:
-            await asyncio.to_thread(sctpx.sctp_connectx, sock, [(host, port) for host in hosts])
+            await asyncio.to_thread(sctpx.sctp_connectx, sock, listed)
         except OSError:
             sock.close()
             raise

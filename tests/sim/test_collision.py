@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from sctpx.core.association.connect import ANSWER_COOKIE_ECHO, ANSWER_SILENCE
+from sctpx.core.association.connect import ANSWER_COOKIE_ECHO, ANSWER_NOT_ASKED, ANSWER_SILENCE
 from sctpx.core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import PATH_ACTIVE, PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp, Restarted
@@ -354,7 +354,7 @@ def test_after_action_b_the_report_tells_who_was_heard() -> None:
         assert [(entry.ip, entry.answer, entry.kept, entry.listed) for entry in association.report] == [
             (lab.p.packed[0], ANSWER_COOKIE_ECHO, True, True),
             (lab.p.packed[1], ANSWER_SILENCE, True, True),
-            (lab.p.packed[2], ANSWER_SILENCE, True, False),
+            (lab.p.packed[2], ANSWER_NOT_ASKED, True, False),
         ]
 
 
