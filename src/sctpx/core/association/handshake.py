@@ -169,10 +169,12 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
         tcb.replies.append((setup.initiate_tag, control.abort([causes.invalid_parameter()])))
         return
     cause = _unusable(setup)
-    if cause is not None:
-        _reject_init_ack(tcb, now, candidate, setup.initiate_tag, cause)
+    cookie = setup.cookie
+    if cause is None and cookie is not None:  # What is in the cookie, if anything, is the peer's affair.
+        _accept_init_ack(tcb, now, local, remote, port, setup, cookie)
         return
-    _accept_init_ack(tcb, now, local, remote, port, setup)
+    cause = cause or causes.missing_parameter([PARAM_STATE_COOKIE])
+    _reject_init_ack(tcb, now, candidate, setup.initiate_tag, cause)
 
 
 def _reject_init_ack(tcb: Tcb, now: int, candidate: AddressReport | None, tag: int, cause: Cause) -> None:
@@ -186,17 +188,15 @@ def _reject_init_ack(tcb: Tcb, now: int, candidate: AddressReport | None, tag: i
 
 
 def _unusable(setup: Setup) -> Cause | None:
-    """Why an INIT ACK cannot be used; None if it can."""
+    """Why an INIT ACK cannot be used, whether or not it has a State Cookie; None if it can."""
     if setup.initiate_tag == 0 or setup.outbound_streams == 0 or setup.inbound_streams == 0:
         return causes.invalid_parameter()
     if setup.host_name is not None:
         return causes.unresolvable_address(item(PARAM_HOST_NAME, setup.host_name))
-    if not setup.cookie:
-        return causes.missing_parameter([PARAM_STATE_COOKIE])
     return None
 
 
-def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, setup: Setup) -> None:
+def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, setup: Setup, cookie: bytes) -> None:
     """The race is won: paths, COOKIE ECHO, T1-cookie."""
     attempt = tcb.attempt
     assert attempt is not None
@@ -221,7 +221,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
             tcb.add_path(ip, local if ip == remote else b"", port)
     report_learnt(tcb, attempt)
     choose_primary(tcb, tcb.find_path(remote), attempt.candidates[0].ip)
-    tcb.cookie = setup.cookie
+    tcb.cookie = cookie
     tcb.transition(COOKIE_ECHOED)
     tcb.setup_retries = 0
     _send_cookie_echo(tcb, now, tcb.data_destination())
