@@ -51,15 +51,15 @@ class Socket(SocketCalls):
 
         ``OSError``: EAFNOSUPPORT, EINVAL (the type, a port), EPROTONOSUPPORT.
         """
-        state = make_state(HOST, family, type, proto, udp_port, config)
+        state = make_state(HOST, family, type, proto, udp_port, peer_udp_port, config)
         if state.timeout is None:
             state.timeout = stdlib.getdefaulttimeout()
-        super().__init__(state, SocketWaiters(state), peer_udp_port)
+        super().__init__(state, SocketWaiters(state))
 
     def _branch(self, state: OneToOne) -> Socket:
         other = Socket.__new__(Socket)
         state.timeout = stdlib.getdefaulttimeout()
-        SocketCalls.__init__(other, state, SocketWaiters(state), self._peer_udp_port)
+        SocketCalls.__init__(other, state, SocketWaiters(state))
         return other
 
     def fileno(self) -> int:

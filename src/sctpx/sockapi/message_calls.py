@@ -20,7 +20,7 @@ from .not_now import NotNow
 from .one_to_many import OneToMany
 from .one_to_one import OneToOne
 from .peer import Peer
-from .resolving import Addresses, HostPort, listed, resolve_peer
+from .resolving import Addresses, HostPort, listed, resolve_peer, single
 from .send import Data, to_bytes
 from .socket_state import Alarm
 from .structs import RcvInfo, Struct
@@ -61,7 +61,6 @@ class MessageCalls:
     _hub: Hub
     _state: OneToOne | OneToMany
     _waiters: Waiters
-    _peer_udp_port: int
 
     # --- waiting ---
 
@@ -94,8 +93,7 @@ class MessageCalls:
     def _resolve(self, addresses: Sequence[HostPort]) -> Peer:
         """The addresses of a peer, with the UDP ports it is reached at."""
         state = self._state
-        port = state.settings.future.encaps_port
-        return resolve_peer(state.host, addresses, state.family, self._peer_udp_port if port < 0 else port)
+        return resolve_peer(state.host, addresses, state.family, state.settings.future.encaps_port)
 
     # --- sending ---
 
@@ -122,7 +120,7 @@ class MessageCalls:
         if not 1 <= len(arguments) <= 2:
             raise TypeError(f"sendto() takes 2 or 3 arguments, not {1 + len(arguments)}")
         *rest, address = arguments
-        return self._send(to_bytes(data), (), listed(address, 1), rest[0] if rest else 0).length
+        return self._send(to_bytes(data), (), single(address), rest[0] if rest else 0).length
 
     def sendmsg(
         self,
@@ -135,7 +133,7 @@ class MessageCalls:
 
         Raises like ``sendto``; EINVAL and EOPNOTSUPP for ancillary data that is wrong or needs an extension.
         """
-        to = () if address is None else listed(address, 1)
+        to = () if address is None else single(address)
         return self._send(_joined(buffers), tuple(ancdata), to, flags).length
 
     def sendv(

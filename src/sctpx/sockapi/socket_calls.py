@@ -26,7 +26,7 @@ from .not_now import CHANGED
 from .one_to_many import OneToMany
 from .one_to_one import OneToOne
 from .options import Value, pack_value
-from .resolving import Addresses, HostPort, listed, resolve_local
+from .resolving import Addresses, HostPort, listed, resolve_local, single
 from .send import Data
 from .settings import EndpointSettings
 from .status import AddressReport
@@ -41,7 +41,13 @@ _WILDCARD: Final = {stdlib.AF_INET: "0.0.0.0", stdlib.AF_INET6: "::"}  # noqa: S
 
 
 def make_state(
-    host: SocketHost, family: int, kind: int, proto: int, udp_port: int | None, config: AssociationConfig | None
+    host: SocketHost,
+    family: int,
+    kind: int,
+    proto: int,
+    udp_port: int | None,
+    peer_udp_port: int,
+    config: AssociationConfig | None,
 ) -> OneToOne | OneToMany:
     """A new socket without I/O, for the arguments of ``socket``.
 
@@ -56,7 +62,9 @@ def make_state(
     if udp_port is not None:
         check_port(udp_port, "UDP port", lowest=0)
     style = OneToMany if kind & ~_TYPE_FLAGS == stdlib.SOCK_SEQPACKET else OneToOne
-    state = style(host, EndpointSettings.of_style(style.one_to_many, config), family, udp_port)
+    settings = EndpointSettings.of_style(style.one_to_many, config)
+    settings.future.encaps_port = check_port(peer_udp_port, "UDP port", lowest=0)
+    state = style(host, settings, family, udp_port)
     if kind & _SOCK_NONBLOCK:
         state.timeout = 0.0
     return state
@@ -68,8 +76,7 @@ class SocketCalls(MessageCalls):
     Used as a context manager it is closed in the end.
     """
 
-    def __init__(self, state: OneToOne | OneToMany, waiters: Waiters, peer_udp_port: int) -> None:
-        self._peer_udp_port = check_port(peer_udp_port, "UDP port", lowest=0)
+    def __init__(self, state: OneToOne | OneToMany, waiters: Waiters) -> None:
         self._state = state
         self._waiters = state.alarm = waiters
 
@@ -115,7 +122,7 @@ class SocketCalls(MessageCalls):
         """
         state = self._state
         state.check_open()
-        ips, ports, wildcard = resolve_local(state.host, listed(address, 1), self.family)
+        ips, ports, wildcard = resolve_local(state.host, single(address), self.family)
         with self._hub.lock:
             state.bind(ips, ports[0], wildcard=wildcard)
 
@@ -160,7 +167,7 @@ class SocketCalls(MessageCalls):
 
     def connect(self, address: HostPort) -> None:
         """Associate with a peer through one address, or all addresses of a name. Raises like ``connectx``."""
-        self._connect(listed(address, 1))
+        self._connect(single(address))
 
     def connect_ex(self, address: HostPort) -> int:
         """Like ``connect``, but returns the errno instead of raising an ``OSError``."""
@@ -199,7 +206,7 @@ class SocketCalls(MessageCalls):
 
     def getassocid(self, address: HostPort) -> int:
         """The id of the association with the peer that has this address. ``OSError`` (EINVAL) if there is none."""
-        peer = self._resolve(listed(address, 1))
+        peer = self._resolve(single(address))
         with self._hub.lock:
             return self._state.find_peer(peer.addresses[0].ip, peer.port)
 

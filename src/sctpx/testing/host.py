@@ -155,19 +155,19 @@ class Host:
 
     # --- for the network ---
 
-    def hears(self, packet: Packet) -> bool:
+    def hears(self, address: bytes, udp_port: int) -> bool:
         """Some stack of the host takes packets at that address and UDP port."""
-        return self._runner_for(packet) is not None
+        return self._runner_at(address, udp_port) is not None
 
     def receive(self, packet: Packet, data: bytes, segment: int) -> None:
         """Take in a batch of packets; ``packet`` is the first of them."""
-        runner = self._runner_for(packet)
+        runner = self._runner_at(packet.destination, packet.destination_port)
         if runner is not None:
             runner.receive(packet, data, segment)
 
     def handle_icmp(self, packet: Packet) -> None:
         """Take in an ICMP error."""
-        runner = self._runner_for(packet)
+        runner = self._runner_at(packet.destination, packet.destination_port)
         if runner is not None:
             runner.handle_icmp(packet)
 
@@ -177,11 +177,11 @@ class Host:
         for runner in list(self._runners):
             runner.flush()
 
-    def _runner_for(self, packet: Packet) -> StackRunner | None:
+    def _runner_at(self, address: bytes, udp_port: int) -> StackRunner | None:
         for runner in self._runners:
-            if runner.udp_port == packet.destination_port and packet.destination in runner.addresses:
+            if runner.udp_port == udp_port and address in runner.addresses:
                 return runner
-        return self._own if packet.destination_port == self.udp_port else None
+        return self._own if udp_port == self._own.udp_port else None
 
     # --- for its runners and sockets ---
 

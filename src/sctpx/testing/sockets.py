@@ -94,13 +94,13 @@ class SimulatedSocket(SocketCalls):
 
     _hub = _Hub()
 
-    def __init__(self, sockets: HostSockets, state: OneToOne | OneToMany, peer_udp_port: int) -> None:
-        super().__init__(state, _Waiters(sockets.network, self.__repr__), peer_udp_port)
+    def __init__(self, sockets: HostSockets, state: OneToOne | OneToMany) -> None:
+        super().__init__(state, _Waiters(sockets.network, self.__repr__))
         self._sockets = sockets
         sockets.remember(state)
 
     def _branch(self, state: OneToOne) -> SimulatedSocket:
-        return SimulatedSocket(self._sockets, state, self._peer_udp_port)
+        return SimulatedSocket(self._sockets, state)
 
     @property
     def readable(self) -> bool:
@@ -139,8 +139,8 @@ class HostSockets:
         config: AssociationConfig | None,
     ) -> SimulatedSocket:
         """A new socket."""
-        state = make_state(self, family, kind, proto, udp_port, config)
-        return SimulatedSocket(self, state, self.usual_udp_port if peer_udp_port is None else peer_udp_port)
+        peer_port = self.usual_udp_port if peer_udp_port is None else peer_udp_port
+        return SimulatedSocket(self, make_state(self, family, kind, proto, udp_port, peer_port, config))
 
     def remember(self, state: OneToOne | OneToMany) -> None:
         """A socket of the host came into being."""

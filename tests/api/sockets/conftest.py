@@ -8,15 +8,11 @@ from types import FrameType
 
 import pytest
 
+from sctpx.blocking.hub import hub
 from tests.api.sockets.support import REAL_TIME, VirtualTime, no_sockets_are_left, using
 
 PATIENCE = 30
 """Seconds until a test that hangs is ended. None waits for this to pass."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Say what the marker is."""
-    config.addinivalue_line("markers", "real_time: not on simulated sockets")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -40,6 +36,7 @@ def kind(request: pytest.FixtureRequest, bounded: None) -> Iterator[None]:
         simulation = VirtualTime()
         with simulation.network, using(simulation):
             yield
+        assert hub.carriers == [], "a test that makes real sockets is marked real_time"
 
 
 @pytest.fixture

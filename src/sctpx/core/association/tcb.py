@@ -72,6 +72,7 @@ class Tcb:
         "fast_retransmit_now",
         "heard_at",
         "heard_from",
+        "heard_port",
         "heartbeat_burst",
         "heartbeat_window",
         "inbound_streams",
@@ -191,7 +192,7 @@ class Tcb:
         self.paths: list[Path] = []
         self.primary: Path | None = None
         self.preferred_primary: Path | None = None
-        """The caller's first address, if another one won the race (C10)."""
+        """The caller's first address, if another one won the race (CX10)."""
         self.data_path: Path | None = None
         """Where data went last."""
         self.error_count = 0
@@ -259,6 +260,8 @@ class Tcb:
         """Our address that the packet being processed came to."""
         self.heard_from: Path | None = None
         """Where it came from."""
+        self.heard_port = 0
+        """The UDP port it came from; 0 without encapsulation."""
 
         # Control chunks that wait to be sent: (path, chunk, our address).
         self.control: list[tuple[Path, bytes, bytes]] = []
@@ -368,7 +371,7 @@ class Tcb:
     def tell_state(self, path: Path, error: int = 0) -> None:
         """The state of ``path`` changed; ``error`` is an errno if the network said why."""
         if path is self.preferred_primary and path.state == PATH_INACTIVE:
-            self.preferred_primary = None  # It failed since: the caller's wish has lapsed (C10).
+            self.preferred_primary = None  # It failed since: the caller's wish has lapsed (CX10).
         if self.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
             self.events.append(PathChange(self.association, path.remote, CHANGE_STATE, path.state, error))
 
