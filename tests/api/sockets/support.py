@@ -6,6 +6,7 @@ has. A test that needs descriptors, processes or the real network is marked ``re
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import select
 import threading
@@ -28,6 +29,8 @@ HOST = "127.0.0.1"
 HERE = (HOST, PORT)
 IPPROTO_SCTP = c.IPPROTO_SCTP
 A_PACKET = 1500
+STEP = 0.005
+"""Seconds of virtual time that pass at once while coroutines wait."""
 
 
 # --- two kinds of sockets ---
@@ -68,6 +71,10 @@ class RealTime:
     def thread(self, call: Callable[[], T]) -> Running[T]:
         return RealThread(call)
 
+    async def call(self, call: Callable[[], T]) -> T:
+        """Await what a call returns that waits."""
+        return await asyncio.to_thread(call)
+
     def closed_udp_port(self) -> int:
         return support.closed_udp_port()
 
@@ -91,6 +98,14 @@ class VirtualTime:
 
     def thread(self, call: Callable[[], T]) -> Task[T]:
         return self.network.spawn(call)
+
+    async def call(self, call: Callable[[], T]) -> T:
+        """Await what a call returns that waits. Virtual time passes in small steps, between which others go on."""
+        task = self.network.spawn(call)
+        while not task.done:
+            await asyncio.sleep(0)
+            self.network.run_for(STEP)
+        return task.result()
 
     def closed_udp_port(self) -> int:
         return self._closed_udp_port
