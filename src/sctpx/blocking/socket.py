@@ -461,5 +461,5 @@ class Socket(Messages):
 # Linux's, where they exist.
 _SO_DOMAIN: Final = getattr(stdlib, "SO_DOMAIN", 39)
 _SO_PROTOCOL: Final = getattr(stdlib, "SO_PROTOCOL", 38)
-_IGNORED: Final = (stdlib.SO_REUSEADDR, stdlib.SO_KEEPALIVE, stdlib.SO_BROADCAST)
+_IGNORED: Final = (stdlib.SO_REUSEADDR,)
 """Options that programs set from habit, and that mean nothing here."""
