@@ -50,7 +50,7 @@ _MICROSECONDS: Final = 1_000_000
 # Linux's, where they exist.
 _SO_DOMAIN: Final = getattr(socket, "SO_DOMAIN", 39)
 _SO_PROTOCOL: Final = getattr(socket, "SO_PROTOCOL", 38)
-_IGNORED: Final = (socket.SO_REUSEADDR, socket.SO_KEEPALIVE, socket.SO_BROADCAST)
+_IGNORED: Final = (socket.SO_REUSEADDR,)
 """Options that programs set from habit, and that mean nothing here."""
 
 

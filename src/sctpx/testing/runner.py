@@ -160,6 +160,6 @@ class StackRunner:
                 transmit.port,
                 transmit.data,
                 transmit.segment,
-                transmit.ecn,
+                transmit.flowinfo,
             )
         )
