@@ -133,7 +133,13 @@ class Api(Protocol):
     """The name of the event loop that the test runs in."""
 
     async def connect(
-        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+        self,
+        hosts: Sequence[str | sctpx.Address],
+        udp_port: int,
+        *,
+        port: int = PORT,
+        streams: int = 10,
+        timeout: float | None = None,
     ) -> Side:
         """Associate with a peer."""
 
@@ -148,7 +154,13 @@ class Asyncio:
         self.event_loop = event_loop
 
     async def connect(
-        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+        self,
+        hosts: Sequence[str | sctpx.Address],
+        udp_port: int,
+        *,
+        port: int = PORT,
+        streams: int = 10,
+        timeout: float | None = None,
     ) -> Side:
         return AsyncSide(await sctpx.connect(hosts, port, peer_udp_port=udp_port, streams=streams, timeout=timeout))
 
@@ -168,13 +180,20 @@ class Sockets:
     event_loop = "asyncio"
 
     async def connect(
-        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+        self,
+        hosts: Sequence[str | sctpx.Address],
+        udp_port: int,
+        *,
+        port: int = PORT,
+        streams: int = 10,
+        timeout: float | None = None,
     ) -> Side:
         config = sctpx.AssociationConfig(streams=streams)
         sock = sctpx.socket(peer_udp_port=udp_port, config=config)
         sock.settimeout(timeout)
+        listed: Any = [(host, port) for host in hosts]
         try:
-            await asyncio.to_thread(sctpx.sctp_connectx, sock, [(host, port) for host in hosts])
+            await asyncio.to_thread(sctpx.sctp_connectx, sock, listed)
         except OSError:
             sock.close()
             raise
