@@ -19,7 +19,7 @@ from .addresses import SocketAddress
 from .failures import connect_failure
 from .not_now import CHANGED, NotNow
 from .peer import Peer
-from .port import Port
+from .port import Port, listening_udp_port
 from .socket_association import SocketAssociation
 from .socket_state import SocketState
 from .status import AddressReport, local_ips
@@ -45,12 +45,24 @@ class SettingUp(SocketState):
 
     def _take_port(self, addresses: Sequence[bytes], number: int, *, wildcard: bool) -> Port:
         udp_port = self.asked_udp_port
-        if udp_port is None and not number:
-            driver = self.host.client_driver(addresses)
-        else:
+        named = number != 0 or udp_port is not None
+        if named:
             driver = self.host.port_driver(addresses, self.host.usual_udp_port if udp_port is None else udp_port)
-        self.port = Port(self.host, driver, number, addresses, self, wildcard=wildcard)
+        else:
+            driver = self.host.client_driver(addresses)
+        self.port = Port(self.host, driver, number, addresses, self, wildcard=wildcard, named=named)
         return self.port
+
+    def _move_where_peers_look(self, port: Port) -> None:
+        """Take the usual UDP port if no other program has it, and the socket named no port and has no associations."""
+        usual = self.host.usual_udp_port
+        if port.named or port.endpoint.associations or port.driver.udp_port == usual:
+            return
+        try:
+            port.move(self.host.port_driver(port.addresses, usual))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
 
     def bindx(self, addresses: Sequence[bytes], ports: Sequence[int], flags: int, *, wildcard: bool) -> None:
         """Add or remove local addresses, all or none of them (section 9.1); ``ports`` are those beside them.
@@ -84,16 +96,15 @@ class SettingUp(SocketState):
         is another socket's, or the socket has an association itself.
         """
         self.check_open()
-        if self.port is None:
-            self.bind(wildcard, 0, wildcard=True)
-        assert self.port is not None
-        if self.port.owner is not self:
+        port = self.port or self._take_port(wildcard, 0, wildcard=True)
+        if port.owner is not self:
             raise OSError(errno.EINVAL, "the port is another socket's")
         self.start_listening(backlog)
         if backlog:
-            self.port.endpoint.listen(backlog)
+            self._move_where_peers_look(port)
+            port.endpoint.listen(backlog)
         else:
-            self.port.endpoint.stop_listening()
+            port.endpoint.stop_listening()
 
     @abstractmethod
     def start_listening(self, backlog: int) -> None:
@@ -127,6 +138,8 @@ class SettingUp(SocketState):
     def start(self, peer: Peer, config: AssociationConfig) -> SocketAssociation:
         """Begin to set up an association with a peer. Raises like ``connect``."""
         self.check_connect()
+        if self.settings.future.encaps_port == self.host.usual_udp_port:
+            peer.find_listeners(lambda ip: listening_udp_port(self.host.drivers(), ip, peer.port))
         port = self.port
         if port is None:
             port = self._take_port(peer.find_sources(self.host.source_for), 0, wildcard=True)
