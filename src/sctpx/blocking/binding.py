@@ -147,14 +147,12 @@ class Binding:
         """Time has passed."""
         self.style.handle_timeout(now)
 
-    def shut_down(self, now: int, *, abort: bool) -> None:
-        """The interpreter exits: all associations end."""
+    def shut_down(self, now: int) -> None:
+        """The process ends: all associations begin to end gracefully."""
         self._users = 0
         self.core.stop_listening()
         for core in list(self.core.associations.values()):
             owner = core.owner
             if isinstance(owner, Attached):
-                owner.detach(now, abort=abort)
-            if abort:
-                core.abort(now)
+                owner.detach(now)
         self._close_if_idle(now)

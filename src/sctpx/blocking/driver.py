@@ -25,6 +25,7 @@ from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
 from ..link import Link
 from ..link.interfaces import AddressLike
+from ..sockapi.ending import Ending
 from .hub import hub
 
 BATCHES_PER_ROUND: Final = 8
@@ -58,8 +59,8 @@ class Holder(Protocol):
     def handle_timeout(self, now: int) -> None:
         """Time has passed."""
 
-    def shut_down(self, now: int, *, abort: bool) -> None:
-        """The interpreter exits."""
+    def shut_down(self, now: int) -> None:
+        """The process ends: begin to end all associations gracefully."""
 
 
 @final
@@ -189,11 +190,21 @@ class Driver:
             soonest = min(soonest, holder.next_deadline())
         return soonest
 
-    def shut_down(self, *, abort: bool) -> None:
-        """The interpreter exits: end all associations."""
+    def shut_down(self) -> None:
+        """The process ends: begin to end all associations gracefully."""
         now = self.now()
         for holder in list(self._holders.values()):
-            holder.shut_down(now, abort=abort)
+            holder.shut_down(now)
+        self.flush()
+
+    def cut_off(self, ending: Ending) -> None:
+        """Abort the associations that are not worth waiting for."""
+        now = self.now()
+        for endpoint in list(self.stack.endpoints.values()):
+            for association in list(endpoint.associations.values()):
+                reason = ending.reason_to_abort(association, now)
+                if reason:
+                    ending.abort(association, now, reason)
         self.flush()
 
     def abandon(self) -> None:
