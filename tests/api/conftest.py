@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
 import pytest
 
+import sctpx
+from tests.api.programs import Program, Run, running
 from tests.api.running import pytest_configure as pytest_configure
 from tests.api.running import pytest_pyfunc_call as pytest_pyfunc_call
 from tests.api.sides import Api, Asyncio, Sockets
@@ -14,3 +20,16 @@ def api(request: pytest.FixtureRequest) -> Api:
     """Each of the APIs, for tests of what both have in common."""
     chosen: Api = request.param()
     return chosen
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Runs a program: its text, the socket it talks to, options of Python, variables of its environment."""
+    with ExitStack() as programs:
+
+        def begin(text: str, server: sctpx.Socket, *options: str, **environment: str) -> Program:
+            return programs.enter_context(
+                running(tmp_path / "program.py", text, server.udp_port, *options, **environment)
+            )
+
+        yield begin
