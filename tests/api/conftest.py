@@ -10,16 +10,22 @@ import pytest
 
 import sctpx
 from tests.api.programs import Program, Run, running
-from tests.api.running import pytest_configure as pytest_configure
+from tests.api.running import UVLOOP
+from tests.api.running import pytest_generate_tests as pytest_generate_tests
 from tests.api.running import pytest_pyfunc_call as pytest_pyfunc_call
 from tests.api.sides import Api, Asyncio, Sockets
+from tests.api.sockets.support import VirtualTime
 
 
-@pytest.fixture(params=[Asyncio, Sockets], ids=["asyncio", "sockets"])
-def api(request: pytest.FixtureRequest) -> Api:
-    """Each of the APIs, for tests of what both have in common."""
-    chosen: Api = request.param()
-    return chosen
+@pytest.fixture(params=["asyncio", UVLOOP, "sockets", "simulated"])
+def api(request: pytest.FixtureRequest) -> Iterator[Api]:
+    """Each of the APIs, for tests of what they have in common."""
+    if request.param == "simulated":
+        simulation = VirtualTime()
+        with simulation.network:
+            yield Sockets(simulation)
+    else:
+        yield Sockets() if request.param == "sockets" else Asyncio(request.param)
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ import pytest
 
 import sctpx
 from sctpx import constants as c
+from tests.api.running import LOOPS, each_loop
 from tests.api.sockets.conftest import bounded as bounded
-from tests.api.sockets.support import HERE, HOST, PORT, Thread, accepted, listening
+from tests.api.sockets.support import HERE, HOST, PORT, Running, Thread, accepted, listening
 from tests.api.support import QUICK, associated, raises_errno, until
 
 Main = Coroutine[Any, Any, object]
@@ -24,14 +25,9 @@ MESSAGE = bytes(50_000)
 SMALL = sctpx.AssociationConfig(receive_buffer=100_000)
 
 
-def uvloop() -> asyncio.AbstractEventLoop:
-    """A loop of uvloop, which not every platform has."""
-    loop: asyncio.AbstractEventLoop = pytest.importorskip("uvloop").new_event_loop()
-    return loop
-
-
-LOOPS = [asyncio.new_event_loop, uvloop]
 New = Callable[[], asyncio.AbstractEventLoop]
+
+pytestmark = pytest.mark.usefixtures("bounded")
 
 
 def run_by_a_runner(new: New, main: Main) -> None:
@@ -66,10 +62,10 @@ def is_told_of_an_abort(server: sctpx.Socket) -> bool:
 # --- associations left open ---
 
 
-@pytest.mark.parametrize("new", LOOPS)
+@each_loop
 @pytest.mark.parametrize("run", [run_by_a_runner, run_by_hand, run_in_a_thread])
 def test_an_association_left_in_a_loop_that_is_closed_is_aborted_and_named_by_a_warning(
-    new: New, run: Callable[[New, Main], None]
+    event_loop: str, run: Callable[[New, Main], None]
 ) -> None:
     left: list[sctpx.Association] = []
 
@@ -78,7 +74,7 @@ def test_an_association_left_in_a_loop_that_is_closed_is_aborted_and_named_by_a_
 
     with listening() as server:
         with pytest.warns(ResourceWarning, match=rf"unclosed association .*ESTABLISHED with {HOST} port {PORT}"):
-            run(new, main())
+            run(LOOPS[event_loop], main())
         assert is_told_of_an_abort(server)
         assert left[0].ended
 
@@ -126,7 +122,7 @@ def test_a_server_that_is_left_open_aborts_the_associations_of_its_peers(taken: 
             with pytest.raises(sctpx.AssociationAborted):
                 sock.recv(1)
 
-    async def main() -> Thread[None]:
+    async def main() -> Running[None]:
         server = await sctpx.start_server(None, HOST, PORT, udp_port=0)
         talking = Thread(lambda: talk(server.udp_port))
         if taken:
@@ -142,14 +138,14 @@ def test_a_server_that_is_left_open_aborts_the_associations_of_its_peers(taken: 
     talking.result()
 
 
-@pytest.mark.parametrize("new", LOOPS)
-def test_what_was_closed_is_left_alone(new: New) -> None:
+@each_loop
+def test_what_was_closed_is_left_alone(event_loop: str) -> None:
     async def main() -> None:
         async with connecting(server) as association:
             await association.send(b"hello")
 
     with listening() as server:
-        run_by_a_runner(new, main())  # A warning would be an error.
+        run_by_a_runner(LOOPS[event_loop], main())  # A warning would be an error.
         with accepted(server) as sock:
             assert [sock.recv(10), sock.recv(10)] == [b"hello", b""]
 
@@ -239,8 +235,8 @@ def small_window() -> Iterator[sctpx.Socket]:
         yield server
 
 
-@pytest.mark.parametrize("new", LOOPS)
-def test_a_shutdown_under_way_is_seen_to_its_end(new: New, small_window: sctpx.Socket) -> None:
+@each_loop
+def test_a_shutdown_under_way_is_seen_to_its_end(event_loop: str, small_window: sctpx.Socket) -> None:
     begin = threading.Event()
     reading = Thread(lambda: read_all(small_window, begin))
 
@@ -248,7 +244,7 @@ def test_a_shutdown_under_way_is_seen_to_its_end(new: New, small_window: sctpx.S
         await send_and_leave(small_window)
         begin.set()
 
-    run_by_a_runner(new, main())
+    run_by_a_runner(LOOPS[event_loop], main())
     assert reading.result() == 10 * len(MESSAGE)
 
 

@@ -14,6 +14,8 @@ from tests.api.programs import LIMIT, Run
 from tests.api.sockets.conftest import bounded as bounded
 from tests.api.sockets.support import accepted, listening
 
+pytestmark = pytest.mark.usefixtures("bounded")
+
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="a signal kills at once there")
 with_fork = pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no fork")
 

@@ -41,6 +41,7 @@ def test_a_program_of_the_page_prints_what_it_is_about(udp_port: str, program: s
 
 
 @linux_only
+@pytest.mark.usefixtures("bounded")
 @pytest.mark.parametrize(
     ("program", "host", "number", "status"),
     [

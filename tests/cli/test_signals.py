@@ -15,7 +15,10 @@ from tests.api.sockets.conftest import bounded as bounded
 from tests.api.sockets.support import accepted, listening
 from tests.cli.commands import Running
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+pytestmark = [
+    pytest.mark.usefixtures("bounded"),
+    pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there"),
+]
 
 HOST = "127.0.0.1"
 PORT = "5000"

@@ -53,8 +53,8 @@ class AssociationConfig:
     """Send small messages at once; False waits for acknowledgements to fill packets (Nagle)."""
     cookie_life: float = 60.0
     """Valid.Cookie.Life, seconds."""
-    shutdown_guard: float = 300.0
-    """T5-shutdown-guard, seconds: five times RTO.Max (RFC 9260 section 9.2)."""
+    shutdown_guard: float | None = None
+    """T5-shutdown-guard, seconds; None: five times RTO.Max, whatever that is (RFC 9260 section 9.2)."""
 
     attempt_delay: float | None = 0.1
     """Delay between the first INITs to the listed addresses, seconds, at least 0.01.
@@ -70,12 +70,21 @@ class AssociationConfig:
     """Largest message ``send`` takes, bytes."""
     mtu: int = 1500
     """Largest IP packet sent, bytes, headers and all, until path MTU discovery exists."""
+    dscp: int = 0
+    """The Differentiated Services code point of every IP packet sent, 0 to 63 (RFC 2474)."""
+    flow_label: int = 0
+    """The flow label of every IPv6 packet sent, 20 bits (RFC 6437). 0 leaves the choice to the system."""
 
     max_segment: int = 0
     """Largest user data in one DATA chunk, bytes, at least 484; 0: what the paths take (RFC 6458 section 8.1.16)."""
     partial_delivery_point: int = 0
     """Bytes of one message in the receive buffer from which on it is handed over in parts (RFC 6458 section 8.1.21).
     0: as late as possible."""
+
+    @property
+    def t5_shutdown_guard(self) -> float:
+        """How long a shutdown may take, seconds."""
+        return 5 * self.rto_max if self.shutdown_guard is None else self.shutdown_guard
 
     @property
     def partial_limit(self) -> int:
@@ -123,6 +132,8 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("send_buffer", 1, 1 << 31),
     ("max_message_size", 1, 1 << 31),
     ("mtu", 576, 65535),
+    ("dscp", 0, 63),
+    ("flow_label", 0, 0xFFFFF),
     ("max_segment", 0, 65535),
     ("partial_delivery_point", 0, 1 << 31),
 )

@@ -20,7 +20,7 @@ from ..core.association.association import Association
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT
 from ..core.config import NANOSECONDS
 from .addresses import ip_text
-from .attached import Attached
+from .socket_association import SocketAssociation
 
 SILENCE: Final = 3 * NANOSECONDS
 """Nothing has to come from a peer for so long, ns, before it counts as gone."""
@@ -44,7 +44,7 @@ class Loss(NamedTuple):
 def _loss_by_abort(association: Association, reason: str) -> Loss | None:
     """What is lost if the association is aborted now; ``None`` if that is nothing."""
     owner = association.owner
-    space = owner.space if isinstance(owner, Attached) else association.send_space
+    space = owner.space if isinstance(owner, SocketAssociation) else association.send_space
     lost = association.config.send_buffer - space
     if lost <= 0:
         return None

@@ -39,8 +39,6 @@ class AssociationSettings:
     """How messages are sent that come without ancillary data (section 8.1.31)."""
     context: int = 0
     """What ``rcv_context`` of received messages is (section 8.1.25)."""
-    max_segment: int = 0
-    """Bytes of user data in a DATA chunk, at the most (section 8.1.16). 0: what the path takes."""
     sack_delay: int = 200
     """Milliseconds (section 8.1.19)."""
     sack_every: int = 2
@@ -50,8 +48,24 @@ class AssociationSettings:
     """Milliseconds (section 8.1.12)."""
     expose_pf: bool = True
     """Potentially failed paths are told as such (RFC 7829 section 7.3)."""
-    encaps_port: int = -1
-    """The peer's UDP port on future paths (RFC 6951 section 6.1); 0 for none, -1 for the link's default."""
+    dscp_chosen: bool = False
+    """SPP_DSCP has set the DSCP, which IP_TOS and IPV6_TCLASS leave as it is then (section 8.1.12)."""
+    encaps_port: int = 0
+    """The peer's UDP port on future paths (RFC 6951 section 6.1); 0 for no encapsulation."""
+
+    @classmethod
+    def of(cls, config: AssociationConfig) -> AssociationSettings:
+        """The settings of an association with these parameters of the core, of which some are 0 for "off"."""
+        found = cls(config)
+        if config.sack_delay:
+            found.sack_delay = round(config.sack_delay * MILLISECONDS)
+        else:
+            found.sack_every = 1
+        if config.heartbeat_interval:
+            found.heartbeat_interval = round(config.heartbeat_interval * MILLISECONDS)
+        else:
+            found.heartbeats = False
+        return found
 
     def copy(self) -> AssociationSettings:
         """The same, to go its own way."""
@@ -79,6 +93,10 @@ class EndpointSettings:
     """0 to 2 (section 8.1.20)."""
     explicit_eor: bool = False
     """Messages end where SCTP_EOR says so (section 8.1.26)."""
+    traffic_class: int = -1
+    """The octet that IP_TOS or IPV6_TCLASS has set; -1 for none."""
+    meaningless: frozenset[str] = frozenset()
+    """Options that are on and change nothing, such as SO_KEEPALIVE."""
     recvrcvinfo: bool = False
     recvnxtinfo: bool = False
     use_ext_rcvinfo: bool = False
@@ -86,7 +104,7 @@ class EndpointSettings:
     @classmethod
     def of_style(cls, one_to_many: bool, config: AssociationConfig | None = None) -> EndpointSettings:
         """The defaults of a new socket; one-to-many ones interleave associations (section 8.1.20)."""
-        future = AssociationSettings(config or sockets_config())
+        future = AssociationSettings.of(config or sockets_config())
         return cls(future, fragment_interleave=1 if one_to_many else 0)
 
     def begin(self) -> AssociationSettings:
