@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import sctpx
+from tests.api.sockets.conftest import bounded as bounded
 from tests.api.support import linux_only
 
 PAGE = Path(__file__).parents[2] / "docs" / "asyncio.md"
@@ -35,3 +38,28 @@ def test_a_program_of_the_page_prints_what_it_is_about(udp_port: str, program: s
         [*COMMAND, PROGRAMS[program], udp_port], stdout=subprocess.PIPE, text=True, timeout=20, check=True
     )
     assert done.stdout.splitlines()[-len(last) :] == last
+
+
+@linux_only
+@pytest.mark.usefixtures("bounded")
+@pytest.mark.parametrize(
+    ("program", "host", "number", "status"),
+    [
+        ("server", "127.0.0.2", signal.SIGINT, -signal.SIGINT),
+        ("service", "127.0.0.1", signal.SIGINT, -signal.SIGINT),
+        ("service", "127.0.0.1", signal.SIGTERM, 128 + signal.SIGTERM),
+    ],
+)
+def test_a_server_of_the_page_shuts_its_associations_down_when_it_is_asked_to_end(
+    program: str, host: str, number: int, status: int
+) -> None:
+    command = [*COMMAND, PROGRAMS[program], "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        with sctpx.socket(peer_udp_port=int(server.stdout.readline().split()[-1])) as sock:
+            sock.connect((host, 36412))
+            sock.send(b"hello")
+            assert sock.recv(100) == b"hello"
+            server.send_signal(number)
+            assert sock.recv(100) == b""
+        assert server.wait(20) == status

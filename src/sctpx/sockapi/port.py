@@ -53,8 +53,8 @@ class PortUser(Protocol):
     def handle_timeout(self, now: int) -> None:
         """Time has passed."""
 
-    def shut_down(self, now: int, *, abort: bool) -> None:
-        """The program ends: end all associations."""
+    def shut_down(self, now: int) -> None:
+        """The program ends: begin to end all associations gracefully."""
 
 
 @final
@@ -106,10 +106,10 @@ class Ports:
             if user.next_deadline() <= now:
                 user.handle_timeout(now)
 
-    def shut_down(self, now: int, *, abort: bool) -> None:
-        """The program ends: end all associations."""
+    def shut_down(self, now: int) -> None:
+        """The program ends: begin to end all associations gracefully."""
         for user in list(self.users.values()):
-            user.shut_down(now, abort=abort)
+            user.shut_down(now)
 
 
 @lru_cache(maxsize=256)
@@ -316,16 +316,14 @@ class Port:
         """Time has passed."""
         self.owner.handle_timeout(now)
 
-    def shut_down(self, now: int, *, abort: bool) -> None:
-        """The program ends: all associations end."""
+    def shut_down(self, now: int) -> None:
+        """The program ends: all associations begin to end gracefully."""
         self._sockets = 0
         self.endpoint.stop_listening()
         for core in list(self.endpoint.associations.values()):
             owner = core.owner
             if isinstance(owner, SocketAssociation):
-                owner.detach(now, abort=abort)
-            if abort:
-                core.abort(now)
+                owner.detach(now)
         self._close_if_idle(now)
 
 

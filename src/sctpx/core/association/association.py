@@ -158,6 +158,11 @@ class Association:
         return self.tcb.outstanding.flight_chunks + self.tcb.outstanding.marked_chunks
 
     @property
+    def timeouts(self) -> int:
+        """Retransmission timers that expired in a row, on whichever path, while nothing was answered (section 8.1)."""
+        return self.tcb.error_count
+
+    @property
     def fragmentation_point(self) -> int:
         """Bytes of user data from which on a message is fragmented; 0 before the peer answered."""
         return max(self.tcb.packet_limit - COMMON_HEADER - DATA_HEADER, 0)
