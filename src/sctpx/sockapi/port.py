@@ -177,8 +177,7 @@ class Port:
         except OSError as error:
             driver.flush()
             if error.errno == errno.EADDRINUSE:
-                where = f" on UDP port {driver.udp_port}" if driver.udp_port else ""
-                raise OSError(errno.EADDRINUSE, f"SCTP port {number}{where} is in use by another socket") from None
+                raise OSError(errno.EADDRINUSE, _taken(driver, number)) from None
             raise
         endpoint.announce[:] = self._announced()
         endpoint.scope = self._host.announced
@@ -272,6 +271,42 @@ class Port:
 
     # --- sockets ---
 
+    def take_over(self, owner: SocketState, addresses: Sequence[bytes], *, wildcard: bool) -> None:
+        """Be another socket's from now on, for associations to come (SO_REUSEADDR). Those that there are go on.
+
+        The socket that was bound to it is closed. ``OSError`` as ``StackDriver.add_address``: nothing has changed.
+        """
+        for ip in addresses:
+            self.driver.add_address(ip)
+        self.addresses = list(addresses)
+        self.wildcard = wildcard
+        self.named = True
+        self.owner = owner
+        self._mtu = self._smallest_mtu()
+        self.endpoint.local = [] if wildcard else list(addresses)  # Associations keep the list they have.
+        self.endpoint.announce[:] = self._announced()
+        self.retain()
+        self.configure()
+
+    @property
+    def can_be_taken_over(self) -> bool:
+        """The socket that was bound to it is closed: only associations of before still have it."""
+        return self.owner.closed
+
+    def holders(self) -> str:
+        """Who has the port, for people, and how it can be had."""
+        if not self.owner.closed:
+            return "by another socket" + (", which listens" if self.endpoint.backlog else "")
+        cure = "set SO_REUSEADDR to take the port over from "
+        if self._sockets:
+            return f"by associations that were accepted from a closed socket: {cure}them"
+        closing = len(self.endpoint.associations)
+        what = "an association" if closing == 1 else f"{closing} associations"
+        return (
+            f"by {what} of a closed socket, still being shut down: {cure}{'it' if closing == 1 else 'them'}; "
+            "closing with SO_LINGER and l_linger=0 aborts at once"
+        )
+
     def retain(self) -> None:
         """One more socket lives on the port."""
         self._sockets += 1
@@ -325,6 +360,29 @@ class Port:
             if isinstance(owner, SocketAssociation):
                 owner.detach(now)
         self._close_if_idle(now)
+
+
+def _taken(driver: StackDriver, number: int) -> str:
+    """What to say of an SCTP port that is taken: who has it, and how it can be had."""
+    user = driver.ports.users.get(number)
+    where = f" on UDP port {driver.udp_port}" if driver.udp_port else ""
+    return f"SCTP port {number}{where} is in use {user.holders() if isinstance(user, Port) else 'by another program'}"
+
+
+def find_abandoned(
+    drivers: Iterable[StackDriver], number: int, udp_port: int, addresses: Iterable[bytes]
+) -> Port | None:
+    """The SCTP port on one of these addresses whose socket is closed, and that associations still have."""
+    for driver in drivers:
+        user = driver.ports.users.get(number)
+        if (
+            isinstance(user, Port)
+            and user.can_be_taken_over
+            and driver.udp_port == udp_port
+            and not set(user.addresses).isdisjoint(addresses)
+        ):
+            return user
+    return None
 
 
 def listening_udp_port(drivers: Iterable[StackDriver], ip: bytes, number: int) -> int:

@@ -19,7 +19,7 @@ from .addresses import SocketAddress
 from .failures import connect_failure
 from .not_now import CHANGED, NotNow
 from .peer import Peer
-from .port import Port, listening_udp_port
+from .port import Port, find_abandoned, listening_udp_port
 from .socket_association import SocketAssociation
 from .socket_state import SocketState
 from .status import AddressReport, local_ips
@@ -44,12 +44,15 @@ class SettingUp(SocketState):
         self._take_port(addresses, port, wildcard=wildcard)
 
     def _take_port(self, addresses: Sequence[bytes], number: int, *, wildcard: bool) -> Port:
-        udp_port = self.asked_udp_port
-        named = number != 0 or udp_port is not None
-        if named:
-            driver = self.host.port_driver(addresses, self.host.usual_udp_port if udp_port is None else udp_port)
-        else:
-            driver = self.host.client_driver(addresses)
+        udp_port = self.host.usual_udp_port if self.asked_udp_port is None else self.asked_udp_port
+        named = number != 0 or self.asked_udp_port is not None
+        if number and self.settings.reuse_address:
+            abandoned = find_abandoned(self.host.drivers(), number, udp_port, addresses)
+            if abandoned is not None:
+                abandoned.take_over(self, addresses, wildcard=wildcard)
+                self.port = abandoned
+                return abandoned
+        driver = self.host.port_driver(addresses, udp_port) if named else self.host.client_driver(addresses)
         self.port = Port(self.host, driver, number, addresses, self, wildcard=wildcard, named=named)
         return self.port
 
@@ -154,12 +157,21 @@ class SettingUp(SocketState):
             port.driver.flush()
 
     def _check_free(self, port: Port, peer: Peer) -> None:
-        """``OSError``: EALREADY, EISCONN, EADDRNOTAVAIL if there is an association with one of these addresses."""
+        """``OSError``: EALREADY, EISCONN, EADDRNOTAVAIL if there is an association with one of these addresses.
+
+        One of a closed socket, which is still being shut down, is aborted if the socket may reuse its port.
+        """
         for address in peer.addresses:
             existing = port.find(address.ip, peer.port)
             if existing is None:
                 continue
             owner = existing.owner
+            if isinstance(owner, SocketAssociation) and owner.socket is None:
+                if not self.settings.reuse_address:
+                    text = "an association of a closed socket with this peer is still being shut down"
+                    raise OSError(errno.EADDRNOTAVAIL, f"{text}: SO_REUSEADDR aborts it")
+                owner.abort(port.driver.now())
+                continue
             if not isinstance(owner, SocketAssociation) or owner.socket is not self:
                 raise OSError(errno.EADDRNOTAVAIL, "another socket has an association with this peer")
             code = errno.EALREADY if owner.starting else errno.EISCONN
