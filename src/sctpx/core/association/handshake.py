@@ -73,7 +73,7 @@ def handle_attempt_timer(tcb: Tcb, now: int) -> None:
         elif now >= attempt.deadline:
             fail(tcb, ETIMEDOUT)
     elif now >= attempt.deadline:
-        shutdown.abort(tcb, [], ETIMEDOUT)
+        shutdown.give_up(tcb)
 
 
 def fail(tcb: Tcb, error: int) -> None:
@@ -308,7 +308,7 @@ def handle_t1_cookie(tcb: Tcb, now: int) -> None:
     # The first COOKIE ECHO to each confirmed address is no retransmission to it.
     firsts = max(sum([1 for other in tcb.paths if other.confirmed]), 1)
     if tcb.setup_retries >= tcb.config.max_init_retransmits + firsts - 1:
-        fail(tcb, ETIMEDOUT)
+        shutdown.give_up(tcb)  # The association may be up at the peer: the COOKIE ACKs are lost, too.
         return
     tcb.setup_retries += 1
     if failover.on_timeout(path):
