@@ -11,6 +11,7 @@ from .association.connect import AddressReport
 from .association.handshake import start
 from .association.state import COOKIE_ECHOED, COOKIE_WAIT
 from .config import AssociationConfig
+from .path.path import flowinfo
 from .path.source import choose_source
 from .timers import nanoseconds
 
@@ -75,6 +76,10 @@ class Endpoint:
     def announced_to(self, peer: list[bytes]) -> list[bytes]:
         """Our addresses to tell a peer known by these."""
         return self.announce if self.scope is None else self.scope(self.announce, peer)
+
+    def flowinfo_to(self, remote: bytes) -> int:
+        """How packets to an address are marked that belong to no association; see ``Transmit``."""
+        return flowinfo(self.config.dscp, self.config.flow_label, remote)
 
     def accept(self, association: Association) -> None:
         """The user took an incoming association: it does not count against the backlog any more."""

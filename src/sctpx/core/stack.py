@@ -232,24 +232,25 @@ class Stack:
         tcb = association.tcb
         if self._replies:
             for tag, chunk in self._replies:
-                self._answer(tcb.local_port, tcb.peer_port, tag, chunk, local, remote, port)
+                packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, tag), chunk)
+                self._answer(local, remote, port, packet, tcb.flowinfo_to(remote))
             self._replies.clear()
         if tcb.moved and tcb.state != CLOSED:
             self.index(association)
         if not association.ready or tcb.state == CLOSED:
             self.touch(association)
 
-    def _answer(
-        self, local_port: int, peer_port: int, tag: int, chunk: bytes, local: bytes, remote: bytes, port: int
-    ) -> None:
+    def _answer(self, local: bytes, remote: bytes, port: int, packet: bytes, marked: int) -> None:
         """A packet that belongs to no association, to where the one being processed came from."""
         if len(self._responses) < MAX_RESPONSES:
-            packet = finish_packet(prefix(local_port, peer_port, tag), chunk)
-            self._responses.append(Transmit(local, remote, port, packet, len(packet)))
+            self._responses.append(Transmit(local, remote, port, packet, len(packet), marked))
 
     def _reply(self, arrival: Arrival, tag: int, chunk: bytes) -> None:
-        """Answer a packet outside of any association."""
-        self._answer(arrival.local_port, arrival.peer_port, tag, chunk, arrival.local, arrival.remote, arrival.port)
+        """Answer a packet outside of any association; it is marked as the packets of the port's associations are."""
+        endpoint = self.endpoints.get(arrival.local_port)
+        packet = finish_packet(prefix(arrival.local_port, arrival.peer_port, tag), chunk)
+        marked = 0 if endpoint is None else endpoint.flowinfo_to(arrival.remote)
+        self._answer(arrival.local, arrival.remote, arrival.port, packet, marked)
 
     def _receive_other(
         self, now: int, local: bytes, remote: bytes, port: int, packet: bytes, association: Association | None
@@ -496,12 +497,13 @@ class Stack:
         """
         packets = [transmit.data]
         size = len(transmit.data)
+        place = transmit.local, transmit.remote, transmit.port, transmit.flowinfo
         while len(packets) < MAX_GATHERED:
             other = self._poll_ready(now)
             if other is None:
                 break
-            alike = len(other.data) == size < other.segment and other.remote == transmit.remote
-            if not alike or (other.local, other.port, other.ecn) != (transmit.local, transmit.port, transmit.ecn):
+            alike = len(other.data) == size < other.segment
+            if not alike or (other.local, other.remote, other.port, other.flowinfo) != place:
                 self._responses.append(other)  # It is the next one.
                 break
             packets.append(other.data)

@@ -100,7 +100,7 @@ class MemoryLink:
         if not error or data is not transmit.data:
             self.sent.append(transmit)
             if self.peer is not None:
-                batch = transmit.remote, self.addresses[0], self.port, data, segment, transmit.ecn
+                batch = transmit.remote, self.addresses[0], self.port, data, segment, 0
                 asyncio.get_running_loop().call_soon(self.peer.receive, [batch])
         return error
 
@@ -317,7 +317,7 @@ class ReadableLink(MemoryLink):
     def send(self, transmit: Transmit) -> int:
         error = super().send(transmit)
         if not error and self.joined is not None and not self.joined.closed:
-            batch = transmit.remote, self.addresses[0], self.port, transmit.data, transmit.segment, transmit.ecn
+            batch = transmit.remote, self.addresses[0], self.port, transmit.data, transmit.segment, 0
             self.joined.arrived.append(batch)
             self.joined.plug.other.send(b"!")
         return error

@@ -379,9 +379,11 @@ class Association:
         encaps_port: int = -1,
         potentially_failed_max_retrans: int = -1,
         mtu: int = -1,
+        dscp: int = -1,
+        flow_label: int = -1,
     ) -> None:
         """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port, PFMR,
-        the largest SCTP packet.
+        the largest SCTP packet, the DSCP and the IPv6 flow label of its packets.
 
         Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer.
         """
@@ -398,6 +400,8 @@ class Association:
             encaps_port,
             potentially_failed_max_retrans,
             mtu,
+            dscp,
+            flow_label,
         )
         self.endpoint.stack.touch(self)
 

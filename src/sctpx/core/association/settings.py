@@ -51,6 +51,8 @@ def configure_path(
     encaps_port: int = -1,
     potentially_failed_max_retrans: int = -1,
     mtu: int = -1,
+    dscp: int = -1,
+    flow_label: int = -1,
 ) -> None:
     """Change what is set for one path. Left out, or below 0: as it is."""
     if max_retrans >= 0:
@@ -62,6 +64,11 @@ def configure_path(
     if mtu >= 0:
         path.set_mtu(mtu)
         tcb.limit_packets()
+    if dscp >= 0:
+        path.dscp = dscp
+    if flow_label >= 0:
+        path.flow_label = flow_label
+    path.mark(tcb.config)
     if heartbeat_interval >= 0:
         path.heartbeat_interval = heartbeat_interval
     if heartbeats is not None:

@@ -330,6 +330,24 @@ def a_message_of_which_a_part_is_there() -> None:
         assert [(len(part.data) > 1000, part.more) for part in pair.a.received] == [(True, True)]
 
 
+@of("dscp")
+def the_mark_of_packets() -> None:
+    with Pair(1).connect() as pair:
+        change_a(pair, dscp=46)
+        pair.a.send(b"marked")
+        pair.drain()
+        assert [packet.dscp for packet in pair.network.packets() if packet.chunks == ["DATA"]] == [46]
+
+
+@of("flow_label")
+def the_flow_label_of_packets() -> None:
+    with Pair(1, ipv6=True).connect() as pair:
+        change_a(pair, flow_label=0x12345)
+        pair.a.send(b"labelled")
+        pair.drain()
+        assert [packet.flow_label for packet in pair.network.packets() if packet.chunks == ["DATA"]] == [0x12345]
+
+
 @pytest.mark.parametrize("name", [field.name for field in fields(AssociationConfig)])
 def test_what_is_set_on_an_association_that_lives_holds_from_then_on(name: str) -> None:
     if name not in NEGOTIATED:
