@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.support import linux_only
+from tests.api.support import closed_udp_port, linux_only
 
 PAGE = Path(__file__).parents[2] / "docs" / "asyncio.md"
 PROGRAMS = dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
@@ -35,3 +35,31 @@ def test_a_program_of_the_page_prints_what_it_is_about(udp_port: str, program: s
         [*COMMAND, PROGRAMS[program], udp_port], stdout=subprocess.PIPE, text=True, timeout=20, check=True
     )
     assert done.stdout.splitlines()[-len(last) :] == last
+
+
+CRASHING_CLIENT = """
+import asyncio, os, sys
+import sctpx
+
+async def main(server, own):
+    association = await sctpx.connect("127.0.0.2", 36412, peer_udp_port=server, local_port=2905, udp_port=own)
+    await association.send(b"data", stream=3)
+    print((await association.recv()).data.decode(), flush=True)
+    os._exit(0)
+
+asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+"""
+
+
+@linux_only
+def test_the_sessions_of_a_peer_end_when_it_restarts() -> None:
+    own = str(closed_udp_port())
+    with subprocess.Popen([*COMMAND, PROGRAMS["sessions"], "0"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        port = server.stdout.readline().split()[-1]
+        for _ in range(2):
+            client = [*COMMAND, CRASHING_CLIENT, port, own]
+            done = subprocess.run(client, stdout=subprocess.PIPE, text=True, timeout=20, check=True)
+            assert done.stdout == "1 sessions\n"
+        assert server.stdout.readline() == "the peer restarted: 1 sessions are gone\n"
+        server.kill()

@@ -166,7 +166,7 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
     if setup.a_rwnd < MINIMUM_RWND and setup.initiate_tag:
         # "MUST discard the packet, SHOULD send a packet in response containing an ABORT chunk [...] and MUST
         # NOT change the state of any existing association" (section 3.3.3)
-        tcb.replies.append((setup.initiate_tag, control.abort([causes.invalid_parameter()])))
+        tcb.replies.append((setup.initiate_tag, control.abort([causes.invalid_parameter()]), None))
         return
     cause = _unusable(setup)
     cookie = setup.cookie
@@ -180,9 +180,9 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
 def _reject_init_ack(tcb: Tcb, now: int, candidate: AddressReport | None, tag: int, cause: Cause) -> None:
     """Answer an INIT ACK that cannot be used (section 5.1); the address it came from has refused."""
     if tag:
-        tcb.replies.append((tag, control.abort([cause])))
+        tcb.replies.append((tag, control.abort([cause]), None))
     else:
-        tcb.replies.append((tcb.local_tag, control.abort([cause], reflected=True)))
+        tcb.replies.append((tcb.local_tag, control.abort([cause], reflected=True), None))
     if candidate is not None:
         refuse(tcb, now, candidate, ANSWER_MALFORMED, ECONNREFUSED, [cause])
 
