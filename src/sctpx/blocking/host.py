@@ -46,6 +46,10 @@ class ThisHost:
         """A driver on this UDP port, 0 for one of its own, with these addresses. ``OSError`` as ``UdpLink.open``."""
         return shared_port.find(_drivers(), addresses, udp_port) or _open(addresses, udp_port)
 
+    def drivers(self) -> Iterator[Driver]:
+        """Those of all blocking sockets of this process."""
+        return _drivers()
+
     def source_for(self, peer: str) -> bytes:
         """The local address the system would send from."""
         return source_for(peer)
