@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import os
 import signal
 import threading
@@ -57,6 +58,11 @@ def is_told_of_an_abort(server: sctpx.Socket) -> bool:
             pass
         return False
     return True
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the log of sctpx was told."""
+    return [text for name, _, text in caplog.record_tuples if name == "sctpx"]
 
 
 # --- associations left open ---
@@ -202,6 +208,8 @@ def test_a_loop_that_was_closed_without_notice_is_seen_to_when_the_next_one_begi
         with pytest.warns(ResourceWarning, match="unclosed association"):
             run_by_hand(asyncio.new_event_loop, another())
         assert is_told_of_an_abort(server)
+    waiting.clear()
+    gc.collect()  # asyncio complains of the task, as it does of any that a loop leaves behind: now, not in other tests.
 
 
 # --- associations that are being shut down ---
@@ -254,7 +262,7 @@ def test_a_shutdown_that_takes_longer_than_the_limit_is_cut_off_and_the_log_says
     monkeypatch.setenv("SCTPX_EXIT_TIMEOUT", "0.2")
     run_by_a_runner(asyncio.new_event_loop, send_and_leave(small_window))
     assert is_told_of_an_abort(small_window)
-    ((_, _, text),) = caplog.record_tuples
+    (text,) = told(caplog)
     assert f"with {HOST} SCTP port {PORT}" in text
     assert "400000 bytes" in text
     assert "0.2 s (SCTPX_EXIT_TIMEOUT)" in text
@@ -285,7 +293,7 @@ async def test_a_close_that_takes_too_long_tells_the_log_what_was_lost(caplog: p
             await a.send(MESSAGE)
         await a.close()
         await b.wait_closed()
-    ((_, _, text),) = caplog.record_tuples
+    (text,) = told(caplog)
     assert "400000 bytes" in text
     assert "0.05 s (close_timeout)" in text
 

@@ -13,7 +13,7 @@ import pytest
 
 import sctpx
 from tests.api.sockets.conftest import bounded as bounded
-from tests.api.support import linux_only
+from tests.api.support import closed_udp_port, linux_only
 
 PAGE = Path(__file__).parents[2] / "docs" / "asyncio.md"
 PROGRAMS = dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
@@ -63,3 +63,31 @@ def test_a_server_of_the_page_shuts_its_associations_down_when_it_is_asked_to_en
             server.send_signal(number)
             assert sock.recv(100) == b""
         assert server.wait(20) == status
+
+
+CRASHING_CLIENT = """
+import asyncio, os, sys
+import sctpx
+
+async def main(server, own):
+    association = await sctpx.connect("127.0.0.2", 36412, peer_udp_port=server, local_port=2905, udp_port=own)
+    await association.send(b"data", stream=3)
+    print((await association.recv()).data.decode(), flush=True)
+    os._exit(0)
+
+asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+"""
+
+
+@linux_only
+def test_the_sessions_of_a_peer_end_when_it_restarts() -> None:
+    own = str(closed_udp_port())
+    with subprocess.Popen([*COMMAND, PROGRAMS["sessions"], "0"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        port = server.stdout.readline().split()[-1]
+        for _ in range(2):
+            client = [*COMMAND, CRASHING_CLIENT, port, own]
+            done = subprocess.run(client, stdout=subprocess.PIPE, text=True, timeout=20, check=True)
+            assert done.stdout == "1 sessions\n"
+        assert server.stdout.readline() == "the peer restarted: 1 sessions are gone\n"
+        server.kill()

@@ -33,14 +33,14 @@ def client_driver(addresses: Sequence[bytes]) -> Driver:
     for driver in drivers_here():
         if driver in _for_clients and shared_port.extend(driver, addresses):
             return driver
-    driver = _made(UdpLink.open(addresses))
+    driver = _opened(addresses, 0)
     _for_clients.add(driver)
     return driver
 
 
 def port_driver(addresses: Sequence[bytes], udp_port: int) -> Driver:
     """A driver on this UDP port, 0 for one of its own, with these local addresses. ``OSError`` as ``UdpLink.open``."""
-    return shared_port.find(drivers_here(), addresses, udp_port) or _made(UdpLink.open(addresses, udp_port))
+    return shared_port.find(drivers_here(), addresses, udp_port) or _opened(addresses, udp_port)
 
 
 def link_driver(link: Link[Any]) -> Driver:
@@ -61,6 +61,14 @@ def drivers_here() -> list[Driver]:
 
 def _of(loop: asyncio.AbstractEventLoop) -> list[Driver]:
     return list(_drivers.get(loop, ()))
+
+
+def _opened(addresses: Sequence[bytes], udp_port: int) -> Driver:
+    """A new driver on a UDP port, which the system chooses if it is 0."""
+    driver = _made(UdpLink.open(addresses, udp_port))
+    if not udp_port:
+        driver.stack.follow_udp_port(driver.link.port)
+    return driver
 
 
 def _made(link: Link[Any]) -> Driver:

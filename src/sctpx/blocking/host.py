@@ -76,7 +76,10 @@ class ThisHost:
 
 def _open(addresses: Sequence[bytes], udp_port: int) -> Driver:
     """A new driver: the one place where blocking sockets choose what carries their packets."""
-    return Driver(UdpLink.open(addresses, udp_port))
+    driver = Driver(UdpLink.open(addresses, udp_port))
+    if not udp_port:  # The system has chosen one.
+        driver.stack.follow_udp_port(driver.link.port)
+    return driver
 
 
 def _drivers() -> Iterator[Driver]:
