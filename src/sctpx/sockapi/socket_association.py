@@ -12,7 +12,9 @@ takes; there are never more than were asked for. So does a graceful end. With ex
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from errno import EINVAL, EMSGSIZE, EPIPE, ESHUTDOWN
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from ..core.association.association import Association
@@ -244,6 +246,9 @@ class SocketAssociation:
             self.abort(now)
             return
         self.core.read()
+        if not self.starting:
+            # A peer that restarts meanwhile wants another association, with whoever listens now.
+            self.core.reconfigure(now, _ending_with_the_peer(self.core.config))
         if not self.ending:
             self.shutdown(now)
 
@@ -287,6 +292,12 @@ class SocketAssociation:
         if self.ending:
             self.core.shutdown(now)
         return refused
+
+
+@lru_cache(maxsize=256)
+def _ending_with_the_peer(config: AssociationConfig) -> AssociationConfig:
+    """The config for an association that a restart of the peer ends; equal ones are one object."""
+    return replace(config, on_restart="end")
 
 
 def check_stream(stream: int, streams: int) -> None:
