@@ -19,6 +19,7 @@ from .endpoint import (
     Unset,
     check_announce,
     check_udp_port,
+    find_listeners,
     tuned,
 )
 from .resolve import Hosts, LocalHosts, resolve_local, resolve_peer
@@ -42,6 +43,7 @@ def connect(
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
     link: Link[Any] | None = None,
+    reuse_address: bool = False,
 ) -> Connecting:
     """Associate with a peer through one or several of its addresses: ``sctp_connectx``.
 
@@ -62,7 +64,8 @@ def connect(
     there are several, "all", or "none" (behind a NAT). ``streams`` are asked for outbound, the rest is in ``config``.
     ``close_timeout`` is how many seconds leaving the context gives a shutdown before it aborts. ``on_event`` is called
     with the association and each of its events, from the first one on. ``link`` carries the packets instead of UDP
-    sockets opened here, and is closed with the last endpoint on it.
+    sockets opened here, and is closed with the last endpoint on it. ``reuse_address`` takes ``local_port`` over from
+    associations that are being shut down; one with the same peer is aborted.
 
     ``OSError``: ``ConnectionRefusedError`` (all addresses refused), ``TimeoutError`` (any stayed silent), or the errno
     of the network (all unreachable), each also a ``ConnectError`` with the report; EINVAL (no addresses, one that is
@@ -75,9 +78,18 @@ def connect(
         check_announce(announce)
         chosen = tuned(config or DEFAULT_CONFIG, streams, attempt_delay, timeout)
         peer = await resolve_peer(hosts, port, 0 if link is not None and not link.port else peer_udp_port)
+        if link is None:
+            find_listeners(peer, peer_udp_port)
         driver, addresses = await _client_side(peer, local, udp_port, link)
         endpoint = Endpoint(
-            driver, local_port, addresses, chosen, announce=announce, close_timeout=close_timeout, on_event=on_event
+            driver,
+            local_port,
+            addresses,
+            chosen,
+            announce=announce,
+            close_timeout=close_timeout,
+            on_event=on_event,
+            reuse_address=reuse_address,
         )
         try:
             return await endpoint.associate(peer, chosen)
@@ -113,18 +125,23 @@ async def open_endpoint(
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
     link: Link[Any] | None = None,
+    reuse_address: bool = False,
 ) -> Endpoint:
     """Open an SCTP port that both connects and listens: ``Endpoint.connect``, ``Endpoint.listen``.
 
     ``local`` are our addresses; ``None``, ``""``, ``"0.0.0.0"`` and ``"::"`` stand for those of the interfaces.
     ``port`` 0 is any free SCTP port. ``udp_port`` is our UDP port: by default 9899 if ``port`` is given, since peers
-    are to find it, and any free one if not; 0 takes a free one. Endpoints of one event loop can share a UDP port, each
-    with its SCTP port. The other arguments are those of ``connect``, for all associations of the endpoint.
+    are to find it. Without both, it is any free one, and 9899 once the endpoint listens, if no other program has that;
+    endpoints of this event loop find the listener in any case. 0 takes a free one. Endpoints of one event loop can
+    share a UDP port, each with its SCTP port. ``reuse_address`` takes the SCTP port over if only associations still
+    have it, of a server that is closed or on their way to their end; they go on. The other arguments are those of
+    ``connect``, for all associations of the endpoint.
 
     ``OSError``: EADDRINUSE (another program has the UDP port, or another endpoint the SCTP port: the message says who
     and what to do), EADDRNOTAVAIL, EINVAL, ``socket.gaierror``.
     """
     check_announce(announce)
+    named = port != 0 or udp_port is not None or link is not None
     if udp_port is None:
         udp_port = SCTP_TUNNELING_PORT if port else 0
     check_udp_port(udp_port)
@@ -143,6 +160,8 @@ async def open_endpoint(
         announce=announce,
         close_timeout=close_timeout,
         on_event=on_event,
+        reuse_address=reuse_address,
+        named=named,
     )
 
 
@@ -159,6 +178,7 @@ async def start_server(
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
     link: Link[Any] | None = None,
+    reuse_address: bool = True,
 ) -> Server:
     """Listen on an SCTP port, and call ``handler`` with each association that a peer sets up.
 
@@ -167,7 +187,8 @@ async def start_server(
     ``None`` the associations wait for ``Server.accept``, at most ``backlog`` of them; more are refused.
 
     The server is to be closed, or entered: leaving it closes the associations, too. The other arguments and the errors
-    are those of ``open_endpoint``, but the UDP port is 9899 unless told otherwise.
+    are those of ``open_endpoint``, but the UDP port is 9899 unless told otherwise, and ``reuse_address`` is on, as with
+    asyncio's servers: a server can be started anew while associations of the one before are being served.
     """
     endpoint = await open_endpoint(
         local,
@@ -179,6 +200,7 @@ async def start_server(
         close_timeout=close_timeout,
         on_event=on_event,
         link=link,
+        reuse_address=reuse_address,
     )
     try:
         server = endpoint.listen(handler, backlog)

@@ -153,6 +153,10 @@ class Driver:
         """``holder`` has this SCTP port of the stack."""
         self._holders[port] = holder
 
+    def holder(self, port: int) -> Holder | None:
+        """Who has this SCTP port of the stack."""
+        return self._holders.get(port)
+
     def release(self, port: int) -> None:
         """The SCTP port has been given up. After the last one the next ``flush`` closes the driver."""
         self._holders.pop(port, None)

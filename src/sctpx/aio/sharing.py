@@ -30,7 +30,7 @@ _for_clients: Final[set[Driver]] = set()
 
 def client_driver(addresses: Sequence[bytes]) -> Driver:
     """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``UdpLink.open``."""
-    for driver in _here():
+    for driver in drivers_here():
         if driver in _for_clients and shared_port.extend(driver, addresses):
             return driver
     driver = _opened(addresses, 0)
@@ -40,18 +40,19 @@ def client_driver(addresses: Sequence[bytes]) -> Driver:
 
 def port_driver(addresses: Sequence[bytes], udp_port: int) -> Driver:
     """A driver on this UDP port, 0 for one of its own, with these local addresses. ``OSError`` as ``UdpLink.open``."""
-    return shared_port.find(_here(), addresses, udp_port) or _opened(addresses, udp_port)
+    return shared_port.find(drivers_here(), addresses, udp_port) or _opened(addresses, udp_port)
 
 
 def link_driver(link: Link[Any]) -> Driver:
     """The driver of this link."""
-    for driver in _here():
+    for driver in drivers_here():
         if driver.link is link:
             return driver
     return _made(link)
 
 
-def _here() -> list[Driver]:
+def drivers_here() -> list[Driver]:
+    """Those of the running event loop."""
     for loop in list(_drivers):
         if loop.is_closed():  # Without notice.
             ending.end_loop(loop, _of(loop), 0)
