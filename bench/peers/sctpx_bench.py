@@ -49,6 +49,8 @@ class LargePackets:
         self.addresses = inner.addresses
         self.sockets = inner.sockets
         self.add_address = inner.add_address
+        self.open_port = inner.open_port
+        self.close_port = inner.close_port
         self.socket_for = inner.socket_for
         self.receive = inner.receive
         self.receive_errors = inner.receive_errors

@@ -158,10 +158,10 @@ class Endpoint:
         sources = () if wildcard else local
         told = local if announce == "all" or (announce == "auto" and len(local) > 1) else ()
         try:
-            self._core = driver.stack.open_endpoint(port, sources, tuned(config, mtu=self._mtu), told)
-        except OSError as error:
+            self._core = driver.open_endpoint(port, local, tuned(config, mtu=self._mtu), sources=sources, announce=told)
+        except OSError:
             driver.flush()
-            if error.errno == errno.EADDRINUSE:
+            if port in driver.stack.endpoints:
                 where = f" on UDP port {driver.link.port}" if driver.link.port else ""
                 text = f"SCTP port {port}{where} is in use in this event loop: choose another with port= or udp_port="
                 raise OSError(errno.EADDRINUSE, text) from None
@@ -171,7 +171,8 @@ class Endpoint:
         driver.register(self._core.port, self)
 
     def __repr__(self) -> str:
-        return f"<sctpx.Endpoint port {self.port} on {', '.join(self.local_addresses)} UDP port {self.udp_port}>"
+        carried = f"UDP port {self.udp_port}" if self.udp_port else "without UDP"
+        return f"<sctpx.Endpoint port {self.port} on {', '.join(self.local_addresses)} {carried}>"
 
     @property
     def port(self) -> int:
@@ -220,6 +221,8 @@ class Endpoint:
 
         async def begin() -> Association:
             peer = await resolve_peer(hosts, port, peer_udp_port if self.udp_port else 0)
+            if not self.udp_port:
+                peer.check_without_udp()
             if self._wildcard:
                 peer.find_sources(source_for)
             chosen = tuned(config or self._core.config, streams, attempt_delay, timeout)

@@ -120,6 +120,10 @@ class Driver:
             self._note_sockets()
             hub.watch(self)
 
+    def has_sctp_port(self, port: int) -> bool:
+        """Whether an endpoint of the stack has this SCTP port."""
+        return port in self.stack.endpoints
+
     def register(self, port: int, holder: Holder) -> None:
         """``holder`` has this SCTP port of the stack."""
         self._holders[port] = holder

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, final
 from weakref import WeakValueDictionary
@@ -26,7 +26,7 @@ from ..core.outputs import Transmit
 from .base import Received, ReturnedPacket
 from .capabilities import Capabilities, probe
 from .heap import keep_freed_memory
-from .interfaces import DEFAULT_MTU, AddressLike, SocketAddress, link_scope, nearest, parse_address
+from .interfaces import DEFAULT_MTU, AddressLike, SocketAddress, local_address, nearest
 from .port_holder import port_holder
 from .remembered import Remembered
 from .udp_socket import GSO_REFUSALS, UdpSocket
@@ -78,7 +78,7 @@ class UdpLink:
         ``OSError``: EINVAL (no address, or one that is none), EADDRINUSE (the port is taken; the message says where,
         and by whom if that can be told), EADDRNOTAVAIL (not an address of this host), EAFNOSUPPORT.
         """
-        wanted = [_local_address(address) for address in addresses]
+        wanted = [local_address(address) for address in addresses]
         if not wanted:
             raise OSError(errno.EINVAL, "a link needs at least one local address")
         keep_freed_memory()
@@ -118,7 +118,7 @@ class UdpLink:
         """One more local address on the link's port; one it has already is no error. ``OSError`` as for ``open``."""
         if address in self._sockets:
             return
-        ip, scope_id = _local_address(address)
+        ip, scope_id = local_address(address)
         try:
             self._bind(ip, scope_id)
         except OSError as error:
@@ -131,6 +131,12 @@ class UdpLink:
         self._port = sock.port
         self._sockets[ip] = _bound[ip, sock.port] = sock
         self._nearest.clear()
+
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        """Nothing: the UDP port is this link's alone, and with it all SCTP ports behind it."""
+
+    def close_port(self, port: int) -> None:
+        """Nothing, as for ``open_port``."""
 
     def close(self) -> None:
         """Close all sockets. Packets handed over are still sent; closing twice does nothing."""
@@ -204,15 +210,6 @@ class UdpLink:
             return known
         sock = self._sockets.get(nearest(self._sockets, remote))
         return self._nearest.remember(remote, sock) if sock else None
-
-
-def _local_address(address: AddressLike) -> tuple[bytes, int]:
-    """A local address as packed bytes and scope id. ``OSError`` (EINVAL) if nothing can be sent from it."""
-    ip, scope_id = parse_address(address)
-    parsed = ipaddress.ip_address(ip)
-    if parsed.is_unspecified or parsed.is_multicast:
-        raise OSError(errno.EINVAL, f"{parsed} is no address to send from; for a wildcard give those it stands for")
-    return ip, scope_id or link_scope(ip)
 
 
 def _explained(error: OSError, ip: bytes, port: int) -> OSError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -76,9 +76,19 @@ class MemoryLink:
         self.tried = 0
         self.peer: Driver | None = None
         self.closed = False
+        self.foreign_ports: list[int] = []
+        self.open_ports: list[int] = []
 
     def add_address(self, address: AddressLike) -> None:
         raise OSError(errno.EADDRNOTAVAIL, "no")
+
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        if port in self.foreign_ports:
+            raise OSError(errno.EADDRINUSE, "another program has it")
+        self.open_ports.append(port)
+
+    def close_port(self, port: int) -> None:
+        self.open_ports.remove(port)
 
     def socket_for(self, transmit: Transmit) -> PlugSocket:
         return self.plug
