@@ -20,12 +20,14 @@ from typing import Final, final
 
 # asm-generic/socket.h, linux/bpf_common.h
 _SO_ATTACH_FILTER: Final = 26
-_LOAD_HALF: Final = 0x28
-"""BPF_LD | BPF_H | BPF_ABS: 16 bits at an offset."""
-_LOAD_BYTE: Final = 0x30
-"""BPF_LD | BPF_B | BPF_ABS: a byte at an offset."""
-_BEHIND_X: Final = 0x20
-"""Turns BPF_ABS into BPF_IND: the offset counts from where X points."""
+_LOAD_HALF: Final = 0x08
+"""BPF_LD | BPF_H: 16 bits."""
+_LOAD_BYTE: Final = 0x10
+"""BPF_LD | BPF_B: 8 bits."""
+_AT: Final = 0x20
+"""BPF_ABS: at an offset from the beginning."""
+_BEHIND_X: Final = 0x40
+"""BPF_IND: at an offset from where X points."""
 _IP_HEADER_LENGTH_TO_X: Final = 0xB1
 """BPF_LDX | BPF_B | BPF_MSH: the length of the IPv4 header, in bytes."""
 _JUMP_IF_EQUAL: Final = 0x15
@@ -60,13 +62,13 @@ def program(ports: Collection[int], others: Others, *, ipv6: bool) -> list[bytes
     """The instructions that let in packets for these SCTP ports, and of the other packets what ``others`` says."""
     if len(ports) > PORTS_LIMIT or others is Others.ALL:
         return [_step(_RETURN, _WHOLE_PACKET)]
-    behind_x = 0 if ipv6 else _BEHIND_X
+    where = _AT if ipv6 else _BEHIND_X
     steps = [] if ipv6 else [_step(_IP_HEADER_LENGTH_TO_X)]
-    steps.append(_step(_LOAD_HALF | behind_x, _DESTINATION_PORT))
+    steps.append(_step(_LOAD_HALF | where, _DESTINATION_PORT))
     for port in ports:
         steps += [_step(_JUMP_IF_EQUAL, port, otherwise=1), _step(_RETURN, _WHOLE_PACKET)]
     if others is Others.CONTROL:
-        steps.append(_step(_LOAD_BYTE | behind_x, _FIRST_CHUNK))
+        steps.append(_step(_LOAD_BYTE | where, _FIRST_CHUNK))
         for kind in _BULK_CHUNKS:
             steps += [_step(_JUMP_IF_EQUAL, kind, otherwise=1), _step(_RETURN, 0)]
     return [*steps, _step(_RETURN, _WHOLE_PACKET if others is Others.CONTROL else 0)]
