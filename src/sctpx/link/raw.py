@@ -114,12 +114,14 @@ class RawLink:
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Take an SCTP port at these addresses of the link, or at none if it is taken at one of them.
 
-        ``OSError``: EADDRINUSE (the message says who has it), EMFILE.
+        ``OSError``: EADDRINUSE (the message says who has it), EADDRNOTAVAIL (no address of the link), EMFILE.
         """
         opened: list[RawSocket] = []
         try:
             for address in addresses:
-                sock = self._sockets[address]
+                sock = self._sockets.get(address)
+                if sock is None:
+                    raise OSError(errno.EADDRNOTAVAIL, f"{ipaddress.ip_address(address)} is no address of this link")
                 if not sock.has_port(port):
                     sock.open_port(port)
                     opened.append(sock)
@@ -169,13 +171,8 @@ class RawLink:
             return errno.EPROTONOSUPPORT  # The packet is meant for UDP.
         if len(transmit.remote) != len(sock.address):
             return errno.EAFNOSUPPORT
-        destination = sock.destination(transmit.remote)
-        data, segment = transmit.data, transmit.segment
         ecn = transmit.ecn if self.ecn else 0
-        start = 0 if ecn else sock.send_packets(data, segment, destination)
-        for offset in range(start, len(data), segment):
-            code = sock.send(data[offset : offset + segment], ecn, destination)
-            if code:
-                transmit.data = data[offset:]
-                return code
-        return 0
+        sent, code = sock.send(transmit.data, transmit.segment, ecn, sock.destination(transmit.remote))
+        if code:
+            transmit.data = transmit.data[sent:]
+        return code

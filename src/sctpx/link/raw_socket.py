@@ -14,9 +14,10 @@ What is particular to raw sockets:
 * While a raw socket is open at an address, Linux sends no ICMP "protocol unreachable" from there; while none is open
   it does. So a socket is there before the first INIT leaves, and is closed last.
 
-The error queue works as that of UDP does (see ``udp_socket``): a call that fails and a wake-up without a packet are the
-signs that it holds something. The kernel queues an ICMP error at every raw socket of the address, so what other
-programs sent may be among it; the core finds no association for that. An ICMP error that says a port is unreachable
+The error queue holds the ICMP errors. A ``recv`` that fails and a wake-up without a packet are the signs that there are
+some; without a sign ``receive_errors`` makes no system call. Unlike those of UDP sockets, sends do not fail with what
+ICMP said of earlier packets. The kernel queues an ICMP error at every raw socket of the address, so there may be errors
+about packets of other programs: the core finds no association for them. An ICMP error that says a port is unreachable
 is left out (RFC 9260 section 10, ICMP3), and one that says the protocol is unreachable has one errno, ENOPROTOOPT, for
 IPv4 and IPv6.
 """
@@ -49,7 +50,6 @@ _PACKETS_PER_BATCH: Final = 8
 """Single packets that count as much as one batch that a system merged."""
 _SMALLEST_PACKET: Final = 12
 """What is shorter than an SCTP common header is not merged: it has no place among packets."""
-_QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
 
 # linux/in.h, linux/in6.h
 _IP_TOS: Final = 1
@@ -284,39 +284,25 @@ class RawSocket:
         """Where to send for a packed address of this socket's family."""
         return self._destinations.get(remote) or self._new_destination(remote)
 
-    def send_packets(self, data: bytes, segment: int, destination: SocketAddress) -> int:
-        """Send packets ``segment`` bytes apart until one is refused: the offset of that packet, or of the end."""
+    def send(self, data: bytes, segment: int, ecn: int, destination: SocketAddress) -> tuple[int, int]:
+        """Send packets ``segment`` bytes apart until one is refused: where that packet begins, or the end; the errno.
+
+        What ICMP said of earlier packets does not fail a send of a raw socket, as it does of a UDP socket: an error is
+        about the packet. Linux tells of a full send buffer by ENOBUFS.
+        """
         sendto = self._sendto
+        sendmsg = self.socket.sendmsg
+        ancillary = (self._ancillary.get(ecn) or self._new_ancillary(ecn)) if ecn else []
+        offset = 0
         try:
             for offset in range(0, len(data), segment):
-                sendto(data[offset : offset + segment], destination)
-        except OSError:
-            return offset
-        return len(data)
-
-    def send(self, packet: bytes, ecn: int, destination: SocketAddress) -> int:
-        """Send one packet: 0, or the errno.
-
-        An error that ICMP brought may belong to any earlier packet. Reporting it used it up, so a second try tells
-        whether it was about this packet; an error of this call comes again.
-        """
-        code = self._try_send(packet, ecn, destination)
-        if not code or code in _QUEUE_FULL:
-            return code
-        self._errors_waiting = True
-        return self._try_send(packet, ecn, destination)
-
-    def _try_send(self, packet: bytes, ecn: int, destination: SocketAddress) -> int:
-        try:
-            if ecn:
-                self.socket.sendmsg((packet,), self._ancillary.get(ecn) or self._new_ancillary(ecn), 0, destination)
-            else:
-                self._sendto(packet, destination)
-        except BlockingIOError:
-            return errno.EAGAIN
+                if ancillary:
+                    sendmsg((data[offset : offset + segment],), ancillary, 0, destination)
+                else:
+                    sendto(data[offset : offset + segment], destination)
         except OSError as error:
-            return error.errno or errno.EINVAL
-        return 0
+            return offset, error.errno or errno.EINVAL
+        return len(data), 0
 
     # --- what is not remembered yet ---
 
