@@ -13,7 +13,7 @@ import pytest
 
 import sctpx
 from tests.api.raw.child import Child, Children
-from tests.api.support import QUICK, recv_whole
+from tests.api.support import recv_whole
 from tests.namespaces import Host, two_hosts
 
 PORT = 5001
@@ -57,6 +57,9 @@ def addresses(host: Host, family: str) -> list[str]:
     """The addresses of a host, of one family or of both."""
     return {"IPv4": host.addresses, "IPv6": host.addresses6, "both": host.addresses + host.addresses6}[family]
 
+
+BRISK = sctpx.AssociationConfig(rto_initial=0.2, rto_min=0.1, rto_max=0.5, sack_delay=0.02)
+"""Timers short enough that a test can wait for a failover."""
 
 families = pytest.mark.parametrize("family", ["IPv4", "IPv6", "both"])
 one_family = pytest.mark.parametrize("family", ["IPv4", "IPv6"])
@@ -117,7 +120,7 @@ async def test_a_path_that_is_cut_is_left_and_nothing_is_lost(family: str) -> No
     with two_hosts(cables=2) as (here, beyond), here.entered(), Child(beyond.command()) as peer:
         peer.ask("listen", hosts=addresses(beyond, family), port=PORT)
         association = await sctpx.connect(
-            addresses(beyond, family), PORT, local=addresses(here, family), link="raw", config=QUICK
+            addresses(beyond, family), PORT, local=addresses(here, family), link="raw", config=BRISK
         )
         async with association:
             first = (
