@@ -162,6 +162,7 @@ async def test_a_link_of_ones_own_carries_the_packets_and_is_closed_with_the_las
     assert link.sockets[0].fileno() == -1
 
 
+@pytest.mark.udp_9899
 async def test_the_udp_port_is_9899_if_peers_are_to_find_the_endpoint() -> None:
     async with await sctpx.open_endpoint(HOST) as nobody_looks_for_it:
         assert nobody_looks_for_it.udp_port != 9899

@@ -99,7 +99,7 @@ def test_a_host_name_address_ends_the_attempt_with_an_abort() -> None:
 
 
 def test_with_another_address_listed_each_of_these_refuses_only_the_one_it_came_from() -> None:
-    """The contract's C8: a malformed INIT ACK moves on to the next address."""
+    """The contract's CX8: a malformed INIT ACK moves on to the next address."""
     for changes in ({"initiate_tag": 0}, {"outbound_streams": 0}, {"inbound_streams": 0}, {"cookie": b""}):
         with Scripted(paths=2) as lab:
             association = lab.connect()

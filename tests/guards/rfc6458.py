@@ -107,8 +107,8 @@ HEAD: Final = """\
 Written by `python -m tests.guards.rfc6458 --write` from the tables and sources that do the work; a test holds it.
 
 *done*: it works, and the test named beside it says so. *not yet*: the extension it needs is not spoken; such options
-answer `EOPNOTSUPP`, and so do control messages. Names that do not exist answer `ENOPROTOOPT`. `read()` and `write()` of
-section 7.3 are not there: a socket's descriptor tells readiness and carries no data.
+answer `EOPNOTSUPP`, and so do control messages and subscriptions. Unknown names answer `ENOPROTOOPT`. `read()`
+and `write()` of section 7.3 are not there: a socket's descriptor tells readiness and carries no data.
 
 """
 

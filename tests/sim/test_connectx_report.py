@@ -1,4 +1,4 @@
-"""connectx tells what became of each address (C11)."""
+"""connectx tells what became of each address (CX11)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_failure_tells_of_every_address_after_the_association_is_gone() -> Non
 
 
 def test_an_address_that_was_not_kept_is_told_as_dropped() -> None:
-    """C4."""
+    """CX4."""
     with Pair(1, paths=3) as pair:
         pair.b.endpoint.announce[:] = pair.b.host.packed[1:]
         pair.cut(1)

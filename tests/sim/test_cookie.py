@@ -137,7 +137,7 @@ def test_after_a_stale_cookie_the_address_that_answered_is_asked_first() -> None
         check_that_data_flows(pair)
         pair.heal(1)
         pair.network.run_for(5)
-        assert pair.a.association.primary is pair.a.association.paths[0]  # The caller's first address (C10).
+        assert pair.a.association.primary is pair.a.association.paths[0]  # The caller's first address (CX10).
 
 
 def test_a_cookie_of_ours_that_comes_after_a_stale_one_is_a_collision_with_an_unknown_peer() -> None:

@@ -22,7 +22,7 @@ from ..sockapi.receive import to_message
 from ..sockapi.send import Data, to_bytes
 from ..sockapi.settings import with_init
 from ..sockapi.structs import Notification, NxtInfo, RcvInfo, Struct
-from .addresses import Addresses, HostPort, listed, resolve_peer
+from .addresses import Addresses, HostPort, listed, resolve_peer, single
 from .description import Description, closed_error
 from .hub import hub
 
@@ -108,7 +108,7 @@ class Messages:
         if not 1 <= len(arguments) <= 2:
             raise TypeError(f"sendto() takes 2 or 3 arguments, not {1 + len(arguments)}")
         *rest, address = arguments
-        return self._send(to_bytes(data), (), listed(address, 1), rest[0] if rest else 0).length
+        return self._send(to_bytes(data), (), single(address), rest[0] if rest else 0).length
 
     def sendmsg(
         self,
@@ -121,7 +121,7 @@ class Messages:
 
         Raises like ``sendto``; EINVAL and EOPNOTSUPP for ancillary data that is wrong or needs an extension.
         """
-        to = () if address is None else listed(address, 1)
+        to = () if address is None else single(address)
         return self._send(_joined(buffers), tuple(ancdata), to, flags).length
 
     def sendv(

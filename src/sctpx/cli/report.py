@@ -1,4 +1,4 @@
-"""What each address answered when an association was set up (contract C11), and its paths: as tables and as JSON."""
+"""What each address answered when an association was set up (contract CX11), and its paths: as tables and as JSON."""
 
 from __future__ import annotations
 

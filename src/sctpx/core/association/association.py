@@ -164,7 +164,7 @@ class Association:
 
     @property
     def report(self) -> list[AddressReport]:
-        """What each address answered when the association was set up (C11)."""
+        """What each address answered when the association was set up (CX11)."""
         attempt = self.tcb.attempt
         return self.tcb.report if attempt is None else attempt.candidates
 

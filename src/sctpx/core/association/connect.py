@@ -198,7 +198,7 @@ class Attempt:
         return None
 
     def refuse(self, candidate: AddressReport, now: int, answer: int, error: int, causes: list[Cause]) -> None:
-        """The address refused: move on to the next one at once (C8), if it was asked."""
+        """The address refused: move on to the next one at once (CX8), if it was asked."""
         candidate.on_answer(now, answer, error, causes)
         candidate.refusal = error
         if candidate.deadline != NEVER:
@@ -206,7 +206,7 @@ class Attempt:
             self._next_start = now
 
     def stop(self) -> None:
-        """An INIT ACK was accepted: no INIT leaves any more (C2). The limit on the whole attempt stays."""
+        """An INIT ACK was accepted: no INIT leaves any more (CX2). The limit on the whole attempt stays."""
         self._next_start = NEVER
         for candidate in self.candidates:
             candidate.deadline = NEVER

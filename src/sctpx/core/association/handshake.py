@@ -1,4 +1,4 @@
-"""Setting an association up: INIT to COOKIE ACK, T1-init and T1-cookie (RFC 9260 section 5.1; the contract C1-C12).
+"""Setting an association up: INIT to COOKIE ACK, T1-init and T1-cookie (RFC 9260 section 5.1; the contract CX1-CX12).
 
 The initiator races its INITs (``connect``). They are byte-identical, and none leaves once an INIT ACK was
 accepted. An address with an unanswered INIT absorbs one ABORT as the answer to that INIT, also later: the
@@ -85,7 +85,7 @@ def fail(tcb: Tcb, error: int) -> None:
 
 
 def refuse(tcb: Tcb, now: int, candidate: AddressReport, answer: int, error: int, seen: list[Cause]) -> None:
-    """In COOKIE-WAIT, an address refused (C8)."""
+    """In COOKIE-WAIT, an address refused (CX8)."""
     attempt = tcb.attempt
     assert attempt is not None
     attempt.refuse(candidate, now, answer, error, seen)
@@ -214,7 +214,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
 
 
 def keep_listed(tcb: Tcb, attempt: Attempt, listed: list[bytes], local: bytes, heard: list[bytes]) -> None:
-    """Paths to those of the caller's addresses that the peer has: confirmed (section 5.4, rule 1; C3).
+    """Paths to those of the caller's addresses that the peer has: confirmed (section 5.4, rule 1; CX3).
 
     ``heard`` are those the peer was heard from, the first one now, at ``local``. Confirmed is not reachable: another
     one whose INITs went unanswered begins potentially failed, until a HEARTBEAT is answered there. A late INIT ACK
@@ -244,7 +244,7 @@ def report_learnt(tcb: Tcb, attempt: Attempt) -> None:
 
 
 def choose_primary(tcb: Tcb, winner: Path | None, first_listed: bytes) -> None:
-    """The winner carries the data; the caller's first address is preferred if it answers later (C10)."""
+    """The winner carries the data; the caller's first address is preferred if it answers later (CX10)."""
     confirmed = [path for path in tcb.paths if path.confirmed]
     if winner is None or (not winner.confirmed and confirmed):
         winner = confirmed[0] if confirmed else tcb.paths[0]

@@ -191,7 +191,7 @@ class Tcb:
         self.paths: list[Path] = []
         self.primary: Path | None = None
         self.preferred_primary: Path | None = None
-        """The caller's first address, if another one won the race (C10)."""
+        """The caller's first address, if another one won the race (CX10)."""
         self.data_path: Path | None = None
         """Where data went last."""
         self.error_count = 0
@@ -368,7 +368,7 @@ class Tcb:
     def tell_state(self, path: Path, error: int = 0) -> None:
         """The state of ``path`` changed; ``error`` is an errno if the network said why."""
         if path is self.preferred_primary and path.state == PATH_INACTIVE:
-            self.preferred_primary = None  # It failed since: the caller's wish has lapsed (C10).
+            self.preferred_primary = None  # It failed since: the caller's wish has lapsed (CX10).
         if self.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
             self.events.append(PathChange(self.association, path.remote, CHANGE_STATE, path.state, error))
 

@@ -1,4 +1,4 @@
-"""``Attempt``, the race of the INITs, against the promises of ``sctp_connectx`` (C2, C8, C9).
+"""``Attempt``, the race of the INITs, against the promises of ``sctp_connectx`` (CX2, CX8, CX9).
 
 The machine lets time pass and addresses refuse, at any moment, and keeps its own account of every INIT.
 """
@@ -108,7 +108,7 @@ class AttemptMachine(RuleBasedStateMachine):
         waiting = [one for one in self.attempt.candidates if not self.sent[one.ip]]
         running = self.attempt.next_deadline() <= self.now
         if waiting and self.delay is not None and running:
-            self.hurried = True  # C8: the next one at once.
+            self.hurried = True  # CX8: the next one at once.
         self.send()
 
     @rule()
@@ -141,7 +141,7 @@ class AttemptMachine(RuleBasedStateMachine):
         if left:
             assert self.attempt.next_deadline() != NEVER  # It goes on.
         else:
-            assert all(self.sent.values())  # C2
+            assert all(self.sent.values())  # CX2
             errors = {one.error for one in self.attempt.candidates if one.refused}
             silent = len(self.refused) < len(self.sent)
             if silent:
