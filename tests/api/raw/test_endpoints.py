@@ -91,11 +91,11 @@ async def test_a_link_of_no_known_kind_is_refused() -> None:
 
 
 async def test_a_udp_port_of_an_address_is_refused_without_udp() -> None:
-    address = sctpx.Address(HOST, udp_port=9899)
-    with raises_errno(errno.EINVAL, "UDP port 9899"):
+    address = sctpx.Address(HOST, udp_port=9800)
+    with raises_errno(errno.EINVAL, "UDP port 9800"):
         await sctpx.connect(address, PORT, link="raw")
     async with await sctpx.open_endpoint(HOST, link="raw") as endpoint:
-        with raises_errno(errno.EINVAL, "UDP port 9899"):
+        with raises_errno(errno.EINVAL, "UDP port 9800"):
             await endpoint.connect(address, PORT)
 
 
@@ -112,22 +112,25 @@ async def test_one_endpoint_reaches_peers_by_raw_ip_and_by_udp() -> None:
     both = SeveralLinks(RawLink.open([HOST]), UdpLink.open([HOST]))
     async with (
         await sctpx.start_server(None, OTHER, PORT, link="raw") as native,
-        await sctpx.start_server(None, OTHER, PORT, udp_port=9899) as encapsulated,
+        await sctpx.start_server(None, OTHER, PORT, udp_port=9800) as encapsulated,
         await sctpx.open_endpoint(link=both) as endpoint,
     ):
         ways = []
-        for peer_udp_port, server in ((0, native), (9899, encapsulated)):
+        for peer_udp_port, server in ((0, native), (9800, encapsulated)):
             async with endpoint.connect(OTHER, PORT, peer_udp_port=peer_udp_port) as association:
                 await association.send(b"hello")
                 assert (await (await server.accept()).recv()).data == b"hello"
                 ways.append(association.paths[0].udp_port)
-        assert ways == [0, 9899]
+        assert ways == [0, 9800]
 
 
 async def test_peers_reach_one_endpoint_by_raw_ip_and_by_udp() -> None:
-    both = SeveralLinks(RawLink.open([HOST]), UdpLink.open([HOST], 9899))
+    both = SeveralLinks(RawLink.open([HOST]), UdpLink.open([HOST], 9800))
     async with await sctpx.start_server(None, port=PORT, link=both) as server:
-        for client in (sctpx.connect(HOST, PORT, local=OTHER, link="raw"), sctpx.connect(HOST, PORT, local=OTHER)):
+        for client in (
+            sctpx.connect(HOST, PORT, local=OTHER, link="raw"),
+            sctpx.connect(HOST, PORT, local=OTHER, peer_udp_port=9800),
+        ):
             async with client as association:
                 await association.send(b"hello")
                 assert (await (await server.accept()).recv()).data == b"hello"
