@@ -69,7 +69,9 @@ class Side:
         self._options = options
         config = sctpx.AssociationConfig(mtu=options.mtu, stretch_sack=bool(options.stretch))
         self._ours: dict[str, Any] = {"config": config, "close_timeout": 0.0}
-        if options.offload and options.mtu == ETHERNET_MTU:
+        if options.link == "raw":
+            self._ours |= {"local": options.local, "link": "raw"}
+        elif options.offload and options.mtu == ETHERNET_MTU:
             self._ours |= {"local": options.local, "udp_port": options.ludp}
         else:
             link = UdpLink.open(options.local, options.ludp, offload=bool(options.offload))
