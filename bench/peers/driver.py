@@ -39,6 +39,8 @@ class Options:
     """Of ours: that, or ``sockets`` for blocking ones."""
     link: str = "udp"
     """Of ours: that, or ``raw`` for SCTP over IP itself."""
+    loop: str = "asyncio"
+    """Of ours: asyncio's event loop, or ``uvloop``."""
     laddr: str = "127.0.0.1"
     """Local addresses, separated by commas; so for ``raddr``, the peer's."""
     raddr: str = "127.0.0.1"

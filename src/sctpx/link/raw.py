@@ -25,6 +25,7 @@ from .base import Received, ReturnedPacket
 from .heap import keep_freed_memory
 from .interfaces import DEFAULT_MTU, AddressLike, local_address, nearest
 from .kernel_sctp import check_absent
+from .marks import ECN
 from .raw_socket import RawSocket
 from .remembered import Remembered
 
@@ -171,8 +172,8 @@ class RawLink:
             return errno.EPROTONOSUPPORT  # The packet is meant for UDP.
         if len(transmit.remote) != len(sock.address):
             return errno.EAFNOSUPPORT
-        ecn = transmit.ecn if self.ecn else 0
-        sent, code = sock.send(transmit.data, transmit.segment, ecn, sock.destination(transmit.remote))
+        flowinfo = transmit.flowinfo if self.ecn else transmit.flowinfo & ~ECN
+        sent, code = sock.send(transmit.data, transmit.segment, flowinfo, sock.destination(transmit.remote))
         if code:
             transmit.data = transmit.data[sent:]
         return code

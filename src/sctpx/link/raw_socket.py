@@ -27,16 +27,17 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final, TypeAlias, final
 
+from ..core.outputs import FLOW_LABEL
 from .base import Received, ReturnedPacket
 from .buffers import enlarge_buffers
 from .error_queue import IP_RECVERR, IPV6_RECVERR, read_error_queue
 from .interfaces import LINK_LOCAL, SocketAddress, address_mtu, family_of, link_scope, scope_of, socket_address
+from .marks import TRAFFIC_CLASS, ancillary, lease_flow_label
 from .packet_filter import Others, attach, program
 from .port_owner import PortOwner, is_owned, own
 from .privilege import missing_privilege
@@ -52,12 +53,10 @@ _SMALLEST_PACKET: Final = 12
 """What is shorter than an SCTP common header is not merged: it has no place among packets."""
 
 # linux/in.h, linux/in6.h
-_IP_TOS: Final = 1
 _IP_MTU_DISCOVER: Final = 10
 _IPV6_CHECKSUM: Final = 7
 _IPV6_MTU_DISCOVER: Final = 23
 _IPV6_RECVTCLASS: Final = 66
-_IPV6_TCLASS: Final = 67
 _PMTUDISC_DONT: Final = 0
 _NO_CHECKSUM: Final = -1
 
@@ -94,6 +93,7 @@ class RawSocket:
         "_read",
         "_sendto",
         "_standing",
+        "_unlabelled",
         "_view",
         "address",
         "scope_id",
@@ -122,6 +122,7 @@ class RawSocket:
         self._max_packet = 0
         self._errors_waiting = False
         self._gave_one = False
+        self._unlabelled = False  # The system refuses flow labels here.
         self._buffer = bytearray(_PACKET_LIMIT)
         self._view = memoryview(self._buffer)
         self._sendto = self.socket.sendto
@@ -258,9 +259,9 @@ class RawSocket:
         """The next packet, which comes without an IP header."""
         ecn = 0
         if self._ecn:
-            size, ancillary, _flags, source = self.socket.recvmsg_into((self._buffer,), _ANCILLARY_LIMIT)
-            for level, kind, value in ancillary:
-                if (level, kind) == (socket.IPPROTO_IPV6, _IPV6_TCLASS):
+            size, control, _flags, source = self.socket.recvmsg_into((self._buffer,), _ANCILLARY_LIMIT)
+            for level, kind, value in control:
+                if (level, kind) in TRAFFIC_CLASS:
                     ecn = int.from_bytes(value, sys.byteorder) & _ECN_MASK
         else:
             size, source = self.socket.recvfrom_into(self._buffer)
@@ -284,20 +285,33 @@ class RawSocket:
         """Where to send for a packed address of this socket's family."""
         return self._destinations.get(remote) or self._new_destination(remote)
 
-    def send(self, data: bytes, segment: int, ecn: int, destination: SocketAddress) -> tuple[int, int]:
+    def send(self, data: bytes, segment: int, flowinfo: int, destination: SocketAddress) -> tuple[int, int]:
         """Send packets ``segment`` bytes apart until one is refused: where that packet begins, or the end; the errno.
 
-        What ICMP said of earlier packets does not fail a send of a raw socket, as it does of a UDP socket: an error is
-        about the packet. Linux tells of a full send buffer by ENOBUFS.
+        ``flowinfo`` is that of a ``Transmit``. What ICMP said of earlier packets does not fail a send of a raw socket,
+        as it does of a UDP socket: an error is about the packet. Linux tells of a full send buffer by ENOBUFS.
         """
+        sent, code = self._send_from(0, data, segment, flowinfo, destination)
+        if code == errno.EINVAL and flowinfo & FLOW_LABEL and not self._unlabelled:
+            lease_flow_label(self.socket, flowinfo, destination)
+            sent, code = self._send_from(sent, data, segment, flowinfo, destination)
+            if code == errno.EINVAL:
+                self._unlabelled = True
+                self._ancillary.clear()
+                sent, code = self._send_from(sent, data, segment, flowinfo, destination)
+        return sent, code
+
+    def _send_from(
+        self, start: int, data: bytes, segment: int, flowinfo: int, destination: SocketAddress
+    ) -> tuple[int, int]:
         sendto = self._sendto
         sendmsg = self.socket.sendmsg
-        ancillary = (self._ancillary.get(ecn) or self._new_ancillary(ecn)) if ecn else []
-        offset = 0
+        marks = (self._ancillary.get(flowinfo) or self._new_ancillary(flowinfo)) if flowinfo else []
+        offset = start
         try:
-            for offset in range(0, len(data), segment):
-                if ancillary:
-                    sendmsg((data[offset : offset + segment],), ancillary, 0, destination)
+            for offset in range(start, len(data), segment):
+                if marks:
+                    sendmsg((data[offset : offset + segment],), marks, 0, destination)
                 else:
                     sendto(data[offset : offset + segment], destination)
         except OSError as error:
@@ -319,10 +333,9 @@ class RawSocket:
             scope_id = self.scope_id or link_scope(remote)
         return self._destinations.remember(remote, socket_address(remote, 0, scope_id))
 
-    def _new_ancillary(self, ecn: int) -> list[tuple[int, int, bytes]]:
-        ipv6 = self.socket.family == socket.AF_INET6
-        level, kind = (socket.IPPROTO_IPV6, _IPV6_TCLASS) if ipv6 else (socket.IPPROTO_IP, _IP_TOS)
-        return self._ancillary.remember(ecn, [(level, kind, struct.pack("=i", ecn))])
+    def _new_ancillary(self, flowinfo: int) -> list[tuple[int, int, bytes]]:
+        marks = flowinfo & ~FLOW_LABEL if self._unlabelled else flowinfo
+        return self._ancillary.remember(flowinfo, ancillary(self.socket, 0, marks))
 
 
 def _bound_socket(ip: bytes, scope_id: int, *, ecn: bool) -> socket.socket:

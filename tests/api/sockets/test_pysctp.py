@@ -420,6 +420,15 @@ def test_parameters_of_an_association_are_read_changed_and_set() -> None:
         assert client.get_paddrparams(assoc_id, HERE).hbinterval == 7000
 
 
+def test_parameters_of_a_path_that_are_set_again_leave_its_dscp_as_it_is() -> None:
+    """pysctp has no name for it."""
+    with udp_pair() as (client, _, assoc_id):
+        marks = s.PaddrParams(spp_assoc_id=assoc_id, spp_address=HERE, spp_flags=c.SPP_DSCP, spp_dscp=160)
+        client.setsockopt(c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS, marks)
+        client.set_paddrparams(client.get_paddrparams(assoc_id, HERE))
+        assert client.getsockopt(c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS, marks).spp_dscp == 160
+
+
 def test_an_association_and_its_paths_can_be_looked_at() -> None:
     with udp_pair() as (client, _, assoc_id):
         found = client.get_status(assoc_id)

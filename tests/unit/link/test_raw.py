@@ -16,10 +16,11 @@ from typing import TypeAlias
 
 import pytest
 
-from sctpx.core.outputs import Transmit
+from sctpx.core.outputs import CLASS_SHIFT, Transmit
 from sctpx.link import Link, RawLink, RawSocket, Received
 from tests.namespaces import own_host
 from tests.unit.link.conftest import PATIENCE, Elsewhere
+from tests.unit.link.marks import CS5, LABEL, marks_received, observe_marks, take_flow_label
 
 PORT = 5000
 DATA, INIT = 0, 1
@@ -60,9 +61,9 @@ def packet(number: int = 0, size: int = 100, port: int = PORT, kind: int = DATA)
     return head + bytes([number % 251]) * (size - len(head))
 
 
-def transmit(ip: str, *packets: bytes, local: str = "", ecn: int = 0) -> Transmit:
+def transmit(ip: str, *packets: bytes, local: str = "", flowinfo: int = 0) -> Transmit:
     """Packets of one size, the last one perhaps shorter, to an address."""
-    return Transmit(packed(local) if local else b"", packed(ip), 0, b"".join(packets), len(packets[0]), ecn)
+    return Transmit(packed(local) if local else b"", packed(ip), 0, b"".join(packets), len(packets[0]), flowinfo)
 
 
 def collected(link: RawLink, count: int, sock: int = 0) -> list[Received]:
@@ -190,15 +191,57 @@ def test_ecn_bits_travel_where_both_sides_want_them(
     open_raw: OpenRaw, ip: str, other: str, reads: bool, sets: bool, expected: int
 ) -> None:
     here, there = open_raw(other, ecn=sets), open_raw(ip, ecn=reads)
-    assert here.send(transmit(ip, packet(1), packet(2), ecn=2)) == 0
+    assert here.send(transmit(ip, packet(1), packet(2), flowinfo=2 << CLASS_SHIFT)) == 0
     assert collected(there, 2) == [(packed(ip), packed(other), 0, packet(1) + packet(2), 100, expected)]
 
 
 def test_packets_with_other_ecn_bits_are_another_batch(open_raw: OpenRaw) -> None:
     link = open_raw("127.0.0.1", ecn=True)
     for bits in (2, 2, 3):
-        link.send(transmit("127.0.0.1", packet(), ecn=bits))
+        link.send(transmit("127.0.0.1", packet(), flowinfo=bits << CLASS_SHIFT))
     assert [(len(batch[3]), batch[5]) for batch in collected(link, 3)] == [(200, 2), (100, 3)]
+
+
+@pytest.fixture
+def observer() -> Iterator[Callable[[str], socket.socket]]:
+    """A plain raw socket that is told the marks of what it receives."""
+    with ExitStack() as sockets:
+
+        def opened(ip: str) -> socket.socket:
+            family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+            sock = sockets.enter_context(socket.socket(family, socket.SOCK_RAW, 132))
+            sock.bind((ip, 0))
+            observe_marks(sock)
+            return sock
+
+        yield opened
+
+
+@both_families
+def test_the_marks_are_on_every_packet_and_on_no_other(
+    open_raw: OpenRaw, observer: Callable[[str], socket.socket], ip: str, other: str
+) -> None:
+    link, there = open_raw(other), observer(ip)
+    label = LABEL if ":" in ip else 0
+    for flowinfo in (CS5 | label, 0, CS5):
+        assert link.send(transmit(ip, packet(1), packet(2), flowinfo=flowinfo)) == 0
+    found = marks_received(there, 6)
+    assert [traffic_class for traffic_class, _ in found] == [160, 160, 0, 0, 160, 160]
+    assert {label for _, label in found[:2]} == {label}
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_flow_label_that_has_to_be_leased_is_and_one_that_is_not_to_be_had_is_left_out(
+    open_raw: OpenRaw, observer: Callable[[str], socket.socket], mine: bool
+) -> None:
+    with own_host(["::2"]), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taker:
+        taker.bind(("::1", 0))
+        take_flow_label(taker, 0x11111 if mine else LABEL, packed("::1"))
+        link, there = open_raw("::2"), observer("::1")
+        assert link.send(transmit("::1", packet(1), packet(2), flowinfo=CS5 | LABEL)) == 0
+        found = marks_received(there, 2)
+    assert {traffic_class for traffic_class, _ in found} == {160}
+    assert ({label for _, label in found} == {LABEL}) is mine
 
 
 # --- where a packet leaves from ---
