@@ -82,6 +82,7 @@ class RawSocket:
         "_destinations",
         "_ecn",
         "_errors_waiting",
+        "_foreign",
         "_gave_one",
         "_inode",
         "_mark",
@@ -117,6 +118,7 @@ class RawSocket:
             raise
         self._ports: set[bytes] = set()  # In network byte order, as packets have them.
         self._owners: dict[int, PortOwner] = {}
+        self._foreign: set[bytes] = set()
         self._others = Others.NONE
         self._standing: Standing | None = None
         self._max_packet = 0
@@ -192,16 +194,21 @@ class RawSocket:
     def _answers_for(self, port: bytes) -> bool:
         """Whether a packet for a port that is not open here is to be answered from here.
 
-        Who else receives at the address is asked once per ``receive``, which bounds what a flood of packets costs.
+        What a flood of packets costs is bounded: who else receives at the address is asked once per ``receive``, and so
+        is whether another process has the port.
         """
         if self._standing is None:
             self._standing = standing(self.address, self._inode)
+            self._foreign.clear()
             if self._others is Others.ALL and self._standing is not Standing.ALONE:
                 with suppress(OSError):
                     self._set_filter()
-        if self._standing is Standing.SILENT:
+        if self._standing is Standing.SILENT or port in self._foreign:
             return False
-        return not is_owned(self.address, self.scope_id, int.from_bytes(port, "big"))
+        if is_owned(self.address, self.scope_id, int.from_bytes(port, "big")):
+            self._foreign.add(port)
+            return False
+        return True
 
     # --- receiving ---
 
