@@ -123,19 +123,19 @@ class RawLink:
                 sock = self._sockets.get(address)
                 if sock is None:
                     raise OSError(errno.EADDRNOTAVAIL, f"{ipaddress.ip_address(address)} is no address of this link")
-                if not sock.has_port(port):
-                    sock.open_port(port)
+                if port not in sock.ports:
+                    sock.ports.open(port)
                     opened.append(sock)
         except OSError:
             for sock in opened:
-                sock.close_port(port)
+                sock.ports.close_port(port)
             raise
         self._nearest.clear()
 
     def close_port(self, port: int) -> None:
         """Give an SCTP port up at all addresses."""
         for sock in self._sockets.values():
-            sock.close_port(port)
+            sock.ports.close_port(port)
         self._nearest.clear()
 
     # --- receiving ---
@@ -159,7 +159,7 @@ class RawLink:
 
     def _find_nearest(self, remote: bytes, port: bytes) -> RawSocket | None:
         number = int.from_bytes(port, "big")
-        open_at = [ip for ip, sock in self._sockets.items() if sock.has_port(number)]
+        open_at = [ip for ip, sock in self._sockets.items() if number in sock.ports]
         sock = self._sockets.get(nearest(open_at, remote) or nearest(self._sockets, remote))
         return self._nearest.remember((remote, port), sock) if sock else None
 

@@ -1,7 +1,7 @@
 """One raw socket of a link: IP protocol 132 at one local address.
 
-It owns the socket options, the SCTP ports that are open at the address, the filter that lets packets for these ports
-in, and the system calls. Which packets to send together, and what an error means for them, is the link's business.
+It owns the socket options and the system calls. Which packets to send together, and what an error means for them, is
+the link's business; which packets are for this socket is known to ``socket_ports``.
 
 What is particular to raw sockets:
 
@@ -10,7 +10,7 @@ What is particular to raw sockets:
 * A new raw socket takes in the packets of all addresses until it is bound. So a filter that lets nothing in comes
   first, and what was queued before the filter was there is thrown away.
 * Packets of the whole host arrive. A packet for a port that is not open here is dropped, unless this socket answers
-  for the ports that nobody has (``raw_users``): then it goes up, and the stack finds it out of the blue.
+  for the ports that nobody has: then it goes up, and the stack finds it out of the blue.
 * While a raw socket is open at an address, Linux sends no ICMP "protocol unreachable" from there; while none is open
   it does. So a socket is there before the first INIT leaves, and is closed last.
 
@@ -25,7 +25,6 @@ IPv4 and IPv6.
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import sys
 from collections.abc import Callable, Iterable
@@ -39,10 +38,10 @@ from .error_queue import IP_RECVERR, IPV6_RECVERR, read_error_queue
 from .interfaces import LINK_LOCAL, SocketAddress, address_mtu, family_of, link_scope, scope_of, socket_address
 from .marks import TRAFFIC_CLASS, ancillary, lease_flow_label
 from .packet_filter import Others, attach, program
-from .port_owner import PortOwner, is_owned, own
 from .privilege import missing_privilege
-from .raw_users import IPPROTO_SCTP, Standing, mark, standing
+from .raw_users import IPPROTO_SCTP
 from .remembered import Remembered
+from .socket_ports import SocketPorts
 
 _PACKET_LIMIT: Final = 65535
 _ANCILLARY_LIMIT: Final = 128
@@ -82,21 +81,15 @@ class RawSocket:
         "_destinations",
         "_ecn",
         "_errors_waiting",
-        "_foreign",
         "_gave_one",
-        "_inode",
-        "_mark",
         "_max_packet",
-        "_others",
-        "_owners",
         "_peers",
-        "_ports",
         "_read",
         "_sendto",
-        "_standing",
         "_unlabelled",
         "_view",
         "address",
+        "ports",
         "scope_id",
         "socket",
     )
@@ -110,17 +103,11 @@ class RawSocket:
         self.scope_id = scope_id
         self._ecn = ecn
         self.socket = _bound_socket(ip, scope_id, ecn=ecn)
-        self._inode = os.fstat(self.socket.fileno()).st_ino
         try:
-            self._mark = mark(self._inode)
+            self.ports = SocketPorts(self.socket, ip, scope_id)
         except OSError:
             self.socket.close()
             raise
-        self._ports: set[bytes] = set()  # In network byte order, as packets have them.
-        self._owners: dict[int, PortOwner] = {}
-        self._foreign: set[bytes] = set()
-        self._others = Others.NONE
-        self._standing: Standing | None = None
         self._max_packet = 0
         self._errors_waiting = False
         self._gave_one = False
@@ -140,75 +127,13 @@ class RawSocket:
     def close(self) -> None:
         """Close the socket, and give its ports up after that. Closing twice does nothing."""
         self.socket.close()
-        for owner in self._owners.values():
-            owner.release()
-        self._mark.release()
+        self.ports.close()
 
     def max_packet(self) -> int:
         """The largest IP packet to send from here, bytes: the interface's MTU as first seen, at most 1500."""
         if not self._max_packet:
             self._max_packet = address_mtu(self.address)
         return self._max_packet
-
-    # --- SCTP ports ---
-
-    def has_port(self, port: int) -> bool:
-        """Whether an SCTP port is open here."""
-        return port in self._owners
-
-    def open_port(self, port: int) -> None:
-        """Take an SCTP port of the address, and its packets. One that is open here already is no error.
-
-        ``OSError``: EADDRINUSE if another link of this host has it (the message says who); EMFILE.
-        """
-        if port in self._owners:
-            return
-        self._owners[port] = own(self.address, self.scope_id, port)
-        self._ports.add(port.to_bytes(2, "big"))
-        try:
-            self._set_filter()
-        except OSError:
-            self._forget_port(port)
-            raise
-
-    def close_port(self, port: int) -> None:
-        """Give an SCTP port up; one that is not open is no error."""
-        if port in self._owners:
-            with suppress(OSError):  # The filter that stays lets in too much, and ``receive`` looks again.
-                self._forget_port(port)
-                self._set_filter()
-
-    def _forget_port(self, port: int) -> None:
-        self._ports.discard(port.to_bytes(2, "big"))
-        self._owners.pop(port).release()
-
-    def _set_filter(self) -> None:
-        """Let in what is for the ports here, and the packets for other ports that may have to be answered."""
-        others = Others.NONE
-        if self._owners:
-            self._standing = standing(self.address, self._inode)
-            others = Others.ALL if self._standing is Standing.ALONE else Others.CONTROL
-        attach(self.socket, program(self._owners, others, ipv6=self.socket.family == socket.AF_INET6))
-        self._others = others
-
-    def _answers_for(self, port: bytes) -> bool:
-        """Whether a packet for a port that is not open here is to be answered from here.
-
-        What a flood of packets costs is bounded: who else receives at the address is asked once per ``receive``, and so
-        is whether another process has the port.
-        """
-        if self._standing is None:
-            self._standing = standing(self.address, self._inode)
-            self._foreign.clear()
-            if self._others is Others.ALL and self._standing is not Standing.ALONE:
-                with suppress(OSError):
-                    self._set_filter()
-        if self._standing is Standing.SILENT or port in self._foreign:
-            return False
-        if is_owned(self.address, self.scope_id, int.from_bytes(port, "big")):
-            self._foreign.add(port)
-            return False
-        return True
 
     # --- receiving ---
 
@@ -225,8 +150,9 @@ class RawSocket:
         run_ecn = 0
         left = most = budget * _PACKETS_PER_BATCH if budget > 1 else 1
         read = self._read
-        ports = self._ports
-        self._standing = None
+        ports = self.ports
+        open_ports = ports.in_packets
+        ports.begin_round()
         while left > 0:
             try:
                 packet, source, ecn = read()
@@ -239,7 +165,7 @@ class RawSocket:
                 left -= _PACKETS_PER_BATCH
                 continue
             left -= 1
-            if packet[_PORT] not in ports and not self._answers_for(packet[_PORT]):
+            if packet[_PORT] not in open_ports and not ports.answers_for(packet[_PORT]):
                 continue
             if run and (
                 source != origin or ecn != run_ecn or not _SMALLEST_PACKET <= len(packet) <= size or len(run[-1]) < size
