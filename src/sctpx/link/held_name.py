@@ -22,7 +22,7 @@ class HeldName:
 
     def __init__(self, name: str) -> None:
         """Take a name. ``OSError``: EADDRINUSE if it is held already; EMFILE, since it takes a file descriptor."""
-        self._socket = _unix_socket()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             self._socket.bind(_address(name))
         except OSError:
@@ -37,7 +37,7 @@ class HeldName:
 def is_held(name: str) -> bool:
     """Whether a process holds a name. Where that cannot be asked, it counts as held."""
     try:
-        with _unix_socket() as asking:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asking:  # Its connect never waits.
             return asking.connect_ex(_address(name)) != errno.ECONNREFUSED
     except OSError:
         return True
@@ -47,12 +47,6 @@ def name_holder(name: str) -> str:
     """Who holds a name: "this process", "process 4711 (python3)", or ``""`` if it cannot be told."""
     inode = unix_socket(f"@{name}")
     return owner_of([inode] if inode else [])
-
-
-def _unix_socket() -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    sock.setblocking(False)
-    return sock
 
 
 def _address(name: str) -> str:

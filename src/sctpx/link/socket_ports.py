@@ -99,25 +99,29 @@ class SocketPorts:
 
     def begin_round(self) -> None:
         """Packets are about to be received: what is known of other sockets may be out of date."""
+        if self._foreign:
+            self._foreign.clear()
         self._standing = None
 
     def answers_for(self, port: bytes) -> bool:
         """Whether a packet for a port that is not open here is to be answered from here.
 
         What a flood of packets costs is bounded: who else receives at the address is asked once a round, and so is
-        whether another process has the port.
+        whether another process has the port. Most such packets are for other processes, so that is asked first; but a
+        filter that lets all in because this socket was alone is changed with the first packet for another process.
         """
-        if self._standing is None:
-            self._look_around()
-        if self._standing is Standing.SILENT or port in self._foreign:
+        if port in self._foreign:
             return False
+        if self._others is Others.ALL and self._standing is None:
+            self._look_around()
         if is_owned(self._ip, self._scope_id, int.from_bytes(port, "big")):
             self._foreign.add(port)
             return False
-        return True
+        if self._standing is None:
+            self._look_around()
+        return self._standing is not Standing.SILENT
 
     def _look_around(self) -> None:
-        self._foreign.clear()
         self._standing = standing(self._ip, self._inode)
         if self._others is Others.ALL and self._standing is not Standing.ALONE:
             with suppress(OSError):
