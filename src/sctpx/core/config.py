@@ -53,8 +53,8 @@ class AssociationConfig:
     """Send small messages at once; False waits for acknowledgements to fill packets (Nagle)."""
     cookie_life: float = 60.0
     """Valid.Cookie.Life, seconds."""
-    shutdown_guard: float = 300.0
-    """T5-shutdown-guard, seconds: five times RTO.Max (RFC 9260 section 9.2)."""
+    shutdown_guard: float | None = None
+    """T5-shutdown-guard, seconds; None: five times RTO.Max, whatever that is (RFC 9260 section 9.2)."""
 
     attempt_delay: float | None = 0.1
     """Delay between the first INITs to the listed addresses, seconds, at least 0.01.
@@ -80,6 +80,11 @@ class AssociationConfig:
     partial_delivery_point: int = 0
     """Bytes of one message in the receive buffer from which on it is handed over in parts (RFC 6458 section 8.1.21).
     0: as late as possible."""
+
+    @property
+    def t5_shutdown_guard(self) -> float:
+        """How long a shutdown may take, seconds."""
+        return 5 * self.rto_max if self.shutdown_guard is None else self.shutdown_guard
 
     @property
     def partial_limit(self) -> int:

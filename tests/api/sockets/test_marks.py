@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import socket
 
+import pytest
+
 import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
 from tests.api.relay import Relay
 from tests.api.sockets.support import IPPROTO_SCTP, PORT, accepted, listening
 from tests.api.support import linux_only
+
+pytestmark = pytest.mark.real_time
 
 EF, CS5, AF41 = 0xB8, 0xA0, 0x88
 FIRST, SECOND = "127.0.0.11", "127.0.0.12"

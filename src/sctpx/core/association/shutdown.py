@@ -53,6 +53,7 @@ def stop_timers(tcb: Tcb) -> None:
         tcb.attempt = None
     tcb.t1_cookie_deadline = NEVER
     tcb.t2_deadline = NEVER
+    tcb.t5_started = -1
     tcb.t5_deadline = NEVER
     tcb.probe_deadline = NEVER
     tcb.sack_policy.deadline = NEVER
@@ -104,7 +105,8 @@ def progress(tcb: Tcb, now: int) -> None:
         return
     if tcb.state == SHUTDOWN_PENDING:
         tcb.transition(SHUTDOWN_SENT)
-        tcb.t5_deadline = now + nanoseconds(tcb.config.shutdown_guard)
+        tcb.t5_started = now
+        schedule_guard(tcb)
         _end_heartbeats(tcb)
         _send(tcb, now, tcb.data_destination())
     elif tcb.state == SHUTDOWN_RECEIVED:
@@ -112,6 +114,12 @@ def progress(tcb: Tcb, now: int) -> None:
         tcb.transition(SHUTDOWN_ACK_SENT)
         _end_heartbeats(tcb)
         _start_t2(tcb, now, tcb.respond(control.shutdown_ack()))
+
+
+def schedule_guard(tcb: Tcb) -> None:
+    """Set when T5-shutdown-guard expires, if it runs."""
+    if tcb.t5_started >= 0:
+        tcb.t5_deadline = tcb.t5_started + nanoseconds(tcb.config.t5_shutdown_guard)
 
 
 def _end_heartbeats(tcb: Tcb) -> None:

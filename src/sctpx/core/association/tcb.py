@@ -129,6 +129,7 @@ class Tcb:
         "t2_deadline",
         "t2_path",
         "t5_deadline",
+        "t5_started",
         "tsn_map",
         "unrecognized",
         "wants_writable",
@@ -277,6 +278,8 @@ class Tcb:
         """By the user, whatever the state was."""
         self.t2_deadline = NEVER
         self.t2_path: Path | None = None
+        self.t5_started = -1
+        """When T5-shutdown-guard was started, ns; -1 while it does not run."""
         self.t5_deadline = NEVER
 
     def transition(self, state: int) -> None:

@@ -27,13 +27,18 @@ def on_timeout(path: Path) -> bool:
     path.doubtful = path.heartbeat_enabled  # Without heartbeats, only data could end the doubt.
     if path.error_count < DORMANT_FACTOR * (path.max_retrans + 1):
         path.error_count += 1
+    return judge(path)
+
+
+def judge(path: Path) -> bool:
+    """Set the state that the path's errors and thresholds call for; True if it was another one."""
     if path.error_count > path.max_retrans:
         state = PATH_INACTIVE
     elif path.confirmed and path.error_count > path.potentially_failed_max_retrans:
         # A path to be verified is probed by its own rules (RFC 9260 section 5.4).
         state = PATH_POTENTIALLY_FAILED
     else:
-        state = path.state
+        state = PATH_ACTIVE
     changed = state != path.state
     path.state = state
     return changed
