@@ -33,8 +33,9 @@ from ..core.events import CommunicationUp, Event
 from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import NEVER
-from ..link import Link, Received, ReturnedPacket, sctp_port
+from ..link import Link, Received, ReturnedPacket
 from ..link.interfaces import AddressLike
+from ..sockapi.sctp_port import open_endpoint
 from .loops import Watchable, earliness, watchable
 from .waiting import Line
 
@@ -157,10 +158,9 @@ class Driver:
         The rest is as ``Stack.open_endpoint`` has it. ``OSError`` (EADDRINUSE) as the stack and the link say.
         """
 
-        def opened(wanted: int) -> Endpoint:
-            return self.stack.open_endpoint(wanted, sources, config, announce)
-
-        return sctp_port.take(self.link, addresses, port, opened, lambda endpoint: endpoint.close(self.now()))
+        return open_endpoint(
+            self.stack, self.link, self.now(), port, addresses, config, sources=sources, announce=announce
+        )
 
     def has_sctp_port(self, port: int) -> bool:
         """Whether an endpoint of the stack has this SCTP port."""

@@ -84,8 +84,8 @@ class Link(Protocol[SocketT]):
         the only user of its UDP port has nothing to do.
         """
 
-    def close_port(self, port: int) -> None:
-        """Carry no more packets of an SCTP port, at any address. A port that is not open is no error."""
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Carry no more packets of an SCTP port at these addresses, or at any. A port that is not open is no error."""
 
     def socket_for(self, transmit: Transmit) -> SocketT | None:
         """The socket a Transmit leaves by; ``None`` if no local address can send it."""

@@ -107,9 +107,9 @@ class FilteredLink:
         """Take an SCTP port at these local addresses."""
         self.inner.open_port(port, addresses)
 
-    def close_port(self, port: int) -> None:
-        """Give an SCTP port up."""
-        self.inner.close_port(port)
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Give an SCTP port up at these local addresses, or at all."""
+        self.inner.close_port(port, addresses)
 
     def socket_for(self, transmit: Transmit) -> FilteredSocket | None:
         """The socket a Transmit leaves by."""

@@ -132,10 +132,11 @@ class RawLink:
             raise
         self._nearest.clear()
 
-    def close_port(self, port: int) -> None:
-        """Give an SCTP port up at all addresses."""
-        for sock in self._sockets.values():
-            sock.ports.close_port(port)
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Give an SCTP port up at these addresses, or at all."""
+        for address in list(self._sockets) if addresses is None else addresses:
+            if address in self._sockets:
+                self._sockets[address].ports.close_port(port)
         self._nearest.clear()
 
     # --- receiving ---

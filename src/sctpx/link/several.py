@@ -63,13 +63,14 @@ class SeveralLinks:
         try:
             self.raw.open_port(port, wanted)
         except OSError:
-            self.udp.close_port(port)
+            self.udp.close_port(port, wanted)
             raise
 
-    def close_port(self, port: int) -> None:
-        """Give an SCTP port up on both links."""
-        self.raw.close_port(port)
-        self.udp.close_port(port)
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Give an SCTP port up on both links, at these addresses or at all."""
+        wanted = None if addresses is None else list(addresses)
+        self.raw.close_port(port, wanted)
+        self.udp.close_port(port, wanted)
 
     def socket_for(self, transmit: Transmit) -> LinkSocket | None:
         """The socket a Transmit leaves by."""

@@ -139,7 +139,7 @@ class UdpLink:
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Nothing: the UDP port is this link's alone, and with it all SCTP ports behind it."""
 
-    def close_port(self, port: int) -> None:
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
         """Nothing, as for ``open_port``."""
 
     def close(self) -> None:

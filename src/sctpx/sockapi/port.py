@@ -22,6 +22,7 @@ from ..core.events import ENDS, CommunicationUp, Event
 from ..core.timers import NEVER
 from .host import SocketHost, StackDriver
 from .peer import Peer
+from .sctp_port import open_endpoint
 from .socket_association import SocketAssociation
 
 if TYPE_CHECKING:
@@ -141,10 +142,13 @@ class Port:
         self._mtu = self._smallest_mtu()
         sources = () if wildcard else self.addresses
         try:
-            self.endpoint = driver.stack.open_endpoint(number, sources, self._config(owner.settings.future.config))
-        except OSError as error:
+            config = self._config(owner.settings.future.config)
+            self.endpoint = open_endpoint(
+                driver.stack, driver, driver.now(), number, self.addresses, config, sources=sources
+            )
+        except OSError:
             driver.flush()
-            if error.errno == errno.EADDRINUSE:
+            if number in driver.stack.endpoints:
                 where = f" on UDP port {driver.udp_port}" if driver.udp_port else ""
                 raise OSError(errno.EADDRINUSE, f"SCTP port {number}{where} is in use by another socket") from None
             raise
@@ -197,10 +201,11 @@ class Port:
     # --- addresses ---
 
     def add(self, addresses: Iterable[bytes]) -> None:
-        """More local addresses for associations to come. ``OSError`` as ``StackDriver.add_address``: none was added."""
+        """More local addresses for associations to come. ``OSError`` as ``StackDriver`` says: none was added."""
         fresh = [ip for ip in dict.fromkeys(addresses) if ip not in self.addresses]
         for ip in fresh:
             self.driver.add_address(ip)
+        self.driver.open_port(self.endpoint.port, fresh)
         self.addresses += fresh
         if not self.wildcard:
             self.endpoint.local = [*self.endpoint.local, *fresh]  # Associations that there are keep the list they have.
@@ -215,6 +220,8 @@ class Port:
         kept = [ip for ip in self.addresses if ip not in gone]
         if not kept:
             raise OSError(errno.EINVAL, "a socket cannot do without an address")
+        if not self.endpoint.associations:  # Those that there are keep the addresses they have.
+            self.driver.close_port(self.endpoint.port, gone)
         self.addresses = kept
         if not self.wildcard:
             self.endpoint.local = list(kept)
@@ -243,6 +250,7 @@ class Port:
         if self._sockets <= 0 and not self.endpoint.associations:
             self.endpoint.close(now)
             self.driver.ports.release(self.endpoint.port)
+            self.driver.close_port(self.endpoint.port)
 
     # --- for the driver ---
 

@@ -48,7 +48,8 @@ class SettingUp(SocketState):
         if udp_port is None and not number:
             driver = self.host.client_driver(addresses)
         else:
-            driver = self.host.port_driver(addresses, self.host.usual_udp_port if udp_port is None else udp_port)
+            wanted = self.host.usual_udp_port if udp_port is None else udp_port
+            driver = self.host.port_driver(addresses, wanted, number)
         self.port = Port(self.host, driver, number, addresses, self, wildcard=wildcard)
         return self.port
 
@@ -127,6 +128,8 @@ class SettingUp(SocketState):
     def start(self, peer: Peer, config: AssociationConfig) -> SocketAssociation:
         """Begin to set up an association with a peer. Raises like ``connect``."""
         self.check_connect()
+        if not self.host.usual_udp_port:
+            peer.check_without_udp()
         port = self.port
         if port is None:
             port = self._take_port(peer.find_sources(self.host.source_for), 0, wildcard=True)

@@ -110,6 +110,8 @@ async def test_an_abort_of_either_side_reaches_the_other(
     association.abort("enough")
     assert await asyncio.to_thread(peer.answer) == "AssociationAborted"
     association = await sctpx.connect(addresses(there, family), PORT, link="raw")
+    await association.send(b"are you there?")
+    await association.recv()
     await peer.ask_meanwhile("abort")
     with pytest.raises(sctpx.AssociationAborted):
         await association.recv()

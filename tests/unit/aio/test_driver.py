@@ -87,7 +87,7 @@ class MemoryLink:
             raise OSError(errno.EADDRINUSE, "another program has it")
         self.open_ports.append(port)
 
-    def close_port(self, port: int) -> None:
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
         self.open_ports.remove(port)
 
     def socket_for(self, transmit: Transmit) -> PlugSocket:
