@@ -121,24 +121,27 @@ def two_hosts(cables: int = 1) -> Iterator[tuple[Host, Host]]:
             # Else IPv6 addresses cannot be used for a second, while the kernel looks whether they are unique.
             host.run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad")
         for cable in numbers:
-            name = f"cable{cable}"
-            _ip(
-                "link",
-                "add",
-                name,
-                "netns",
-                hosts[0].name,
-                "type",
-                "veth",
-                "peer",
-                "name",
-                name,
-                "netns",
-                hosts[1].name,
-            )
-            for host in hosts:
-                ipv4, ipv6 = host.addresses[cable - 1], host.addresses6[cable - 1]
-                _ip("-n", host.name, "addr", "add", f"{ipv4}/24", "dev", name)
-                _ip("-n", host.name, "addr", "add", f"{ipv6}/64", "dev", name, "nodad")
-                _ip("-n", host.name, "link", "set", name, "up")
+            _lay(cable, hosts)
         yield hosts[0], hosts[1]
+
+
+def _lay(cable: int, hosts: Sequence[Host]) -> None:
+    """A cable between two hosts. Each knows the hardware address of the other: asking for it takes IPv6 a second."""
+    name = f"cable{cable}"
+    near, far = (["name", name, "address", _hardware(cable, end), "netns", host.name] for end, host in enumerate(hosts))
+    _ip("link", "add", *near, "type", "veth", "peer", *far)
+    for end, host in enumerate(hosts):
+        other = hosts[1 - end]
+        _ip("-n", host.name, "addr", "add", f"{host.addresses[cable - 1]}/24", "dev", name)
+        _ip("-n", host.name, "addr", "add", f"{host.addresses6[cable - 1]}/64", "dev", name, "nodad")
+        _ip("-n", host.name, "link", "set", name, "up")
+        for address in (other.addresses[cable - 1], other.addresses6[cable - 1]):
+            _neighbour(host, address, cable, _hardware(cable, 1 - end))
+
+
+def _neighbour(host: Host, address: str, cable: int, hardware: str) -> None:
+    _ip("-n", host.name, "neigh", "replace", address, "lladdr", hardware, "dev", f"cable{cable}", "nud", "permanent")
+
+
+def _hardware(cable: int, end: int) -> str:
+    return f"02:00:00:00:{cable:02x}:{end + 1:02x}"

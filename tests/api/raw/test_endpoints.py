@@ -14,6 +14,8 @@ from sctpx.link.filter import FilteredLink
 from tests.api.support import raises_errno
 from tests.namespaces import own_host
 
+pytestmark = pytest.mark.one_loop
+
 PORT = 5001
 HOST, OTHER = "127.0.0.1", "127.0.0.2"
 

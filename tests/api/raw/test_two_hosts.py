@@ -16,6 +16,8 @@ from tests.api.raw.child import Child, Children
 from tests.api.support import recv_whole
 from tests.namespaces import Host, two_hosts
 
+pytestmark = pytest.mark.one_loop
+
 PORT = 5001
 
 
