@@ -127,6 +127,25 @@ async def test_leaving_the_context_shuts_associations_down() -> None:
         assert [message.data async for message in accepted] == [b"last"]
 
 
+async def test_cancelling_an_endpoint_shuts_associations_down() -> None:
+    async with await endpoint_on(port=PORT) as server:
+        accepting = server.listen()
+
+        async def work() -> None:
+            async with await endpoint_on() as client:
+                association = await client.connect(HOST, PORT, peer_udp_port=server.udp_port)
+                await association.send(b"last")
+                await asyncio.Event().wait()
+
+        working = asyncio.create_task(work())
+        accepted = await accepting.accept()
+        assert (await accepted.recv()).data == b"last"
+        working.cancel()
+        with pytest.raises(sctpx.AssociationClosed):
+            await accepted.recv()
+        await asyncio.wait([working])
+
+
 async def test_an_endpoint_listens_once_at_a_time() -> None:
     async with await endpoint_on(port=PORT) as endpoint:
         server = endpoint.listen()

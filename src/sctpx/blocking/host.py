@@ -76,6 +76,10 @@ class UdpHost(_ThisHost):
         found = shared_port.find(_drivers(), addresses, udp_port)
         return found or Driver(open_link("udp", addresses, udp_port))
 
+    def drivers(self) -> list[Driver]:
+        """Those of all blocking sockets over UDP of this process."""
+        return [driver for driver in _drivers() if driver.udp_port]
+
 
 @final
 class RawHost(_ThisHost):
@@ -90,6 +94,10 @@ class RawHost(_ThisHost):
     def port_driver(self, addresses: Sequence[bytes], udp_port: int, port: int) -> Driver:
         """A driver of raw sockets with these local addresses that does not have this SCTP port yet."""
         return shared_port.find_raw(_drivers(), addresses, port) or Driver(open_link("raw", addresses))
+
+    def drivers(self) -> list[Driver]:
+        """Those of all blocking sockets over IP itself of this process."""
+        return [driver for driver in _drivers() if not driver.udp_port]
 
 
 def _drivers() -> Iterator[Driver]:

@@ -42,7 +42,7 @@ from .arrival import Arrival
 from .association import handshake, inbound, outbound, restart, returned, shutdown
 from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
-from .association.tcb import Tcb
+from .association.tcb import Reply, Tcb
 from .config import AssociationConfig
 from .directory import Directory
 from .endpoint import Endpoint
@@ -99,7 +99,7 @@ class Stack:
         self._last_id = 2  # 0 to 2 have a meaning of their own (RFC 6458 section 7.2).
         self._next_id = next_id
         self._ready: deque[Association] = deque()
-        self._replies: list[tuple[int, bytes]] = []
+        self._replies: list[Reply] = []
         self._responses: deque[Transmit] = deque()
 
     # --- endpoints and associations ---
@@ -231,9 +231,12 @@ class Stack:
         """An association has processed input."""
         tcb = association.tcb
         if self._replies:
-            for tag, chunk in self._replies:
+            for tag, chunk, path in self._replies:
                 packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, tag), chunk)
-                self._answer(local, remote, port, packet, tcb.flowinfo_to(remote))
+                if path is None:
+                    self._answer(local, remote, port, packet, tcb.flowinfo_to(remote))
+                else:
+                    self._answer(path.local, path.remote, path.encaps_port, packet, tcb.flowinfo_to(path.remote))
             self._replies.clear()
         if tcb.moved and tcb.state != CLOSED:
             self.index(association)
@@ -241,7 +244,7 @@ class Stack:
             self.touch(association)
 
     def _answer(self, local: bytes, remote: bytes, port: int, packet: bytes, marked: int) -> None:
-        """A packet that belongs to no association, to where the one being processed came from."""
+        """A packet that belongs to no association leaves."""
         if len(self._responses) < MAX_RESPONSES:
             self._responses.append(Transmit(local, remote, port, packet, len(packet), marked))
 
@@ -376,8 +379,7 @@ class Stack:
             return
         endpoint = self.endpoints.get(arrival.local_port)
         if endpoint is None or endpoint.full or not endpoint.hears(arrival.local):
-            crowded = endpoint is not None and endpoint.backlog and endpoint.hears(arrival.local)
-            self._reply(arrival, tag, control.abort([causes.out_of_resource()] if crowded else []))
+            self._turn_away(arrival, tag, endpoint)
             return
         cookie = make_cookie(
             setup, endpoint.config, arrival.now, arrival.local, arrival.remote, arrival.port, endpoint.local
@@ -389,6 +391,11 @@ class Stack:
         announce = endpoint.announced_to(cookie.addresses)
         chunk = init_ack(setup, cookie, self._jar, endpoint.config, arrival.now, announce)
         self._reply(arrival, tag, chunk)
+
+    def _turn_away(self, arrival: Arrival, tag: int, endpoint: Endpoint | None) -> None:
+        """Refuse an association: nobody listens at that port and address, or as many wait as may."""
+        crowded = endpoint is not None and endpoint.backlog > 0 and endpoint.hears(arrival.local)
+        self._reply(arrival, tag, control.abort([causes.out_of_resource()] if crowded else []))
 
     def _find_by_addresses(self, arrival: Arrival, addresses: list[bytes]) -> Association | None:
         """The association of a setup chunk, by its source or any address in it (section 5.1.2 D)."""
@@ -414,17 +421,20 @@ class Stack:
             return
         if association is not None:
             association.begin_round()
-            if restart.handle_cookie_echo(association.tcb, now, cookie, arrival.local, arrival.remote, arrival.port):
+            tcb = association.tcb
+            outcome = restart.handle_cookie_echo(tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
+            if outcome == restart.ACCEPTED:
                 _receive_rest(association.tcb, arrival)  # After a restart, it is another one.
             self._after(association, arrival.local, arrival.remote, arrival.port)
-            return
+            if outcome != restart.ENDED:
+                return
         late = now - cookie.created - cookie.lifespan
         endpoint = self.endpoints.get(arrival.local_port)
         if late > 0:
             self.stats.cookies_stale += 1
             self._reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))
         elif endpoint is None or endpoint.full:
-            self._reply(arrival, cookie.peer_tag, control.abort([causes.out_of_resource()]))
+            self._turn_away(arrival, cookie.peer_tag, endpoint)
         else:
             association = self.make_association(
                 endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn

@@ -112,6 +112,10 @@ class RawLink:
 
     # --- SCTP ports ---
 
+    def has_port(self, port: int, addresses: Iterable[bytes]) -> bool:
+        """Whether an SCTP port is open at one of these addresses."""
+        return any(ip in self._sockets and port in self._sockets[ip].ports for ip in addresses)
+
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Take an SCTP port at these addresses of the link, or at none if it is taken at one of them.
 

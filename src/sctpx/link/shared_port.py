@@ -47,15 +47,21 @@ def find(carriers: Iterable[CarrierT], addresses: Sequence[bytes], udp_port: int
 def find_raw(carriers: Iterable[CarrierT], addresses: Sequence[bytes], port: int) -> CarrierT | None:
     """The carrier of raw sockets for one more SCTP port at these addresses, which it has now; ``None`` if none is.
 
+    One that has the port at one of the addresses already is given: its stack says that the port is taken, and by whom.
     ``OSError`` as ``Link.add_address`` says.
     """
+    free = None
     for carrier in carriers:
         link = carrier.link
-        at_hand = isinstance(link, RawLink) and not set(link.addresses).isdisjoint(addresses)
-        if at_hand and not carrier.has_sctp_port(port):
-            _add(carrier, addresses)
+        if not isinstance(link, RawLink) or set(link.addresses).isdisjoint(addresses):
+            continue
+        if link.has_port(port, addresses):
             return carrier
-    return None
+        if free is None and not carrier.has_sctp_port(port):
+            free = carrier
+    if free is not None:
+        _add(free, addresses)
+    return free
 
 
 def extend(carrier: Carrier, addresses: Iterable[bytes]) -> bool:

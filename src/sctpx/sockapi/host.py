@@ -81,6 +81,9 @@ class SocketHost(Protocol):
         ``OSError``: EADDRINUSE (another program has the port), EADDRNOTAVAIL.
         """
 
+    def drivers(self) -> Iterable[StackDriver]:
+        """All drivers of this program."""
+
     def source_for(self, peer: str) -> bytes:
         """The local address, packed, that packets to an IP address would leave from. ``OSError`` if there is no way."""
 

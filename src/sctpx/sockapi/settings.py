@@ -91,6 +91,8 @@ class EndpointSettings:
     """Messages larger than a packet are refused (section 8.1.11)."""
     fragment_interleave: int = 0
     """0 to 2 (section 8.1.20)."""
+    reuse_address: bool = False
+    """An SCTP port that no open socket was bound to can be taken over from the associations that still have it."""
     explicit_eor: bool = False
     """Messages end where SCTP_EOR says so (section 8.1.26)."""
     traffic_class: int = -1

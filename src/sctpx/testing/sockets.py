@@ -195,6 +195,10 @@ class HostSockets:
         taken = {runner.udp_port for runner in self._host.runners()} | self._host.busy_udp_ports
         return next(port for port in itertools.count(_FIRST_FREE_PORT + self._opened) if port not in taken)
 
+    def drivers(self) -> list[StackRunner]:
+        """Those of all sockets of the host."""
+        return self._host.runners()
+
     def source_for(self, peer: str) -> bytes:
         """The address of the host that packets to an address leave from. ``OSError`` (ENETUNREACH): no such family."""
         source = self._host.source_for(pack_ip(peer))

@@ -60,7 +60,7 @@ async def test_clients_and_a_server_of_one_loop_reach_each_other() -> None:
 
 async def test_a_port_of_an_address_has_one_endpoint_and_another_address_another() -> None:
     async with await sctpx.open_endpoint([HOST, OTHER], PORT, link="raw"):
-        with raises_errno(errno.EADDRINUSE, r"SCTP port 5001 of 127\.0\.0\.1 is taken by this process"):
+        with raises_errno(errno.EADDRINUSE, "SCTP port 5001 is in use in this event loop"):
             await sctpx.open_endpoint(HOST, PORT, link="raw")
         async with await sctpx.open_endpoint("127.0.0.3", PORT, link="raw"):
             pass

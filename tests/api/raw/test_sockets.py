@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -60,7 +61,7 @@ def test_a_message_sets_an_association_up_from_a_one_to_many_socket() -> None:
 def test_a_port_of_an_address_has_one_socket_of_the_host() -> None:
     with raw() as first, raw() as second:
         first.bind((HOST, PORT))
-        with raises_errno(errno.EADDRINUSE, r"SCTP port 5001 of 127\.0\.0\.1 is taken by this process"):
+        with raises_errno(errno.EADDRINUSE, "SCTP port 5001 is in use by another socket"):
             second.bind((HOST, PORT))
         second.bind((OTHER, PORT))
 
@@ -83,6 +84,49 @@ def test_a_closed_socket_gives_its_port_up() -> None:
         sock.bind((HOST, PORT))
     with raw() as sock:
         sock.bind((HOST, PORT))
+
+
+def test_a_port_that_associations_of_a_closed_socket_have_is_taken_over_with_so_reuseaddr() -> None:
+    with raw() as client, raw() as server:
+        server.bind((HOST, PORT))
+        server.listen()
+        client.connect((HOST, PORT))
+        connection, _ = server.accept()
+        server.close()
+        with connection, raw() as successor:
+            with raises_errno(errno.EADDRINUSE, "associations that were accepted from a closed socket"):
+                successor.bind((HOST, PORT))
+            successor.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            successor.bindx([(HOST, PORT), (OTHER, PORT)])
+            successor.listen()
+            connection.send(b"still here")
+            assert client.recv(100) == b"still here"
+            with raw() as other:
+                other.connect((OTHER, PORT))
+                with successor.accept()[0] as accepted:
+                    other.send(b"hello")
+                    assert accepted.recv(100) == b"hello"
+
+
+def test_a_socket_over_udp_and_one_over_raw_ip_have_the_same_port() -> None:
+    with raw() as native, sctpx.socket(udp_port=0) as encapsulated:
+        for sock in (native, encapsulated):
+            sock.bind((HOST, PORT))
+            sock.listen()
+        with raw() as client, sctpx.socket(peer_udp_port=encapsulated.udp_port) as other:
+            for sock, server in ((client, native), (other, encapsulated)):
+                sock.connect((HOST, PORT))
+                with server.accept()[0] as connection:
+                    sock.send(b"hello")
+                    assert connection.recv(100) == b"hello"
+
+
+def test_a_listener_on_any_port_over_raw_ip_is_not_found_by_sockets_over_udp() -> None:
+    with raw() as native, sctpx.socket(peer_udp_port=9800) as other:
+        native.bind((HOST, 0))
+        native.listen()
+        with raises_errno(errno.ECONNREFUSED, "UDP port 9800"):
+            other.connect(native.getsockname())
 
 
 def test_a_udp_port_of_a_peer_is_refused() -> None:

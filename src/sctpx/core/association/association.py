@@ -25,7 +25,7 @@ from ..tx.send_queue import OutMessage
 from . import handshake, reachability, settings, shutdown, transfer
 from .connect import AddressReport
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
-from .tcb import Tcb
+from .tcb import Reply, Tcb
 from .undelivered import undelivered
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Association:
         config: AssociationConfig,
         random_bytes: RandomBytes,
         events: deque[Event],
-        replies: list[tuple[int, bytes]],
+        replies: list[Reply],
         peer_port: int,
         local_tag: int,
         initial_tsn: int,
@@ -156,6 +156,11 @@ class Association:
     def unacknowledged(self) -> int:
         """DATA chunks sent and not acknowledged yet."""
         return self.tcb.outstanding.flight_chunks + self.tcb.outstanding.marked_chunks
+
+    @property
+    def timeouts(self) -> int:
+        """Retransmission timers that expired in a row, on whichever path, while nothing was answered (section 8.1)."""
+        return self.tcb.error_count
 
     @property
     def fragmentation_point(self) -> int:

@@ -52,6 +52,10 @@ PROBE_SENT: Final = 1
 PROBE_ANSWERED: Final = 2
 
 
+Reply = tuple[int, bytes, Path | None]
+"""(tag, chunk, where it goes; None for where the packet being processed came from)."""
+
+
 @final
 class Tcb:
     """Everything one association knows."""
@@ -143,7 +147,7 @@ class Tcb:
         config: AssociationConfig,
         random_bytes: RandomBytes,
         events: deque[Event],
-        replies: list[tuple[int, bytes]],
+        replies: list[Reply],
         local_addresses: list[bytes],
         local_port: int,
         peer_port: int,
@@ -157,7 +161,7 @@ class Tcb:
         self.events = events
         """The stack's events, shared."""
         self.replies = replies
-        """Answers to the packet being processed that are not this association's: (tag, chunk). Shared."""
+        """Packets to be sent that are not this association's. Shared."""
         self.stats = AssociationStats()
         self.state: int = CLOSED
         self.incoming = False
@@ -374,7 +378,7 @@ class Tcb:
         """Answer the packet being processed with one that is not this association's, if it had no answer yet."""
         if self.response_path is None and self.response_room:
             self.response_room = 0
-            self.replies.append((tag, chunk))
+            self.replies.append((tag, chunk, None))
 
     def tell_state(self, path: Path, error: int = 0) -> None:
         """The state of ``path`` changed; ``error`` is an errno if the network said why."""

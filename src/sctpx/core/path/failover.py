@@ -30,6 +30,18 @@ def on_timeout(path: Path) -> bool:
     return judge(path)
 
 
+def foresee_timeout(path: Path) -> None:
+    """The network has said that what is under way there is lost, and it is counted: its timeout is no further error."""
+    path.timeout_foreseen = True
+
+
+def was_foreseen(path: Path) -> bool:
+    """Whether the timeout that has come now is counted already; the next one is not."""
+    foreseen = path.timeout_foreseen
+    path.timeout_foreseen = False
+    return foreseen
+
+
 def judge(path: Path) -> bool:
     """Set the state that the path's errors and thresholds call for; True if it was another one."""
     if path.error_count > path.max_retrans:
@@ -47,6 +59,7 @@ def judge(path: Path) -> bool:
 def on_reached(path: Path, now: int, fresh: bool = True) -> bool:
     """The peer answered there, what was sent since the last timeout if ``fresh``; True if it is active again."""
     path.error_count = 0
+    path.timeout_foreseen = False
     if fresh:
         path.doubtful = False
     path.last_acknowledged = now

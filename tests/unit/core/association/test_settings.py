@@ -265,6 +265,16 @@ def when_a_shutdown_that_runs_is_given_up() -> None:
             assert pair.a.events_of(CommunicationLost)[0].error == errno.ETIMEDOUT
 
 
+@of("on_restart")
+def what_a_restart_of_the_peer_does() -> None:
+    with Scripted() as lab:
+        association = lab.up_incoming()
+        change(lab.network, association, on_restart="end")
+        lab.ask(lab.init(initiate_tag=0x12121212), tag=0)
+        lab.ask(control.cookie_echo(lab.cookie()))
+        assert [lost.restarted for lost in lab.events_of(CommunicationLost)] == [True]
+
+
 @of("receive_buffer")
 def the_window_that_the_peer_is_told() -> None:
     with Pair(1).connect() as pair:
