@@ -7,9 +7,11 @@ Then, the generic lookup is performed"). Two stacks that use one SCTP port are o
 from __future__ import annotations
 
 import errno
+import socket
 
 import pytest
 
+import sctpx
 from sctpx.core.association.association import Association
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CommunicationLost, CommunicationUp, Restarted
@@ -26,7 +28,7 @@ def network_with(*clients: str, config: AssociationConfig | None = None) -> tupl
     """A server that listens, and clients behind one address, each with a UDP port of its own."""
     network = Network(1)
     server = network.add_host("server", ["10.0.1.1"])
-    server.open_endpoint(PORT, config).listen()
+    server.open_endpoint(PORT, config).listen(1000)
     hosts = [network.add_host(name, [BEHIND], 40_000 + number) for number, name in enumerate(clients)]
     return network, server, hosts
 
@@ -38,6 +40,34 @@ def connect(network: Network, client: Host, server: Host, port: int = CLIENT_POR
     network.run(lambda: sum(isinstance(event, CommunicationUp | Restarted) for event in server.events) > ups)
     network.run(lambda: client.events)
     return association
+
+
+def test_clients_that_do_not_care_for_their_sctp_port_never_meet() -> None:
+    """The port follows the UDP port, which the system chose. By lot some would: 300 * 299 / 2 / 16384 pairs."""
+    network, server, clients = network_with(*[f"client{number}" for number in range(300)])
+    with network:
+        for client in clients:
+            client.stack.follow_udp_port(client.udp_port)
+            client.open_endpoint().connect(client.now, server.peer_addresses, PORT)
+        network.run_for(5)
+        assert [type(event) for event in server.events] == [CommunicationUp] * 300
+        assert all(len(client.events) == 1 for client in clients)
+
+
+def test_nor_do_the_sockets_of_one_host() -> None:
+    with Network(1) as network:
+        network.add_host("server", ["10.0.1.1"])
+        host = network.add_host("host", [BEHIND])
+        listener = network.hosts["server"].socket(sctpx.AF_INET, sctpx.SOCK_SEQPACKET)
+        listener.bind(("", PORT))
+        listener.listen()
+        socks = [host.socket(udp_port=0) for _ in range(100)]  # Each with a UDP port, and so a stack, of its own.
+        for number, sock in enumerate(socks):
+            sock.connect(("server", PORT))
+            sock.send(b"%d" % number)
+        assert sorted(int(listener.recv(100)) for _ in socks) == list(range(100))
+        assert [sock.getsockname()[1] for sock in socks] == [sock.udp_port for sock in socks]
+        assert all(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 for sock in socks)
 
 
 @pytest.mark.parametrize("on_restart", ["continue", "end"])

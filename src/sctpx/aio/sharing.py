@@ -34,14 +34,14 @@ def client_driver(addresses: Sequence[bytes]) -> Driver:
     for driver in _here():
         if driver in _for_clients and shared_port.extend(driver, addresses):
             return driver
-    driver = _made(open_link("udp", addresses))
+    driver = _opened(addresses, 0)
     _for_clients.add(driver)
     return driver
 
 
 def port_driver(addresses: Sequence[bytes], udp_port: int) -> Driver:
     """A driver on this UDP port, 0 for one of its own, with these local addresses. ``OSError`` as ``open_link``."""
-    return shared_port.find(_here(), addresses, udp_port) or _made(open_link("udp", addresses, udp_port))
+    return shared_port.find(_here(), addresses, udp_port) or _opened(addresses, udp_port)
 
 
 def raw_driver(addresses: Sequence[bytes], port: int) -> Driver:
@@ -66,6 +66,14 @@ def _here() -> list[Driver]:
 
 def _of(loop: asyncio.AbstractEventLoop) -> list[Driver]:
     return list(_drivers.get(loop, ()))
+
+
+def _opened(addresses: Sequence[bytes], udp_port: int) -> Driver:
+    """A new driver on a UDP port, which the system chooses if it is 0."""
+    driver = _made(open_link("udp", addresses, udp_port))
+    if not udp_port:
+        driver.stack.follow_udp_port(driver.link.port)
+    return driver
 
 
 def _made(link: Link[Any]) -> Driver:

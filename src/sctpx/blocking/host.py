@@ -67,14 +67,13 @@ class UdpHost(_ThisHost):
         for driver in _drivers():
             if driver in self._for_clients and shared_port.extend(driver, addresses):
                 return driver
-        driver = Driver(open_link("udp", addresses))
+        driver = _opened(addresses, 0)
         self._for_clients.add(driver)
         return driver
 
     def port_driver(self, addresses: Sequence[bytes], udp_port: int, port: int) -> Driver:
         """A driver on this UDP port, 0 for one of its own, with these addresses. ``OSError`` as ``open_link``."""
-        found = shared_port.find(_drivers(), addresses, udp_port)
-        return found or Driver(open_link("udp", addresses, udp_port))
+        return shared_port.find(_drivers(), addresses, udp_port) or _opened(addresses, udp_port)
 
     def drivers(self) -> list[Driver]:
         """Those of all blocking sockets over UDP of this process."""
@@ -98,6 +97,14 @@ class RawHost(_ThisHost):
     def drivers(self) -> list[Driver]:
         """Those of all blocking sockets over IP itself of this process."""
         return [driver for driver in _drivers() if not driver.udp_port]
+
+
+def _opened(addresses: Sequence[bytes], udp_port: int) -> Driver:
+    """A new driver on a UDP port, which the system chooses if it is 0."""
+    driver = Driver(open_link("udp", addresses, udp_port))
+    if not udp_port:
+        driver.stack.follow_udp_port(driver.link.port)
+    return driver
 
 
 def _drivers() -> Iterator[Driver]:

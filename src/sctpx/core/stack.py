@@ -46,7 +46,8 @@ from .association.tcb import Reply, Tcb
 from .config import AssociationConfig
 from .directory import Directory
 from .endpoint import Endpoint
-from .entropy import RandomBytes, random_below, random_tag, random_u32
+from .entropy import RandomBytes, random_tag, random_u32
+from .ephemeral import EphemeralPorts
 from .events import Event
 from .init_answer import init_ack, make_cookie, refusal
 from .outputs import Transmit
@@ -55,8 +56,6 @@ from .state_cookie import Cookie, CookieJar
 from .stats import StackStats
 from .timers import NEVER
 
-EPHEMERAL_FIRST: Final = 49152
-EPHEMERAL_COUNT: Final = 65536 - EPHEMERAL_FIRST
 # Stateless answers that wait to be sent; more than one batch of input can cause.
 MAX_RESPONSES: Final = 4096
 # Packets of different associations that leave together: what one system call takes.
@@ -69,6 +68,7 @@ class Stack:
 
     __slots__ = (
         "_directory",
+        "_ephemeral",
         "_events",
         "_heap",
         "_heap_count",
@@ -92,6 +92,7 @@ class Stack:
         """By SCTP port."""
         self.stats = StackStats()
         self._directory = Directory()
+        self._ephemeral = EphemeralPorts(random_bytes)
         self._events: deque[Event] = deque()
         self._heap: list[tuple[int, int, Association]] = []
         self._heap_count = 0
@@ -111,7 +112,7 @@ class Stack:
         config: AssociationConfig | None = None,
         announce: Sequence[bytes] = (),
     ) -> Endpoint:
-        """Take an SCTP port; 0 for a free one above 49151.
+        """Take an SCTP port; 0 for any free one (``ephemeral``).
 
         ``local`` are its own addresses, all of the host's if empty, and ``announce`` those told to peers, packed.
         Raises OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
@@ -119,20 +120,18 @@ class Stack:
         if not 0 <= port <= 65535:
             raise OSError(EINVAL, f"SCTP port {port}")
         if port == 0:
-            port = self._free_port()
+            port = self._ephemeral.draw(self.endpoints)
+            if port == 0:
+                raise OSError(EADDRINUSE, "no SCTP port is free in this stack")
         elif port in self.endpoints:
             raise OSError(EADDRINUSE, f"SCTP port {port} is in use in this stack")
         endpoint = Endpoint(self, port, list(local), list(announce), config or AssociationConfig())
         self.endpoints[port] = endpoint
         return endpoint
 
-    def _free_port(self) -> int:
-        start = random_below(self._random_bytes, EPHEMERAL_COUNT)
-        for step in range(EPHEMERAL_COUNT):
-            port = EPHEMERAL_FIRST + (start + step) % EPHEMERAL_COUNT
-            if port not in self.endpoints:
-                return port
-        raise OSError(EADDRINUSE, "no SCTP port is free in this stack")
+    def follow_udp_port(self, udp_port: int) -> None:
+        """The system has chosen this UDP port for the stack: ephemeral SCTP ports follow it."""
+        self._ephemeral.follow(udp_port)
 
     def make_association(
         self, endpoint: Endpoint, peer_port: int, config: AssociationConfig, local_tag: int, initial_tsn: int

@@ -170,7 +170,7 @@ class HostSockets:
             for address in addresses:
                 runner.add_address(address)
             return runner
-        runner = self._open(addresses, self._free_port())
+        runner = self._open(addresses, 0)
         self._for_clients.append(runner)
         return runner
 
@@ -181,13 +181,18 @@ class HostSockets:
                 for address in addresses:
                     runner.add_address(address)
                 return runner
-        return self._open(addresses, udp_port or self._free_port())
+        return self._open(addresses, udp_port)
 
     def _open(self, addresses: Sequence[bytes], udp_port: int) -> StackRunner:
         self._opened += 1
         host = self._host
         random_bytes = seeded_bytes(self.network.seed, "host", host.name, host.boots, "sockets", self._opened)
-        return host.open_runner(Stack(random_bytes, host.now, self._ids.__next__), addresses, udp_port)
+        stack = Stack(random_bytes, host.now, self._ids.__next__)
+        if not udp_port:
+            udp_port = self._free_port()
+            if udp_port:
+                stack.follow_udp_port(udp_port)
+        return host.open_runner(stack, addresses, udp_port)
 
     def _free_port(self) -> int:
         if not self._host.udp_port:
