@@ -69,9 +69,10 @@ def test_another_process_that_holds_a_name_is_told_and_its_end_frees_the_name() 
 
 
 def test_names_belong_to_a_host() -> None:
-    held = HeldName("sctpx-test/here")
     with own_host():
-        assert not is_held("sctpx-test/here")
-        HeldName("sctpx-test/here").release()
-    assert is_held("sctpx-test/here")
-    held.release()
+        held = HeldName("sctpx-test/here")
+        with own_host():
+            assert not is_held("sctpx-test/here")
+            HeldName("sctpx-test/here").release()
+        assert is_held("sctpx-test/here")
+        held.release()
