@@ -179,6 +179,7 @@ class Endpoint:
         told = local if announce == "all" or (announce == "auto" and len(local) > 1) else ()
         holder = driver.holder(port)
         if reuse_address and isinstance(holder, Endpoint) and holder.is_left:
+            driver.link.open_port(port, local)
             self._core = holder.hand_over(self)
             self._core.local = list(sources)  # Associations that there are keep the list they have.
             self._core.announce = list(told)
@@ -192,10 +193,10 @@ class Endpoint:
         self, driver: Driver, port: int, sources: Sequence[bytes], config: AssociationConfig, told: Sequence[bytes]
     ) -> CoreEndpoint:
         try:
-            return driver.stack.open_endpoint(port, sources, config, told)
-        except OSError as error:
+            return driver.open_endpoint(port, self._local, config, sources=sources, announce=told)
+        except OSError:
             driver.flush()
-            if error.errno != errno.EADDRINUSE:
+            if port not in driver.stack.endpoints:
                 raise
             where = f" on UDP port {driver.link.port}" if driver.link.port else ""
             holder = driver.holder(port)
@@ -204,7 +205,8 @@ class Endpoint:
             raise OSError(errno.EADDRINUSE, text) from None
 
     def __repr__(self) -> str:
-        return f"<sctpx.Endpoint port {self.port} on {', '.join(self.local_addresses)} UDP port {self.udp_port}>"
+        carried = f"UDP port {self.udp_port}" if self.udp_port else "without UDP"
+        return f"<sctpx.Endpoint port {self.port} on {', '.join(self.local_addresses)} {carried}>"
 
     @property
     def port(self) -> int:
@@ -253,7 +255,10 @@ class Endpoint:
 
         async def begin() -> Association:
             peer = await resolve_peer(hosts, port, peer_udp_port if self.udp_port else 0)
-            find_listeners(peer, peer_udp_port)
+            if self.udp_port:
+                find_listeners(peer, peer_udp_port)
+            else:
+                peer.check_without_udp()
             if self._wildcard:
                 peer.find_sources(source_for)
             chosen = tuned(config or self._core.config, streams, attempt_delay, timeout)
