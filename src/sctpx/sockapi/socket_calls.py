@@ -165,9 +165,7 @@ class SocketCalls(MessageCalls):
         """
         with self._hub.lock:
             accepted = self._until_done(0, self._state.accept)
-            association = accepted.association
-            assert association is not None
-            return self._branch(accepted), accepted.address(association.source(), association.core.peer_port)
+            return self._branch(accepted), accepted.accepted_from()
 
     def connect(self, address: HostPort) -> None:
         """Associate with a peer through one address, or all addresses of a name. Raises like ``connectx``."""
