@@ -43,7 +43,7 @@ def with_tag(packet: Packet, tag: int) -> bytes:
 
 @pytest.mark.parametrize("error", [*UNREACHABLE, errno.ENOPROTOOPT])
 def test_about_an_init_it_refuses_the_address(error: int) -> None:
-    """The contract's C8; for a port unreachable a departure from ICMP3 ("SHOULD ignore"), for a protocol unreachable
+    """The contract's CX8; for a port unreachable a departure from ICMP3 ("SHOULD ignore"), for a protocol unreachable
     ICMP8: "if it does contain an INIT chunk and the association is in the COOKIE-WAIT state, handle the ICMP message
     like an ABORT".
     """

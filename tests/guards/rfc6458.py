@@ -90,7 +90,7 @@ RECEIVED: Final = {
 NOTES: Final = {
     "SCTP_SNDRCV": "no time to live: needs RFC 3758",
     "SCTP_PRINFO": "SCTP_PR_SCTP_NONE only: the others need RFC 3758",
-    "SCTP_PEER_ADDR_PARAMS": "of paths there are the MTU can be fixed; its discovery, flow label, DSCP: EOPNOTSUPP",
+    "SCTP_PEER_ADDR_PARAMS": "of paths there are the MTU can be fixed; its discovery: EOPNOTSUPP",
     "SCTP_PEER_ADDR_THLDS_V2": "without the switchover of the primary path: EINVAL, as the RFC allows",
     "SCTP_GET_ASSOC_STATS": "`sas_{i,o}{uod,od}chunks` count messages, not chunks",
     "SCTP_AUTHENTICATION_EVENT": "SCTP_AUTH_NO_AUTH only, behind SCTP_COMM_UP: the others need RFC 4895",
@@ -107,8 +107,8 @@ HEAD: Final = """\
 Written by `python -m tests.guards.rfc6458 --write` from the tables and sources that do the work; a test holds it.
 
 *done*: it works, and the test named beside it says so. *not yet*: the extension it needs is not spoken; such options
-answer `EOPNOTSUPP`, and so do control messages. Names that do not exist answer `ENOPROTOOPT`. `read()` and `write()` of
-section 7.3 are not there: a socket's descriptor tells readiness and carries no data.
+answer `EOPNOTSUPP`, and so do control messages and subscriptions. Unknown names answer `ENOPROTOOPT`. `read()`
+and `write()` of section 7.3 are not there: a socket's descriptor tells readiness and carries no data.
 
 """
 

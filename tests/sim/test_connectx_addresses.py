@@ -1,4 +1,4 @@
-"""connectx and the addresses of the peer: listed, duplicate, dropped, learnt (C3, C4, C5, C7)."""
+"""connectx and the addresses of the peer: listed, duplicate, dropped, learnt (CX3, CX4, CX5, CX7)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def heartbeats(pair: Pair, to: str) -> list[float]:
     ]
 
 
-# C3
+# CX3
 
 
 def test_listed_addresses_are_confirmed_when_the_association_comes_up() -> None:
@@ -105,7 +105,7 @@ def test_on_the_server_only_the_address_the_init_ack_was_sent_to_is_confirmed() 
         assert [event.what for event in pair.b.events_of(PathChange)] == [CHANGE_CONFIRMED] * 2
 
 
-# C4
+# CX4
 
 
 @pytest.mark.parametrize("winner", [1, 2, 3])
@@ -163,7 +163,7 @@ def test_a_dropped_address_no_longer_belongs_to_the_association() -> None:
 
 
 def test_a_list_of_two_machines_gives_an_association_with_the_one_that_answers_first() -> None:
-    """A host name may stand for several machines (C12): the losers fall out."""
+    """A host name may stand for several machines (CX12): the losers fall out."""
     with Pair(1) as pair:
         other = pair.network.add_host("other", ["10.0.9.2"])
         other.open_endpoint(5000).listen()
@@ -265,7 +265,7 @@ def test_an_init_ack_without_addresses_from_an_address_nobody_listed_is_verified
         assert [(path.remote, path.confirmed) for path in association.paths] == [(pack_address("10.0.2.2"), False)]
 
 
-# C7, C5
+# CX7, CX5
 
 
 def test_duplicates_in_the_list_are_one_address() -> None:

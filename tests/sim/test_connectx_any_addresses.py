@@ -1,7 +1,7 @@
-"""connectx over 1 to 20 addresses, each of them alive, late, silent or refusing by chance: the contract holds (C1-C12).
+"""connectx over 1 to 20 addresses, each alive, late, silent or refusing by chance: the contract holds (CX1-CX12).
 
 What must happen follows from the contract alone, by a model of a few lines: when the first INIT goes to each
-address (C9, and C8 after a refusal), when each is repeated, who wins, or how the attempt fails.
+address (CX9, and CX8 after a refusal), when each is repeated, who wins, or how the attempt fails.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from sctpx.core.association.connect import ANSWER_ABORT, ANSWER_INIT_ACK, ANSWER_SILENCE
+from sctpx.core.association.connect import ANSWER_ABORT, ANSWER_INIT_ACK, ANSWER_NOT_ASKED, ANSWER_SILENCE
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED, CommunicationUp
 from sctpx.testing import Pair, seeded_random
@@ -61,7 +61,7 @@ def draw(random: Random) -> list[Peer]:
 
 
 def draw_kept(random: Random, count: int, winner: int) -> set[int]:
-    """The addresses that B calls its own: those its INIT ACK lists, and the one it comes from (C4)."""
+    """The addresses that B calls its own: those its INIT ACK lists, and the one it comes from (CX4)."""
     listed = set(range(count)) if random.random() < 0.5 else set(random.sample(range(count), random.randint(0, count)))
     return listed | {winner} - {-1}
 
@@ -142,7 +142,7 @@ def arrange(pair: Pair, peers: list[Peer], kept: set[int]) -> None:
 
 
 def check_inits(pair: Pair, expected: list[list[float]]) -> None:
-    """C2 and C9, and the rules that make a race safe: all INITs are the same bytes from the same UDP port."""
+    """CX2 and CX9, and the rules that make a race safe: all INITs are the same bytes from the same UDP port."""
     sent = inits(pair.network)
     for address, times in zip(pair.b.host.addresses, expected, strict=True):
         assert [init.time for init in sent if init.to == address] == pytest.approx(times, abs=1e-6), address
@@ -152,7 +152,7 @@ def check_inits(pair: Pair, expected: list[list[float]]) -> None:
 
 
 def expected_error(peers: list[Peer]) -> int:
-    """C8: any silence is a timeout, any refusal ECONNREFUSED, and if all are unreachable, it is said why."""
+    """CX8: any silence is a timeout, any refusal ECONNREFUSED, and if all are unreachable, it is said why."""
     if any(peer.kind == "silent" for peer in peers):
         return errno.ETIMEDOUT
     errors = [REFUSALS[peer.kind].error for peer in peers]
@@ -160,7 +160,7 @@ def expected_error(peers: list[Peer]) -> int:
 
 
 def check_failed_report(pair: Pair, peers: list[Peer], course: Course) -> None:
-    """C2: every address got an INIT. C11: what each one answered."""
+    """CX2: every address got an INIT. CX11: what each one answered."""
     report = reports(pair)
     assert list(report) == list(pair.b.host.addresses)
     for index, (entry, peer) in enumerate(zip(report.values(), peers, strict=True)):
@@ -172,7 +172,7 @@ def check_failed_report(pair: Pair, peers: list[Peer], course: Course) -> None:
 
 
 def check_paths(pair: Pair, peers: list[Peer], course: Course, kept: set[int]) -> None:
-    """C4: what the INIT ACK does not list is dropped. C3: listed addresses are confirmed at COMM_UP.
+    """CX4: what the INIT ACK does not list is dropped. CX3: listed addresses are confirmed at COMM_UP.
 
     Reachable are the winner and those that were not asked.
     """
@@ -193,14 +193,14 @@ def check_paths(pair: Pair, peers: list[Peer], course: Course, kept: set[int]) -
 
 
 def check_report(pair: Pair, peers: list[Peer], course: Course, kept: set[int]) -> None:
-    """C11, after everything that was under way has arrived: late answers are in it, too."""
+    """CX11, after everything that was under way has arrived: late answers are in it, too."""
     start = pair.network.clock.start
     expected = expected_inits(peers, course)
     for index, (entry, peer) in enumerate(zip(reports(pair).values(), peers, strict=True)):
         assert entry.listed
         assert entry.kept == (index in kept)
         if index >= len(course.starts):
-            assert (entry.inits, entry.first_sent, entry.answer) == (0, -1, ANSWER_SILENCE)
+            assert (entry.inits, entry.first_sent, entry.answer) == (0, -1, ANSWER_NOT_ASKED)
             continue
         assert entry.inits == (1 if peer.kind == "local send error" else len(expected[index]))
         assert entry.first_sent == pytest.approx(start + course.starts[index] * 1e9, abs=1000)

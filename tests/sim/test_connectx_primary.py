@@ -1,4 +1,4 @@
-"""connectx: the first listed address stays the caller's primary, if it answers after all (C10)."""
+"""connectx: the first listed address stays the caller's primary, if it answers after all (CX10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""connectx races its INITs: a dead address costs a tenth of a second (C2, C9)."""
+"""connectx races its INITs: a dead address costs a tenth of a second (CX2, CX9)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_with_up_to_three_of_four_addresses_silent_it_is_up_in_a_third_of_a_seco
 @pytest.mark.parametrize("count", [10, 20])
 @pytest.mark.parametrize("ipv6", [False, True])
 def test_only_the_last_of_many_addresses_is_alive(count: int, ipv6: bool) -> None:
-    """C2: no matter how many there are."""
+    """CX2: no matter how many there are."""
     with Pair(1, paths=count, ipv6=ipv6) as pair:
         for path in range(1, count):
             pair.cut(path)
@@ -136,7 +136,7 @@ def test_it_comes_up_whatever_the_network_loses(seed: int) -> None:
 
 
 def test_ipv4_and_ipv6_addresses_race_together() -> None:
-    """C12."""
+    """CX12."""
     both = ["10.0.1.{}", "2001:db8:1::{}", "10.0.2.{}", "2001:db8:2::{}"]
     with Pair(1, a=[form.format(1) for form in both], b=[form.format(2) for form in both]) as pair:
         pair.network.cut("10.0.1.2", "2001:db8:1::2", "10.0.2.2")
@@ -148,7 +148,7 @@ def test_ipv4_and_ipv6_addresses_race_together() -> None:
 
 
 def test_an_address_of_a_family_we_have_none_of_is_refused_at_once() -> None:
-    """C8, a local send error: there is no source address for it."""
+    """CX8, a local send error: there is no source address for it."""
     with Pair(1, a=["10.0.1.1"], b=["2001:db8::2", "10.0.1.2"]) as pair:
         assert attempt(pair) == pytest.approx(2 * RTT)
 
@@ -161,7 +161,7 @@ def test_without_udp_encapsulation_it_is_the_same() -> None:
 
 
 def test_addresses_race_to_their_own_udp_ports_and_from_their_own_sources() -> None:
-    """C12: options by address."""
+    """CX12: options by address."""
     with Pair(1, a=["10.0.1.1", "10.0.2.1"], b=["10.0.1.2", "10.0.2.2"]) as pair:
         near, far = pair.b.host.packed
         crossed = [PeerAddress(near, 1234, pair.a.host.packed[1]), PeerAddress(far, 9899, pair.a.host.packed[0])]

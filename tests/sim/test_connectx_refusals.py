@@ -1,4 +1,4 @@
-"""connectx over addresses that refuse: the next one is asked at once, and the errno says what happened to all (C8)."""
+"""connectx over addresses that refuse: the next one is asked at once, and the errno says what happened to all (CX8)."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_an_abort_with_another_tag_or_with_the_t_bit_refuses_nothing(reflected: 
 
 
 def test_an_abort_from_an_address_that_was_not_asked_yet_refuses_nothing() -> None:
-    """The second address has no INIT outstanding (C8)."""
+    """The second address has no INIT outstanding (CX8)."""
     with Pair(1, paths=3) as pair:
         pair.cut(1)
         pair.b.endpoint.listen()

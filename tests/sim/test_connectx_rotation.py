@@ -53,7 +53,7 @@ def test_each_round_waits_twice_as_long() -> None:
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_refusal_moves_on_at_once_and_the_address_is_not_asked_again(refusal: str) -> None:
-    """C8 holds here, too."""
+    """CX8 holds here, too."""
     with Pair(1, paths=3, config=AssociationConfig(attempt_delay=None, max_init_retransmits=1)) as pair:
         REFUSALS[refusal].arrange(pair, "10.0.1.2")
         pair.cut(2)

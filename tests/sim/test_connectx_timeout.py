@@ -1,4 +1,4 @@
-"""connectx gives up at the caller's timeout, whatever it is doing (C9)."""
+"""connectx gives up at the caller's timeout, whatever it is doing (CX9)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_not_once_it_is_up() -> None:
 
 
 def test_every_address_got_an_init_before_an_attempt_fails_without_a_timeout() -> None:
-    """C2. One INIT each, to 20 addresses: the first ones have run out when the last one is asked."""
+    """CX2. One INIT each, to 20 addresses: the first ones have run out when the last one is asked."""
     config = AssociationConfig(max_init_retransmits=0, rto_initial=0.2, rto_min=0.2)
     with Pair(1, paths=20, config=config) as pair:
         for path in range(1, 21):

@@ -12,9 +12,11 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Sequence
+from operator import index
 from typing import Any, Final, TypeAlias
 
 from ..link.interfaces import bindable_addresses
+from ..sockapi import constants as c
 from ..sockapi.addresses import (
     Address,
     SocketAddress,
@@ -35,11 +37,20 @@ _WILDCARDS: Final = {socket.AF_INET: (bytes(4),), socket.AF_INET6: (bytes(16), b
 
 
 def listed(addresses: Addresses, count: int | None = None) -> list[HostPort]:
-    """The addresses, each by itself; of several the first ``count``.
+    """The addresses, each by itself.
 
-    ``OSError``: E2BIG (a count of more than there are), EINVAL (a count below 1, none at all, or what is no address).
-    ``TypeError`` for what is no form of addresses.
+    ``count`` says how many there are, as C has it: of packed structures the first ``count`` are used. A list of Python
+    knows its length, so that another count is a mistake, which would drop addresses without a word.
+
+    ``OSError``: EINVAL (no addresses; a count below 1, or not the length of the list; flags in the place of the count;
+    bytes that are no addresses), E2BIG (a count of more than the bytes hold). ``TypeError`` for what is no form of
+    addresses.
     """
+    if isinstance(count, c.BindxFlags):
+        flags = f"SCTP_BINDX_{count.name}"
+        raise OSError(errno.EINVAL, f"{flags} stands where the count of addresses belongs: give it as flags={flags}")
+    if count is not None:
+        count = index(count)
     if isinstance(addresses, bytes | bytearray | memoryview):
         return list(unpack_sockaddrs(bytes(addresses), count))
     given: Any = addresses
@@ -47,11 +58,26 @@ def listed(addresses: Addresses, count: int | None = None) -> list[HostPort]:
     for address in several:
         if not _is_one(address):
             raise TypeError(f"an address is (host, port), not {address!r}")
-    if not several or (count is not None and count < 1):
+    if not several:
         raise OSError(errno.EINVAL, "no addresses")
-    if count is not None and count > len(several):
-        raise OSError(errno.E2BIG, f"a count of {count} addresses, there are {len(several)}")
-    return several[:count]
+    if count is not None and count != len(several):
+        raise OSError(
+            errno.EINVAL,
+            f"a count of {count} addresses for a list of {len(several)}: with a list, addrcnt can be left out",
+        )
+    return several
+
+
+def single(address: HostPort | bytes | bytearray | memoryview) -> list[HostPort]:
+    """The one address that a call takes, in a list; of packed structures the first one, as in C.
+
+    ``TypeError`` for several addresses, or what is none; ``OSError`` (EINVAL) for bytes that begin with none.
+    """
+    if isinstance(address, bytes | bytearray | memoryview):
+        return listed(address, 1)
+    if not _is_one(address):
+        raise TypeError(f"one address is needed here, (host, port), not {address!r}; connectx and bindx take a list")
+    return [address]
 
 
 def _is_one(address: Any) -> bool:

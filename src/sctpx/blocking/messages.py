@@ -22,7 +22,7 @@ from ..sockapi.receive import to_message
 from ..sockapi.send import Data, to_bytes
 from ..sockapi.settings import with_init
 from ..sockapi.structs import Notification, NxtInfo, RcvInfo, Struct
-from .addresses import Addresses, HostPort, listed, resolve_peer
+from .addresses import Addresses, HostPort, listed, resolve_peer, single
 from .description import Description, closed_error
 from .hub import hub
 
@@ -56,7 +56,6 @@ class Messages:
     """The calls of a socket that send and receive."""
 
     _description: Description
-    _peer_udp_port: int
 
     def _check_open(self) -> None:
         if self._description.closed:
@@ -65,8 +64,7 @@ class Messages:
     def _resolve(self, addresses: Sequence[HostPort]) -> Peer:
         """The addresses of a peer, with the UDP ports it is reached at."""
         description = self._description
-        port = description.style.settings.future.encaps_port
-        return resolve_peer(addresses, description.family, self._peer_udp_port if port < 0 else port)
+        return resolve_peer(addresses, description.family, description.style.settings.future.encaps_port)
 
     def _address_of(self, association: Attached) -> SocketAddress:
         return self._address(association.source(), association.core.peer_port)
@@ -108,7 +106,7 @@ class Messages:
         if not 1 <= len(arguments) <= 2:
             raise TypeError(f"sendto() takes 2 or 3 arguments, not {1 + len(arguments)}")
         *rest, address = arguments
-        return self._send(to_bytes(data), (), listed(address, 1), rest[0] if rest else 0).length
+        return self._send(to_bytes(data), (), single(address), rest[0] if rest else 0).length
 
     def sendmsg(
         self,
@@ -121,7 +119,7 @@ class Messages:
 
         Raises like ``sendto``; EINVAL and EOPNOTSUPP for ancillary data that is wrong or needs an extension.
         """
-        to = () if address is None else listed(address, 1)
+        to = () if address is None else single(address)
         return self._send(_joined(buffers), tuple(ancdata), to, flags).length
 
     def sendv(

@@ -29,7 +29,7 @@ from ..sockapi.settings import EndpointSettings
 from ..sockapi.status import AddressReport, local_ips
 from ..sockapi.structs import Struct
 from . import readiness
-from .addresses import Addresses, HostPort, listed, resolve_local
+from .addresses import Addresses, HostPort, listed, resolve_local, single
 from .description import Description
 from .hub import hub
 from .messages import Messages
@@ -78,7 +78,7 @@ class Socket(Messages):
             check_port(udp_port, "UDP port", lowest=0)
         one_to_many = type & ~_TYPE_FLAGS == stdlib.SOCK_SEQPACKET
         settings = EndpointSettings.of_style(one_to_many, config)
-        self._peer_udp_port = check_port(peer_udp_port, "UDP port", lowest=0)
+        settings.future.encaps_port = check_port(peer_udp_port, "UDP port", lowest=0)
         self._description = Description(one_to_many, settings, family, udp_port)
         if type & _SOCK_NONBLOCK:
             self.setblocking(False)
@@ -86,7 +86,7 @@ class Socket(Messages):
     def _branch(self, description: Description) -> Socket:
         """A socket that comes from this one."""
         other = Socket.__new__(Socket)
-        other._description, other._peer_udp_port = description, self._peer_udp_port  # noqa: SLF001 - one of ours
+        other._description = description  # noqa: SLF001 - one of ours
         return other
 
     @property
@@ -125,7 +125,7 @@ class Socket(Messages):
         ``OSError``: EINVAL (bound already, or what is no port), EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT.
         """
         self._check_open()
-        ips, ports, wildcard = resolve_local(listed(address, 1), self.family)
+        ips, ports, wildcard = resolve_local(single(address), self.family)
         with hub.lock:
             self._description.check_open()
             self._description.bind(ips, ports[0], wildcard=wildcard)
@@ -198,7 +198,7 @@ class Socket(Messages):
 
     def connect(self, address: HostPort) -> None:
         """Associate with a peer through one address, or all addresses of a name. Raises like ``connectx``."""
-        self._connect(listed(address, 1))
+        self._connect(single(address))
 
     def connect_ex(self, address: HostPort) -> int:
         """Like ``connect``, but returns the errno instead of raising an ``OSError``."""
@@ -243,7 +243,7 @@ class Socket(Messages):
 
     def getassocid(self, address: HostPort) -> int:
         """The id of the association with the peer that has this address. ``OSError`` (EINVAL) if there is none."""
-        peer = self._resolve(listed(address, 1))
+        peer = self._resolve(single(address))
         with hub.lock:
             self._description.check_open()
             for association in self._description.style.members.values():
@@ -461,5 +461,5 @@ class Socket(Messages):
 # Linux's, where they exist.
 _SO_DOMAIN: Final = getattr(stdlib, "SO_DOMAIN", 39)
 _SO_PROTOCOL: Final = getattr(stdlib, "SO_PROTOCOL", 38)
-_IGNORED: Final = (stdlib.SO_REUSEADDR, stdlib.SO_KEEPALIVE, stdlib.SO_BROADCAST)
+_IGNORED: Final = (stdlib.SO_REUSEADDR,)
 """Options that programs set from habit, and that mean nothing here."""

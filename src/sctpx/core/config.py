@@ -70,6 +70,10 @@ class AssociationConfig:
     """Largest message ``send`` takes, bytes."""
     mtu: int = 1500
     """Largest IP packet sent, bytes, headers and all, until path MTU discovery exists."""
+    dscp: int = 0
+    """The Differentiated Services code point of every IP packet sent, 0 to 63 (RFC 2474)."""
+    flow_label: int = 0
+    """The flow label of every IPv6 packet sent, 20 bits (RFC 6437). 0 leaves the choice to the system."""
 
     max_segment: int = 0
     """Largest user data in one DATA chunk, bytes, at least 484; 0: what the paths take (RFC 6458 section 8.1.16)."""
@@ -123,6 +127,8 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("send_buffer", 1, 1 << 31),
     ("max_message_size", 1, 1 << 31),
     ("mtu", 576, 65535),
+    ("dscp", 0, 63),
+    ("flow_label", 0, 0xFFFFF),
     ("max_segment", 0, 65535),
     ("partial_delivery_point", 0, 1 << 31),
 )

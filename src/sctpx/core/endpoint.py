@@ -11,6 +11,7 @@ from .association.connect import AddressReport
 from .association.handshake import start
 from .association.state import COOKIE_ECHOED, COOKIE_WAIT
 from .config import AssociationConfig
+from .path.path import flowinfo
 from .path.source import choose_source
 from .timers import nanoseconds
 
@@ -76,6 +77,10 @@ class Endpoint:
         """Our addresses to tell a peer known by these."""
         return self.announce if self.scope is None else self.scope(self.announce, peer)
 
+    def flowinfo_to(self, remote: bytes) -> int:
+        """How packets to an address are marked that belong to no association; see ``Transmit``."""
+        return flowinfo(self.config.dscp, self.config.flow_label, remote)
+
     def accept(self, association: Association) -> None:
         """The user took an incoming association: it does not count against the backlog any more."""
         self.unaccepted.discard(association.id)
@@ -94,7 +99,8 @@ class Endpoint:
     ) -> Association:
         """Begin to set up an association with a peer through these addresses, the first one preferred.
 
-        The addresses have been checked (``sockapi.addresses``); duplicates are dropped. Raises OSError:
+        The addresses have been checked (``sockapi.addresses``). Each is tried with its encapsulation; what is listed
+        twice in the same way is one (CX7). Raises OSError:
         ``EISCONN`` or ``EALREADY`` if there is an association with the peer, or one in the making.
         """
         for remote in remotes:
@@ -105,8 +111,8 @@ class Endpoint:
         config = config or self.config
         candidates: list[AddressReport] = []
         for remote in remotes:
-            if remote.ip not in [candidate.ip for candidate in candidates]:
-                used = [candidate.source for candidate in candidates]
+            if (remote.ip, remote.udp_port) not in [(candidate.ip, candidate.udp_port) for candidate in candidates]:
+                used = [candidate.source for candidate in candidates if candidate.ip != remote.ip]
                 source = remote.source or choose_source(self.local, remote.ip, used)
                 rto = nanoseconds(config.rto_initial)
                 candidates.append(AddressReport(remote.ip, remote.udp_port, source, True, rto))

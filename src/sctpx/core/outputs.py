@@ -5,7 +5,14 @@ The link knows this module of the core and no other.
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
+
+FLOW_LABEL: Final = 0xFFFFF
+"""The bits of ``flowinfo`` that are the flow label."""
+CLASS_SHIFT: Final = 20
+"""Where the traffic class begins in ``flowinfo``; its two lowest bits are ECN's."""
+DSCP_SHIFT: Final = CLASS_SHIFT + 2
+"""Where the DSCP begins in ``flowinfo``: the six highest bits of the traffic class (RFC 2474 section 3)."""
 
 
 @final
@@ -17,9 +24,9 @@ class Transmit:
     size: it may be meant for fragmentation by IP (RFC 9260 section 6.9).
     """
 
-    __slots__ = ("data", "ecn", "local", "port", "remote", "segment")
+    __slots__ = ("data", "flowinfo", "local", "port", "remote", "segment")
 
-    def __init__(self, local: bytes, remote: bytes, port: int, data: bytes, segment: int, ecn: int = 0) -> None:
+    def __init__(self, local: bytes, remote: bytes, port: int, data: bytes, segment: int, flowinfo: int = 0) -> None:
         self.local = local
         """Source IP address, packed (4 or 16 bytes); ``b""`` leaves the choice to the link."""
         self.remote = remote
@@ -28,5 +35,9 @@ class Transmit:
         """UDP encapsulation port of the destination (RFC 6951); 0 where the link needs none."""
         self.data = data
         self.segment = segment
-        self.ecn = ecn
-        """The two ECN bits of the IP header."""
+        self.flowinfo = flowinfo
+        """How the packets are marked: the traffic class (DSCP and ECN bits) and, over IPv6, the flow label.
+
+        The bits are those of ``sin6_flowinfo`` (RFC 3493 section 3.3), in host byte order: the label in the low 20, the
+        class in the eight above them. 0 marks nothing.
+        """

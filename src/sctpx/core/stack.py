@@ -232,24 +232,25 @@ class Stack:
         tcb = association.tcb
         if self._replies:
             for tag, chunk in self._replies:
-                self._answer(tcb.local_port, tcb.peer_port, tag, chunk, local, remote, port)
+                packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, tag), chunk)
+                self._answer(local, remote, port, packet, tcb.flowinfo_to(remote))
             self._replies.clear()
         if tcb.moved and tcb.state != CLOSED:
             self.index(association)
         if not association.ready or tcb.state == CLOSED:
             self.touch(association)
 
-    def _answer(
-        self, local_port: int, peer_port: int, tag: int, chunk: bytes, local: bytes, remote: bytes, port: int
-    ) -> None:
+    def _answer(self, local: bytes, remote: bytes, port: int, packet: bytes, marked: int) -> None:
         """A packet that belongs to no association, to where the one being processed came from."""
         if len(self._responses) < MAX_RESPONSES:
-            packet = finish_packet(prefix(local_port, peer_port, tag), chunk)
-            self._responses.append(Transmit(local, remote, port, packet, len(packet)))
+            self._responses.append(Transmit(local, remote, port, packet, len(packet), marked))
 
     def _reply(self, arrival: Arrival, tag: int, chunk: bytes) -> None:
-        """Answer a packet outside of any association."""
-        self._answer(arrival.local_port, arrival.peer_port, tag, chunk, arrival.local, arrival.remote, arrival.port)
+        """Answer a packet outside of any association; it is marked as the packets of the port's associations are."""
+        endpoint = self.endpoints.get(arrival.local_port)
+        packet = finish_packet(prefix(arrival.local_port, arrival.peer_port, tag), chunk)
+        marked = 0 if endpoint is None else endpoint.flowinfo_to(arrival.remote)
+        self._answer(arrival.local, arrival.remote, arrival.port, packet, marked)
 
     def _receive_other(
         self, now: int, local: bytes, remote: bytes, port: int, packet: bytes, association: Association | None
@@ -293,7 +294,7 @@ class Stack:
             elif waiting:
                 self.stats.discarded += 1  # It "MUST NOT be bundled" (section 6.10).
             else:
-                handshake.note_late_init_ack(tcb, arrival.now, arrival.remote)  # Section 5.2.3: discarded.
+                handshake.note_late_init_ack(tcb, arrival.now, arrival.remote, arrival.port)  # Discarded (5.2.3).
             self._after(association, arrival.local, arrival.remote, arrival.port)
         elif arrival.has(CHUNK_ABORT):
             seen = _causes_of_abort(arrival)
@@ -301,7 +302,7 @@ class Stack:
                 self.stats.discarded += 1
             else:
                 association.begin_round()
-                handshake.handle_abort(tcb, arrival.now, arrival.remote, seen)
+                handshake.handle_abort(tcb, arrival.now, arrival.remote, arrival.port, seen)
                 self._after(association, arrival.local, arrival.remote, arrival.port)
         elif waiting and kind != CHUNK_SHUTDOWN_ACK:
             self.stats.discarded += 1
@@ -446,7 +447,7 @@ class Stack:
         """The link could not send this and will not: ``error`` is the errno."""
         association = self._find_by_packet(transmit.remote, transmit.data)
         if association is not None:
-            returned.handle_send_error(association.tcb, now, transmit.remote, error, transmit.data)
+            returned.handle_send_error(association.tcb, now, transmit.remote, transmit.port, error, transmit.data)
             self.touch(association)
 
     def _find_by_packet(self, remote: bytes, packet: bytes) -> Association | None:
@@ -496,12 +497,13 @@ class Stack:
         """
         packets = [transmit.data]
         size = len(transmit.data)
+        place = transmit.local, transmit.remote, transmit.port, transmit.flowinfo
         while len(packets) < MAX_GATHERED:
             other = self._poll_ready(now)
             if other is None:
                 break
-            alike = len(other.data) == size < other.segment and other.remote == transmit.remote
-            if not alike or (other.local, other.port, other.ecn) != (transmit.local, transmit.port, transmit.ecn):
+            alike = len(other.data) == size < other.segment
+            if not alike or (other.local, other.remote, other.port, other.flowinfo) != place:
                 self._responses.append(other)  # It is the next one.
                 break
             packets.append(other.data)
@@ -566,4 +568,4 @@ def _receive_rest(tcb: Tcb, arrival: Arrival) -> None:
     path = tcb.find_path(arrival.remote)
     if offset < len(arrival.packet) and path is not None:
         tcb.heard_at = arrival.local
-        inbound.handle_rest(tcb, arrival.now, path, arrival.packet[offset:])
+        inbound.handle_rest(tcb, arrival.now, path, arrival.port, arrival.packet[offset:])

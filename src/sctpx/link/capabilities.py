@@ -21,7 +21,8 @@ UDP_GRO: Final = 104
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities:
-    """What may be used on UDP sockets. ``gso``, ``gro``, ``ecn`` and ``error_queue`` need ``messages``."""
+    """What may be used on UDP sockets. ``gso``, ``gro``, ``ecn``, ``marks`` and ``error_queue`` need
+    ``messages``."""
 
     messages: bool = False
     """``recvmsg`` and ``sendmsg`` exist; Windows has neither."""
@@ -31,6 +32,8 @@ class Capabilities:
     """UDP_GRO: one call receives many packets (Linux 5.0)."""
     ecn: bool = False
     """The ECN bits of a packet can be read and set beside it."""
+    marks: bool = False
+    """The traffic class and the flow label of a packet can be set beside it; else the class is set on the socket."""
     error_queue: bool = False
     """ICMP errors are kept with the packet that drew them (IP_RECVERR)."""
 
@@ -47,6 +50,7 @@ def probe() -> Capabilities:
             gso=_accepts(asking, UDP_SEGMENT, 1200),
             gro=_accepts(asking, UDP_GRO, 1),
             ecn=True,
+            marks=True,
             error_queue=True,
         )
 

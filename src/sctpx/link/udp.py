@@ -5,6 +5,9 @@ port whichever address a packet leaves from, and each packet's local address is 
 picks the port for the first address; if another program has that number on one of the other addresses, all are
 given up and the kernel picks again. No SO_REUSEPORT: two stacks on one port would steal each other's packets.
 
+Packets that are marked (DSCP, IPv6 flow label) have the marks beside them, packet by packet, since associations with
+different marks share a socket: ``marks``.
+
 A batch leaves by UDP_SEGMENT, one system call for up to 64 packets, where the system has it. Where it has not, or
 refuses it for this batch, the packets go one by one. One packet alone always goes plain, so that IP may fragment it
 (RFC 9260 section 6.9).
@@ -22,11 +25,12 @@ from dataclasses import replace
 from typing import Final, final
 from weakref import WeakValueDictionary
 
-from ..core.outputs import Transmit
+from ..core.outputs import CLASS_SHIFT, Transmit
 from .base import Received, ReturnedPacket
 from .capabilities import Capabilities, probe
 from .heap import keep_freed_memory
 from .interfaces import DEFAULT_MTU, AddressLike, SocketAddress, link_scope, nearest, parse_address
+from .marks import traffic_class
 from .port_holder import port_holder
 from .remembered import Remembered
 from .udp_socket import GSO_REFUSALS, UdpSocket
@@ -37,6 +41,8 @@ SCTP_TUNNELING_PORT: Final = 9899
 _PORT_ATTEMPTS: Final = 16
 _SEGMENTS_LIMIT: Final = 64
 _GSO_BYTES_LIMIT: Final = 65507
+_ECN: Final = 3 << CLASS_SHIFT
+"""The ECN bits in the flow information of a ``Transmit``."""
 
 _bound: WeakValueDictionary[tuple[bytes, int], UdpSocket] = WeakValueDictionary()
 """The sockets of this process's links by address and port, to say so when one of them is in the way."""
@@ -169,34 +175,25 @@ class UdpLink:
             return errno.EAFNOSUPPORT
         destination = sock.destination(transmit.remote, transmit.port)
         segment = transmit.segment
-        if len(transmit.data) <= segment and not transmit.ecn:
+        if len(transmit.data) <= segment and not transmit.flowinfo:
             return sock.send(transmit.data, 0, 0, destination)
-        stride = segment
+        flowinfo = transmit.flowinfo if self.ecn else transmit.flowinfo & ~_ECN
+        if flowinfo and not self._capabilities.marks:
+            with traffic_class(sock.socket, flowinfo >> CLASS_SHIFT):
+                return self._send_batch(sock, transmit, destination, 0)
+        return self._send_batch(sock, transmit, destination, flowinfo)
+
+    def _send_batch(self, sock: UdpSocket, transmit: Transmit, destination: SocketAddress, flowinfo: int) -> int:
+        stride = segment = transmit.segment
         if self.gso:
             stride *= max(1, min(_SEGMENTS_LIMIT, _GSO_BYTES_LIMIT // segment))
-        sent, code = self._send_pieces(sock, transmit, destination, stride, 0)
+        sent, code = _send_pieces(sock, transmit, destination, flowinfo, stride, 0)
         if code in GSO_REFUSALS and stride > segment:
             self.gso = self.gso and code != errno.EIO
-            sent, code = self._send_pieces(sock, transmit, destination, segment, sent)
+            sent, code = _send_pieces(sock, transmit, destination, flowinfo, segment, sent)
         if code:
             transmit.data = transmit.data[sent:]
         return code
-
-    def _send_pieces(
-        self, sock: UdpSocket, transmit: Transmit, destination: SocketAddress, stride: int, start: int
-    ) -> tuple[int, int]:
-        """Send the data from ``start`` on in pieces of ``stride`` bytes: ``(bytes sent in all, errno)``."""
-        data = transmit.data
-        ecn = transmit.ecn if self.ecn else 0
-        if stride == transmit.segment and not ecn:
-            start = sock.send_packets(data, stride, start, destination)
-        for offset in range(start, len(data), stride):
-            piece = data[offset : offset + stride]
-            segment = transmit.segment if len(piece) > transmit.segment else 0
-            code = sock.send(piece, segment, ecn, destination)
-            if code:
-                return offset, code
-        return len(data), 0
 
     def _socket_near(self, remote: bytes) -> UdpSocket | None:
         known = self._nearest.get(remote)
@@ -204,6 +201,22 @@ class UdpLink:
             return known
         sock = self._sockets.get(nearest(self._sockets, remote))
         return self._nearest.remember(remote, sock) if sock else None
+
+
+def _send_pieces(
+    sock: UdpSocket, transmit: Transmit, destination: SocketAddress, flowinfo: int, stride: int, start: int
+) -> tuple[int, int]:
+    """Send the data from ``start`` on in pieces of ``stride`` bytes: ``(bytes sent in all, errno)``."""
+    data = transmit.data
+    if stride == transmit.segment and not flowinfo:
+        start = sock.send_packets(data, stride, start, destination)
+    for offset in range(start, len(data), stride):
+        piece = data[offset : offset + stride]
+        segment = transmit.segment if len(piece) > transmit.segment else 0
+        code = sock.send(piece, segment, flowinfo, destination)
+        if code:
+            return offset, code
+    return len(data), 0
 
 
 def _local_address(address: AddressLike) -> tuple[bytes, int]:

@@ -17,16 +17,17 @@ from __future__ import annotations
 
 import errno
 import socket
-import struct
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, TypeAlias, final
 
+from ..core.outputs import FLOW_LABEL
 from .base import Received, ReturnedPacket
-from .capabilities import SOL_UDP, UDP_GRO, UDP_SEGMENT, Capabilities
+from .capabilities import SOL_UDP, UDP_GRO, Capabilities
 from .error_queue import IP_RECVERR, IPV6_RECVERR, read_error_queue
 from .interfaces import LINK_LOCAL, SocketAddress, address_mtu, family_of, link_scope, scope_of, socket_address
+from .marks import TRAFFIC_CLASS, ancillary, lease_flow_label
 from .remembered import Remembered
 
 _BUFFER_BYTES: Final = 4 << 20
@@ -36,15 +37,11 @@ _ANCILLARY_LIMIT: Final = 128
 _ERRORS_AT_ONCE: Final = 64
 
 # linux/in.h, linux/in6.h
-_IP_TOS: Final = 1
 _IP_MTU_DISCOVER: Final = 10
 _IP_RECVTOS: Final = 13
 _IPV6_MTU_DISCOVER: Final = 23
 _IPV6_RECVTCLASS: Final = 66
-_IPV6_TCLASS: Final = 67
 _PMTUDISC_DONT: Final = 0
-
-_TRAFFIC_CLASS: Final = ((socket.IPPROTO_IP, _IP_TOS), (socket.IPPROTO_IPV6, _IPV6_TCLASS))
 
 GSO_REFUSALS: Final = frozenset((errno.EIO, errno.EINVAL, errno.EMSGSIZE))
 """A GSO send refused as such: the route cannot (EIO), or the packets do not fit the interface (EINVAL, EMSGSIZE)."""
@@ -73,6 +70,7 @@ class UdpSocket:
         "_recvmsg",
         "_sendmsg",
         "_sendto",
+        "_unlabelled",
         "address",
         "port",
         "scope_id",
@@ -90,6 +88,7 @@ class UdpSocket:
         self._error_queue = capabilities.error_queue
         self._errors_waiting = False
         self._gave_one = False
+        self._unlabelled = False  # The system refuses flow labels here.
         self._sendto = self.socket.sendto
         self._sendmsg: Callable[..., int]
         self._recvmsg: Callable[[int, int], tuple[bytes, _Ancillary, int, Any]] = self._recvfrom
@@ -174,7 +173,7 @@ class UdpSocket:
         for level, kind, value in ancillary:
             if level == SOL_UDP and kind == UDP_GRO:
                 segment = int.from_bytes(value, sys.byteorder)
-            elif (level, kind) in _TRAFFIC_CLASS:
+            elif (level, kind) in TRAFFIC_CLASS:
                 ecn = int.from_bytes(value, sys.byteorder) & 3
         peer = self._peers.get(source) or self._learn(source)
         return self.address, peer[0], peer[1], data, segment, ecn
@@ -206,22 +205,26 @@ class UdpSocket:
             return offset
         return len(data)
 
-    def send(self, piece: bytes, segment: int, ecn: int, destination: SocketAddress) -> int:
+    def send(self, piece: bytes, segment: int, flowinfo: int, destination: SocketAddress) -> int:
         """Send one packet, or with ``segment`` > 0 a piece the system cuts into packets. 0, or the errno.
+
+        ``flowinfo`` is that of a ``Transmit``.
 
         An error that ICMP brought may belong to any earlier packet. Reporting it used it up, so a second try tells
         whether it was this one's; an error of this call comes again.
         """
-        code = self._try_send(piece, segment, ecn, destination)
+        code = self._try_send(piece, segment, flowinfo, destination)
+        if code == errno.EINVAL and flowinfo & FLOW_LABEL and not self._unlabelled:
+            code = self._send_labelled(piece, segment, flowinfo, destination)
         if not code or not self._error_queue or code in _QUEUE_FULL or (segment and code in GSO_REFUSALS):
             return code
         self._errors_waiting = True
-        return self._try_send(piece, segment, ecn, destination)
+        return self._try_send(piece, segment, flowinfo, destination)
 
-    def _try_send(self, piece: bytes, segment: int, ecn: int, destination: SocketAddress) -> int:
+    def _try_send(self, piece: bytes, segment: int, flowinfo: int, destination: SocketAddress) -> int:
         try:
-            if segment or ecn:
-                ancillary = self._ancillary.get((segment, ecn)) or self._new_ancillary(segment, ecn)
+            if segment or flowinfo:
+                ancillary = self._ancillary.get((segment, flowinfo)) or self._new_ancillary(segment, flowinfo)
                 self._sendmsg((piece,), ancillary, 0, destination)
             else:
                 self._sendto(piece, destination)
@@ -230,6 +233,17 @@ class UdpSocket:
         except OSError as error:
             return error.errno or errno.EINVAL
         return 0
+
+    def _send_labelled(self, piece: bytes, segment: int, flowinfo: int, destination: SocketAddress) -> int:
+        """Send with a flow label that was refused: lease it; if the label is not to be had, go without."""
+        lease_flow_label(self.socket, flowinfo, destination)
+        code = self._try_send(piece, segment, flowinfo, destination)
+        if code == errno.EINVAL:
+            code = self._try_send(piece, segment, flowinfo & ~FLOW_LABEL, destination)
+            if not code:
+                self._unlabelled = True
+                self._ancillary.clear()
+        return code
 
     # --- what is not remembered yet ---
 
@@ -246,13 +260,9 @@ class UdpSocket:
             scope_id = self.scope_id or link_scope(remote)
         return self._destinations.remember((remote, port), socket_address(remote, port, scope_id))
 
-    def _new_ancillary(self, segment: int, ecn: int) -> list[tuple[int, int, bytes]]:
-        ancillary = []
-        if segment:
-            ancillary.append((SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment)))
-        if ecn:
-            ancillary.append((*_TRAFFIC_CLASS[self.socket.family == socket.AF_INET6], struct.pack("=i", ecn)))
-        return self._ancillary.remember((segment, ecn), ancillary)
+    def _new_ancillary(self, segment: int, flowinfo: int) -> list[tuple[int, int, bytes]]:
+        marks = flowinfo & ~FLOW_LABEL if self._unlabelled else flowinfo
+        return self._ancillary.remember((segment, flowinfo), ancillary(self.socket, segment, marks))
 
     def _recvfrom(self, limit: int, _ancillary_limit: int) -> tuple[bytes, _Ancillary, int, Any]:
         data, source = self.socket.recvfrom(limit)

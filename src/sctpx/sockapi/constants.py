@@ -5,12 +5,14 @@ What Linux has no number for gets the one of FreeBSD where that is free, and oth
 all that Linux may add. ``SOL_SOCKET``, the ``SO_*`` and the ``MSG_*`` are those of the platform: programs take them
 from the socket module as well.
 
-They are plain integers, as in C. ``names`` finds them by their beginning.
+They are integers, as in C. Those of ``sctp_bindx`` have a type of their own as well: by it the call notices flags that
+stand in the place of the count. ``names`` finds constants by their beginning.
 """
 
 from __future__ import annotations
 
 import socket
+from enum import IntFlag
 from typing import Final
 
 IPPROTO_SCTP: Final = 132
@@ -264,8 +266,16 @@ SCTP_SS_RR: Final = 2
 
 # --- functions (sections 9.1, 9.12 and 9.13) ---
 
-SCTP_BINDX_ADD_ADDR: Final = 0x01
-SCTP_BINDX_REM_ADDR: Final = 0x02
+
+class BindxFlags(IntFlag):
+    """The flags of ``sctp_bindx``."""
+
+    ADD_ADDR = 0x01
+    REM_ADDR = 0x02
+
+
+SCTP_BINDX_ADD_ADDR: Final = BindxFlags.ADD_ADDR
+SCTP_BINDX_REM_ADDR: Final = BindxFlags.REM_ADDR
 
 SCTP_SENDV_NOINFO: Final = 0
 SCTP_SENDV_SNDINFO: Final = 1

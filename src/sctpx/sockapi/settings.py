@@ -50,8 +50,10 @@ class AssociationSettings:
     """Milliseconds (section 8.1.12)."""
     expose_pf: bool = True
     """Potentially failed paths are told as such (RFC 7829 section 7.3)."""
-    encaps_port: int = -1
-    """The peer's UDP port on future paths (RFC 6951 section 6.1); 0 for none, -1 for the link's default."""
+    dscp_chosen: bool = False
+    """SPP_DSCP has set the DSCP, which IP_TOS and IPV6_TCLASS leave as it is then (section 8.1.12)."""
+    encaps_port: int = 0
+    """The peer's UDP port on future paths (RFC 6951 section 6.1); 0 for no encapsulation."""
 
     def copy(self) -> AssociationSettings:
         """The same, to go its own way."""
@@ -79,6 +81,10 @@ class EndpointSettings:
     """0 to 2 (section 8.1.20)."""
     explicit_eor: bool = False
     """Messages end where SCTP_EOR says so (section 8.1.26)."""
+    traffic_class: int = -1
+    """The octet that IP_TOS or IPV6_TCLASS has set; -1 for none."""
+    meaningless: frozenset[str] = frozenset()
+    """Options that are on and change nothing, such as SO_KEEPALIVE."""
     recvrcvinfo: bool = False
     recvnxtinfo: bool = False
     use_ext_rcvinfo: bool = False

@@ -1,6 +1,6 @@
 """Packets that arrived together, as a host takes them in: joined to batches, as Linux does it for UDP (UDP_GRO).
 
-A batch holds packets of the same ports and ECN bits, one behind the other. All are as long as the first but
+A batch holds packets of the same ports and marks, one behind the other. All are as long as the first but
 the last, which may be shorter; a shorter packet therefore ends a batch, and a longer one begins another.
 """
 
@@ -17,7 +17,7 @@ MAX_BYTES: Final = 65535
 """Bytes in a batch at most."""
 
 Batch = tuple[Packet, bytes, int]
-"""The first packet of a batch (for its addresses, ports and ECN bits), the bytes, and the segment size."""
+"""The first packet of a batch (for its addresses, ports and marks), the bytes, and the segment size."""
 
 
 def one_by_one(packets: Sequence[Packet]) -> Iterator[Batch]:
@@ -43,7 +43,7 @@ def joined(packets: Sequence[Packet]) -> Iterator[Batch]:
             and (length <= segment or packet.segment == segment)
             and size + length <= MAX_BYTES
             and size + length <= MAX_PACKETS * segment
-            and packet.ecn == first.ecn
+            and packet.flowinfo == first.flowinfo
             and packet.source_port == first.source_port
             and packet.destination_port == first.destination_port
             and packet.source == first.source

@@ -192,7 +192,7 @@ class Host:
                 transmit.port,
                 transmit.data,
                 transmit.segment,
-                transmit.ecn,
+                transmit.flowinfo,
             )
         )
 

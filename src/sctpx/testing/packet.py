@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, Protocol, final
 
+from sctpx.core.outputs import CLASS_SHIFT, DSCP_SHIFT, FLOW_LABEL
 from sctpx.wire.describe import chunk_names, describe
 
 # What became of a packet.
@@ -74,8 +75,8 @@ class Packet:
         "data",
         "destination",
         "destination_port",
-        "ecn",
         "fate",
+        "flowinfo",
         "icmp",
         "segment",
         "sent",
@@ -92,7 +93,7 @@ class Packet:
         destination_port: int,
         data: bytes,
         segment: int = 0,
-        ecn: int = 0,
+        flowinfo: int = 0,
         copy: bool = False,
         icmp: int = 0,
     ) -> None:
@@ -106,8 +107,8 @@ class Packet:
         self.data = data
         """The SCTP packet; for an ICMP error as much of the packet as it returns. A filter may replace it."""
         self.segment = segment or len(data) or 1
-        self.ecn = ecn
-        """The two ECN bits of the IP header."""
+        self.flowinfo = flowinfo
+        """Traffic class and IPv6 flow label, as ``Transmit.flowinfo`` has them; see ``dscp`` and ``ecn``."""
         self.copy = copy
         """A duplicate that the network made."""
         self.icmp = icmp
@@ -137,6 +138,25 @@ class Packet:
     def description(self) -> str:
         """The packet in one line."""
         return describe(self.data)
+
+    @property
+    def dscp(self) -> int:
+        """The Differentiated Services code point of the IP header, 0 to 63."""
+        return self.flowinfo >> DSCP_SHIFT
+
+    @property
+    def ecn(self) -> int:
+        """The two ECN bits of the IP header. A filter may set them."""
+        return self.flowinfo >> CLASS_SHIFT & 3
+
+    @ecn.setter
+    def ecn(self, bits: int) -> None:
+        self.flowinfo = self.flowinfo & ~(3 << CLASS_SHIFT) | bits << CLASS_SHIFT
+
+    @property
+    def flow_label(self) -> int:
+        """The flow label of an IPv6 header; 0 for none."""
+        return self.flowinfo & FLOW_LABEL
 
     @property
     def count(self) -> int:
@@ -185,7 +205,7 @@ class Packet:
             self.destination_port,
             data,
             0,
-            self.ecn,
+            self.flowinfo,
             self.copy,
             self.icmp,
         )

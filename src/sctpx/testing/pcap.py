@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable
 from struct import Struct
 from typing import BinaryIO, Final, final
 
+from ..core.outputs import CLASS_SHIFT
 from .clock import SECOND
 from .packet import Packet
 
@@ -97,7 +98,7 @@ def _encapsulated(packet: Packet, source: bytes, destination: bytes, source_port
         # A checksum of zero is sent as all ones: zero stands for none (RFC 768).
         checksum = _checksum(_pseudo_header(source, destination, protocol, length) + header + payload) or 0xFFFF
         payload = _UDP_HEADER.pack(source_port, destination_port, length, checksum) + payload
-    return _ip(source, destination, protocol, payload, packet.ecn)
+    return _ip(source, destination, protocol, payload, packet.flowinfo)
 
 
 def _icmp_packet(packet: Packet) -> bytes:
@@ -113,11 +114,11 @@ def _icmp_packet(packet: Packet) -> bytes:
     return _ip(source, destination, protocol, _ICMP_HEADER.pack(kind, code, checksum, 0) + returned, 0)
 
 
-def _ip(source: bytes, destination: bytes, protocol: int, payload: bytes, ecn: int) -> bytes:
+def _ip(source: bytes, destination: bytes, protocol: int, payload: bytes, flowinfo: int) -> bytes:
     if len(source) == 16:
-        return _IPV6_HEADER.pack(6 << 28 | ecn << 20, len(payload), protocol, _HOP_LIMIT, source, destination) + payload
+        return _IPV6_HEADER.pack(6 << 28 | flowinfo, len(payload), protocol, _HOP_LIMIT, source, destination) + payload
     length = _IPV4_HEADER.size + len(payload)
-    fields = (0x45, ecn, length, 0, 0, _HOP_LIMIT, protocol)
+    fields = (0x45, flowinfo >> CLASS_SHIFT, length, 0, 0, _HOP_LIMIT, protocol)
     checksum = _checksum(_IPV4_HEADER.pack(*fields, 0, source, destination))
     return _IPV4_HEADER.pack(*fields, checksum, source, destination) + payload
 

@@ -99,6 +99,18 @@ def test_bindx_takes_packed_structures_and_a_count() -> None:
         assert sock.getladdrs() == [("127.0.0.2", PORT), ("127.0.0.3", PORT)]
 
 
+@pytest.mark.parametrize("flags", [c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR])
+def test_bindx_refuses_flags_in_the_place_of_the_count(flags: int) -> None:
+    """To remove two addresses would have added them: the number of SCTP_BINDX_REM_ADDR is the length of the list."""
+    addresses = [(HOST, PORT), ("127.0.0.2", PORT)]
+    with sctpx.socket(udp_port=0) as sock:
+        for form in (addresses, addresses[:1], pack_sockaddrs(addresses)):
+            with pytest.raises(OSError, match=r"flags=SCTP_BINDX_(ADD|REM)_ADDR") as caught:
+                sctpx.sctp_bindx(sock, form, flags)
+            assert caught.value.errno == errno.EINVAL
+        assert sock.getladdrs() == []
+
+
 @linux_only
 def test_bindx_adds_and_removes_addresses_for_associations_to_come() -> None:
     with listening(address=("127.0.0.2", PORT)) as server:

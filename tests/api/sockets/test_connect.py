@@ -85,15 +85,58 @@ def test_what_is_no_form_of_addresses_is_a_type_error(addresses: Any) -> None:
         sctpx.sctp_connectx(sock, addresses)
 
 
-def test_a_count_has_to_fit_the_addresses() -> None:
+def test_a_count_of_packed_addresses_is_at_most_what_the_bytes_hold() -> None:
     with listening() as server, client(server) as a:
-        for addresses in ([HERE], pack_sockaddrs([HERE])):
-            with raises_errno(errno.E2BIG):
-                sctpx.sctp_connectx(a, addresses, 2)
-            with raises_errno(errno.EINVAL):
-                sctpx.sctp_connectx(a, addresses, 0)
+        for count, code in ((2, errno.E2BIG), (0, errno.EINVAL)):
+            with raises_errno(code):
+                sctpx.sctp_connectx(a, pack_sockaddrs([HERE]), count)
         packed = pack_sockaddrs([HERE, ("127.0.0.2", 0)])
         assert sctpx.sctp_connectx(a, packed, 1) > 2
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize(
+    "call",
+    [
+        sctpx.sctp_connectx,
+        lambda sock, addresses, count: sctpx.sctp_bindx(sock, addresses, count, c.SCTP_BINDX_ADD_ADDR),
+        lambda sock, addresses, count: sctpx.sctp_sendv(sock, b"x", addresses, count),
+        lambda sock, addresses, count: sctpx.sctp_sendx(sock, b"x", addresses, count),
+    ],
+    ids=["connectx", "bindx", "sendv", "sendx"],
+)
+def test_a_count_that_is_not_the_length_of_the_list_is_refused_before_anything_happens(
+    call: Callable[[sctpx.Socket, Any, int], object], count: int
+) -> None:
+    """CX6: the count would drop addresses, or promise some that are not there."""
+    with sctpx.socket(udp_port=0) as sock:
+        with pytest.raises(OSError, match=f"a count of {count} addresses for a list of 2") as caught:
+            call(sock, [HERE, ("127.0.0.2", PORT)], count)
+        assert caught.value.errno == errno.EINVAL
+        assert sock.getladdrs() == []
+
+
+def test_a_count_that_is_the_length_of_the_list_is_taken() -> None:
+    with listening() as server, client(server) as a:
+        assert sctpx.sctp_connectx(a, [HERE, HERE], 2) > 2
+
+
+ONE_ADDRESS: list[Callable[[sctpx.Socket, Any], object]] = [
+    sctpx.Socket.connect,
+    sctpx.Socket.bind,
+    sctpx.Socket.getassocid,
+    lambda sock, address: sock.sendto(b"x", address),
+    lambda sock, address: sock.sendmsg([b"x"], [], 0, address),
+]
+
+
+@pytest.mark.parametrize("call", ONE_ADDRESS, ids=["connect", "bind", "getassocid", "sendto", "sendmsg"])
+def test_a_call_for_one_address_takes_no_list_and_drops_none_of_it(call: Callable[[sctpx.Socket, Any], object]) -> None:
+    with sctpx.socket(udp_port=0) as sock:
+        for addresses in ([HERE, ("127.0.0.2", PORT)], [HERE], list(HERE)):
+            with pytest.raises(TypeError, match="one address"):
+                call(sock, addresses)
+        assert sock.getladdrs() == []
 
 
 @both
@@ -289,6 +332,13 @@ def test_the_peers_udp_port_can_be_an_option() -> None:
         option = s.UdpEncaps(sue_port=server.udp_port)
         sock.setsockopt(c.IPPROTO_SCTP, c.SCTP_REMOTE_UDP_ENCAPS_PORT, option)
         sock.connect(HERE)
+
+
+def test_before_it_is_set_the_option_tells_the_port_that_is_used() -> None:
+    """0 says that there is no encapsulation (RFC 6951 section 6.1), not that nothing was set."""
+    for sock, port in ((sctpx.socket(), 9899), (sctpx.socket(peer_udp_port=7), 7), (sctpx.socket(peer_udp_port=0), 0)):
+        with sock:
+            assert sock.getsockopt(c.IPPROTO_SCTP, c.SCTP_REMOTE_UDP_ENCAPS_PORT).sue_port == port
 
 
 @with_ipv6

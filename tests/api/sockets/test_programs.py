@@ -13,8 +13,15 @@ PAGE = Path(__file__).parents[3] / "docs" / "sockets.md"
 PROGRAMS = dict(re.findall(r"```python\n# (\w+)\.py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
 
 
+PAIRS = [f"one_to_{style}_{role}" for style in ("many", "one") for role in ("client", "server")]
+
+
 def test_the_page_has_the_programs() -> None:
-    assert sorted(PROGRAMS) == [f"one_to_{style}_{role}" for style in ("many", "one") for role in ("client", "server")]
+    assert sorted(PROGRAMS) == ["marking", *PAIRS]
+
+
+def test_the_program_that_needs_no_peer_runs() -> None:
+    subprocess.run([sys.executable, "-W", "error", "-c", PROGRAMS["marking"]], timeout=20, check=True)
 
 
 @pytest.mark.parametrize("style", ["one_to_one", "one_to_many"])

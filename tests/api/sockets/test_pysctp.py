@@ -21,6 +21,7 @@ import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
 from sctpx.compat import pysctp as sctp
+from sctpx.compat.pysctp import _sctp
 from tests.api.sockets.support import HERE, HOST, PORT
 from tests.api.support import linux_only, raises_errno, with_ipv6
 
@@ -71,7 +72,38 @@ def test_the_page_names_nothing_that_is_not_there() -> None:
     table = PAGE.read_text().partition("## What is there")[2].partition("\n## ")[0]
     names = [name for name in re.findall(r"`(\w+)(?:\(\))?`", table) if not name.endswith("_")]
     with sctp.sctpsocket_tcp(socket.AF_INET) as sock:
-        assert [name for name in names if not (hasattr(sctp, name) or name in dir(sock) or hasattr(sock, name))] == []
+        there = {*dir(sctp), *dir(_sctp), *dir(sock), *dir(sock.sock())}
+        assert [name for name in names if name not in there] == []
+
+
+PROGRAM = """
+if _sctp.getconstant("IPPROTO_SCTP") != 132:
+    raise Exception("no SCTP")
+server = sctp.sctpsocket_tcp(socket.AF_INET, udp_port=0)
+server.bind(("127.0.0.1", 10001))
+server.listen(5)
+client = sctpsocket_tcp(socket.AF_INET, peer_udp_port=server.udp_port)
+client.events.clear()
+client.events.data_io = 1
+client.connect(("127.0.0.1", 10001))
+client.sctp_send(b"hello")
+connection, address = server.accept()
+fromaddr, flags, message, notif = connection.sctp_recv(2048)
+print(message.decode(), flags & FLAG_EOR == _sctp.getconstant("MSG_EOR"), sctp.__name__)
+for sock in (client, connection, server):
+    sock.close()
+"""
+
+
+def test_a_program_that_uses_the_module_in_c_runs_after_one_changed_import() -> None:
+    """Like pysctp's own programs; its first lines are those of the page, as they are after the change."""
+    found = re.search(r"```diff\n-import _sctp\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    imports = "".join(line[1:] for line in found[1].splitlines(keepends=True))
+    assert imports.count("sctpx") == 1
+    command = [sys.executable, "-W", "error", "-c", imports + PROGRAM]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=20, check=True)
+    assert done.stdout == "hello True sctpx.compat.pysctp\n"
 
 
 # --- associations and addresses ---
@@ -386,6 +418,15 @@ def test_parameters_of_an_association_are_read_changed_and_set() -> None:
         path.hbinterval = 7000
         client.set_paddrparams(path)
         assert client.get_paddrparams(assoc_id, HERE).hbinterval == 7000
+
+
+def test_parameters_of_a_path_that_are_set_again_leave_its_dscp_as_it_is() -> None:
+    """pysctp has no name for it."""
+    with udp_pair() as (client, _, assoc_id):
+        marks = s.PaddrParams(spp_assoc_id=assoc_id, spp_address=HERE, spp_flags=c.SPP_DSCP, spp_dscp=160)
+        client.setsockopt(c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS, marks)
+        client.set_paddrparams(client.get_paddrparams(assoc_id, HERE))
+        assert client.getsockopt(c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS, marks).spp_dscp == 160
 
 
 def test_an_association_and_its_paths_can_be_looked_at() -> None:

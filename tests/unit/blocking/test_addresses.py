@@ -97,5 +97,5 @@ def test_what_is_no_address_is_named(addresses: Any) -> None:
 def test_one_address_or_several_or_packed_ones_are_listed() -> None:
     one = ("127.0.0.1", 5)
     assert listed(one) == listed([one]) == listed((one,)) == [one]
-    assert listed([one, ("127.0.0.2", 5)], 1) == [one]
+    assert listed([one, ("127.0.0.2", 5)], 2) == [one, ("127.0.0.2", 5)]
     assert listed(("::1", 5, 0, 0)) == [("::1", 5, 0, 0)]

@@ -9,6 +9,7 @@ import pytest
 
 from sctpx import structs as s
 from sctpx.compat import pysctp as sctp
+from sctpx.compat.pysctp import _sctp
 from sctpx.compat.pysctp.events import info_values, notification_values
 from sctpx.compat.pysctp.fields import fill, to_struct
 
@@ -58,6 +59,45 @@ def test_the_states_and_errors_of_an_event_are_its_own_attributes() -> None:
 def test_the_features_are_those_without_a_kernel() -> None:
     assert sctp.features() & sctp.HAVE_SCTP
     assert not sctp.features() & (sctp.HAVE_KERNEL_SCTP | sctp.HAVE_SCTP_PRSCTP | sctp.HAVE_SCTP_ADDIP)
+
+
+# --- the module in C ---
+
+# What the modules and programs of pysctp 0.7.3 ask it for.
+CONSTANTS = """BINDX_ADD BINDX_REMOVE IPPROTO_SCTP MSG_ABORT MSG_ADDR_OVER MSG_DONTROUTE MSG_EOF MSG_EOR MSG_FIN
+    MSG_NOTIFICATION MSG_SENDALL MSG_UNORDERED SCTP_ACTIVE SCTP_ADAPTATION_INDICATION SCTP_ADDR_ADDED
+    SCTP_ADDR_AVAILABLE SCTP_ADDR_MADE_PRIM SCTP_ADDR_REMOVED SCTP_ADDR_UNREACHABLE SCTP_ASSOC_CHANGE SCTP_BOUND
+    SCTP_CANT_STR_ASSOC SCTP_CLOSED SCTP_COMM_LOST SCTP_COMM_UP SCTP_COOKIE_ECHOED SCTP_COOKIE_WAIT SCTP_DATA_SENT
+    SCTP_DATA_UNSENT SCTP_EMPTY SCTP_ESTABLISHED SCTP_FAILED_THRESHOLD SCTP_HEARTBEAT_SUCCESS SCTP_INACTIVE
+    SCTP_INTERNAL_ERROR SCTP_LISTEN SCTP_PARTIAL_DELIVERY_ABORTED SCTP_PARTIAL_DELIVERY_EVENT SCTP_PEER_ADDR_CHANGE
+    SCTP_PEER_FAULTY SCTP_RECEIVED_SACK SCTP_REMOTE_ERROR SCTP_RESPONSE_TO_USER_REQ SCTP_RESTART SCTP_SEND_FAILED
+    SCTP_SHUTDOWN_ACK_SENT SCTP_SHUTDOWN_COMP SCTP_SHUTDOWN_EVENT SCTP_SHUTDOWN_GUARD_EXPIRES SCTP_SHUTDOWN_PENDING
+    SCTP_SHUTDOWN_RECEIVED SCTP_SHUTDOWN_SENT SCTP_SN_TYPE_BASE SOCK_SEQPACKET SOCK_STREAM SOL_SCTP SPP_HB_DISABLED
+    SPP_HB_ENABLED SPP_PMTUD_DISABLED SPP_PMTUD_ENABLED SPP_SACKDELAY_DISABLED SPP_SACKDELAY_ENABLED"""
+
+
+def test_constants_are_found_by_their_names() -> None:
+    found = {name: _sctp.getconstant(name) for name in CONSTANTS.split()}
+    assert {type(number) for number in found.values()} == {int}
+    assert (found["IPPROTO_SCTP"], found["MSG_EOF"], found["BINDX_REMOVE"]) == (132, 0x200, 2)
+    assert found["SCTP_PEER_FAULTY"] == sctp.assoc_change.error_PEER_FAULTY == 6
+    assert found["SPP_HB_DISABLED"] == sctp.paddrparams.flags_HB_DISABLED == 2
+    assert found["MSG_DONTROUTE"] == sctp.FLAG_DONTROUTE
+    assert found["MSG_NOTIFICATION"] == sctp.FLAG_NOTIFICATION
+    with pytest.raises(ValueError, match="SCTP_NOTHING"):
+        _sctp.getconstant("SCTP_NOTHING")
+
+
+def test_what_there_is_is_told_one_by_one_as_by_features() -> None:
+    answers = {
+        sctp.HAVE_SCTP_MULTIBUF: _sctp.have_sctp_multibuf(),
+        sctp.HAVE_SCTP_NOCONNECT: _sctp.have_sctp_noconnect(),
+        sctp.HAVE_SCTP_PRSCTP: _sctp.have_sctp_prsctp(),
+        sctp.HAVE_SCTP_ADDIP: _sctp.have_sctp_addip(),
+        sctp.HAVE_SCTP_CANSET_PRIMARY: _sctp.have_sctp_setprimary(),
+        sctp.HAVE_SCTP_SAT_NETWORK_CAPABILITY: _sctp.have_sctp_sat_network(),
+    }
+    assert answers == {flag: bool(sctp.features() & flag) for flag in answers}
 
 
 # --- notifications ---

@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import select
 import socket
+import struct
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address
+from typing import TypeAlias
 
 import pytest
 
-from sctpx.core.outputs import Transmit
+from sctpx.core.outputs import CLASS_SHIFT, DSCP_SHIFT, FLOW_LABEL, Transmit
 from sctpx.link import Capabilities, Link, Received, UdpLink, UdpSocket, probe
 from tests.unit.link.conftest import ClosedPort, Collect, Elsewhere, OpenLink, OpenSocket
 
@@ -60,10 +63,8 @@ def test_all_addresses_have_one_port_number(open_link: OpenLink) -> None:
     assert link.port > 0
 
 
-def test_a_link_has_the_port_it_was_given(open_link: OpenLink, open_socket: OpenSocket) -> None:
-    free = open_socket("127.0.0.1")
-    port = free.getsockname()[1]
-    free.close()
+def test_a_link_has_the_port_it_was_given(open_link: OpenLink, closed_port: ClosedPort) -> None:
+    port = closed_port("127.0.0.1")
     assert open_link(["127.0.0.1"], port).port == port
 
 
@@ -73,8 +74,11 @@ def test_an_address_can_be_text_or_packed_or_text_with_a_scope(open_link: OpenLi
 
 
 @linux_only
-def test_a_port_taken_on_one_address_is_given_up_on_all(open_link: OpenLink, open_socket: OpenSocket) -> None:
-    taken = open_socket("127.0.0.2").getsockname()[1]
+def test_a_port_taken_on_one_address_is_given_up_on_all(
+    open_link: OpenLink, open_socket: OpenSocket, closed_port: ClosedPort
+) -> None:
+    taken = closed_port("127.0.0.2")
+    open_socket("127.0.0.2", taken)
     link = open_link(["127.0.0.1", "127.0.0.2"], [taken, 0, 0, 0])
     assert link.port != taken
     assert {sock.socket.getsockname()[1] for sock in link.sockets} == {link.port}
@@ -82,8 +86,11 @@ def test_a_port_taken_on_one_address_is_given_up_on_all(open_link: OpenLink, ope
 
 
 @linux_only
-def test_a_failed_open_leaves_nothing_bound(open_link: OpenLink, open_socket: OpenSocket) -> None:
-    taken = open_socket("127.0.0.2").getsockname()[1]
+def test_a_failed_open_leaves_nothing_bound(
+    open_link: OpenLink, open_socket: OpenSocket, closed_port: ClosedPort
+) -> None:
+    taken = closed_port("127.0.0.2")
+    open_socket("127.0.0.2", taken)
     with pytest.raises(OSError, match=f"UDP port {taken} of 127.0.0.2"):
         open_link(["127.0.0.1", "127.0.0.2"], taken)
     open_socket("127.0.0.1", taken)
@@ -334,7 +341,7 @@ def test_ecn_bits_travel_where_both_ends_ask_for_them(
     open_link: OpenLink, collect: Collect, ip: str, count: int
 ) -> None:
     link = open_link([ip], ecn=True)
-    transmit = Transmit(b"", packed(ip), link.port, numbered(count, 50), 50, ecn=2)
+    transmit = Transmit(b"", packed(ip), link.port, numbered(count, 50), 50, 2 << CLASS_SHIFT)
     assert link.send(transmit) == 0
     assert {batch[5] for batch in collect(link, link.sockets[0], 50 * count)} == {2}
 
@@ -342,8 +349,101 @@ def test_ecn_bits_travel_where_both_ends_ask_for_them(
 def test_ecn_bits_are_left_alone_by_default(open_link: OpenLink, collect: Collect) -> None:
     here, there = open_link(["127.0.0.1"]), open_link(["127.0.0.1"], ecn=True)
     assert not here.ecn
-    assert here.send(Transmit(b"", packed("127.0.0.1"), there.port, b"packet", 6, ecn=2)) == 0
+    assert here.send(Transmit(b"", packed("127.0.0.1"), there.port, b"packet", 6, 2 << CLASS_SHIFT)) == 0
     assert [batch[5] for batch in collect(there, there.sockets[0], 6)] == [0]
+
+
+# --- marks ---
+
+CS5 = 40 << DSCP_SHIFT
+LABEL = 0x2BCDE
+
+
+def marks_received(sock: socket.socket, count: int) -> list[tuple[int, int]]:
+    """Traffic class and flow label of so many packets, as a plain UDP socket of the system sees them."""
+    found = []
+    for _ in range(count):
+        _, ancillary, _, _ = sock.recvmsg(65535, 200)
+        values = {kind: value for _, kind, value in ancillary}
+        if sock.family == socket.AF_INET:
+            found.append((values[socket.IP_TOS][0], 0))
+        else:
+            flowinfo = int.from_bytes(values[11], "big")
+            found.append((flowinfo >> CLASS_SHIFT & 0xFF, flowinfo & FLOW_LABEL))
+    return found
+
+
+@pytest.fixture
+def observer(open_socket: OpenSocket) -> Callable[[str], socket.socket]:
+    """A plain UDP socket that is told the marks of what it receives."""
+
+    def opened(ip: str) -> socket.socket:
+        sock = open_socket(ip)
+        sock.settimeout(5)
+        if sock.family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_IP, 13, 1)  # IP_RECVTOS
+        else:
+            sock.setsockopt(socket.IPPROTO_IPV6, 11, 1)  # IPV6_FLOWINFO
+        return sock
+
+    return opened
+
+
+Observer: TypeAlias = Callable[[str], socket.socket]
+
+
+@linux_only
+@both_families
+@pytest.mark.parametrize("offload", [True, False])
+@pytest.mark.parametrize("count", [1, 5])
+def test_the_marks_are_on_every_packet_and_on_no_other(
+    open_link: OpenLink, observer: Observer, ip: str, offload: bool, count: int
+) -> None:
+    """Alone and in a batch, with segmentation offload and without; what follows unmarked is not marked."""
+    link, there = open_link([ip], offload=offload), observer(ip)
+    port, label = there.getsockname()[1], LABEL if ":" in ip else 0
+    for flowinfo in (CS5 | label, 0, CS5):
+        assert link.send(Transmit(b"", packed(ip), port, numbered(count, 50), 50, flowinfo)) == 0
+    found = marks_received(there, 3 * count)
+    assert [traffic_class for traffic_class, _ in found] == [160] * count + [0] * count + [160] * count
+    assert {label for _, label in found[:count]} == {label}
+
+
+@linux_only
+@both_families
+@pytest.mark.parametrize("count", [1, 5])
+def test_where_nothing_can_be_set_beside_a_packet_the_socket_has_the_traffic_class_meanwhile(
+    open_link: OpenLink, observer: Observer, ip: str, count: int
+) -> None:
+    link, there = open_link([ip], capabilities=PLAIN), observer(ip)
+    for flowinfo in (CS5 | LABEL, 0):
+        assert link.send(Transmit(b"", packed(ip), there.getsockname()[1], numbered(count, 50), 50, flowinfo)) == 0
+    assert [traffic_class for traffic_class, _ in marks_received(there, 2 * count)] == [160] * count + [0] * count
+
+
+def take_flow_label(sock: socket.socket, label: int, to: str) -> None:
+    """Lease a flow label for this socket alone (IPV6_FLOWLABEL_MGR): now other sockets need leases as well."""
+    request = struct.pack("=16s4sBBHHHI", packed(to), label.to_bytes(4, "big"), 0, 1, 1, 0, 0, 0)
+    sock.setsockopt(socket.IPPROTO_IPV6, 32, request)
+
+
+@linux_only
+@with_ipv6
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_flow_label_that_has_to_be_leased_is_and_one_that_is_not_to_be_had_is_left_out(
+    own_network: Elsewhere, open_link: OpenLink, observer: Observer, open_socket: OpenSocket, mine: bool
+) -> None:
+    def send_labelled() -> list[tuple[int, int]]:
+        link, there = open_link(["::1"]), observer("::1")
+        take_flow_label(open_socket("::1"), 0x11111 if mine else LABEL, "::1")
+        for count in (1, 5):
+            transmit = Transmit(b"", packed("::1"), there.getsockname()[1], numbered(count, 50), 50, CS5 | LABEL)
+            assert link.send(transmit) == 0
+        return marks_received(there, 6)
+
+    found = own_network(65536, send_labelled)
+    assert {traffic_class for traffic_class, _ in found} == {160}
+    assert ({label for _, label in found} == {LABEL}) is mine
 
 
 # --- sources ---

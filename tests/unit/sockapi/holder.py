@@ -58,11 +58,11 @@ def make_socket(one_to_many: bool = False, ipv6: bool = False) -> Socket:
 
 
 def connected(
-    one_to_many: bool = False, paths: int = 2, config: AssociationConfig | None = None
+    one_to_many: bool = False, paths: int = 2, config: AssociationConfig | None = None, ipv6: bool = False
 ) -> tuple[Socket, Pair]:
     """A socket with an association in virtual time, the side A of a pair."""
-    pair = Pair(seed=1, paths=paths, config=config or sockets_config()).connect()
-    socket = make_socket(one_to_many)
+    pair = Pair(seed=1, paths=paths, ipv6=ipv6, config=config or sockets_config()).connect()
+    socket = make_socket(one_to_many, ipv6)
     socket.now = pair.network.clock.now
     socket.attach(pair.a.association)
     return socket, pair

@@ -20,6 +20,7 @@ from sctpx.sockapi.notifications import (
     to_subscriptions,
 )
 from sctpx.sockapi.structs import (
+    NOTIFICATIONS,
     AssocChange,
     AuthkeyEvent,
     EventSubscribe,
@@ -273,6 +274,24 @@ def test_a_delivery_that_was_broken_off_is_told(pair: Pair) -> None:
         pdapi_stream=3,
         pdapi_seq=5,
     )
+
+
+def test_every_notification_that_can_be_subscribed_to_comes_of_some_event(pair: Pair) -> None:
+    """But for the one that says that no more come, which is the socket's own (``test_styles``)."""
+    association = pair.a.association
+    events: list[core.Event] = [
+        core.CommunicationUp(association, False),
+        core.PathChange(association, REMOTE, core.CHANGE_STATE, core.PATH_INACTIVE),
+        core.RemoteError(association, [(1, b"\0\7\0\0")]),
+        core.PartialDeliveryAborted(association, 3, 5),
+        core.SenderDry(association),
+        core.PeerShutdown(association),
+    ]
+    found = [notice for event in events for notice in notifications(event, ALL)]
+    lost = core.CommunicationLost(association, errno.ECONNRESET, True, [])
+    found += notifications(lost, ALL, [Failed(b"kept", 0)])
+    come = {kind.TYPE for kind in NOTIFICATIONS.values() if not kind.NEEDS}
+    assert {notice.TYPE for notice in found} == come - {c.SCTP_NOTIFICATIONS_STOPPED_EVENT}
 
 
 def test_what_wakes_readers_and_writers_is_no_notification(pair: Pair) -> None:

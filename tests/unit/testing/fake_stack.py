@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sctpx.core.events import Event
-from sctpx.core.outputs import Transmit
+from sctpx.core.outputs import CLASS_SHIFT, Transmit
 from sctpx.testing import LinkSettings, Network, pack_address
 from sctpx.wire.packet import finish_packet, prefix
 
@@ -86,7 +86,7 @@ class FakeStack:
     ) -> None:
         """Have packets sent in the next run."""
         local = pack_address(source) if source else b""
-        self.outgoing.append(Transmit(local, pack_address(to), port, data, segment or len(data), ecn))
+        self.outgoing.append(Transmit(local, pack_address(to), port, data, segment or len(data), ecn << CLASS_SHIFT))
 
 
 def sctp(*chunks: int, size: int = 4, tag: int = 1) -> bytes:

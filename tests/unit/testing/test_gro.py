@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sctpx.core.outputs import CLASS_SHIFT
 from sctpx.testing import Packet, pack_address
 from sctpx.testing.gro import joined, one_by_one
 
@@ -9,7 +10,7 @@ A, B = pack_address("10.0.0.1"), pack_address("10.0.0.2")
 
 
 def packet(data: bytes, segment: int = 0, port: int = 9899, ecn: int = 0) -> Packet:
-    return Packet(0, A, B, port, 9899, data, segment, ecn)
+    return Packet(0, A, B, port, 9899, data, segment, ecn << CLASS_SHIFT)
 
 
 def shapes(packets: list[Packet]) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from sctpx.core.outputs import CLASS_SHIFT, DSCP_SHIFT
 from sctpx.testing import LinkSettings, Network, Packet, VirtualClock, pack_address, write_pcap
 from sctpx.testing.pcap import ip_packet
 from sctpx.wire.codes import CHUNK_DATA, CHUNK_INIT
@@ -86,8 +87,19 @@ def read_pcap(path: Path) -> list[Record]:
 @pytest.mark.parametrize(("source", "destination"), [("10.0.1.1", "10.0.1.2"), ("2001:db8::1", "2001:db8::2")])
 @pytest.mark.parametrize("data", [b"", b"x", bytes(1451), b"\xff" * 1452, bytes(9000)])
 def test_sctp_in_udp_reads_back(source: str, destination: str, data: bytes) -> None:
-    packet = Packet(0, pack_address(source), pack_address(destination), 40000, 9899, data, ecn=2)
+    packet = Packet(0, pack_address(source), pack_address(destination), 40000, 9899, data, flowinfo=2 << CLASS_SHIFT)
     assert parse_ip(ip_packet(packet)) == Record(0, source, destination, 17, 2, 40000, 9899, data)
+
+
+def test_the_marks_of_a_packet_are_in_its_ip_header() -> None:
+    flowinfo = 46 << DSCP_SHIFT | 1 << CLASS_SHIFT | 0xABCDE
+    ipv4 = Packet(0, pack_address("10.0.1.1"), pack_address("10.0.1.2"), 9899, 9899, b"x", flowinfo=flowinfo)
+    ipv6 = Packet(0, pack_address("2001:db8::1"), pack_address("2001:db8::2"), 9899, 9899, b"x", flowinfo=flowinfo)
+    assert ip_packet(ipv4)[1] == 46 << 2 | 1
+    assert ip_packet(ipv6)[:4].hex() == "6b9abcde"
+    assert (ipv6.dscp, ipv6.ecn, ipv6.flow_label) == (46, 1, 0xABCDE)
+    ipv6.ecn = 3
+    assert (ipv6.dscp, ipv6.ecn, ipv6.flow_label) == (46, 3, 0xABCDE)
 
 
 @pytest.mark.parametrize(("source", "destination"), [("10.0.1.1", "10.0.1.2"), ("2001:db8::1", "2001:db8::2")])

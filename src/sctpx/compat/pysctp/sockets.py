@@ -305,6 +305,8 @@ class sctpsocket:
         found = paddrparams()
         found.assoc_id, found.sockaddr = assoc_id, sockaddr
         fill(found, self._get(c.SCTP_PEER_ADDR_PARAMS, to_struct(s.PaddrParams, found)))
+        # pysctp knows neither DSCP nor flow label: what is set with these values again leaves both as they are.
+        found.flags &= ~(c.SPP_DSCP | c.SPP_IPV6_FLOWLABEL)
         return found
 
     def set_paddrparams(self, o: paddrparams) -> None:

@@ -164,7 +164,7 @@ class Association:
 
     @property
     def report(self) -> list[AddressReport]:
-        """What each address answered when the association was set up (C11)."""
+        """What each address answered when the association was set up (CX11)."""
         attempt = self.tcb.attempt
         return self.tcb.report if attempt is None else attempt.candidates
 
@@ -368,6 +368,8 @@ class Association:
         tcb = self.tcb
         tcb.config = config
         tcb.sack_policy.delay = nanoseconds(config.sack_delay)
+        for path in tcb.paths:
+            path.mark(config)
         tcb.limit_packets()
         transfer.resize(tcb)
         self.endpoint.stack.touch(self)
@@ -382,9 +384,11 @@ class Association:
         encaps_port: int = -1,
         potentially_failed_max_retrans: int = -1,
         mtu: int = -1,
+        dscp: int = -1,
+        flow_label: int = -1,
     ) -> None:
         """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port, PFMR,
-        the largest SCTP packet.
+        the largest SCTP packet, the DSCP and the IPv6 flow label of its packets.
 
         Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer.
         """
@@ -400,6 +404,11 @@ class Association:
         if mtu >= 0:
             path.set_mtu(mtu)
             self.tcb.limit_packets()
+        if dscp >= 0:
+            path.dscp = dscp
+        if flow_label >= 0:
+            path.flow_label = flow_label
+        path.mark(self.tcb.config)
         if heartbeat_interval >= 0:
             path.heartbeat_interval = heartbeat_interval
         if heartbeats is not None:

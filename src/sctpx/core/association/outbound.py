@@ -94,10 +94,11 @@ def _settle(tcb: Tcb) -> None:
 def _init(tcb: Tcb) -> Transmit:
     """An INIT: alone, with a Verification Tag of 0 (section 8.5.1 A)."""
     target = tcb.init_targets.pop(0)
+    target.on_sent()
     tcb.stats.control_chunks_sent += 1
     packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, 0), tcb.init_chunk)
     tcb.stats.packets_sent += 1
-    return Transmit(target.source, target.ip, target.udp_port, packet, len(packet))
+    return Transmit(target.source, target.ip, target.udp_port, packet, len(packet), tcb.flowinfo_to(target.ip))
 
 
 def _take_control(tcb: Tcb) -> tuple[Path, bytes, bytes]:
@@ -130,7 +131,7 @@ def _transmit(tcb: Tcb, path: Path, data: bytes, segment: int, packets: int, loc
     path.packets_sent += packets
     path.bytes_sent += len(data)
     tcb.stats.packets_sent += packets
-    return Transmit(local or path.local, path.remote, path.encaps_port, data, segment)
+    return Transmit(local or path.local, path.remote, path.encaps_port, data, segment, path.flowinfo)
 
 
 def _sack_path(tcb: Tcb) -> Path:

@@ -149,7 +149,7 @@ def on_reached(tcb: Tcb, now: int, path: Path, fresh: bool = True) -> None:
         tcb.tell_state(path)
         schedule(tcb, now, path)
     if path is tcb.preferred_primary:
-        # The caller's first address answers after all (C10).
+        # The caller's first address answers after all (CX10).
         set_primary(tcb, path)
 
 

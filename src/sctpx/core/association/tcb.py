@@ -25,7 +25,7 @@ from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_STATE, PATH_INACTIVE, Event, PathChange
 from ..path import congestion, failover
-from ..path.path import Path
+from ..path.path import Path, flowinfo
 from ..path.source import choose_source
 from ..rx.reassembly import Reassembly
 from ..rx.sack_policy import SackPolicy
@@ -72,6 +72,7 @@ class Tcb:
         "fast_retransmit_now",
         "heard_at",
         "heard_from",
+        "heard_port",
         "heartbeat_burst",
         "heartbeat_window",
         "inbound_streams",
@@ -191,7 +192,7 @@ class Tcb:
         self.paths: list[Path] = []
         self.primary: Path | None = None
         self.preferred_primary: Path | None = None
-        """The caller's first address, if another one won the race (C10)."""
+        """The caller's first address, if another one won the race (CX10)."""
         self.data_path: Path | None = None
         """Where data went last."""
         self.error_count = 0
@@ -259,6 +260,8 @@ class Tcb:
         """Our address that the packet being processed came to."""
         self.heard_from: Path | None = None
         """Where it came from."""
+        self.heard_port = 0
+        """The UDP port it came from; 0 without encapsulation."""
 
         # Control chunks that wait to be sent: (path, chunk, our address).
         self.control: list[tuple[Path, bytes, bytes]] = []
@@ -322,6 +325,11 @@ class Tcb:
                 return path
         return None
 
+    def flowinfo_to(self, remote: bytes) -> int:
+        """How packets to that address are marked, whether it is a path already or not; see ``Transmit``."""
+        path = self.find_path(remote)
+        return flowinfo(self.config.dscp, self.config.flow_label, remote) if path is None else path.flowinfo
+
     def send_control(self, path: Path, chunk: bytes, local: bytes = b"", first: bool = False) -> None:
         """A control chunk leaves for ``path``, from ``local`` if that is given and not from the path's own source."""
         if path.confirmed or chunk[0] in _TO_UNCONFIRMED:  # Else no address is confirmed, and none gets it.
@@ -368,7 +376,7 @@ class Tcb:
     def tell_state(self, path: Path, error: int = 0) -> None:
         """The state of ``path`` changed; ``error`` is an errno if the network said why."""
         if path is self.preferred_primary and path.state == PATH_INACTIVE:
-            self.preferred_primary = None  # It failed since: the caller's wish has lapsed (C10).
+            self.preferred_primary = None  # It failed since: the caller's wish has lapsed (CX10).
         if self.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
             self.events.append(PathChange(self.association, path.remote, CHANGE_STATE, path.state, error))
 

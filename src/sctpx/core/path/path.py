@@ -12,6 +12,7 @@ from typing import Final, final
 from ...wire.codes import COMMON_HEADER
 from ..config import AssociationConfig
 from ..events import PATH_ACTIVE
+from ..outputs import DSCP_SHIFT
 from ..timers import NEVER, nanoseconds
 
 UDP_HEADER: Final = 8
@@ -25,6 +26,11 @@ def largest_packet(mtu: int, remote: bytes, encaps_port: int) -> int:
     return (mtu - header - (UDP_HEADER if encaps_port else 0)) & ~3
 
 
+def flowinfo(dscp: int, flow_label: int, remote: bytes) -> int:
+    """How packets to ``remote`` are marked, as ``Transmit.flowinfo`` has it. IPv4 has no flow label."""
+    return dscp << DSCP_SHIFT | (flow_label if len(remote) == 16 else 0)
+
+
 @final
 class Path:
     """One destination address. Read-only for the layers above the core."""
@@ -35,11 +41,14 @@ class Path:
         "confirmed",
         "cwnd",
         "doubtful",
+        "dscp",
         "earliest_tsn",
         "encaps_port",
         "error_count",
         "errors_pause",
         "flight_size",
+        "flow_label",
+        "flowinfo",
         "heartbeat_deadline",
         "heartbeat_enabled",
         "heartbeat_interval",
@@ -108,6 +117,12 @@ class Path:
         """The largest SCTP packet, bytes."""
         self.pmdcs = self.mtu - COMMON_HEADER
         """Path Maximum DATA Chunk Size."""
+        self.dscp = -1
+        """The DSCP of packets to this address alone; -1 for the association's."""
+        self.flow_label = -1
+        """The IPv6 flow label of packets to this address alone; -1 for the association's."""
+        self.flowinfo = flowinfo(config.dscp, config.flow_label, remote)
+        """How packets to this address are marked; see ``Transmit``."""
         self.cwnd = 0
         self.ssthresh = 0
         self.slow_start_chunks = 1
@@ -160,7 +175,16 @@ class Path:
         self.potentially_failed_max_retrans = other.potentially_failed_max_retrans
         self.heartbeat_enabled = other.heartbeat_enabled
         self.heartbeat_interval = other.heartbeat_interval
+        self.dscp = other.dscp
+        self.flow_label = other.flow_label
+        self.flowinfo = other.flowinfo
         self.set_mtu(min(self.mtu, other.mtu))
+
+    def mark(self, config: AssociationConfig) -> None:
+        """Packets to this address are marked as is set for it, and otherwise as for the association."""
+        dscp = self.dscp if self.dscp >= 0 else config.dscp
+        label = self.flow_label if self.flow_label >= 0 else config.flow_label
+        self.flowinfo = flowinfo(dscp, label, self.remote)
 
     def set_encapsulation(self, port: int) -> None:
         """The peer is at another UDP port; PMTU follows if encapsulation begins or ends (RFC 6951 section 5.6)."""

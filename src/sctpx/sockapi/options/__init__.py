@@ -4,7 +4,8 @@ Values are the structs of ``structs``, or integers; ``setsockopt`` takes them an
 bytes of what ``getsockopt`` gives. Whatever is wrong is found before anything changes:
 
     ENOPROTOOPT   no such option
-    EOPNOTSUPP    it can only be read, or only be set, or needs an extension that sctpx does not speak yet
+    EOPNOTSUPP    it can only be read, or only be set, or needs an extension that sctpx does not speak yet, or cannot be
+                  done in user space: the message says why
     EINVAL        wrong type, length, range, association or address
 
 A socket brings its settings and associations as a ``Holder``. After ``set_option`` it gives ``settings.future.config``
@@ -15,14 +16,18 @@ from __future__ import annotations
 
 import errno
 import struct
+import sys
 from dataclasses import fields, replace
 from typing import Any, Final, TypeAlias
 
 from ..structs import AssocIds, AuthChunks, Struct
+from .common import COMMON
+from .option import Option
 from .scope import Holder, Member, Reach, Scope, scopes
-from .table import BY_NUMBER, OPTIONS, Option
+from .table import OPTIONS
 
 __all__ = [
+    "COMMON",
     "OPTIONS",
     "Holder",
     "Member",
@@ -41,11 +46,12 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 
 _INT: Final = struct.Struct("=i")
 _LISTS: Final = (AssocIds, AuthChunks)
+_BY_NUMBER: Final = {(option.level, option.number): option for option in (*OPTIONS, *COMMON)}
 
 
 def find_option(level: int, name: int) -> Option:
     """The option with that level and number. OSError ENOPROTOOPT if there is none."""
-    option = BY_NUMBER.get((level, name))
+    option = _BY_NUMBER.get((level, name))
     if option is None:
         raise OSError(errno.ENOPROTOOPT, f"no option {name} at level {level}")
     return option
@@ -69,6 +75,8 @@ def get_option(
     what is in it (``sctp_opt_info``).
     """
     option = find_option(level, name)
+    if option.refused:
+        return 0
     if option.get is None:
         raise _refuse(option, "can only be set")
     template: Any = None
@@ -86,6 +94,10 @@ def get_option(
 def set_option(holder: Holder, now: int, level: int, name: int, value: Value | Buffer) -> None:
     """Set an option, for all it is for or for nothing."""
     option = find_option(level, name)
+    if option.refused:
+        if _is_off(value):
+            return
+        raise OSError(errno.EOPNOTSUPP, f"{option.name}: {option.refused}")
     if option.set is None:
         raise _refuse(option, "can only be read")
     decoded = _decode(option, value)
@@ -112,6 +124,8 @@ def _decode(option: Option, given: Any) -> Any:
     if isinstance(given, bytes | bytearray | memoryview):
         data = bytes(given)
         if not issubclass(option.kind, Struct):
+            if len(data) in option.shorter:
+                return int.from_bytes(data, sys.byteorder)
             if len(data) != _INT.size:
                 raise OSError(errno.EINVAL, f"{option.name} in {len(data)} bytes, an int has {_INT.size}")
             return _INT.unpack(data)[0]
@@ -125,6 +139,11 @@ def _decode(option: Option, given: Any) -> Any:
     elif not -(1 << 31) <= given < 1 << 31:
         raise OSError(errno.EINVAL, f"{given} is not an int in C")
     return given
+
+
+def _is_off(value: Value | Buffer) -> bool:
+    """Whether an option is only switched off: 0, or bytes that are nothing or zeros."""
+    return not value if isinstance(value, int) else isinstance(value, bytes | bytearray | memoryview) and not any(value)
 
 
 def _assoc_field(value: Any) -> str | None:

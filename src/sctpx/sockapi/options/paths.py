@@ -8,8 +8,10 @@ from __future__ import annotations
 import errno
 from typing import Final
 
-from ...core.path.path import Path, largest_packet
+from ...core.outputs import DSCP_SHIFT, FLOW_LABEL
+from ...core.path.path import Path, flowinfo, largest_packet
 from ...wire.codes import COMMON_HEADER
+from ...wire.params import IPV6_LENGTH
 from .. import constants as c
 from ..settings import AssociationSettings
 from ..structs import PaddrParams, PaddrThlds, PaddrThldsV2, SackInfo, UdpEncaps
@@ -17,8 +19,9 @@ from .association import MILLISECOND, reconfigured, set_delayed_sack
 from .scope import Scope
 from .whole import Change
 
+_DSCP_IN_OCTET: Final = 2
+"""Where the DSCP begins in ``spp_dscp``: two bits are ECN's."""
 _EXCLUSIVE: Final = (c.SPP_HB, c.SPP_PMTUD, c.SPP_SACKDELAY)
-_NOT_YET: Final = c.SPP_PMTUD_ENABLE | c.SPP_IPV6_FLOWLABEL | c.SPP_DSCP
 NO_SWITCHOVER: Final = 0xFFFF
 _MAX_HEARTBEAT_INTERVAL: Final = 86_400_000
 SMALLEST_PATH_MTU: Final = 512
@@ -34,6 +37,10 @@ def get_paddrparams(scope: Scope, asked: PaddrParams) -> PaddrParams:
     flags = c.SPP_PMTUD_DISABLE
     flags |= c.SPP_HB_ENABLE if heartbeats else c.SPP_HB_DISABLE
     flags |= c.SPP_SACKDELAY_DISABLE if settings.sack_every == 1 else c.SPP_SACKDELAY_ENABLE
+    flags |= c.SPP_DSCP
+    if scope.holder.ipv6 and (path is None or len(path.remote) == IPV6_LENGTH):
+        flags |= c.SPP_IPV6_FLOWLABEL  # "For non-IPv6 sockets, this flag will be left cleared."
+    marks = flowinfo(config.dscp, config.flow_label, bytes(IPV6_LENGTH)) if path is None else path.flowinfo
     return PaddrParams(
         spp_assoc_id=scope.id,
         spp_address=asked.spp_address,
@@ -42,6 +49,8 @@ def get_paddrparams(scope: Scope, asked: PaddrParams) -> PaddrParams:
         spp_pathmtu=0 if path is None else path.pmdcs,
         spp_sackdelay=settings.sack_delay,
         spp_flags=flags,
+        spp_ipv6_flowlabel=marks & FLOW_LABEL if flags & c.SPP_IPV6_FLOWLABEL else 0,
+        spp_dscp=marks >> DSCP_SHIFT << _DSCP_IN_OCTET,
     )
 
 
@@ -52,8 +61,13 @@ def set_paddrparams(scope: Scope, value: PaddrParams) -> Change:
     association = scope.association
     if any(flags & both == both for both in _EXCLUSIVE):
         raise OSError(errno.EINVAL, f"spp_flags {flags:#x} contradict each other")
-    if flags & _NOT_YET:
-        raise OSError(errno.EOPNOTSUPP, "neither path MTU discovery (RFC 8899) nor flow label and DSCP yet")
+    if flags & c.SPP_PMTUD_ENABLE:
+        raise OSError(errno.EOPNOTSUPP, "SPP_PMTUD_ENABLE needs path MTU discovery (RFC 8899)")
+    if flags & c.SPP_IPV6_FLOWLABEL and not scope.holder.ipv6:
+        raise OSError(errno.EINVAL, "SPP_IPV6_FLOWLABEL on a socket of family AF_INET")
+    # "The 6 most significant bits are used for the DSCP", and of the label "the 20 least significant bits".
+    dscp = value.spp_dscp >> _DSCP_IN_OCTET if flags & c.SPP_DSCP else -1
+    flow_label = value.spp_ipv6_flowlabel & FLOW_LABEL if flags & c.SPP_IPV6_FLOWLABEL else -1
     if flags & c.SPP_HB_DEMAND and path is None:
         # "This must not be used in conjunction with a wildcard address."
         raise OSError(errno.EINVAL, "SPP_HB_DEMAND needs an address of the peer")
@@ -81,11 +95,21 @@ def set_paddrparams(scope: Scope, value: PaddrParams) -> Change:
             sack()
         if path is None:
             _configure_heartbeats(scope, heartbeats, interval, max_retrans)
+            _configure_marks(scope, dscp, flow_label)
         if association is not None:
             nanoseconds = interval * MILLISECOND if interval >= 0 else -1
             mtu = fixed + COMMON_HEADER if fixed else -1
             for one in association.paths if path is None else [path]:
-                association.configure_path(scope.now, one.remote, heartbeats, nanoseconds, max_retrans, mtu=mtu)
+                association.configure_path(
+                    scope.now,
+                    one.remote,
+                    heartbeats,
+                    nanoseconds,
+                    max_retrans,
+                    mtu=mtu,
+                    dscp=dscp,
+                    flow_label=flow_label,
+                )
             if path is not None and flags & c.SPP_HB_DEMAND:
                 association.request_heartbeat(scope.now, path.remote)
 
@@ -110,6 +134,15 @@ def _configure_heartbeats(scope: Scope, heartbeats: bool | None, interval: int, 
             heartbeat_interval=max(settings.heartbeat_interval / 1000, _ALMOST_ZERO) if settings.heartbeats else 0.0,
             path_max_retrans=max_retrans if max_retrans >= 0 else None,
         )
+    )
+
+
+def _configure_marks(scope: Scope, dscp: int, flow_label: int) -> None:
+    """For paths to come, and packets that belong to no path."""
+    if dscp >= 0:
+        scope.settings.dscp_chosen = True
+    scope.configure(
+        reconfigured(scope, dscp=dscp if dscp >= 0 else None, flow_label=flow_label if flow_label >= 0 else None)
     )
 
 
@@ -171,7 +204,7 @@ def set_thresholds_v2(scope: Scope, value: PaddrThldsV2) -> Change:
 def get_encapsulation(scope: Scope, asked: UdpEncaps) -> UdpEncaps:
     """RFC 6951 section 6.1."""
     path = scope.path(asked.sue_address)
-    port = max(scope.settings.encaps_port, 0) if path is None else path.encaps_port
+    port = scope.settings.encaps_port if path is None else path.encaps_port
     return UdpEncaps(sue_assoc_id=scope.id, sue_address=asked.sue_address, sue_port=port)
 
 

@@ -5,82 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Final
 
 from .. import constants as c
 from .. import structs as s
 from . import association, paths, whole
-from .scope import Reach, Scope
-from .whole import Change, flag
-
-Getter = Callable[[Scope, Any], Any]
-Setter = Callable[[Scope, Any], Change]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option."""
-
-    name: str
-    section: str
-    """Of RFC 6458, or of the RFC it names."""
-    kind: type[s.Struct] | type[int]
-    """The struct of its value; ``int`` for C's."""
-    reach: Reach
-    get: Getter | None = None
-    set: Setter | None = None
-    needs: str = ""
-    """The extension without which it cannot be used: EOPNOTSUPP."""
-    level: int = c.IPPROTO_SCTP
-    shorter: tuple[int, ...] = ()
-    """Sizes the struct had before, which are accepted still; what is missing counts as zeros."""
-
-    @property
-    def number(self) -> int:
-        """What C calls it."""
-        return c.names()[self.name]
-
-    @property
-    def usable(self) -> bool:
-        """It can be used now."""
-        return not self.needs
-
-    @property
-    def access(self) -> str:
-        """As the RFC classes it."""
-        if self.name in READ_ONLY:
-            return "get"
-        return "set" if self.name in WRITE_ONLY else "get, set"
-
-
-READ_ONLY: Final = frozenset(
-    {
-        "SCTP_STATUS",
-        "SCTP_GET_PEER_ADDR_INFO",
-        "SCTP_PEER_AUTH_CHUNKS",
-        "SCTP_LOCAL_AUTH_CHUNKS",
-        "SCTP_GET_ASSOC_NUMBER",
-        "SCTP_GET_ASSOC_ID_LIST",
-        "SCTP_GET_ASSOC_STATS",
-        "SCTP_PR_ASSOC_STATUS",
-        "SCTP_PR_STREAM_STATUS",
-    }
-)
-WRITE_ONLY: Final = frozenset(
-    {
-        "SCTP_SET_PEER_PRIMARY_ADDR",
-        "SCTP_AUTH_CHUNK",
-        "SCTP_AUTH_KEY",
-        "SCTP_AUTH_DEACTIVATE_KEY",
-        "SCTP_AUTH_DELETE_KEY",
-        "SCTP_RESET_STREAMS",
-        "SCTP_RESET_ASSOC",
-        "SCTP_ADD_STREAMS",
-    }
-)
+from .option import Option
+from .scope import Reach
+from .whole import flag
 
 _AUTH: Final = "RFC 4895"
 _ASCONF: Final = "RFC 5061"
@@ -216,5 +148,3 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("SCTP_ECN_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs="RFC 4960 appendix A"),
     Option("SCTP_PLPMTUD_PROBE_INTERVAL", "Linux", s.ProbeInterval, Reach.PATH, needs="RFC 8899"),
 )
-
-BY_NUMBER: Final = {(option.level, option.number): option for option in OPTIONS}

@@ -9,9 +9,19 @@ from typing import Final
 
 from .. import constants as c
 from ..ancillary import from_sndinfo, from_sndrcvinfo, to_sndinfo
-from ..notifications import EVENT_TYPES, to_event_subscribe, to_subscriptions
+from ..notifications import EVENT_TYPES, SUBSCRIBE_FIELDS, to_event_subscribe, to_subscriptions
 from ..settings import MILLISECONDS, EndpointSettings, with_init
-from ..structs import AssocIds, Event, EventSubscribe, InitMsg, Linger, SndInfo, SndRcvInfo, Timeval
+from ..structs import (
+    NOTIFICATIONS,
+    AssocIds,
+    Event,
+    EventSubscribe,
+    InitMsg,
+    Linger,
+    SndInfo,
+    SndRcvInfo,
+    Timeval,
+)
 from .scope import Scope
 
 Change = Callable[[], None]
@@ -166,11 +176,15 @@ def get_delivery_point(scope: Scope, _: object) -> int:
 
 
 def set_delivery_point(scope: Scope, value: int) -> Change:
-    """Section 8.1.21: not "larger than the socket receive buffer size"."""
+    """Section 8.1.21: not "larger than the socket receive buffer size".
+
+    "Setting this to a lower value will cause partial deliveries to happen more often": with 0 every fragment is
+    delivered. In the core's parameters 0 means that nothing was set, and 1 is the lowest value.
+    """
     settings = scope.settings
     if not 0 <= value <= settings.config.receive_buffer:
         raise OSError(errno.EINVAL, f"{value} bytes, the receive buffer has {settings.config.receive_buffer}")
-    config = replace(settings.config, partial_delivery_point=value)
+    config = replace(settings.config, partial_delivery_point=max(value, 1))
 
     def change() -> None:
         settings.config = config
@@ -188,7 +202,11 @@ def get_events(scope: Scope, _: object) -> EventSubscribe:
 
 def set_events(scope: Scope, value: EventSubscribe) -> Change:
     """Section 8.1.14."""
-    return lambda: setattr(scope.settings, "subscribed", to_subscriptions(value))
+    wanted = to_subscriptions(value)
+    for name, kind in SUBSCRIBE_FIELDS:
+        if kind in wanted:
+            _check_comes(name, kind)
+    return lambda: setattr(scope.settings, "subscribed", wanted)
 
 
 def get_event(scope: Scope, asked: Event) -> Event:
@@ -203,6 +221,8 @@ def set_event(scope: Scope, value: Event) -> Change:
     _check_type(value)
     if value.se_on not in (0, 1):
         raise OSError(errno.EINVAL, f"se_on {value.se_on}")
+    if value.se_on:
+        _check_comes(f"se_type {value.se_type:#x}", value.se_type)
     before = scope.settings.subscribed
     after = before | {value.se_type} if value.se_on else before - {value.se_type}
     return lambda: setattr(scope.settings, "subscribed", after)
@@ -211,6 +231,14 @@ def set_event(scope: Scope, value: Event) -> Change:
 def _check_type(value: Event) -> None:
     if value.se_type not in EVENT_TYPES:
         raise OSError(errno.EINVAL, f"no notification has the type {value.se_type:#x}")
+
+
+def _check_comes(name: str, kind: int) -> None:
+    """OSError EOPNOTSUPP for a notification that is never sent: who waits for it would wait for ever."""
+    notification = NOTIFICATIONS.get(kind)  # SCTP_DATA_IO_EVENT is none.
+    if notification is not None and notification.NEEDS:
+        unknown = f"it comes with {notification.NEEDS} only, which sctpx does not speak yet"
+        raise OSError(errno.EOPNOTSUPP, f"{name} cannot be subscribed to: {unknown}")
 
 
 # --- how messages are sent ---

@@ -1,4 +1,4 @@
-"""``Attempt``, the race of the INITs, against the promises of ``sctp_connectx`` (C2, C8, C9).
+"""``Attempt``, the race of the INITs, against the promises of ``sctp_connectx`` (CX2, CX8, CX9).
 
 The machine lets time pass and addresses refuse, at any moment, and keeps its own account of every INIT.
 """
@@ -77,6 +77,7 @@ class AttemptMachine(RuleBasedStateMachine):
                 earlier = self.attempt.candidates[: self.attempt.candidates.index(candidate)]
                 assert all(self.sent[other.ip] for other in earlier)
             times.append(self.now)
+            candidate.on_sent()
 
     @rule()
     def the_next_deadline_comes(self) -> None:
@@ -108,7 +109,7 @@ class AttemptMachine(RuleBasedStateMachine):
         waiting = [one for one in self.attempt.candidates if not self.sent[one.ip]]
         running = self.attempt.next_deadline() <= self.now
         if waiting and self.delay is not None and running:
-            self.hurried = True  # C8: the next one at once.
+            self.hurried = True  # CX8: the next one at once.
         self.send()
 
     @rule()
@@ -141,7 +142,7 @@ class AttemptMachine(RuleBasedStateMachine):
         if left:
             assert self.attempt.next_deadline() != NEVER  # It goes on.
         else:
-            assert all(self.sent.values())  # C2
+            assert all(self.sent.values())  # CX2
             errors = {one.error for one in self.attempt.candidates if one.refused}
             silent = len(self.refused) < len(self.sent)
             if silent:
@@ -202,14 +203,16 @@ def test_an_attempt_with_a_limit_fails_when_it_is_reached() -> None:
     config = AssociationConfig(connect_timeout=0.35)
     attempt = Attempt(candidates(9, config), START, config)
     while not attempt.failed(now := attempt.next_deadline()):
-        attempt.due(now)
+        for one in attempt.due(now):
+            one.on_sent()
     assert now == START + 350 * MILLISECOND
     assert [one.inits for one in attempt.candidates] == [1, 1, 1, 1, 0, 0, 0, 0, 0]
 
 
 def test_an_init_ack_is_worth_more_than_a_refusal_before_it() -> None:
     [candidate] = candidates(1, AssociationConfig())
-    candidate.inits = 2
+    for _ in range(4):
+        candidate.on_sent()
     candidate.on_answer(1, ANSWER_ABORT, ECONNREFUSED, [])
     candidate.on_answer(2, ANSWER_ICMP, EHOSTUNREACH, [])
     assert (candidate.answered, candidate.answer, candidate.error) == (1, ANSWER_ABORT, ECONNREFUSED)

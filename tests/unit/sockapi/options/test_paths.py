@@ -35,7 +35,7 @@ def test_the_parameters_of_a_path_are_told() -> None:
         spp_pathmaxrxt=5,
         spp_pathmtu=path.mtu - 12,
         spp_sackdelay=200,
-        spp_flags=c.SPP_HB_ENABLE | c.SPP_PMTUD_DISABLE | c.SPP_SACKDELAY_ENABLE,
+        spp_flags=c.SPP_HB_ENABLE | c.SPP_PMTUD_DISABLE | c.SPP_SACKDELAY_ENABLE | c.SPP_DSCP,
     )
 
 
@@ -129,6 +129,7 @@ def test_the_delay_of_sacks_can_be_set_here_as_well() -> None:
         PaddrParams(spp_address=("10.0.3.2", 5000)),
         PaddrParams(spp_address=("10.0.1.2", 5001)),
         PaddrParams(spp_address=("no address", 5000)),
+        PaddrParams(spp_flags=c.SPP_IPV6_FLOWLABEL, spp_ipv6_flowlabel=1),  # On a socket of family AF_INET.
     ],
 )
 def test_what_contradicts_itself_is_refused_and_nothing_changes(value: PaddrParams) -> None:
@@ -138,18 +139,57 @@ def test_what_contradicts_itself_is_refused_and_nothing_changes(value: PaddrPara
     assert [path.max_retrans for path in pair.a.association.paths] == [5, 5]
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        PaddrParams(spp_flags=c.SPP_PMTUD_ENABLE),
-        PaddrParams(spp_flags=c.SPP_DSCP, spp_dscp=4),
-        PaddrParams(spp_flags=c.SPP_IPV6_FLOWLABEL),
-    ],
-)
-def test_what_is_not_there_yet_is_not_supported(value: PaddrParams) -> None:
+def test_path_mtu_discovery_is_not_there_yet() -> None:
     socket, _ = connected()
     with raises(errno.EOPNOTSUPP):
-        socket.set(c.SCTP_PEER_ADDR_PARAMS, value)
+        socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_flags=c.SPP_PMTUD_ENABLE))
+
+
+# --- DSCP and flow label ---
+
+IPV6_FIRST = ("2001:db8:1::2", 5000, 0, 0)
+IPV6_SECOND = ("2001:db8:2::2", 5000, 0, 0)
+MARKS = c.SPP_DSCP | c.SPP_IPV6_FLOWLABEL
+
+
+def marks(pair: Pair) -> list[int]:
+    """The flow information of packets on each path: DSCP in the bits from 22 on, flow label in the low 20."""
+    return [path.flowinfo for path in pair.a.association.paths]
+
+
+def test_a_path_has_the_dscp_and_flow_label_that_were_set_for_it_and_the_others_have_not() -> None:
+    """ "The 6 most significant bits are used for the DSCP", and of the label "the 20 least significant bits"."""
+    socket, pair = connected(ipv6=True)
+    value = PaddrParams(spp_address=IPV6_SECOND, spp_flags=MARKS, spp_dscp=0xBB, spp_ipv6_flowlabel=0xFFFABCDE)
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, value)
+    assert marks(pair) == [0, 46 << 22 | 0xABCDE]
+    found = socket.get(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_address=IPV6_SECOND))
+    assert isinstance(found, PaddrParams)
+    assert (found.spp_dscp, found.spp_ipv6_flowlabel, found.spp_flags & MARKS) == (46 << 2, 0xABCDE, MARKS)
+    other = socket.get(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_address=IPV6_FIRST))
+    assert isinstance(other, PaddrParams)
+    assert (other.spp_dscp, other.spp_ipv6_flowlabel) == (0, 0)
+
+
+def test_without_an_address_the_marks_are_those_of_all_paths_and_of_those_to_come() -> None:
+    socket, pair = connected(ipv6=True)
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_address=IPV6_SECOND, spp_flags=c.SPP_DSCP, spp_dscp=4))
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_flags=MARKS, spp_dscp=160, spp_ipv6_flowlabel=5))
+    assert marks(pair) == [40 << 22 | 5, 40 << 22 | 5]
+    assert (pair.a.association.config.dscp, pair.a.association.config.flow_label) == (40, 5)
+
+
+def test_before_there_is_an_association_the_marks_are_for_those_to_come() -> None:
+    socket = make_socket(ipv6=True)
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_flags=MARKS, spp_dscp=160, spp_ipv6_flowlabel=5))
+    assert (socket.settings.begin().config.dscp, socket.settings.begin().config.flow_label) == (40, 5)
+    assert (params(socket).spp_dscp, params(socket).spp_ipv6_flowlabel) == (160, 5)
+
+
+def test_without_their_flags_the_marks_stay_as_they_are() -> None:
+    socket, pair = connected(ipv6=True, config=AssociationConfig(dscp=40, flow_label=5))
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_pathmaxrxt=2, spp_dscp=4, spp_ipv6_flowlabel=9))
+    assert marks(pair) == [40 << 22 | 5, 40 << 22 | 5]
 
 
 def test_the_mtu_of_paths_to_come_cannot_be_set() -> None:

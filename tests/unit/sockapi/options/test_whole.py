@@ -7,12 +7,15 @@ import errno
 import pytest
 
 from sctpx.sockapi import constants as c
+from sctpx.sockapi.notifications import SUBSCRIBE_FIELDS
 from sctpx.sockapi.structs import (
+    NOTIFICATIONS,
     AssocIds,
     Event,
     EventSubscribe,
     InitMsg,
     Linger,
+    Notification,
     SndInfo,
     SndRcvInfo,
     Timeval,
@@ -129,6 +132,18 @@ def test_the_partial_delivery_point_lies_within_the_receive_buffer() -> None:
     assert socket.get(c.SCTP_PARTIAL_DELIVERY_POINT) == 5000
 
 
+def test_a_partial_delivery_point_of_0_hands_every_fragment_over_at_once() -> None:
+    """RFC 6458 8.1.21: "Setting this to a lower value will cause partial deliveries to happen more often"."""
+    socket = make_socket()
+    assert socket.get(c.SCTP_PARTIAL_DELIVERY_POINT) == socket.settings.begin().config.partial_limit > 1_000_000
+    socket.set(c.SCTP_PARTIAL_DELIVERY_POINT, 0)
+    assert socket.get(c.SCTP_PARTIAL_DELIVERY_POINT) == 1
+    _, pair = connected(config=socket.settings.begin().config)
+    pair.b.send(bytes(4000))
+    pair.drain()
+    assert [part.more for part in pair.a.received] == [True, True, False]
+
+
 def test_a_message_is_handed_over_in_parts_from_the_partial_delivery_point_on() -> None:
     socket = make_socket()
     socket.set(c.SCTP_PARTIAL_DELIVERY_POINT, 5000)
@@ -158,6 +173,40 @@ def test_there_is_no_subscription_to_what_does_not_exist(event: Event) -> None:
     socket = make_socket()
     with raises(errno.EINVAL):
         socket.set(c.SCTP_EVENT, event)
+
+
+NEVER_COME = [kind for kind in NOTIFICATIONS.values() if kind.NEEDS]
+
+
+@pytest.mark.parametrize("kind", NEVER_COME, ids=lambda kind: kind.C_NAME)
+def test_a_notification_that_never_comes_cannot_be_subscribed_to(kind: type[Notification]) -> None:
+    """In the new form, the old one and the old one's bytes. Nothing else of that call is subscribed to either."""
+    socket = make_socket()
+    [field] = [name for name, number in SUBSCRIBE_FIELDS if number == kind.TYPE]
+    together = EventSubscribe(sctp_association_event=1, **{field: 1})
+    event = Event(se_type=kind.TYPE, se_on=1).pack()
+    for option, value in ((c.SCTP_EVENT, event), (c.SCTP_EVENTS, together), (c.SCTP_EVENTS, together.pack())):
+        with pytest.raises(OSError, match=kind.NEEDS) as caught:
+            socket.set(option, value)
+        assert caught.value.errno == errno.EOPNOTSUPP
+    assert socket.get(c.SCTP_EVENTS) == EventSubscribe()
+
+
+@pytest.mark.parametrize("kind", NEVER_COME, ids=lambda kind: kind.C_NAME)
+def test_a_notification_that_never_comes_can_be_switched_off_and_is_off(kind: type[Notification]) -> None:
+    socket = make_socket()
+    socket.set(c.SCTP_EVENT, Event(se_type=kind.TYPE, se_on=0))
+    assert socket.get(c.SCTP_EVENT, Event(se_type=kind.TYPE)) == Event(se_type=kind.TYPE, se_on=0)
+
+
+def test_all_others_can_be_subscribed_to_each_in_both_forms() -> None:
+    come = {kind.TYPE for kind in NOTIFICATIONS.values()} - {kind.TYPE for kind in NEVER_COME}
+    new, old = make_socket(), make_socket()
+    for kind in come:
+        new.set(c.SCTP_EVENT, Event(se_type=kind, se_on=1))
+    assert new.settings.future.subscribed == come
+    old.set(c.SCTP_EVENTS, EventSubscribe(**{name: 1 for name, kind in SUBSCRIBE_FIELDS if kind in come}))
+    assert old.settings.future.subscribed == come - {c.SCTP_NOTIFICATIONS_STOPPED_EVENT}  # It has no field.
 
 
 def test_all_events_are_subscribed_to_together_for_all_associations() -> None:
