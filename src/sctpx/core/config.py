@@ -55,6 +55,9 @@ class AssociationConfig:
     """Valid.Cookie.Life, seconds."""
     shutdown_guard: float = 300.0
     """T5-shutdown-guard, seconds: five times RTO.Max (RFC 9260 section 9.2)."""
+    drain_guard: float | None = 300.0
+    """A graceful end waits until the peer has acknowledged all data, but no longer than so many seconds without any new
+    acknowledgement from a peer that answers; then it aborts. None: for ever."""
 
     attempt_delay: float | None = 0.1
     """Delay between the first INITs to the listed addresses, seconds, at least 0.01.
@@ -121,6 +124,7 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("sack_delay", 0, 0.5),
     ("cookie_life", 0.001, 3600),
     ("shutdown_guard", 0.001, 86400),
+    ("drain_guard", 0.001, 86400),
     ("attempt_delay", 0.01, 3600),
     ("connect_timeout", 0.001, 86400),
     ("receive_buffer", 4096, 1 << 31),

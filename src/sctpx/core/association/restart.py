@@ -171,6 +171,7 @@ def _restart(old: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
     handshake.send_cookie_ack(tcb, now, local, remote)
     if old.shutdown_requested:
         shutdown.shutdown(tcb, now)  # The user wanted an end, whoever the peer is now.
+        tcb.t5_deadline = min(tcb.t5_deadline, old.t5_deadline)  # And has waited for it: restarts do not put it off.
     return True
 
 

@@ -1,6 +1,12 @@
 """The end of an association: SHUTDOWN, ABORT, T2-shutdown and T5-shutdown-guard (RFC 9260 section 9).
 
 Invariant: in SHUTDOWN-SENT and SHUTDOWN-ACK-SENT everything of ours is acknowledged and T2 runs.
+
+No state of the end lasts as long as the peer likes. T5 bounds SHUTDOWN-SENT, whatever the peer says meanwhile and
+however often the peer restarts. In SHUTDOWN-PENDING and SHUTDOWN-RECEIVED the rest of our data leaves, which may take
+long and be right, for the peer's application may read slowly. There the *drain guard* bounds the time without progress:
+without any new TSN acknowledged in sequence. The drain guard is for a peer that answers, for example with a window that
+stays closed; a peer that does not answer is for Association.Max.Retrans (section 8.1).
 """
 
 from __future__ import annotations
@@ -54,6 +60,7 @@ def stop_timers(tcb: Tcb) -> None:
     tcb.t1_cookie_deadline = NEVER
     tcb.t2_deadline = NEVER
     tcb.t5_deadline = NEVER
+    tcb.drain_deadline = NEVER
     tcb.probe_deadline = NEVER
     tcb.sack_policy.deadline = NEVER
     for path in tcb.paths:
@@ -94,14 +101,27 @@ def shutdown(tcb: Tcb, now: int) -> None:
     tcb.shutdown_requested = True
     if tcb.state == ESTABLISHED:
         tcb.transition(SHUTDOWN_PENDING)
+        _start_drain_guard(tcb, now)
         progress(tcb, now)
     # "Once an endpoint has reached the SHUTDOWN-RECEIVED state, it MUST ignore ULP shutdown requests"
 
 
+def receive(tcb: Tcb, now: int) -> None:
+    """SHUTDOWN came in ESTABLISHED or SHUTDOWN-PENDING: the peer has sent all that it had."""
+    tcb.transition(SHUTDOWN_RECEIVED)
+    if tcb.drain_deadline == NEVER and not tcb.drain_overdue:
+        _start_drain_guard(tcb, now)
+
+
 def progress(tcb: Tcb, now: int) -> None:
-    """If everything of ours is acknowledged, take the next step of the shutdown."""
+    """If everything of ours is acknowledged, take the next step of the shutdown; if nothing more is, see how long."""
     if len(tcb.send_queue) or not tcb.outstanding.empty:
+        if tcb.outstanding.cumulative_tsn_ack_point > tcb.drained_to:
+            _start_drain_guard(tcb, now)
+        elif tcb.drain_overdue:
+            abort(tcb, [], ETIMEDOUT)
         return
+    tcb.drain_deadline = NEVER
     if tcb.state == SHUTDOWN_PENDING:
         tcb.transition(SHUTDOWN_SENT)
         tcb.t5_deadline = now + nanoseconds(tcb.config.shutdown_guard)
@@ -112,6 +132,23 @@ def progress(tcb: Tcb, now: int) -> None:
         tcb.transition(SHUTDOWN_ACK_SENT)
         _end_heartbeats(tcb)
         _start_t2(tcb, now, tcb.respond(control.shutdown_ack()))
+
+
+def _start_drain_guard(tcb: Tcb, now: int) -> None:
+    """The peer has taken all up to here, or our data begins to run out."""
+    guard = tcb.config.drain_guard
+    tcb.drained_to = tcb.outstanding.cumulative_tsn_ack_point
+    tcb.drain_overdue = False
+    tcb.drain_deadline = NEVER if guard is None else now + nanoseconds(guard)
+
+
+def handle_drain_guard(tcb: Tcb) -> None:
+    """The peer has taken nothing more for the time of the drain guard."""
+    tcb.drain_deadline = NEVER
+    if tcb.error_count:
+        tcb.drain_overdue = True  # The peer is silent just now. What it says next brings progress, or the end.
+    else:
+        abort(tcb, [], ETIMEDOUT)
 
 
 def _end_heartbeats(tcb: Tcb) -> None:

@@ -66,6 +66,9 @@ class Tcb:
         "control",
         "cookie",
         "data_path",
+        "drain_deadline",
+        "drain_overdue",
+        "drained_to",
         "error_count",
         "events",
         "extensions",
@@ -278,6 +281,12 @@ class Tcb:
         self.t2_deadline = NEVER
         self.t2_path: Path | None = None
         self.t5_deadline = NEVER
+        self.drain_deadline = NEVER
+        """When the peer has taken nothing more of our data for too long."""
+        self.drained_to = 0
+        """The cumulative TSN ack point when that was last set."""
+        self.drain_overdue = False
+        """The deadline has passed while the peer did not answer."""
 
     def transition(self, state: int) -> None:
         """The one writer of ``state``."""
@@ -394,6 +403,8 @@ class Tcb:
             deadline = self.t2_deadline
         if self.t5_deadline < deadline:
             deadline = self.t5_deadline
+        if self.drain_deadline < deadline:
+            deadline = self.drain_deadline
         if self.probe_deadline < deadline:
             deadline = self.probe_deadline
         if self.attempt is not None:
