@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from errno import EADDRINUSE, EALREADY, EINVAL, EISCONN
-from heapq import heapify, heappop, heappush
 from typing import Final, final
 
 from ..wire import causes, control
@@ -38,12 +37,14 @@ from ..wire.setup import initiate_tag
 from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
 from . import out_of_the_blue
+from .answers import Answers
 from .arrival import Arrival
 from .association import handshake, inbound, outbound, restart, returned, shutdown
 from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
 from .association.tcb import Tcb
-from .config import AssociationConfig
+from .config import AssociationConfig, Limits
+from .deadlines import Deadlines
 from .directory import Directory
 from .endpoint import Endpoint
 from .entropy import RandomBytes, random_below, random_tag, random_u32
@@ -53,12 +54,10 @@ from .outputs import Transmit
 from .path.path import Path
 from .state_cookie import Cookie, CookieJar
 from .stats import StackStats
-from .timers import NEVER
+from .token_bucket import TokenBucket
 
 EPHEMERAL_FIRST: Final = 49152
 EPHEMERAL_COUNT: Final = 65536 - EPHEMERAL_FIRST
-# Stateless answers that wait to be sent; more than one batch of input can cause.
-MAX_RESPONSES: Final = 4096
 # Packets of different associations that leave together: what one system call takes.
 MAX_GATHERED: Final = 64
 
@@ -68,18 +67,20 @@ class Stack:
     """Endpoints and associations of one driver."""
 
     __slots__ = (
+        "_aborts",
+        "_answer_is_next",
+        "_answers",
+        "_deadlines",
         "_directory",
         "_events",
-        "_heap",
-        "_heap_count",
         "_jar",
         "_last_id",
         "_next_id",
+        "_put_off",
         "_random_bytes",
         "_ready",
+        "_refusals",
         "_replies",
-        "_responses",
-        "_superseded",
         "endpoints",
         "stats",
     )
@@ -93,14 +94,18 @@ class Stack:
         self.stats = StackStats()
         self._directory = Directory()
         self._events: deque[Event] = deque()
-        self._heap: list[tuple[int, int, Association]] = []
-        self._heap_count = 0
-        self._superseded = 0
+        self._deadlines = Deadlines()
         self._last_id = 2  # 0 to 2 have a meaning of their own (RFC 6458 section 7.2).
         self._next_id = next_id
         self._ready: deque[Association] = deque()
         self._replies: list[tuple[int, bytes]] = []
-        self._responses: deque[Transmit] = deque()
+        limits = Limits()
+        self._answers = Answers(limits.answers)
+        self._answer_is_next = False  # Answers to strangers and associations take turns.
+        self._put_off: Transmit | None = None  # What an association had ready and another one could not go with.
+        # For SCTP ports that are nobody's.
+        self._aborts = TokenBucket(limits.aborts_per_second)
+        self._refusals = TokenBucket(limits.aborts_per_second)
 
     # --- endpoints and associations ---
 
@@ -110,10 +115,12 @@ class Stack:
         local: Sequence[bytes] = (),
         config: AssociationConfig | None = None,
         announce: Sequence[bytes] = (),
+        limits: Limits | None = None,
     ) -> Endpoint:
         """Take an SCTP port; 0 for a free one above 49151.
 
         ``local`` are its own addresses, all of the host's if empty, and ``announce`` those told to peers, packed.
+        ``limits`` are what strangers can have of it.
         Raises OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
         """
         if not 0 <= port <= 65535:
@@ -122,8 +129,9 @@ class Stack:
             port = self._free_port()
         elif port in self.endpoints:
             raise OSError(EADDRINUSE, f"SCTP port {port} is in use in this stack")
-        endpoint = Endpoint(self, port, list(local), list(announce), config or AssociationConfig())
+        endpoint = Endpoint(self, port, list(local), list(announce), config or AssociationConfig(), limits or Limits())
         self.endpoints[port] = endpoint
+        self._answers.limit = max([endpoint.limits.answers for endpoint in self.endpoints.values()])
         return endpoint
 
     def _free_port(self) -> int:
@@ -172,19 +180,7 @@ class Stack:
             return
         self._directory.remove(association)
         association.endpoint.unaccepted.discard(association.id)
-        self._supersede(association)
-
-    def _supersede(self, association: Association) -> None:
-        """The association's entry in the heap does not matter any more: throw such out when they are many."""
-        if not association.entry:
-            return
-        association.entry = 0
-        association.scheduled = NEVER
-        self._superseded += 1
-        if self._superseded > len(self._heap) // 2 + 32:
-            self._superseded = 0
-            self._heap = [entry for entry in self._heap if entry[2].entry == entry[1]]
-            heapify(self._heap)
+        self._deadlines.forget(association)
 
     def touch(self, association: Association) -> None:
         """An association changed: it may have packets to send and other deadlines."""
@@ -242,8 +238,8 @@ class Stack:
 
     def _answer(self, local: bytes, remote: bytes, port: int, packet: bytes, marked: int) -> None:
         """A packet that belongs to no association, to where the one being processed came from."""
-        if len(self._responses) < MAX_RESPONSES:
-            self._responses.append(Transmit(local, remote, port, packet, len(packet), marked))
+        if not self._answers.add(Transmit(local, remote, port, packet, len(packet), marked)):
+            self.stats.answers_dropped += 1
 
     def _reply(self, arrival: Arrival, tag: int, chunk: bytes) -> None:
         """Answer a packet outside of any association; it is marked as the packets of the port's associations are."""
@@ -348,7 +344,21 @@ class Stack:
         self.stats.out_of_the_blue += 1
         chunk = out_of_the_blue.answer(arrival.chunks)
         if chunk:
-            self._reply(arrival, arrival.tag, chunk)
+            endpoint = self.endpoints.get(arrival.local_port)
+            tokens = self._aborts if endpoint is None else endpoint.aborts
+            if tokens.take(arrival.now):
+                self._reply(arrival, arrival.tag, chunk)
+            else:
+                self.stats.answers_withheld += 1
+
+    def _refuse(self, arrival: Arrival, tag: int, seen: list[Cause]) -> None:
+        """Answer an INIT, or a COOKIE ECHO, that sets no association up."""
+        endpoint = self.endpoints.get(arrival.local_port)
+        tokens = self._refusals if endpoint is None else endpoint.refusals
+        if tokens.take(arrival.now):
+            self._reply(arrival, tag, control.abort(seen))
+        else:
+            self.stats.answers_withheld += 1
 
     def _receive_init(self, arrival: Arrival) -> None:
         """INIT (sections 3.3.2, 5.1 B and 5.2)."""
@@ -365,7 +375,7 @@ class Stack:
             # values [...]: it SHOULD respond with an ABORT chunk" (section 5.1)
             cause = causes.invalid_parameter()
         if cause is not None:
-            self._reply(arrival, tag, control.abort([cause]))
+            self._refuse(arrival, tag, [cause])
             return
         association = self._find_by_addresses(arrival, setup.addresses)
         if association is not None:
@@ -377,7 +387,7 @@ class Stack:
         endpoint = self.endpoints.get(arrival.local_port)
         if endpoint is None or endpoint.full or not endpoint.hears(arrival.local):
             crowded = endpoint is not None and endpoint.backlog and endpoint.hears(arrival.local)
-            self._reply(arrival, tag, control.abort([causes.out_of_resource()] if crowded else []))
+            self._refuse(arrival, tag, [causes.out_of_resource()] if crowded else [])
             return
         cookie = make_cookie(
             setup, endpoint.config, arrival.now, arrival.local, arrival.remote, arrival.port, endpoint.local
@@ -424,7 +434,7 @@ class Stack:
             self.stats.cookies_stale += 1
             self._reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))
         elif endpoint is None or endpoint.full:
-            self._reply(arrival, cookie.peer_tag, control.abort([causes.out_of_resource()]))
+            self._refuse(arrival, cookie.peer_tag, [causes.out_of_resource()])
         else:
             association = self.make_association(
                 endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn
@@ -460,17 +470,11 @@ class Stack:
 
     def handle_timeout(self, now: int) -> None:
         """Time has passed: let every association with an expired deadline look at its timers."""
-        while self._heap and self._heap[0][0] <= now:
-            _, entry, association = heappop(self._heap)
-            if association.entry != entry:
-                self._superseded -= 1
-                continue  # Superseded by an earlier one.
-            association.entry = 0
-            association.scheduled = NEVER
+        while (association := self._deadlines.take_due(now)) is not None:
             tcb = association.tcb
             deadline = tcb.next_deadline()
             if deadline > now and not len(tcb.send_queue) and not tcb.outstanding.marked_chunks:
-                self._schedule(association, deadline)  # Idle, and what it was to be looked at for has moved on.
+                self._deadlines.note(association, deadline)  # Idle, and what it was to be looked at for has moved on.
             elif tcb.state != CLOSED:
                 association.handle_timeout(now)
                 if association.tcb.state != CLOSED:
@@ -481,7 +485,7 @@ class Stack:
 
     def poll_transmit(self, now: int) -> Transmit | None:
         """The next packets to send; None when there is nothing more to send now."""
-        transmit = self._responses.popleft() if self._responses else self._poll_ready(now)
+        transmit = self._poll_ready(now) if not len(self._answers) else self._poll_in_turn(now)
         if transmit is None:
             return None
         # What is shorter than a segment is a packet that need not stay alone.
@@ -489,6 +493,12 @@ class Stack:
             self._gather(transmit, now)
         self.stats.packets_sent += -(-len(transmit.data) // transmit.segment)
         return transmit
+
+    def _poll_in_turn(self, now: int) -> Transmit | None:
+        """An answer to a stranger, or what an association has to send: a flood of strangers stops no association."""
+        self._answer_is_next = not self._answer_is_next
+        transmit = None if self._answer_is_next else self._poll_ready(now)
+        return self._answers.take() if transmit is None else transmit
 
     def _gather(self, transmit: Transmit, now: int) -> None:
         """Add the packets of this size that other associations have for the same place: together they are one send.
@@ -504,7 +514,7 @@ class Stack:
                 break
             alike = len(other.data) == size < other.segment
             if not alike or (other.local, other.remote, other.port, other.flowinfo) != place:
-                self._responses.append(other)  # It is the next one.
+                self._put_off = other
                 break
             packets.append(other.data)
         if len(packets) > 1:
@@ -513,6 +523,10 @@ class Stack:
 
     def _poll_ready(self, now: int) -> Transmit | None:
         """What associations have to send, by turns."""
+        put_off = self._put_off
+        if put_off is not None:
+            self._put_off = None
+            return put_off
         ready = self._ready
         while ready:
             association = ready[0]
@@ -523,25 +537,12 @@ class Stack:
                 return transmit
             ready.popleft()
             association.ready = False
-            self._schedule(association, association.tcb.next_deadline())
+            self._deadlines.note(association, association.tcb.next_deadline())
         return None
-
-    def _schedule(self, association: Association, deadline: int) -> None:
-        """Have the heap look at the association no later than its earliest deadline."""
-        if deadline < association.scheduled:
-            self._supersede(association)
-            association.scheduled = deadline
-            self._heap_count += 1
-            association.entry = self._heap_count
-            heappush(self._heap, (deadline, self._heap_count, association))
 
     def next_timeout(self) -> int | None:
         """When to call ``handle_timeout``, ns; None if nothing is waited for."""
-        heap = self._heap
-        while heap and heap[0][2].entry != heap[0][1]:
-            heappop(heap)
-            self._superseded -= 1
-        return heap[0][0] if heap else None
+        return self._deadlines.next()
 
     def poll_event(self) -> Event | None:
         """The next event; None when there are no more."""
