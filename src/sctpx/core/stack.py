@@ -49,10 +49,10 @@ from .directory import Directory
 from .endpoint import Endpoint
 from .entropy import RandomBytes, random_below, random_tag, random_u32
 from .events import Event
-from .init_answer import init_ack, make_cookie, refusal
+from .init_answer import init_ack, make_cookie, refusal, told
 from .outputs import Transmit
 from .path.path import Path
-from .state_cookie import Cookie, CookieJar
+from .state_cookie import CookieJar
 from .stats import StackStats
 from .token_bucket import TokenBucket
 
@@ -242,7 +242,13 @@ class Stack:
             self.stats.answers_dropped += 1
 
     def _reply(self, arrival: Arrival, tag: int, chunk: bytes) -> None:
-        """Answer a packet outside of any association; it is marked as the packets of the port's associations are."""
+        """Answer a packet outside of any association; it is marked as the packets of the port's associations are.
+
+        Whoever sent it may have forged its source, so no answer is larger than the packet, but for an INIT ACK.
+        """
+        if COMMON_HEADER + len(chunk) > len(arrival.packet) and chunk[0] != CHUNK_INIT_ACK:
+            self.stats.answers_withheld += 1
+            return
         endpoint = self.endpoints.get(arrival.local_port)
         packet = finish_packet(prefix(arrival.local_port, arrival.peer_port, tag), chunk)
         marked = 0 if endpoint is None else endpoint.flowinfo_to(arrival.remote)
@@ -396,7 +402,7 @@ class Stack:
         cookie.peer_port = arrival.peer_port
         cookie.local_tag = random_tag(self._random_bytes)
         cookie.local_initial_tsn = random_u32(self._random_bytes)
-        announce = endpoint.announced_to(cookie.addresses)
+        announce = told(setup, arrival.local, arrival.remote, endpoint.announced_to(cookie.addresses))
         chunk = init_ack(setup, cookie, self._jar, endpoint.config, arrival.now, announce)
         self._reply(arrival, tag, chunk)
 
@@ -414,8 +420,8 @@ class Stack:
         ``namesake`` has its ports and tag, if there is one: the cookie must be for that one, or ours were drawn twice.
         """
         now = arrival.now
-        cookie = self._jar.open(arrival.value, now)
-        if cookie is None or not _is_for(cookie, arrival):
+        cookie = self._jar.open(arrival.value, arrival.packet[:8], now)
+        if cookie is None:
             self.stats.cookies_rejected += 1  # "MUST be silently discarded"
             return
         association = self._find_by_addresses(arrival, cookie.addresses)
@@ -547,12 +553,6 @@ class Stack:
     def poll_event(self) -> Event | None:
         """The next event; None when there are no more."""
         return self._events.popleft() if self._events else None
-
-
-def _is_for(cookie: Cookie, arrival: Arrival) -> bool:
-    """Whether ports and tag of the packet are those in the cookie (section 5.1.5, 3)."""
-    ours = cookie.peer_port, cookie.local_port, cookie.local_tag
-    return ours == (arrival.peer_port, arrival.local_port, arrival.tag)
 
 
 def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:

@@ -91,7 +91,8 @@ class StackStats:
         self.answers_dropped = 0
         """Answers to strangers that had to wait for too long: newer ones came (``Limits.answers``)."""
         self.answers_withheld = 0
-        """Answers to strangers that were one too many in a second (``Limits.aborts_per_second``)."""
+        """Answers to strangers that were one too many in a second (``Limits.aborts_per_second``), or larger than what
+        they answer."""
         self.out_of_the_blue = 0
         """Packets that belong to no association (RFC 9260 section 8.4)."""
         self.discarded = 0

@@ -6,14 +6,18 @@ comparing tags (table 12).
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...wire import causes, control
+from ...wire.codes import CHUNK_HEADER, COMMON_HEADER
 from ...wire.serial import TSN_MASK, UNWRAPPED
 from ...wire.setup import Setup
 from ...wire.setup import parse as parse_setup
 from ..arrival import Arrival
 from ..entropy import random_tag, random_u32
 from ..events import Restarted, Writable
-from ..init_answer import init_ack, make_cookie, peer_addresses
+from ..init_answer import init_ack, make_cookie, peer_addresses, told
+from ..path.path import largest_packet
 from ..rx.reassembly import MORE
 from ..state_cookie import Cookie, CookieJar
 from . import handshake, reachability, shutdown
@@ -21,6 +25,9 @@ from .connect import ANSWER_COOKIE_ECHO
 from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_ACK_SENT
 from .tcb import Tcb
 from .undelivered import undelivered
+
+# An IPv6 address parameter.
+_LARGEST_ADDRESS: Final = 20
 
 
 def answer_to(tcb: Tcb, arrival: Arrival, setup: Setup) -> tuple[bytes, bytes, int]:
@@ -57,7 +64,9 @@ def handle_init(
         named = peer_addresses(remote, setup.addresses, tcb.local_addresses)
         added = [ip for ip in named if tcb.find_path(ip) is None]
         if added:
-            cause = causes.restart_with_new_addresses(added)
+            # As many of them as one packet takes: it goes to whoever sent the INIT.
+            room = largest_packet(tcb.config.mtu, remote, port) - COMMON_HEADER - 2 * CHUNK_HEADER
+            cause = causes.restart_with_new_addresses(added[: room // _LARGEST_ADDRESS])
             tcb.replies.append((setup.initiate_tag, control.abort([cause])))
             return
         if not tcb.local_tie_tag:
@@ -73,6 +82,7 @@ def handle_init(
     else:
         cookie.local_tag = random_tag(tcb.random_bytes)
         cookie.local_initial_tsn = random_u32(tcb.random_bytes)
+        announce = told(setup, local, remote, announce)
     tcb.replies.append((setup.initiate_tag, init_ack(setup, cookie, jar, tcb.config, now, announce)))
 
 
