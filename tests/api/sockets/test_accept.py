@@ -8,7 +8,17 @@ import pytest
 
 import sctpx
 from sctpx import constants as c
-from tests.api.sockets.support import HERE, HOST, IPPROTO_SCTP, Thread, accepted, client, connected, listening
+from tests.api.sockets.support import (
+    HERE,
+    HOST,
+    IPPROTO_SCTP,
+    Thread,
+    accepted,
+    client,
+    connected,
+    listening,
+    new_socket,
+)
 from tests.api.support import raises_errno
 
 
@@ -46,7 +56,7 @@ def test_accept_waits_for_no_longer_than_its_timeout() -> None:
 
 
 def test_a_socket_that_does_not_listen_accepts_nothing() -> None:
-    with sctpx.socket() as sock, raises_errno(errno.EINVAL):
+    with new_socket() as sock, raises_errno(errno.EINVAL):
         sock.accept()
     with connected() as (a, b):
         for sock in (a, b):
@@ -72,8 +82,7 @@ def test_an_association_that_is_over_is_accepted_with_what_it_brought() -> None:
             a.connect(HERE)
             a.send(b"last words")
             a.shutdown(sctpx.SHUT_WR)
-            with raises_errno(errno.ENOTCONN):
-                a.recv(1)
+            assert a.recv(1) == b""
         with accepted(server) as b:
             assert [b.recv(100), b.recv(100)] == [b"last words", b""]
             with pytest.raises(BrokenPipeError):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import socket
 
+import pytest
+
 import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
 from tests.api.relay import Relay
 from tests.api.sockets.support import IPPROTO_SCTP, PORT, accepted, listening
 from tests.api.support import linux_only
+
+pytestmark = pytest.mark.real_time
 
 EF, CS5, AF41 = 0xB8, 0xA0, 0x88
 FIRST, SECOND = "127.0.0.11", "127.0.0.12"
@@ -41,8 +45,8 @@ def test_a_socket_has_one_mark_and_each_path_can_have_its_own() -> None:
     with listening(address=(FIRST, PORT)) as server:
         server.bindx([(SECOND, PORT)])
         server.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, CS5)
-        wait_for_the_end(server)
         with Relay([FIRST, SECOND], server.udp_port) as relay, sctpx.socket(peer_udp_port=relay.udp_port) as a:
+            wait_for_the_end(server, a)
             a.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EF)
             a.setsockopt(IPPROTO_SCTP, c.SCTP_NODELAY, 1)
             a.connectx([(FIRST, PORT), (SECOND, PORT)])

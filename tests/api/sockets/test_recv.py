@@ -20,6 +20,7 @@ from tests.api.sockets.support import (
     client,
     connected,
     listening,
+    new_socket,
     notification,
     subscribe,
 )
@@ -40,17 +41,17 @@ each = pytest.mark.parametrize(
 
 @each
 def test_a_socket_without_a_connection_receives_nothing(receive: Callable[[sctpx.Socket], object]) -> None:
-    with sctpx.socket() as sock, raises_errno(errno.ENOTCONN):
+    with new_socket() as sock, raises_errno(errno.ENOTCONN):
         receive(sock)
     with listening() as sock, raises_errno(errno.ENOTCONN):
         receive(sock)
-    with sctpx.socket(type=sctpx.SOCK_SEQPACKET) as sock, raises_errno(errno.ENOTCONN):
+    with new_socket(type=sctpx.SOCK_SEQPACKET) as sock, raises_errno(errno.ENOTCONN):
         receive(sock)
 
 
 @each
 def test_a_closed_socket_receives_nothing(receive: Callable[[sctpx.Socket], object]) -> None:
-    sock = sctpx.socket()
+    sock = new_socket()
     sock.close()
     with raises_errno(errno.EBADF):
         receive(sock)
@@ -98,14 +99,29 @@ def test_the_peers_end_is_an_end_of_file_again_and_again() -> None:
         assert sctpx.sctp_recvv(a, 100) == sctpx.Received(b"", None, c.SCTP_RECVV_NOINFO, None, 0)
 
 
-def test_what_had_arrived_can_be_read_after_the_own_shutdown_and_then_the_socket_is_not_connected() -> None:
+def test_what_had_arrived_can_be_read_after_the_own_shutdown_and_then_comes_the_end_of_file() -> None:
     with connected() as (a, b):
         b.send(b"pending")
         assert a.recv(100, c.MSG_PEEK) == b"pending"
         a.shutdown(sctpx.SHUT_WR)
-        assert a.recv(100) == b"pending"
-        with raises_errno(errno.ENOTCONN):
-            a.recv(100)
+        assert [a.recv(100) for _ in range(3)] == [b"pending", b"", b""]
+
+
+def test_a_call_that_waits_gets_the_end_of_file_when_the_own_graceful_end_is_complete() -> None:
+    with connected() as (a, b):
+        receiving = Thread(lambda: a.recv(100))
+        a.shutdown(sctpx.SHUT_WR)
+        assert receiving.result() == b""
+        assert b.recv(100) == b""
+
+
+def test_when_both_sides_end_at_once_both_read_the_end_of_file() -> None:
+    with connected() as (a, b):
+        for sock in (a, b):
+            sock.send(b"last")
+        for sock in (a, b):
+            sock.shutdown(sctpx.SHUT_WR)
+        assert [sock.recv(100) for sock in (a, b, a, b)] == [b"last"] * 2 + [b""] * 2
 
 
 def test_an_abort_is_told_once_with_its_reason_after_what_had_arrived() -> None:
@@ -280,7 +296,7 @@ def test_a_received_context_is_that_of_the_association() -> None:
 def test_a_message_has_the_address_it_came_from() -> None:
     theirs = [("127.0.0.2", PORT), ("127.0.0.3", PORT)]
     mine = [("127.0.0.8", 2905), ("127.0.0.9", 2905)]
-    with sctpx.socket(udp_port=0) as server:
+    with new_socket(udp_port=0) as server:
         server.bindx(theirs)
         server.listen()
         with client(server, udp_port=0) as a:
@@ -342,7 +358,7 @@ def test_messages_that_were_not_delivered_come_back_with_their_context() -> None
     kinds = (c.SCTP_SEND_FAILED_EVENT, c.SCTP_ASSOC_CHANGE)
     with (
         listening(sctpx.SOCK_SEQPACKET) as server,
-        sctpx.socket(sctpx.AF_INET, sctpx.SOCK_SEQPACKET, peer_udp_port=server.udp_port) as sock,
+        new_socket(sctpx.AF_INET, sctpx.SOCK_SEQPACKET, peer_udp_port=server.udp_port) as sock,
     ):
         server.listen(0)
         subscribe(sock, *kinds)
@@ -357,7 +373,7 @@ def test_messages_that_were_not_delivered_come_back_with_their_context() -> None
 def test_messages_of_several_associations_take_turns() -> None:
     with (
         associated() as (a, b, a_id, _),
-        sctpx.socket(sctpx.AF_INET, sctpx.SOCK_SEQPACKET, peer_udp_port=b.udp_port) as other,
+        new_socket(sctpx.AF_INET, sctpx.SOCK_SEQPACKET, peer_udp_port=b.udp_port) as other,
     ):
         sctpx.sctp_sendmsg(other, b"", HERE)
         for _ in range(3):

@@ -22,6 +22,7 @@ from tests.api.sockets.support import (
     connected,
     fill,
     listening,
+    new_socket,
 )
 from tests.api.support import linux_only, raises_errno
 
@@ -49,17 +50,17 @@ def test_a_message_arrives_whole(send: Send) -> None:
 
 @WITHOUT_ADDRESS
 def test_without_an_association_it_is_a_broken_pipe(send: Send) -> None:
-    with sctpx.socket() as sock, raises_errno(errno.EPIPE):
+    with new_socket() as sock, raises_errno(errno.EPIPE):
         send(sock, b"x")
     with listening() as sock, raises_errno(errno.EPIPE):
         send(sock, b"x")
-    with sctpx.socket(type=sctpx.SOCK_SEQPACKET) as sock, raises_errno(errno.EPIPE):
+    with new_socket(type=sctpx.SOCK_SEQPACKET) as sock, raises_errno(errno.EPIPE):
         send(sock, b"x")
 
 
 @each
 def test_a_closed_socket_sends_nothing(send: Send) -> None:
-    sock = sctpx.socket()
+    sock = new_socket()
     sock.close()
     with raises_errno(errno.EBADF):
         send(sock, b"x")
@@ -164,7 +165,7 @@ def test_messages_that_are_not_to_be_cut_are_refused_when_too_large_for_a_packet
 
 @linux_only
 def test_an_address_of_the_peer_can_be_chosen_and_a_strange_one_is_refused() -> None:
-    with sctpx.socket(udp_port=0) as server:
+    with new_socket(udp_port=0) as server:
         server.bindx([("127.0.0.2", PORT), ("127.0.0.3", PORT)])
         server.listen()
         with client(server) as a:
@@ -353,6 +354,63 @@ def test_parameters_of_the_setup_can_come_with_the_message() -> None:
             assert b.recv(1) == b"x"
             status = b.getsockopt(IPPROTO_SCTP, c.SCTP_STATUS)
             assert status.sstat_instrms == 3
+
+
+@pytest.mark.parametrize(
+    ("stream", "size", "code"), [(3, 1, errno.EINVAL), (65535, 1, errno.EINVAL), (0, (16 << 20) + 1, errno.EMSGSIZE)]
+)
+@pytest.mark.parametrize("style", [sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET])
+def test_a_message_that_no_association_could_take_sets_none_up(style: int, stream: int, size: int, code: int) -> None:
+    with listening() as server, client(server, style, config=sctpx.AssociationConfig(streams=3)) as a:
+        with raises_errno(code):
+            sctpx.sctp_sendmsg(a, bytes(size), HERE, stream_no=stream)
+        assert a.getladdrs() == []
+        server.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_the_streams_that_the_setup_asks_for_are_those_that_can_be_sent_on() -> None:
+    items: list[Any] = [
+        (IPPROTO_SCTP, c.SCTP_INIT, s.InitMsg(sinit_num_ostreams=1)),
+        (IPPROTO_SCTP, c.SCTP_SNDINFO, s.SndInfo(snd_sid=2)),
+    ]
+    with listening() as server, client(server, sctpx.SOCK_SEQPACKET) as a:
+        with raises_errno(errno.EINVAL, "stream 2"):
+            a.sendmsg([b"x"], items, 0, HERE)
+        a.sendmsg([b"x"], [(IPPROTO_SCTP, c.SCTP_INIT, s.InitMsg(sinit_num_ostreams=3)), items[1]], 0, HERE)
+        with accepted(server) as b:
+            told = sctpx.sctp_recvmsg(b, 10)[2]
+            assert told is not None
+            assert told.sinfo_stream == 2
+
+
+@pytest.mark.parametrize("explicit_eor", [0, 1])
+def test_what_is_sent_before_the_association_is_up_is_checked_as_afterwards(explicit_eor: int) -> None:
+    with listening() as server, client(server, config=sctpx.AssociationConfig(streams=2)) as a:
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_EXPLICIT_EOR, explicit_eor)
+        a.setblocking(False)
+        assert a.connect_ex(HERE) == errno.EINPROGRESS
+        for stream, size, code in ((2, 1, errno.EINVAL), (0, (16 << 20) + 1, errno.EMSGSIZE)):
+            with raises_errno(code):
+                sctpx.sctp_sendmsg(a, bytes(size), stream_no=stream)
+        with raises_errno(errno.EINVAL):
+            sctpx.sctp_sendmsg(a, b"x", ("127.0.0.4", PORT), flags=c.SCTP_EOR)
+        sctpx.sctp_sendmsg(a, b"right", stream_no=1, flags=c.SCTP_EOR)
+        with accepted(server) as b:
+            assert b.recv(10) == b"right"
+
+
+@linux_only
+def test_a_message_for_an_address_that_the_peer_does_not_keep_takes_another() -> None:
+    with listening() as server, client(server) as a:
+        a.setblocking(False)
+        with pytest.raises(sctpx.ConnectInProgress):
+            sctpx.sctp_connectx(a, [HERE, ("127.0.0.9", PORT)])
+        a.sendto(b"anyhow", ("127.0.0.9", PORT))
+        with accepted(server) as b:
+            assert b.recv(10) == b"anyhow"
+            assert a.getpaddrs() == [HERE]
 
 
 def test_sendv_sets_up_over_several_addresses_and_tells_the_id() -> None:

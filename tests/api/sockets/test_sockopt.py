@@ -20,22 +20,48 @@ from tests.api.sockets.support import (
     accepted,
     associated,
     client,
+    closed_udp_port,
     connected,
     listening,
+    new_socket,
     notification,
+    silent,
     subscribe,
 )
 from tests.api.support import raises_errno
 
 
 def test_options_are_values_or_bytes() -> None:
-    with sctpx.socket() as sock:
+    with new_socket() as sock:
         assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_NODELAY) == 0
         sock.setsockopt(IPPROTO_SCTP, c.SCTP_NODELAY, b"\1\0\0\0")
         assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_NODELAY, 4) == b"\1\0\0\0"
         info = sock.getsockopt(IPPROTO_SCTP, c.SCTP_RTOINFO)
         sock.setsockopt(IPPROTO_SCTP, c.SCTP_RTOINFO, info.pack())
         assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_RTOINFO, 100) == info.pack()
+
+
+def test_options_tell_what_the_config_of_the_socket_says_and_leave_it_when_they_set_something_else() -> None:
+    config = sctpx.AssociationConfig(sack_delay=0.05, heartbeat_interval=5.0)
+    with sctpx.socket(config=config) as sock:
+        sack = s.SackInfo(sack_delay=50, sack_freq=2)
+        for value in (None, s.PaddrParams(spp_pathmaxrxt=3)):
+            if value is not None:
+                sock.setsockopt(IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS, value)
+            assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_DELAYED_SACK) == sack
+            told = sock.getsockopt(IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS)
+            assert (told.spp_hbinterval, told.spp_sackdelay) == (5000, 50)
+    with sctpx.socket(config=sctpx.AssociationConfig(sack_delay=0.0, heartbeat_interval=0.0)) as sock:
+        assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_DELAYED_SACK).sack_freq == 1
+        assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS).spp_flags & c.SPP_HB_DISABLE
+
+
+def test_rto_max_that_is_set_later_bounds_the_rto_of_the_paths_there_are() -> None:
+    with connected() as (a, _):
+        [address] = a.getpaddrs()
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_RTOINFO, s.RtoInfo(srto_initial=100, srto_max=200, srto_min=50))
+        asked = s.PaddrInfo(spinfo_address=address)
+        assert a.getsockopt(IPPROTO_SCTP, c.SCTP_GET_PEER_ADDR_INFO, asked).spinfo_rto == 200
 
 
 @pytest.mark.parametrize(
@@ -51,7 +77,7 @@ def test_options_are_values_or_bytes() -> None:
     ],
 )
 def test_a_wrong_option_raises(level: int, option: int, value: object, code: int) -> None:
-    with sctpx.socket() as sock:
+    with new_socket() as sock:
         with raises_errno(code):
             sock.setsockopt(level, option, value)  # type: ignore[arg-type]
         sock.close()
@@ -90,7 +116,7 @@ def test_options_set_before_connecting_hold_for_the_association() -> None:
 )
 @pytest.mark.parametrize("style", [sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET])
 def test_what_is_set_is_read_again(style: int, level: int, option: int, change: Any) -> None:
-    with sctpx.socket(type=style) as sock:
+    with new_socket(type=style) as sock:
         before = sock.getsockopt(level, option)
         if isinstance(change, dict):
             wanted = type(before)(**change)
@@ -104,7 +130,7 @@ def test_what_is_set_is_read_again(style: int, level: int, option: int, change: 
 
 
 def test_the_status_of_an_association_and_its_primary_address() -> None:
-    with sctpx.socket() as sock:
+    with new_socket() as sock:
         for option in (c.SCTP_STATUS, c.SCTP_PRIMARY_ADDR, c.SCTP_GET_ASSOC_STATS):
             with raises_errno(errno.EINVAL):
                 sock.getsockopt(IPPROTO_SCTP, option)
@@ -128,8 +154,9 @@ def test_opt_info_needs_an_association_there_is(assoc_id: int) -> None:
         assert status.sstat_assoc_id == a_id
 
 
+@pytest.mark.real_time
 def test_opt_info_tells_closed_descriptors_from_foreign_ones() -> None:
-    sock = sctpx.socket()
+    sock = new_socket()
     descriptor = sock.fileno()
     sock.close()
     for closed in (sock, descriptor):
@@ -203,21 +230,18 @@ def test_so_rcvtimeo_and_so_sndtimeo_bound_the_waiting_of_a_socket_without_a_tim
 
 
 def test_connecting_waits_no_longer_than_so_sndtimeo_and_goes_on() -> None:
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent,
-        sctpx.socket() as sock,
-    ):
-        silent.bind((HOST, 0))
+    udp_port = closed_udp_port()
+    with silent(udp_port, HOST), new_socket() as sock:
         sock.setsockopt(c.SOL_SOCKET, c.SO_SNDTIMEO, s.Timeval(tv_usec=10_000))
         with pytest.raises(sctpx.ConnectInProgress):
-            sock.connect((sctpx.Address(HOST, udp_port=silent.getsockname()[1]), PORT))
+            sock.connect((sctpx.Address(HOST, udp_port=udp_port), PORT))
         with raises_errno(errno.EALREADY):
             sock.connect(HERE)
 
 
 def test_a_socket_tells_what_it_is() -> None:
     kind = socket.SOCK_SEQPACKET | getattr(socket, "SOCK_NONBLOCK", 0) | getattr(socket, "SOCK_CLOEXEC", 0)
-    with sctpx.socket(sctpx.AF_INET6, kind) as sock:
+    with new_socket(sctpx.AF_INET6, kind) as sock:
         assert sock.getblocking() == (not hasattr(socket, "SOCK_NONBLOCK"))
         assert sock.type == sock.getsockopt(c.SOL_SOCKET, socket.SO_TYPE) == sctpx.SOCK_SEQPACKET
         assert sock.getsockopt(c.SOL_SOCKET, getattr(socket, "SO_DOMAIN", 39)) == sctpx.AF_INET6

@@ -52,6 +52,10 @@ PROBE_SENT: Final = 1
 PROBE_ANSWERED: Final = 2
 
 
+Reply = tuple[int, bytes, Path | None]
+"""(tag, chunk, where it goes; None for where the packet being processed came from)."""
+
+
 @final
 class Tcb:
     """Everything one association knows."""
@@ -68,6 +72,7 @@ class Tcb:
         "data_path",
         "drain_deadline",
         "drain_overdue",
+        "drain_started",
         "drained_to",
         "error_count",
         "events",
@@ -132,6 +137,7 @@ class Tcb:
         "t2_deadline",
         "t2_path",
         "t5_deadline",
+        "t5_started",
         "tsn_map",
         "unrecognized",
         "wants_writable",
@@ -145,7 +151,7 @@ class Tcb:
         config: AssociationConfig,
         random_bytes: RandomBytes,
         events: deque[Event],
-        replies: list[tuple[int, bytes]],
+        replies: list[Reply],
         local_addresses: list[bytes],
         local_port: int,
         peer_port: int,
@@ -159,7 +165,7 @@ class Tcb:
         self.events = events
         """The stack's events, shared."""
         self.replies = replies
-        """Answers to the packet being processed that are not this association's: (tag, chunk). Shared."""
+        """Packets to be sent that are not this association's. Shared."""
         self.stats = AssociationStats()
         self.state: int = CLOSED
         self.incoming = False
@@ -280,11 +286,15 @@ class Tcb:
         """By the user, whatever the state was."""
         self.t2_deadline = NEVER
         self.t2_path: Path | None = None
+        self.t5_started = -1
+        """When T5-shutdown-guard was started, ns; -1 while it does not run."""
         self.t5_deadline = NEVER
+        self.drain_started = -1
+        """When the peer last took more of our data, or the end began; -1 while nobody waits for that."""
         self.drain_deadline = NEVER
-        """When the peer has taken nothing more of our data for too long."""
+        """When the peer has taken nothing more for too long."""
         self.drained_to = 0
-        """The cumulative TSN ack point when that was last set."""
+        """The cumulative TSN ack point at ``drain_started``."""
         self.drain_overdue = False
         """The deadline has passed while the peer did not answer."""
 
@@ -380,7 +390,7 @@ class Tcb:
         """Answer the packet being processed with one that is not this association's, if it had no answer yet."""
         if self.response_path is None and self.response_room:
             self.response_room = 0
-            self.replies.append((tag, chunk))
+            self.replies.append((tag, chunk, None))
 
     def tell_state(self, path: Path, error: int = 0) -> None:
         """The state of ``path`` changed; ``error`` is an errno if the network said why."""

@@ -159,7 +159,7 @@ def resize(tcb: Tcb) -> None:
     """The receive buffer is as large as the parameters say now (RFC 6458 section 8.1.6)."""
     if tcb.state == CLOSED:
         return
-    tcb.window.resize(tcb.config.receive_buffer)
+    tcb.window.resize(tcb.config.receive_buffer, tcb.config.mtu)
     ready = len(tcb.reassembly.ready)
     tcb.reassembly.limit(tcb.config.partial_limit)
     tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
