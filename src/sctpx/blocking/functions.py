@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 from ..sockapi import ancillary
 from ..sockapi import constants as c
 from ..sockapi.addresses import SocketAddress
+from ..sockapi.buffers import Data
 from ..sockapi.options import Value
-from ..sockapi.send import Data
 from ..sockapi.structs import SndInfo, SndRcvInfo, Struct
 from .addresses import Addresses, HostPort
 from .messages import Received, Sent

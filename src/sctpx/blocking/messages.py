@@ -14,12 +14,12 @@ from ..sockapi import constants as c
 from ..sockapi.addresses import SocketAddress, socket_address
 from ..sockapi.ancillary import SendOptions
 from ..sockapi.attached import Attached, Outgoing
+from ..sockapi.buffers import Data, held_by, to_bytes
 from ..sockapi.delivery import Item, Piece
 from ..sockapi.one_to_many import OneToMany
 from ..sockapi.one_to_one import OneToOne
 from ..sockapi.peer import Peer
 from ..sockapi.receive import to_message
-from ..sockapi.send import Data, to_bytes
 from ..sockapi.settings import with_init
 from ..sockapi.structs import Notification, NxtInfo, RcvInfo, Struct
 from .addresses import Addresses, HostPort, listed, resolve_peer, single
@@ -312,9 +312,11 @@ class Messages:
 
 
 def _joined(buffers: Data | Iterable[Data]) -> bytes:
-    if isinstance(buffers, bytes | bytearray | memoryview):
-        return bytes(buffers)
-    return b"".join([to_bytes(buffer) for buffer in buffers])
+    whole = held_by(buffers)
+    if whole is not None:
+        return whole
+    several: Any = buffers
+    return b"".join([to_bytes(buffer) for buffer in several])
 
 
 def _outgoing(data: bytes, options: SendOptions, remote: bytes) -> Outgoing:

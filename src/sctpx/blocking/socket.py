@@ -21,10 +21,10 @@ from ..link import SCTP_TUNNELING_PORT
 from ..sockapi import constants as c
 from ..sockapi.addresses import SocketAddress, check_port
 from ..sockapi.attached import Attached
+from ..sockapi.buffers import Data
 from ..sockapi.one_to_many import OneToMany
 from ..sockapi.one_to_one import OneToOne
 from ..sockapi.options import Value, get_option, pack_value
-from ..sockapi.send import Data
 from ..sockapi.settings import EndpointSettings
 from ..sockapi.status import AddressReport, local_ips
 from ..sockapi.structs import Struct

@@ -29,6 +29,7 @@ from ..core.events import (
 from ..core.timers import NEVER
 from ..wire.codes import COMMON_HEADER, DATA_HEADER
 from .attached import Attached, Outgoing
+from .buffers import Data
 from .constants import SCTP_ABORT, SCTP_DATA_IO_EVENT, SCTP_EOF, SCTP_SENDER_DRY_EVENT, SCTP_UNORDERED
 from .delivery import Piece, ReceiveQueue
 from .failures import connect_failure, loss
@@ -206,7 +207,7 @@ class Style(ABC):
         if type(event) in _CHANGES:
             self.alarm.on_changed()
 
-    def set_option(self, now: int, level: int, name: int, value: Struct | int | bytes | bytearray | memoryview) -> None:
+    def set_option(self, now: int, level: int, name: int, value: Struct | int | Data) -> None:
         """Set an option. Whoever asks to be told that everything was acknowledged is told at once if that is so.
 
         "At the time when a user app subscribes to this event, if there is no data to be sent or retransmit, the stack
