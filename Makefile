@@ -1,4 +1,4 @@
-# make demo | test | test-compiled | lint | interop | fuzz | bench | bench-quick | coverage | wheel | clean
+# make demo | test | test-slow | test-compiled | lint | interop | fuzz | bench | bench-quick | coverage | wheel | clean
 #
 # Each target first sets up what it needs in .venv, where sctpx runs interpreted, from src: Python 3.11 or later with
 # venv is all that must be there, no compiler and no root. Set-up happens once, and again when pyproject.toml or the
@@ -17,11 +17,16 @@ AIORTC   := .venv-aiortc
 # What a build leaves, and would put into the next one even if its source is no more.
 LEFTOVERS := build/lib* build/bdist* build/temp*
 
+# A process for each processor runs a part of the tests, and takes over some of another's when its own are done.
+# JOBS=0: all tests in one process, as for a debugger.
+JOBS     ?= auto
+PARALLEL := --numprocesses=$(JOBS) --maxprocesses=8 --dist=worksteal
+
 # How many inputs each fuzzer gets.
 FUZZ_PARSER_RUNS ?= 1000000
 FUZZ_ENDPOINT_RUNS ?= 1000000
 
-.PHONY: help demo test test-compiled lint format interop fuzz bench bench-quick coverage wheel clean
+.PHONY: help demo test test-slow test-compiled lint format interop fuzz bench bench-quick coverage wheel clean
 .DELETE_ON_ERROR:
 
 help:
@@ -31,11 +36,15 @@ demo: $(VENV)/.core
 	$(BIN)/sctpx demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
+
+# The long sweeps, which make test leaves out.
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
 # The same tests, and none of the sources: src is not on the path.
 test-compiled: $(COMPILED)/.test
-	$(COMPILED)/bin/python -m pytest -o pythonpath=.
+	$(COMPILED)/bin/python -m pytest $(PARALLEL) -o pythonpath=.
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -161,6 +161,13 @@ _SIZES: Final = (
     ),
     replace(
         BULK,
+        name="bulk-64k-uvloop",
+        title="bulk, 64 KiB messages, in uvloop",
+        stacks=OURS,
+        options={"loop": "uvloop"},
+    ),
+    replace(
+        BULK,
         name="bulk-1k",
         title="bulk, 1 KiB messages",
         group="",
@@ -189,6 +196,16 @@ _PING_PONG: Final = Work(
     conditions={"nagle": "off everywhere"},
 )
 
+_SETUP: Final = Work(
+    name="setup",
+    title="associations per second, abortive close",
+    mode="setup",
+    stacks=(*OURS, USRSCTP, AIORTC),
+    figures=(("", "associations/s", lambda server, client: client["count"] / client["seconds"]),),
+    group="setup",
+    options={"count": 1000},
+)
+
 _LATENCY: Final = (
     _PING_PONG,
     replace(
@@ -198,13 +215,20 @@ _LATENCY: Final = (
         stacks=OURS,
         options={**_PING_PONG.options, "api": "sockets"},
     ),
-    Work(
-        name="setup",
-        title="associations per second, abortive close",
-        mode="setup",
-        stacks=(*OURS, USRSCTP, AIORTC),
-        figures=(("", "associations/s", lambda server, client: client["count"] / client["seconds"]),),
-        options={"count": 1000},
+    replace(
+        _PING_PONG,
+        name="ping-pong-uvloop",
+        title="ping-pong, 64 bytes, median round trip, in uvloop",
+        stacks=OURS,
+        options={**_PING_PONG.options, "loop": "uvloop"},
+    ),
+    _SETUP,
+    replace(
+        _SETUP,
+        name="setup-uvloop",
+        title="associations per second, abortive close, in uvloop",
+        stacks=OURS,
+        options={**_SETUP.options, "loop": "uvloop"},
     ),
 )
 

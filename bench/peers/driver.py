@@ -37,6 +37,8 @@ class Options:
     """Of the floor: ``gro``, ``udp`` or ``tcp``."""
     api: str = "asyncio"
     """Of ours: that, or ``sockets`` for blocking ones."""
+    loop: str = "asyncio"
+    """Of ours: asyncio's event loop, or ``uvloop``."""
     laddr: str = "127.0.0.1"
     """Local addresses, separated by commas; so for ``raddr``, the peer's."""
     raddr: str = "127.0.0.1"

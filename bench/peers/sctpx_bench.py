@@ -1,7 +1,7 @@
 """The driver of our own stack: the asyncio API as an application would use it.
 
 Everything goes through public names. Nagle is off, as it always is in asyncio unless the configuration says otherwise.
-With ``api=sockets`` the work is done by ``sctpx_sockets_bench``.
+With ``api=sockets`` the work is done by ``sctpx_sockets_bench``, with ``loop=uvloop`` in the event loop of uvloop.
 Two things need a link that the driver opens itself: offloading switched off, and packets larger than 1500 bytes.
 """
 
@@ -12,7 +12,7 @@ import gc
 import itertools
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sctpx
@@ -236,6 +236,15 @@ async def cut(side: Side, options: Options) -> None:
         await reading
 
 
+def loop_factory(options: Options) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loop; ``None`` stands for asyncio's own. ``ImportError`` without uvloop."""
+    if options.loop != "uvloop":
+        return None
+    import uvloop  # noqa: PLC0415 - not everybody has it
+
+    return uvloop.new_event_loop
+
+
 def main(arguments: list[str]) -> None:
     """Run one side of one piece of work."""
     options = parse(arguments)
@@ -248,8 +257,9 @@ def main(arguments: list[str]) -> None:
         await work[options.mode](Side(options), options)
 
     try:
-        asyncio.run(run())
-    except OSError as error:
+        with asyncio.Runner(loop_factory=loop_factory(options)) as runner:
+            runner.run(run())
+    except (OSError, ImportError) as error:
         say(error=repr(error))
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.api.running import pytest_configure as pytest_configure
+from tests.api.running import UVLOOP
+from tests.api.running import pytest_generate_tests as pytest_generate_tests
 from tests.api.running import pytest_pyfunc_call as pytest_pyfunc_call
 from tests.api.sides import Api, Asyncio, Sockets
 
 
-@pytest.fixture(params=[Asyncio, Sockets], ids=["asyncio", "sockets"])
+@pytest.fixture(params=["asyncio", UVLOOP, "sockets"])
 def api(request: pytest.FixtureRequest) -> Api:
     """Each of the APIs, for tests of what both have in common."""
-    chosen: Api = request.param()
-    return chosen
+    return Sockets() if request.param == "sockets" else Asyncio(request.param)

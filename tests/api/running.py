@@ -1,5 +1,8 @@
 """Tests that are coroutine functions: each runs in an event loop of its own, and ends within a bounded time.
 
+Each runs twice, in asyncio's loop and in uvloop's, if uvloop is installed. Those marked ``one_loop`` run in asyncio's
+alone: sweeps, and tests of what the loop has no part in.
+
 Names resolve from a table here, so that no test depends on a resolver: ``db.test`` is two addresses, ``dual.test`` one
 of each family, whatever ends in ``.invalid`` none.
 """
@@ -9,9 +12,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import socket
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import pytest
+
+try:
+    import uvloop
+except ImportError:  # There is none for this platform.
+    uvloop = None  # type: ignore[assignment]
+
+ResultT = TypeVar("ResultT")
 
 PATIENCE = 30.0
 """Seconds until a test that hangs is ended. None waits for this to pass."""
@@ -25,18 +36,16 @@ NAMES = {
 }
 
 
-class Loop(asyncio.SelectorEventLoop):
-    """An event loop that knows a few names and no others, and remembers its timers."""
+class Known:
+    """What is added to an event loop: it knows a few names and no others, and remembers its timers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.timers: list[asyncio.TimerHandle] = []
 
-    def call_at(  # type: ignore[override]
-        self, when: float, callback: Any, *args: Any, context: Any = None
-    ) -> asyncio.TimerHandle:
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
         """As the method of the same name."""
-        handle = super().call_at(when, callback, *args, context=context)
+        handle: asyncio.TimerHandle = super().call_at(when, callback, *args, context=context)  # type: ignore[misc]
         self.timers.append(handle)
         return handle
 
@@ -54,6 +63,10 @@ class Loop(asyncio.SelectorEventLoop):
         return found
 
 
+class Loop(Known, asyncio.SelectorEventLoop):  # type: ignore[misc]
+    """asyncio's event loop."""
+
+
 class BlindLoop(Loop):
     """An event loop that cannot watch file descriptors, as Windows' proactor cannot."""
 
@@ -66,9 +79,35 @@ class BlindLoop(Loop):
         raise NotImplementedError
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Say what the marker is."""
-    config.addinivalue_line("markers", "blind_loop: in an event loop that cannot watch file descriptors")
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": Loop, "blind": BlindLoop}
+if uvloop is not None:
+
+    class UvLoop(Known, uvloop.Loop):  # type: ignore[misc]
+        """uvloop's event loop."""
+
+    LOOPS["uvloop"] = UvLoop
+
+UVLOOP = pytest.param("uvloop", marks=pytest.mark.skipif(uvloop is None, reason="no uvloop"))
+
+
+each_loop = pytest.mark.parametrize("event_loop", ["asyncio", UVLOOP])
+"""For a test that is no coroutine function: it is given the names of the event loops."""
+
+
+def run(event_loop: str, coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Run a coroutine in a new event loop with this name, and close the loop."""
+    with asyncio.Runner(loop_factory=LOOPS[event_loop]) as runner:
+        return runner.run(coroutine)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have a test that is a coroutine function run in each event loop. Where there is an ``api``, that has the loop."""
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if not inspect.iscoroutinefunction(metafunc.function) or marks & {"one_loop", "blind_loop"}:
+        return
+    if "api" not in metafunc.fixturenames:
+        metafunc.fixturenames.append("event_loop")
+        metafunc.parametrize("event_loop", ["asyncio", UVLOOP])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -77,12 +116,19 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
-    blind = pyfuncitem.get_closest_marker("blind_loop") is not None
+    name = "blind" if pyfuncitem.get_closest_marker("blind_loop") else _event_loop(pyfuncitem)
 
     async def bounded() -> None:
         async with asyncio.timeout(PATIENCE):
             await pyfuncitem.obj(**arguments)
 
-    with asyncio.Runner(loop_factory=BlindLoop if blind else Loop) as runner:
-        runner.run(bounded())
+    run(name, bounded())
     return True
+
+
+def _event_loop(item: pytest.Function) -> str:
+    """The name of the event loop that a test runs in."""
+    if "api" in item.funcargs:
+        api: Any = item.funcargs["api"]
+        return str(api.event_loop)
+    return str(item.callspec.params.get("event_loop", "asyncio")) if hasattr(item, "callspec") else "asyncio"

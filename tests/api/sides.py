@@ -129,8 +129,17 @@ class SocketSide:
 class Api(Protocol):
     """How associations are set up."""
 
+    event_loop: str
+    """The name of the event loop that the test runs in."""
+
     async def connect(
-        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+        self,
+        hosts: Sequence[str | sctpx.Address],
+        udp_port: int,
+        *,
+        port: int = PORT,
+        streams: int = 10,
+        timeout: float | None = None,
     ) -> Side:
         """Associate with a peer."""
 
@@ -139,10 +148,19 @@ class Api(Protocol):
 
 
 class Asyncio:
-    """asyncio."""
+    """asyncio, in the event loop of this name."""
+
+    def __init__(self, event_loop: str) -> None:
+        self.event_loop = event_loop
 
     async def connect(
-        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+        self,
+        hosts: Sequence[str | sctpx.Address],
+        udp_port: int,
+        *,
+        port: int = PORT,
+        streams: int = 10,
+        timeout: float | None = None,
     ) -> Side:
         return AsyncSide(await sctpx.connect(hosts, port, peer_udp_port=udp_port, streams=streams, timeout=timeout))
 
@@ -159,14 +177,23 @@ class Asyncio:
 class Sockets:
     """Blocking sockets."""
 
+    event_loop = "asyncio"
+
     async def connect(
-        self, hosts: Sequence[str], udp_port: int, *, port: int = PORT, streams: int = 10, timeout: float | None = None
+        self,
+        hosts: Sequence[str | sctpx.Address],
+        udp_port: int,
+        *,
+        port: int = PORT,
+        streams: int = 10,
+        timeout: float | None = None,
     ) -> Side:
         config = sctpx.AssociationConfig(streams=streams)
         sock = sctpx.socket(peer_udp_port=udp_port, config=config)
         sock.settimeout(timeout)
+        listed: Any = [(host, port) for host in hosts]
         try:
-            await asyncio.to_thread(sctpx.sctp_connectx, sock, [(host, port) for host in hosts])
+            await asyncio.to_thread(sctpx.sctp_connectx, sock, listed)
         except OSError:
             sock.close()
             raise

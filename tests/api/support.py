@@ -15,6 +15,7 @@ import pytest
 import sctpx
 from sctpx.link import UdpLink
 from sctpx.link.filter import FilteredLink
+from tests.ports import closed_udp_port as closed_udp_port
 
 PORT = 5000
 HOST = "127.0.0.1"
@@ -123,11 +124,3 @@ def another_program() -> Iterator[tuple[int, int]]:
             yield process.pid, int(process.stdout.readline())
         finally:
             process.stdin.close()
-
-
-def closed_udp_port(address: str = HOST) -> int:
-    """A UDP port nobody has."""
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((address, 0))
-        port: int = sock.getsockname()[1]
-        return port

@@ -178,6 +178,23 @@ async def test_a_dead_address_is_passed_over_and_reported(api: Api) -> None:
         await b.close()
 
 
+@linux_only
+async def test_each_udp_port_of_one_address_is_tried_and_reported(api: Api) -> None:
+    async with api.listening(["127.0.0.1"]) as (udp_port, accept):
+        hosts: list[str | sctpx.Address] = [
+            sctpx.Address("127.0.0.1", udp_port=closed_udp_port()),
+            "127.0.0.1",
+            sctpx.Address("127.0.0.1"),
+        ]
+        a = await api.connect(hosts, udp_port)
+        b = await accept()
+        assert a.report() == [("127.0.0.1", "ICMP", False), ("127.0.0.1", "INIT ACK", True)]
+        await a.send(b"hello")
+        assert (await b.recv()).data == b"hello"
+        await a.close()
+        await b.close()
+
+
 async def test_nobody_listening_is_a_refusal_and_the_report_says_so(api: Api) -> None:
     async with api.listening(["127.0.0.1"]) as (udp_port, _):
         with pytest.raises(ConnectionRefusedError) as caught:

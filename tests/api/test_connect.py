@@ -419,20 +419,6 @@ async def test_packets_are_no_larger_than_the_interface_takes(own_network: Elsew
     await asyncio.to_thread(own_network, 1280, lambda: asyncio.run(elsewhere()))
 
 
-def test_what_a_closed_loop_left_open_is_closed_when_the_next_one_needs_a_port() -> None:
-    left: list[sctpx.Server] = []
-
-    async def leave_open() -> None:
-        left.append(await sctpx.start_server(None, HOST, PORT, udp_port=0))
-
-    async def come_later() -> None:
-        async with await sctpx.start_server(None, HOST, PORT, udp_port=0):
-            UdpLink.open([HOST], left[0].udp_port).close()
-
-    asyncio.run(leave_open())
-    asyncio.run(come_later())
-
-
 def test_the_signature_says_what_was_left_out() -> None:
     assert "attempt_delay: 'float | Unset | None' = UNSET" in str(inspect.signature(sctpx.connect))
 
@@ -511,6 +497,7 @@ async def test_connects_can_be_gathered_and_given_a_time_limit() -> None:
         one.abort()
 
 
+@pytest.mark.one_loop
 async def test_a_thousand_associations_live_in_one_loop() -> None:
     async with await sctpx.start_server(lambda _: None, HOST, PORT, udp_port=0) as server:
         clients: list[sctpx.Association] = []
@@ -526,6 +513,7 @@ async def test_a_thousand_associations_live_in_one_loop() -> None:
         await asyncio.gather(*[client.close() for client in clients])
 
 
+@pytest.mark.one_loop
 async def test_an_idle_association_takes_less_than_12_kib_on_each_side() -> None:
     kept: list[sctpx.Association] = []
     async with await sctpx.start_server(kept.append, HOST, PORT, udp_port=0) as server:

@@ -10,6 +10,7 @@ import pytest
 
 import sctpx
 from sctpx.link import UdpLink
+from tests.api.running import each_loop, run
 from tests.api.support import HOST, PORT, cuttable, linux_only, raises_errno, until
 
 
@@ -162,6 +163,7 @@ async def test_a_link_of_ones_own_carries_the_packets_and_is_closed_with_the_las
     assert link.sockets[0].fileno() == -1
 
 
+@pytest.mark.udp_9899
 async def test_the_udp_port_is_9899_if_peers_are_to_find_the_endpoint() -> None:
     async with await sctpx.open_endpoint(HOST) as nobody_looks_for_it:
         assert nobody_looks_for_it.udp_port != 9899
@@ -173,7 +175,8 @@ async def test_the_udp_port_is_9899_if_peers_are_to_find_the_endpoint() -> None:
     endpoint.close()
 
 
-def test_a_loop_that_was_closed_over_an_open_endpoint_gives_its_udp_port_back() -> None:
+@each_loop
+def test_a_loop_that_was_closed_over_an_open_endpoint_gives_its_udp_port_back(event_loop: str) -> None:
     async def left_open() -> int:
         return (await endpoint_on()).udp_port
 
@@ -181,5 +184,5 @@ def test_a_loop_that_was_closed_over_an_open_endpoint_gives_its_udp_port_back() 
         async with await endpoint_on(udp_port=udp_port) as endpoint:
             return endpoint.udp_port
 
-    udp_port = asyncio.run(left_open())
-    assert asyncio.run(opened_again(udp_port)) == udp_port
+    udp_port = run(event_loop, left_open())
+    assert run(event_loop, opened_again(udp_port)) == udp_port

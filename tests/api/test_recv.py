@@ -107,6 +107,7 @@ async def test_a_cancelled_recv_leaves_the_message() -> None:
         waiting.cancel()
         await a.send(b"kept")
         assert (await b.recv()).data == b"kept"
+        await asyncio.wait([waiting])
         assert waiting.cancelled()
 
 

@@ -31,6 +31,7 @@ async def fill(association: sctpx.Association, size: int = 1000) -> int:
 # --- what gets there ---
 
 
+@pytest.mark.one_loop
 @pytest.mark.parametrize("size", [1, 2, 1450, 1452, 1453, 65_536, 500_000, 1 << 20])
 async def test_a_message_arrives_whole_whatever_its_size(size: int) -> None:
     data = bytes(index % 251 for index in range(size))

@@ -387,6 +387,7 @@ async def test_what_cannot_be_listened_on_raises_and_leaves_nothing_open(options
         await start(**options)
 
 
+@pytest.mark.udp_9899
 async def test_the_udp_port_of_a_listener_is_9899_unless_told_otherwise() -> None:
     try:
         server = await sctpx.start_server(None, HOST, PORT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,12 @@ def test_a_bulk_transfer_through_sockets_reports_its_goodput() -> None:
 def test_works_that_are_counted_report_what_they_count(name: str, reported: str) -> None:
     _, client = run_once(Place(work(name, count=5), OURS, Network()), 1)
     assert client[reported] > 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="no uvloop")
+def test_a_work_can_be_done_in_uvloop() -> None:
+    _, client = run_once(Place(work("ping-pong-uvloop", count=5), OURS, Network()), 1)
+    assert client["rtt_median"] > 0
 
 
 def test_a_transfer_goes_through_the_relay() -> None:

@@ -17,13 +17,21 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import sctpx
+from tests.guards.house import ROOT
 
 SOURCES = Path(sctpx.__file__).parents[1]
 """Where these tests have it from."""
 LIMIT = 60
 """Seconds after which a command is given up."""
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(SOURCES), "PYTHONUTF8": "1"}
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(SOURCES),
+    "PYTHONUTF8": "1",
+    # A command is compiled once, not at each start, and the sources stay clean.
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "bytecode"),
+}
 SCTPX = (sys.executable, "-W", "error", "-m", "sctpx")
 
 

@@ -11,19 +11,13 @@ import pytest
 
 import sctpx
 from tests.cli.commands import ENVIRONMENT, SCTPX, Running, run
+from tests.ports import closed_udp_port
 
 PORT = "5000"
 
 
 def listening(*options: str) -> Running:
     return Running("listen", "-v", "--udp-port", "0", *options, "127.0.0.1", PORT)
-
-
-def closed_udp_port() -> str:
-    """A UDP port that nobody has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        return str(taken.getsockname()[1])
 
 
 def test_lines_come_back_from_an_echo_and_the_end_of_the_input_ends_both_sides() -> None:
@@ -119,7 +113,7 @@ def test_the_report_tells_what_each_address_answered() -> None:
 
 
 def test_a_refusal_is_one_line_and_exit_status_1() -> None:
-    done = run("connect", "--report", "--peer-udp-port", closed_udp_port(), "--timeout", "5", "127.0.0.1", PORT)
+    done = run("connect", "--report", "--peer-udp-port", str(closed_udp_port()), "--timeout", "5", "127.0.0.1", PORT)
     assert (done.returncode, done.stdout) == (1, b"")
     lines = done.stderr.decode().splitlines()
     assert [line for line in lines if line.startswith("Error: ")] == lines[-1:]
@@ -167,6 +161,6 @@ def test_what_cannot_be_read_is_a_matter_of_usage(arguments: tuple[str, ...]) ->
 
 def test_a_test_of_ours_finds_ports_that_nobody_has() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        asking.connect(("127.0.0.1", int(closed_udp_port())))
+        asking.connect(("127.0.0.1", closed_udp_port()))
         asking.send(b"anybody there?")
         assert asking.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in (0, errno.ECONNREFUSED)

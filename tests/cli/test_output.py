@@ -18,12 +18,13 @@ from sctpx.cli.perf.measure import Result, median_us, percentile_us
 from sctpx.cli.report import path_table, report_json, report_table
 
 REPORT = (
-    AddressReport(address="192.0.2.1", inits=2, first_sent=0.0),
+    AddressReport(address="192.0.2.1", udp_port=9899, inits=2, first_sent=0.0, answer="silence"),
     AddressReport(
         address="192.0.2.2", inits=1, first_sent=0.1, answered=0.101, answer="ICMP", error=errno.ECONNREFUSED
     ),
     AddressReport(
         address="192.0.2.3",
+        udp_port=9899,
         inits=1,
         first_sent=0.101,
         answered=0.15,
@@ -31,6 +32,7 @@ REPORT = (
         error=errno.ECONNREFUSED,
         causes=((12, b"no"),),
     ),
+    AddressReport(address="192.0.2.3", udp_port=9900),
     AddressReport(address="192.0.2.4", inits=1, first_sent=0.15, answered=0.1505, answer="INIT ACK", kept=True),
     AddressReport(address="192.0.2.5", kept=True),
     AddressReport(address="192.0.2.6", listed=False, kept=True),
@@ -90,7 +92,8 @@ def test_a_report_says_what_each_address_answered_and_became() -> None:
     assert drawn(report_table(REPORT)) == [
         "192.0.2.1 2 0.00 ms silence dropped",
         "192.0.2.2 1 100 ms ICMP: refused 1.00 ms dropped",
-        "192.0.2.3 1 101 ms ABORT 49 ms dropped",
+        "192.0.2.3 UDP 9899 1 101 ms ABORT 49 ms dropped",
+        "192.0.2.3 UDP 9900 not asked dropped",
         "192.0.2.4 1 150 ms INIT ACK 0.50 ms path",
         "192.0.2.5 not asked path",
         "192.0.2.6 named by the peer path, unverified",

@@ -35,13 +35,13 @@ KEYS = {
         ("64Ki", ()),
         ("64", ("--streams", "4")),
         ("700k", ()),
-        ("1Ki", ("--warmup", "0.1", "--stretch-sack")),
+        ("1Ki", ("--warmup", "0.05", "--stretch-sack")),
         ("8Ki", ("--no-offload", "--mtu", "1280")),
     ],
 )
 def test_bulk_counts_the_same_on_both_sides(size: str, options: tuple[str, ...]) -> None:
     shared = [option for option in options if option == "--no-offload"]
-    client, server = perf(["--seconds", "0.2", "--size", size, *options], shared)
+    client, server = perf(["--seconds", "0.05", "--size", size, *options], shared)
     assert client.keys() >= KEYS
     assert client.keys() == server.keys()
     assert client["mode"] == server["mode"] == "bulk"
@@ -89,7 +89,7 @@ def test_a_server_goes_on_after_a_run_unless_it_is_told_not_to() -> None:
 def test_for_people_the_result_is_a_few_lines() -> None:
     with Running("perf", "server", "--udp-port", "0", "--once") as server:
         udp_port = server.udp_port(server.stdout)
-        done = run("perf", "client", "127.0.0.1", "--udp-port", udp_port, "--seconds", "0.1")
+        done = run("perf", "client", "127.0.0.1", "--udp-port", udp_port, "--seconds", "0.05")
         status, output, _ = server.finish()
     assert (done.returncode, status) == (0, 0)
     for text in (done.stdout.decode(), output.decode()):
@@ -97,7 +97,15 @@ def test_for_people_the_result_is_a_few_lines() -> None:
         assert "MB/s" in text
 
 
-@pytest.mark.parametrize(("mode", "unit"), [("bulk", b"B/s"), ("pingpong", b"round trips/s"), ("setup", b"set-ups/s")])
+@pytest.mark.parametrize(
+    ("mode", "unit"),
+    [
+        ("pingpong", b"round trips/s"),
+        # Each takes a second of two processors.
+        pytest.param("bulk", b"B/s", marks=pytest.mark.slow),
+        pytest.param("setup", b"set-ups/s", marks=pytest.mark.slow),
+    ],
+)
 def test_for_people_each_second_is_told_and_an_interrupt_ends_the_run_with_its_result(mode: str, unit: bytes) -> None:
     with Running("perf", "server", "--udp-port", "0", "--once") as server:
         udp_port = server.udp_port(server.stdout)

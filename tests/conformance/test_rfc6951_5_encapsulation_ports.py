@@ -114,7 +114,7 @@ def test_listed_addresses_start_with_the_port_of_the_packet_that_listed_them() -
     with Scripted(paths=2) as lab:
         lab.endpoint.listen()
         lab.ask(lab.init(addresses=list(lab.p.packed)), tag=0, udp_port=OTHER)
-        lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie), udp_port=OTHER)
+        lab.ask(control.cookie_echo(lab.cookie()), udp_port=OTHER)
         [association] = lab.endpoint.associations.values()
         assert ports(association) == [OTHER, OTHER]
     with Scripted(paths=3) as lab:
@@ -128,7 +128,7 @@ def test_the_cookie_echo_may_come_from_another_port_than_the_init() -> None:
     with Scripted() as lab:
         lab.endpoint.listen()
         lab.ask(lab.init(), tag=0)
-        assert lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie), udp_port=OTHER) == ["P: COOKIE ACK"]
+        assert lab.ask(control.cookie_echo(lab.cookie()), udp_port=OTHER) == ["P: COOKIE ACK"]
         assert last_port(lab) == OTHER
         [association] = lab.endpoint.associations.values()
         assert ports(association) == [OTHER]
@@ -138,7 +138,7 @@ def test_so_may_one_that_is_repeated() -> None:
     """Action D of section 5.2.4 of RFC 9260: the COOKIE ACK must find its way to where the peer is now."""
     with Scripted() as lab:
         association = lab.up_incoming()
-        cookie = lab.setup("INIT ACK").cookie
+        cookie = lab.cookie()
         assert lab.ask(control.cookie_echo(cookie), udp_port=OTHER) == ["P: COOKIE ACK"]
         assert last_port(lab) == OTHER
         assert ports(association) == [OTHER]

@@ -112,7 +112,7 @@ def test_what_is_behind_a_cookie_echo_is_answered_with_the_cookie_ack_or_not_at_
     with Scripted() as lab:
         lab.endpoint.listen()
         lab.ask(lab.init(), tag=0)
-        cookie = control.cookie_echo(lab.setup("INIT ACK").cookie)
+        cookie = control.cookie_echo(lab.cookie())
         lab.ask(cookie, control.heartbeat(bytes(600)), control.heartbeat(bytes(600)), UNKNOWN)
         [answer] = [packet.chunks for packet in lab.heard if "COOKIE ACK" in packet.chunks]
         assert answer == ["COOKIE ACK", "HEARTBEAT ACK", "HEARTBEAT ACK", "ERROR"]

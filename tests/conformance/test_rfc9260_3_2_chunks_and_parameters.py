@@ -203,7 +203,7 @@ def test_an_unknown_parameter_of_an_init_is_treated_as_its_two_highest_bits_say(
         assert answer.startswith("P: INIT ACK")
         reported = [value for code, value in items(lab.chunk("INIT ACK"), 16) if code == PARAM_UNRECOGNIZED]
         assert reported == ([item(kind, b"what?")[: 4 + 5]] if kind & 0x4000 else [])
-        lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie))
+        lab.ask(control.cookie_echo(lab.cookie()))
         [association] = lab.endpoint.associations.values()
         assert len(association.paths) == (2 if kind & PARAM_SKIP else 1)
 
@@ -229,7 +229,7 @@ def test_a_state_cookie_behind_a_parameter_that_stops_is_missing() -> None:
     """The processing "is canceled": there is no cookie, and without one no association (section 5.1)."""
     with Scripted() as lab:
         association = lab.connect()
-        bare = lab.init_ack(cookie=b"")
+        bare = lab.init_ack(cookie=None)
         [answer] = lab.ask(with_parameters(bare, item(0x3FF0, b"stop"), item(7, b"cookie")))
         assert answer == "P: ABORT Missing Mandatory Parameter (State Cookie)"
         assert association.ended
@@ -249,7 +249,7 @@ def test_many_unknown_parameters_are_reported_as_far_as_there_is_room() -> None:
         unknown = [item(0xFFF0, bytes(1000)) for _ in range(60)]
         [answer] = lab.ask(with_parameters(lab.init(), *unknown), tag=0)
         assert answer.startswith("P: INIT ACK")
-        assert lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie)) == ["P: COOKIE ACK"]
+        assert lab.ask(control.cookie_echo(lab.cookie())) == ["P: COOKIE ACK"]
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 5, 200])
@@ -279,7 +279,7 @@ def test_known_parameters_that_say_nothing_here_are_passed_over(kind: int) -> No
         [answer] = lab.ask(with_parameters(lab.init(), item(kind, b"\0\5\0\6"), item(5, lab.p.packed[1])), tag=0)
         assert answer.startswith("P: INIT ACK")
         assert "Unrecognized" not in answer
-        lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie))
+        lab.ask(control.cookie_echo(lab.cookie()))
         [association] = lab.endpoint.associations.values()
         assert len(association.paths) == 2
 

@@ -21,7 +21,7 @@ def listening(paths: int = 1, config: AssociationConfig | None = None) -> Script
 
 def paths_after_setup(lab: Scripted) -> list[bytes]:
     """P's addresses as A has them, once P has echoed its cookie."""
-    lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie))
+    lab.ask(control.cookie_echo(lab.cookie()))
     [association] = lab.endpoint.associations.values()
     return [path.remote for path in association.paths]
 
@@ -94,7 +94,7 @@ def test_an_a_rwnd_of_1500_is_enough(a_rwnd: int) -> None:
 def test_the_largest_numbers_of_streams_are_fine() -> None:
     with listening() as lab:
         lab.ask(lab.init(outbound_streams=65535, inbound_streams=65535), tag=0)
-        lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie))
+        lab.ask(control.cookie_echo(lab.cookie()))
         [association] = lab.endpoint.associations.values()
         assert (association.outbound_streams, association.inbound_streams) == (10, 65535)
 
@@ -239,7 +239,7 @@ def test_data_behind_the_cookie_echo_is_taken_and_acknowledged_at_once() -> None
     """
     with listening() as lab:
         lab.ask(lab.init(), tag=0)
-        cookie = lab.setup("INIT ACK").cookie
+        cookie = lab.cookie()
         [answer] = lab.ask(control.cookie_echo(cookie), lab.data(b"early"))
         assert answer.startswith("P: COOKIE ACK; SACK cum 7000 ")
         [association] = lab.endpoint.associations.values()
@@ -250,6 +250,6 @@ def test_a_cookie_echo_that_is_not_first_is_not_one() -> None:
     """Section 3.3.11: "This chunk MUST precede any DATA chunk"; a packet of nobody's is out of the blue."""
     with listening() as lab:
         lab.ask(lab.init(), tag=0)
-        cookie = lab.setup("INIT ACK").cookie
+        cookie = lab.cookie()
         assert lab.ask(lab.data(), control.cookie_echo(cookie)) == ["A: ABORT T"]
         assert lab.endpoint.associations == {}

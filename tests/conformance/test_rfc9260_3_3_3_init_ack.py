@@ -83,8 +83,19 @@ def test_a_missing_cookie_ends_the_attempt_with_an_abort_that_says_so() -> None:
     """
     with Scripted() as lab:
         association = lab.connect()
-        assert lab.ask(lab.init_ack(cookie=b"")) == ["P: ABORT Missing Mandatory Parameter (State Cookie)"]
+        assert lab.ask(lab.init_ack(cookie=None)) == ["P: ABORT Missing Mandatory Parameter (State Cookie)"]
         assert association.ended
+
+
+def test_an_empty_cookie_is_a_cookie_and_is_echoed() -> None:
+    """Section 5.1.4: "it MUST immediately send a COOKIE ECHO chunk to its peer with the received State Cookie". What is
+    in it is the peer's affair: a parameter without a value is not missing.
+    """
+    with Scripted() as lab:
+        association = lab.connect()
+        assert lab.ask(lab.init_ack(cookie=b"")) == ["P: COOKIE ECHO"]
+        lab.ask(control.cookie_ack())
+        assert association.state == ESTABLISHED
 
 
 def test_a_host_name_address_ends_the_attempt_with_an_abort() -> None:
@@ -100,7 +111,7 @@ def test_a_host_name_address_ends_the_attempt_with_an_abort() -> None:
 
 def test_with_another_address_listed_each_of_these_refuses_only_the_one_it_came_from() -> None:
     """The contract's CX8: a malformed INIT ACK moves on to the next address."""
-    for changes in ({"initiate_tag": 0}, {"outbound_streams": 0}, {"inbound_streams": 0}, {"cookie": b""}):
+    for changes in ({"initiate_tag": 0}, {"outbound_streams": 0}, {"inbound_streams": 0}, {"cookie": None}):
         with Scripted(paths=2) as lab:
             association = lab.connect()
             lab.ask(lab.init_ack(**changes))

@@ -157,7 +157,7 @@ def test_5_1_5_a_cookie_in_a_packet_with_another_tag_is_silently_discarded() -> 
     with Scripted() as lab:
         lab.endpoint.listen()
         lab.ask(lab.init(), tag=0)
-        echo = control.cookie_echo(lab.setup("INIT ACK").cookie)
+        echo = control.cookie_echo(lab.cookie())
         assert lab.ask(echo, tag=lab.a_tag ^ 1) == []
         assert lab.ask(echo, port=4000) == []
         assert lab.endpoint.associations == {}

@@ -110,7 +110,7 @@ def test_5_2_4_a_stale_cookie_with_both_tags_is_valid() -> None:
     with Scripted() as lab:
         lab.endpoint.listen()
         lab.ask(lab.init(), tag=0)
-        echo = control.cookie_echo(lab.setup("INIT ACK").cookie)
+        echo = control.cookie_echo(lab.cookie())
         lab.ask(echo)
         lab.network.run_for(300)
         assert "P: COOKIE ACK" in lab.ask(echo)

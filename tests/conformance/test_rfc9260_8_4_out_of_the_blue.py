@@ -85,7 +85,7 @@ def test_rule_4_a_cookie_echo_in_front_is_processed() -> None:
         assert lab.ask(control.cookie_echo(b"not a cookie"), tag=TAG) == []
         assert lab.ask(control.cookie_echo(b"not a cookie"), lab.data(), tag=TAG) == []
         lab.ask(lab.init(), tag=0)
-        assert lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie)) == ["P: COOKIE ACK"]
+        assert lab.ask(control.cookie_echo(lab.cookie())) == ["P: COOKIE ACK"]
 
 
 @pytest.mark.parametrize("listening", [False, True])

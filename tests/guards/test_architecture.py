@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.guards.house import PACKAGE, ROOT, modules
 
 MAP = (ROOT / "ARCHITECTURE.md").read_text()
 
 
-def named() -> set[Path]:
+def named_files() -> set[Path]:
     """Files and directories that the table under "Where is it?" names.
 
     A name is that of a file beside the one before it in its row, or one from the top of the package or the project.
@@ -31,9 +29,7 @@ def named() -> set[Path]:
     return found
 
 
-NAMED = named()
-
-
-@pytest.mark.parametrize("module", [module for module in modules() if module.name != "__init__.py"], ids=str)
-def test_the_map_names_a_source_file_or_its_package(module: Path) -> None:
-    assert not NAMED.isdisjoint([module, *module.parents])
+def test_the_map_names_every_source_file_or_its_package() -> None:
+    named = named_files()
+    sources = [module for module in modules() if module.name != "__init__.py"]
+    assert [str(module) for module in sources if named.isdisjoint([module, *module.parents])] == []

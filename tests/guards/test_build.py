@@ -11,8 +11,6 @@ from importlib import resources
 from importlib.metadata import requires
 from pathlib import Path
 
-import pytest
-
 import sctpx
 from tests.cli.commands import ENVIRONMENT
 from tests.guards.house import PACKAGE, ROOT, imports, modules, texts
@@ -30,16 +28,18 @@ def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[^\w-]", requirement, maxsplit=1)[0] for requirement in requirements}
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_all_below_the_line_is_compiled_or_nothing_is(module: Path) -> None:
-    """Interpreted in either build: what makes text for people, and the class that users make, copy and pickle."""
-    if module.stem == "__main__":
-        return
+def is_compiled(module: Path) -> bool:
+    """Whether what is imported for a source file is an extension."""
     name = ".".join(("sctpx", *module.with_suffix("").parts)).removesuffix(".__init__")
     file = importlib.import_module(name).__file__
     assert file is not None
-    compiled = sctpx.COMPILED and module in BELOW_THE_LINE and module not in LEFT_INTERPRETED
-    assert file.endswith(".py") is not compiled
+    return not file.endswith(".py")
+
+
+def test_all_below_the_line_is_compiled_or_nothing_is() -> None:
+    """Interpreted in either build: what makes text for people, and the class that users make, copy and pickle."""
+    compiled = {module for module in modules() if module.stem != "__main__" and is_compiled(module)}
+    assert compiled == ({*BELOW_THE_LINE} - LEFT_INTERPRETED if sctpx.COMPILED else set())
 
 
 def test_what_is_compiled_is_built_with_the_types_of_what_it_imports() -> None:

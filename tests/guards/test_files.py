@@ -7,8 +7,6 @@ import hashlib
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.guards.house import PACKAGE, ROOT, modules, texts
 
 WALL = 600
@@ -32,18 +30,30 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_a_file_names_only_what_belongs_to_the_project(path: Path) -> None:
-    text = path.read_text()
-    assert not NOTES_TO_SELF.search(text)
-    assert not PRIVATE_PLACES.search(text)
-    words = {word.lower() for word in re.findall(r"[A-Za-z]+", text)}
-    assert not [word for word in words if hashlib.sha256(word.encode()).hexdigest()[:16] in UNNAMED]
+def found(pattern: re.Pattern[str]) -> list[str]:
+    """Where the files have what a pattern matches."""
+    return [f"{relative(path)}: {match[0]}" for path in FILES for match in pattern.finditer(path.read_text())]
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_packages_come_by_their_names_and_no_file_names_a_registry(path: Path) -> None:
-    assert not REGISTRY_HOSTS.search(path.read_text())
+def test_no_file_has_a_note_to_self() -> None:
+    assert found(NOTES_TO_SELF) == []
+
+
+def test_no_file_names_a_place_of_one_machine() -> None:
+    assert found(PRIVATE_PLACES) == []
+
+
+def test_a_file_names_only_what_belongs_to_the_project() -> None:
+    places: dict[str, Path] = {}
+    for path in FILES:
+        for word in re.findall(r"[A-Za-z]+", path.read_text()):
+            places.setdefault(word.lower(), path)
+    unnamed = {word for word in places if hashlib.sha256(word.encode()).hexdigest()[:16] in UNNAMED}
+    assert [f"{relative(places[word])}: {word}" for word in unnamed] == []
+
+
+def test_packages_come_by_their_names_and_no_file_names_a_registry() -> None:
+    assert found(REGISTRY_HOSTS) == []
 
 
 def test_a_source_file_is_read_in_one_sitting() -> None:
@@ -53,6 +63,6 @@ def test_a_source_file_is_read_in_one_sitting() -> None:
     assert [f"{module}: {lines} lines" for lines, module in sizes if lines > WALL] == []
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_a_source_file_opens_with_its_theory_of_operation(module: Path) -> None:
-    assert ast.get_docstring(ast.parse((PACKAGE / module).read_text()))
+def test_every_source_file_opens_with_its_theory_of_operation() -> None:
+    trees = {module: ast.parse((PACKAGE / module).read_text()) for module in modules()}
+    assert [str(module) for module, tree in trees.items() if not ast.get_docstring(tree)] == []

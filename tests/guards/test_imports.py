@@ -11,8 +11,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.guards.house import PACKAGE, imports, modules
 
 BELOW_THE_LINE = ("wire", "core")
@@ -70,44 +68,57 @@ def every(*parts: str) -> list[Path]:
     return [module for module in modules() if not parts or part_of(module) in parts]
 
 
-@pytest.mark.parametrize("module", every(), ids=str)
-def test_a_module_imports_only_the_parts_its_own_part_may_know(module: Path) -> None:
+def offences(found: dict[Path, set[str]]) -> list[str]:
+    """What each source file imports and must not, in words; ``found`` has all files that were looked at."""
+    assert found
+    return [f"{module} imports {sorted(names)}" for module, names in found.items() if names]
+
+
+def strangers(module: Path) -> set[str]:
+    """What a source file imports from parts that its own part may not know."""
     part = part_of(module)
     if part == "":
-        return
+        return set()
     allowed = {*MAY_IMPORT[part], part} | ({"testing"} if module == DEMO else set())
-    strangers = set[str]()
-    for name in project_imports(module):
-        if any(inside(name, one) for one in allowed):
-            continue
+    return {
+        name
+        for name in project_imports(module)
+        if not any(inside(name, one) for one in allowed)
         # `from ..core.outputs import Transmit` names the package core on its way.
-        if not any(inside(one, name) for one in allowed):
-            strangers.add(name)
-    assert not strangers, f"{module} imports {sorted(strangers)}"
+        and not any(inside(one, name) for one in allowed)
+    }
 
 
-@pytest.mark.parametrize("module", every(), ids=str)
-def test_nothing_in_the_package_imports_the_test_kit(module: Path) -> None:
-    if part_of(module) != "testing" and module != DEMO:
-        assert not {name for name in project_imports(module) if inside(name, "testing")}
-
-
-@pytest.mark.parametrize("module", every("core"), ids=str)
-def test_the_parts_of_the_core_that_stay_apart_do_not_import_each_other(module: Path) -> None:
+def kept_apart(module: Path) -> set[str]:
+    """What a source file of the core imports from a part of the core that its own part must not meet."""
     here = ".".join(module.with_suffix("").parts)
-    for part, strangers in APART.items():
-        if inside(here, part):
-            met = {name for name in project_imports(module) if any(inside(name, stranger) for stranger in strangers)}
-            assert not met, f"{module} imports {sorted(met)}"
+    others = {other for part, apart in APART.items() if inside(here, part) for other in apart}
+    return {name for name in project_imports(module) if any(inside(name, other) for other in others)}
 
 
-@pytest.mark.parametrize("module", every(*BELOW_THE_LINE), ids=str)
-def test_below_the_line_nothing_of_the_world_is_imported(module: Path) -> None:
-    roots = {name.split(".")[0] for name in imports(module)}
-    assert not roots & BANNED, f"{module} imports {sorted(roots & BANNED)}"
+def roots(module: Path) -> set[str]:
+    """The packages that a source file imports from, by their first name."""
+    return {name.split(".")[0] for name in imports(module)}
 
 
-@pytest.mark.parametrize("module", every(*BELOW_THE_LINE), ids=str)
-def test_below_the_line_the_only_libraries_are_the_checksum_and_the_run_time_of_the_compiler(module: Path) -> None:
-    roots = {name.split(".")[0] for name in imports(module)} - sys.stdlib_module_names - {"sctpx"}
-    assert roots <= OTHERS_BELOW, f"{module} imports {sorted(roots - OTHERS_BELOW)}"
+def test_a_module_imports_only_the_parts_its_own_part_may_know() -> None:
+    assert offences({module: strangers(module) for module in every()}) == []
+
+
+def test_nothing_in_the_package_imports_the_test_kit() -> None:
+    users = [module for module in every() if part_of(module) != "testing" and module != DEMO]
+    found = {user: {name for name in project_imports(user) if inside(name, "testing")} for user in users}
+    assert offences(found) == []
+
+
+def test_the_parts_of_the_core_that_stay_apart_do_not_import_each_other() -> None:
+    assert offences({module: kept_apart(module) for module in every("core")}) == []
+
+
+def test_below_the_line_nothing_of_the_world_is_imported() -> None:
+    assert offences({module: roots(module) & BANNED for module in every(*BELOW_THE_LINE)}) == []
+
+
+def test_below_the_line_the_only_libraries_are_the_checksum_and_the_run_time_of_the_compiler() -> None:
+    known = OTHERS_BELOW | sys.stdlib_module_names | {"sctpx"}
+    assert offences({module: roots(module) - known for module in every(*BELOW_THE_LINE)}) == []

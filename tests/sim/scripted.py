@@ -146,6 +146,12 @@ class Scripted:
         """The last INIT or INIT ACK that P heard."""
         return parse(self.chunk(name), ack=name == "INIT ACK")
 
+    def cookie(self) -> bytes:
+        """The State Cookie of the last INIT ACK that P heard."""
+        cookie = self.setup("INIT ACK").cookie
+        assert cookie is not None
+        return cookie
+
     def events_of(self, kind: type[_E]) -> list[_E]:
         """The events of one kind on A so far."""
         return [event for event in self.a.events if isinstance(event, kind)]
@@ -223,7 +229,7 @@ class Scripted:
             self.endpoint.listen()
         before = len(self.events_of(CommunicationUp))
         self.ask(self.init(**changes), tag=0)
-        self.ask(control.cookie_echo(self.setup("INIT ACK").cookie))
+        self.ask(control.cookie_echo(self.cookie()))
         up = self.events_of(CommunicationUp)[before:]
         assert [event.incoming for event in up] == [True]
         return up[0].association

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from sctpx.core.association.connect import ANSWER_ABORT, ANSWER_INIT_ACK, ANSWER_SILENCE
+from sctpx.core.association.connect import ANSWER_ABORT, ANSWER_INIT_ACK, ANSWER_NOT_ASKED, ANSWER_SILENCE
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED, CommunicationUp
 from sctpx.testing import Pair, seeded_random
@@ -200,7 +200,7 @@ def check_report(pair: Pair, peers: list[Peer], course: Course, kept: set[int]) 
         assert entry.listed
         assert entry.kept == (index in kept)
         if index >= len(course.starts):
-            assert (entry.inits, entry.first_sent, entry.answer) == (0, -1, ANSWER_SILENCE)
+            assert (entry.inits, entry.first_sent, entry.answer) == (0, -1, ANSWER_NOT_ASKED)
             continue
         assert entry.inits == (1 if peer.kind == "local send error" else len(expected[index]))
         assert entry.first_sent == pytest.approx(start + course.starts[index] * 1e9, abs=1000)

@@ -47,7 +47,7 @@ def answers(name: str, packet: Packet) -> list[bytes]:
         return [answer_to(packet, ABORTS[name])]
     if name in INIT_ACKS:
         setup = INIT_ACKS[name]
-        setup.cookie = b"" if "without" in name else b"cookie"
+        setup.cookie = None if "without" in name else b"cookie"
         return [answer_to(packet, setup.encode(ack=True))]
     return []
 

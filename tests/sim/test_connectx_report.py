@@ -13,6 +13,7 @@ from sctpx.core.association.connect import (
     ANSWER_INIT_ACK,
     ANSWER_MALFORMED,
     ANSWER_NAMES,
+    ANSWER_NOT_ASKED,
     ANSWER_SEND_ERROR,
     ANSWER_SILENCE,
     AddressReport,
@@ -52,7 +53,7 @@ def test_a_success_tells_of_every_address() -> None:
             (1, 0.04, "malformed INIT ACK", 0.06, errno.ECONNREFUSED, True),
             (1, 0.06, "silence", None, 0, True),
             (1, 0.16, "INIT ACK", 0.18, 0, True),
-            (0, None, "silence", None, 0, True),
+            (0, None, "not asked", None, 0, True),
         ]
         assert reports(pair)["10.0.1.2"].causes == [(CAUSE_OUT_OF_RESOURCE, b"")]
 
@@ -112,8 +113,19 @@ def test_during_the_attempt_it_tells_what_is_known_so_far() -> None:
         assert [report.inits for report in reports(pair).values()] == [1, 1, 0]
 
 
+def test_an_address_has_been_asked_when_its_init_has_left() -> None:
+    """A link that takes nothing holds the INIT back: nobody was asked then."""
+    with Pair(1) as pair:
+        pair.a.connect(pair.b)
+        [report] = pair.a.association.report
+        assert line(pair, report) == (0, None, "not asked", None, 0, False)
+        assert pair.a.host.stack.poll_transmit(pair.a.host.now) is not None
+        assert line(pair, report) == (1, 0.0, "silence", None, 0, False)
+
+
 def test_the_answers_have_names() -> None:
     assert list(range(len(ANSWER_NAMES))) == [
+        ANSWER_NOT_ASKED,
         ANSWER_SILENCE,
         ANSWER_INIT_ACK,
         ANSWER_ABORT,

@@ -22,7 +22,7 @@ SHORT = AssociationConfig(cookie_life=1.0)
 def cookie_of(lab: Scripted) -> bytes:
     """A fresh cookie of A."""
     lab.ask(lab.init(), tag=0)
-    return lab.setup("INIT ACK").cookie
+    return lab.cookie()
 
 
 def listening(seed: int = 1, paths: int = 1, config: AssociationConfig | None = None) -> Scripted:
@@ -61,12 +61,12 @@ def test_a_cookie_preservative_lengthens_its_life_by_a_minute_at_most(asked: int
     """RFC 9260 3.3.2.1.3: the receiver "MAY choose to ignore the suggested cookie life span increase"."""
     with listening(config=SHORT) as lab:
         lab.ask(lab.init(cookie_preservative=asked), tag=0)
-        cookie = lab.setup("INIT ACK").cookie
+        cookie = lab.cookie()
         lab.network.run_for(0.9 + given)
         assert lab.ask(control.cookie_echo(cookie)) == ["P: COOKIE ACK"]
     with listening(config=SHORT) as lab:
         lab.ask(lab.init(cookie_preservative=asked), tag=0)
-        cookie = lab.setup("INIT ACK").cookie
+        cookie = lab.cookie()
         lab.network.run_for(1.0 + given)
         assert lab.ask(control.cookie_echo(cookie)) == ["P: ERROR Stale Cookie (50000 us)"]
 
@@ -148,7 +148,7 @@ def test_a_cookie_of_ours_that_comes_after_a_stale_one_is_a_collision_with_an_un
         association = lab.connect()
         lab.ask(lab.init_ack())
         lab.ask(lab.init(), tag=0)
-        cookie = lab.setup("INIT ACK").cookie
+        cookie = lab.cookie()
         [again] = lab.ask(control.error([(3, b"\0\0\0\1")]))
         assert again.startswith("0: INIT tag")
         assert lab.ask(control.cookie_echo(cookie)) == ["P: COOKIE ACK"]

@@ -31,7 +31,7 @@ def begin_message(lab: Scripted, before: bytes = b"") -> Association:
 def restart(lab: Scripted) -> None:
     lab.p_tag, lab.p_tsn = NEW_TAG, NEW_TSN
     lab.ask(lab.init(), tag=0)
-    lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie))
+    lab.ask(control.cookie_echo(lab.cookie()))
     assert len(lab.events_of(Restarted)) == 1
 
 

@@ -244,7 +244,7 @@ def test_a_cookie_ack_to_an_unconfirmed_address_is_bundled_with_a_heartbeat() ->
     with Scripted(paths=2) as lab:
         lab.endpoint.listen()
         lab.ask(lab.init(addresses=list(lab.p.packed)), tag=0, source="10.0.1.2")
-        lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie), source="10.0.2.2")
+        lab.ask(control.cookie_echo(lab.cookie()), source="10.0.2.2")
         assert (lab.heard[-1].chunks, lab.heard[-1].destination_text) == (["COOKIE ACK", "HEARTBEAT"], "10.0.2.2")
         [association] = lab.endpoint.associations.values()
         lab.ask(control.heartbeat_ack(lab.chunk("HEARTBEAT")), source="10.0.2.2")
@@ -366,7 +366,7 @@ def test_no_chunk_for_another_address_comes_between_the_cookie_ack_and_its_heart
         lab.ask(lab.init(addresses=list(lab.p.packed)), tag=0, seconds=0.02)
         association.shutdown(lab.a.now)
         before = len(lab.heard)
-        lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie), source="10.0.2.2", seconds=0.02)
+        lab.ask(control.cookie_echo(lab.cookie()), source="10.0.2.2", seconds=0.02)
         assert [(packet.destination_text, packet.chunks) for packet in lab.heard[before:]] == [
             ("10.0.2.2", ["COOKIE ACK", "HEARTBEAT"]),
             ("10.0.1.2", ["SHUTDOWN"]),

@@ -18,7 +18,6 @@ from sctpx.core.events import CommunicationLost, CommunicationUp, PeerShutdown, 
 from sctpx.testing import LinkSettings, Pair, pack_address
 from sctpx.wire import control
 from sctpx.wire.packet import parse_prefix
-from sctpx.wire.setup import parse
 from tests.sim.scripted import Scripted
 
 NEW_TAG = 0x4E455721
@@ -347,7 +346,7 @@ def restart(lab: Scripted, source: str = "10.0.1.2", **changes: object) -> list[
     """P restarts with a new tag and TSN. Returns what it hears to its COOKIE ECHO."""
     lab.p_tag, lab.p_tsn = NEW_TAG, NEW_TSN
     lab.ask(lab.init(**changes), tag=0, source=source)
-    return lab.ask(control.cookie_echo(lab.setup("INIT ACK").cookie), source=source)
+    return lab.ask(control.cookie_echo(lab.cookie()), source=source)
 
 
 def test_in_cookie_echoed_the_peers_restart_is_a_collision() -> None:
@@ -458,11 +457,11 @@ def test_in_shutdown_ack_sent_a_cookie_made_before_draws_the_shutdown_ack_and_an
     with Scripted() as lab:
         association = lab.up_outgoing()
         lab.ask(lab.init(initiate_tag=NEW_TAG, initial_tsn=NEW_TSN), tag=0)
-        ack = lab.setup("INIT ACK")
+        new_tag = lab.setup("INIT ACK").initiate_tag
         lab.a_tag = lab.setup("INIT").initiate_tag
         lab.ask(control.shutdown(lab.setup("INIT").initial_tsn - 1))
         assert association.state == SHUTDOWN_ACK_SENT
-        heard = lab.ask(control.cookie_echo(ack.cookie), tag=ack.initiate_tag)
+        heard = lab.ask(control.cookie_echo(lab.cookie()), tag=new_tag)
         assert heard == ["P: SHUTDOWN ACK; ERROR Cookie Received While Shutting Down"]
         assert association.state == SHUTDOWN_ACK_SENT
         assert lab.events_of(Restarted) == []
@@ -540,7 +539,7 @@ def test_a_cookie_with_other_tie_tags_is_silently_discarded() -> None:
         association = lab.up_incoming()
         own = lab.a_tag
         lab.ask(lab.init(initiate_tag=NEW_TAG), tag=0)
-        first, first_tag = lab.setup("INIT ACK").cookie, lab.a_tag
+        first, first_tag = lab.cookie(), lab.a_tag
         # The restart that happens makes new Tie-Tags for the next one.
         assert restart(lab) == ["P: COOKIE ACK"]
         assert lab.ask(control.cookie_echo(first), tag=first_tag) == []
@@ -554,7 +553,7 @@ def test_a_cookie_from_before_the_association_is_silently_discarded() -> None:
     with Scripted() as lab:
         lab.endpoint.listen()
         lab.ask(lab.init(initiate_tag=0x01010101), tag=0)
-        before, tag = lab.setup("INIT ACK").cookie, lab.a_tag
+        before, tag = lab.cookie(), lab.a_tag
         association = lab.up_incoming()
         assert lab.ask(control.cookie_echo(before), tag=tag) == []
         assert association.state == ESTABLISHED
@@ -566,7 +565,7 @@ def test_a_stale_cookie_of_a_restart_draws_an_error_and_changes_nothing() -> Non
     with Scripted(config=AssociationConfig(cookie_life=1.0)) as lab:
         association = lab.up_incoming()
         lab.ask(lab.init(initiate_tag=NEW_TAG), tag=0)
-        cookie = lab.setup("INIT ACK").cookie
+        cookie = lab.cookie()
         lab.network.run_for(2)
         [answer] = lab.ask(control.cookie_echo(cookie))
         assert answer.startswith(f"{NEW_TAG:#010x}: ERROR Stale Cookie (")
@@ -608,7 +607,7 @@ def test_the_cookie_does_not_show_the_tags_of_the_association() -> None:
         lab.up_incoming()
         ours, theirs = lab.a_tag.to_bytes(4, "big"), lab.p_tag.to_bytes(4, "big")
         lab.ask(lab.init(initiate_tag=NEW_TAG), tag=0)
-        cookie = parse(lab.chunk("INIT ACK"), ack=True).cookie
+        cookie = lab.cookie()
         for tag in (ours, theirs):
             assert tag not in cookie
             assert tag[::-1] not in cookie

@@ -117,7 +117,7 @@ def test_duplicates_of_the_cookie_echo_do_not_keep_an_address_from_being_verifie
     with Scripted(paths=2) as lab:
         lab.endpoint.listen()
         lab.ask(lab.init(addresses=list(lab.p.packed)), tag=0, source="10.0.1.2")
-        echo = control.cookie_echo(lab.setup("INIT ACK").cookie)
+        echo = control.cookie_echo(lab.cookie())
         lab.ask(echo, source="10.0.2.2")
         first = lab.chunk("HEARTBEAT")
         for _ in range(5):

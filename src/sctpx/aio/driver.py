@@ -13,6 +13,7 @@ iteration of the loop, after input had its turn. A driver that has lost its last
 with it, once everything has been sent.
 
 Where the loop cannot watch file descriptors (Windows' proactor) a task for each socket waits in ``loop.sock_recvfrom``.
+What else differs between event loops is in ``loops``.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from ..core.stack import Stack
 from ..core.timers import NEVER
 from ..link import Link, Received, ReturnedPacket
 from ..link.interfaces import AddressLike
+from .loops import Watchable, earliness, watchable
 from .waiting import Line
 
 BATCHES_PER_ROUND: Final = 8
@@ -66,6 +68,7 @@ class Driver:
         "_continuing",
         "_crowded",
         "_due",
+        "_earliness",
         "_holders",
         "_kept",
         "_latest",
@@ -92,14 +95,15 @@ class Driver:
         """Run a new stack over ``link`` in the running event loop. The driver closes the link.
 
         ``clock`` gives nanoseconds; ``on_closed`` is called when the driver has closed itself. A link without sockets
-        hands in what it receives by ``receive``.
+        hands in what it receives by ``receive``. ``OSError`` if the loop cannot watch the sockets; the link is closed.
         """
         self.link = link
         self.stack = Stack(random_bytes, clock())
         self.closed = False
         self._loop = asyncio.get_running_loop()
+        self._earliness = earliness(self._loop)
         self._clock = clock
-        self._on_closed = on_closed
+        self._on_closed: Callable[[Driver], object] | None = None
         self._latest = 0
         self._holders: dict[int, Holder] = {}
         self._kept: Transmit | None = None
@@ -110,9 +114,14 @@ class Driver:
         self._due: list[Callable[[], None]] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed = NEVER
-        self._watched: set[int] = set()
+        self._watched: dict[int, Watchable] = {}
         self._receivers: dict[int, asyncio.Task[None]] = {}
-        self._watch()
+        try:
+            self._watch()
+        except OSError:
+            self.close()
+            raise
+        self._on_closed = on_closed
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -161,12 +170,14 @@ class Driver:
             descriptor = sock.fileno()
             if descriptor in self._watched or descriptor in self._receivers:
                 continue
+            watched = watchable(self._loop, descriptor)
             try:
-                self._loop.add_reader(descriptor, self._on_readable, sock)
+                self._loop.add_reader(watched.fileno(), self._on_readable, sock)
             except NotImplementedError:
+                watched.close()
                 self._receivers[descriptor] = self._loop.create_task(self._receive_from(sock))
             else:
-                self._watched.add(descriptor)
+                self._watched[descriptor] = watched
 
     def _on_readable(self, sock: Any) -> None:
         """Take what has arrived: all of it where there is much at a time; else the first alone is answered first."""
@@ -320,7 +331,7 @@ class Driver:
             self._armed = deadline
             if self._timer is not None:
                 self._timer.cancel()
-            delay = max(deadline - self.now(), 0) / NANOSECONDS
+            delay = max(deadline - self.now(), 0) / NANOSECONDS + self._earliness
             self._timer = self._loop.call_at(self._loop.time() + delay, self._on_timer)
 
     def _on_timer(self) -> None:
@@ -344,8 +355,9 @@ class Driver:
         self._stop_waiting()
         if self._timer is not None:
             self._timer.cancel()
-        for descriptor in self._watched:
-            self._loop.remove_reader(descriptor)
+        for watched in self._watched.values():
+            self._loop.remove_reader(watched.fileno())
+            watched.close()
         for receiver in self._receivers.values():
             receiver.cancel()
         self.link.close()

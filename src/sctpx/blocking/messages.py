@@ -56,7 +56,6 @@ class Messages:
     """The calls of a socket that send and receive."""
 
     _description: Description
-    _peer_udp_port: int
 
     def _check_open(self) -> None:
         if self._description.closed:
@@ -65,8 +64,7 @@ class Messages:
     def _resolve(self, addresses: Sequence[HostPort]) -> Peer:
         """The addresses of a peer, with the UDP ports it is reached at."""
         description = self._description
-        port = description.style.settings.future.encaps_port
-        return resolve_peer(addresses, description.family, self._peer_udp_port if port < 0 else port)
+        return resolve_peer(addresses, description.family, description.style.settings.future.encaps_port)
 
     def _address_of(self, association: Attached) -> SocketAddress:
         return self._address(association.source(), association.core.peer_port)

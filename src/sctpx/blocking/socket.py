@@ -78,7 +78,7 @@ class Socket(Messages):
             check_port(udp_port, "UDP port", lowest=0)
         one_to_many = type & ~_TYPE_FLAGS == stdlib.SOCK_SEQPACKET
         settings = EndpointSettings.of_style(one_to_many, config)
-        self._peer_udp_port = check_port(peer_udp_port, "UDP port", lowest=0)
+        settings.future.encaps_port = check_port(peer_udp_port, "UDP port", lowest=0)
         self._description = Description(one_to_many, settings, family, udp_port)
         if type & _SOCK_NONBLOCK:
             self.setblocking(False)
@@ -86,7 +86,7 @@ class Socket(Messages):
     def _branch(self, description: Description) -> Socket:
         """A socket that comes from this one."""
         other = Socket.__new__(Socket)
-        other._description, other._peer_udp_port = description, self._peer_udp_port  # noqa: SLF001 - one of ours
+        other._description = description  # noqa: SLF001 - one of ours
         return other
 
     @property

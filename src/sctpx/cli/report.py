@@ -31,7 +31,7 @@ def report_table(report: Sequence[AddressReport]) -> Table:
         if entry.first_sent is not None and entry.answered is not None:
             after = time_text(entry.answered - entry.first_sent)
         table.add_row(
-            entry.address,
+            _address_text(entry, report),
             str(entry.inits or ""),
             "" if entry.first_sent is None else time_text(entry.first_sent),
             _answer_text(entry),
@@ -42,12 +42,18 @@ def report_table(report: Sequence[AddressReport]) -> Table:
     return table
 
 
+def _address_text(entry: AddressReport, report: Sequence[AddressReport]) -> str:
+    """The address; with its UDP port where that tells it from another entry."""
+    alike = [other for other in report if other.address == entry.address]
+    return f"{entry.address} UDP {entry.udp_port}" if len(alike) > 1 else entry.address
+
+
 def _answer_text(entry: AddressReport) -> str:
     if not entry.listed:
         return "named by the peer"
     if entry.answer in _WITH_ERRNO:
         return f"{entry.answer}: {os.strerror(entry.error).lower().removeprefix('connection ')}"
-    return entry.answer if entry.inits or entry.error else "not asked"
+    return entry.answer
 
 
 def _became_text(entry: AddressReport) -> str:

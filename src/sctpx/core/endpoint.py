@@ -99,7 +99,8 @@ class Endpoint:
     ) -> Association:
         """Begin to set up an association with a peer through these addresses, the first one preferred.
 
-        The addresses have been checked (``sockapi.addresses``); duplicates are dropped. Raises OSError:
+        The addresses have been checked (``sockapi.addresses``). Each is tried with its encapsulation; what is listed
+        twice in the same way is one (CX7). Raises OSError:
         ``EISCONN`` or ``EALREADY`` if there is an association with the peer, or one in the making.
         """
         for remote in remotes:
@@ -110,8 +111,8 @@ class Endpoint:
         config = config or self.config
         candidates: list[AddressReport] = []
         for remote in remotes:
-            if remote.ip not in [candidate.ip for candidate in candidates]:
-                used = [candidate.source for candidate in candidates]
+            if (remote.ip, remote.udp_port) not in [(candidate.ip, candidate.udp_port) for candidate in candidates]:
+                used = [candidate.source for candidate in candidates if candidate.ip != remote.ip]
                 source = remote.source or choose_source(self.local, remote.ip, used)
                 rto = nanoseconds(config.rto_initial)
                 candidates.append(AddressReport(remote.ip, remote.udp_port, source, True, rto))

@@ -294,7 +294,7 @@ class Stack:
             elif waiting:
                 self.stats.discarded += 1  # It "MUST NOT be bundled" (section 6.10).
             else:
-                handshake.note_late_init_ack(tcb, arrival.now, arrival.remote)  # Section 5.2.3: discarded.
+                handshake.note_late_init_ack(tcb, arrival.now, arrival.remote, arrival.port)  # Discarded (5.2.3).
             self._after(association, arrival.local, arrival.remote, arrival.port)
         elif arrival.has(CHUNK_ABORT):
             seen = _causes_of_abort(arrival)
@@ -302,7 +302,7 @@ class Stack:
                 self.stats.discarded += 1
             else:
                 association.begin_round()
-                handshake.handle_abort(tcb, arrival.now, arrival.remote, seen)
+                handshake.handle_abort(tcb, arrival.now, arrival.remote, arrival.port, seen)
                 self._after(association, arrival.local, arrival.remote, arrival.port)
         elif waiting and kind != CHUNK_SHUTDOWN_ACK:
             self.stats.discarded += 1
@@ -447,7 +447,7 @@ class Stack:
         """The link could not send this and will not: ``error`` is the errno."""
         association = self._find_by_packet(transmit.remote, transmit.data)
         if association is not None:
-            returned.handle_send_error(association.tcb, now, transmit.remote, error, transmit.data)
+            returned.handle_send_error(association.tcb, now, transmit.remote, transmit.port, error, transmit.data)
             self.touch(association)
 
     def _find_by_packet(self, remote: bytes, packet: bytes) -> Association | None:
@@ -568,4 +568,4 @@ def _receive_rest(tcb: Tcb, arrival: Arrival) -> None:
     path = tcb.find_path(arrival.remote)
     if offset < len(arrival.packet) and path is not None:
         tcb.heard_at = arrival.local
-        inbound.handle_rest(tcb, arrival.now, path, arrival.packet[offset:])
+        inbound.handle_rest(tcb, arrival.now, path, arrival.port, arrival.packet[offset:])

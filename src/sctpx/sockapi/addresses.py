@@ -112,8 +112,8 @@ def is_wildcard(ip: bytes) -> bool:
 # --- the checks of sctp_connectx ---
 
 
-def check_peers(addresses: Sequence[tuple[bytes, int]]) -> tuple[list[bytes], int]:
-    """A peer's addresses, each ``(packed IP address, SCTP port)``: those to use, each once, and the one port.
+def check_peers(addresses: Sequence[tuple[bytes, int]]) -> int:
+    """The one SCTP port of a peer's addresses, each ``(packed IP address, SCTP port)``.
 
     ``OSError`` (EINVAL): no addresses, one of no known family, a wildcard, multicast or broadcast address, port 0, or
     ports that differ.
@@ -126,7 +126,7 @@ def check_peers(addresses: Sequence[tuple[bytes, int]]) -> tuple[list[bytes], in
         check_port(its_port, "SCTP port")
         if its_port != port:
             raise OSError(errno.EINVAL, f"the addresses of one peer have one SCTP port, not {port} and {its_port}")
-    return list(dict.fromkeys(canonical(ip) for ip, _ in addresses)), port
+    return port
 
 
 def check_unicast(ip: bytes) -> None:

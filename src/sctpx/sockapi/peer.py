@@ -13,7 +13,7 @@ from typing import final
 
 from ..core.association.connect import ANSWER_NAMES, ANSWER_SEND_ERROR
 from ..core.endpoint import PeerAddress
-from .addresses import Address, check_families, check_peers, ip_text, pack_ip
+from .addresses import Address, canonical, check_families, check_peers, ip_text, pack_ip
 from .failures import connect_failure
 from .status import UNRESOLVED, AddressReport
 
@@ -30,7 +30,7 @@ class Peer:
         ``udp_port`` is for those that do not have one of their own. ``OSError``: the first one if nothing resolved,
         and as ``check_peers`` says.
         """
-        candidates: dict[bytes, PeerAddress] = {}
+        candidates: dict[tuple[bytes, int], PeerAddress] = {}
         ports: list[tuple[bytes, int]] = []
         failure: OSError | None = None
         self._zones: dict[bytes, str] = {}
@@ -43,17 +43,17 @@ class Peer:
                 continue
             its_port = udp_port if address.udp_port is None else address.udp_port
             source = b"" if address.source is None else pack_ip(address.source)
-            for ip in ips:
+            for ip in map(canonical, ips):
                 ports.append((ip, port))
-                candidates.setdefault(ip, PeerAddress(ip, its_port, source))
+                candidates.setdefault((ip, its_port), PeerAddress(ip, its_port, source))
                 if "%" in address.host:
                     self._zones[ip] = address.host
         if failure is not None and not candidates:
             raise failure
-        kept, self.port = check_peers(ports)
+        self.port = check_peers(ports)
         """The SCTP port."""
-        self.addresses = [candidates[ip] for ip in kept]
-        """In the order given, each once."""
+        self.addresses = list(candidates.values())
+        """In the order given, each IP address once with each of its UDP ports."""
 
     def find_sources(self, source_for: Callable[[str], bytes]) -> list[bytes]:
         """Give each address without a source the one the system would send from, and tell those there are.

@@ -52,8 +52,8 @@ class AssociationSettings:
     """Potentially failed paths are told as such (RFC 7829 section 7.3)."""
     dscp_chosen: bool = False
     """SPP_DSCP has set the DSCP, which IP_TOS and IPV6_TCLASS leave as it is then (section 8.1.12)."""
-    encaps_port: int = -1
-    """The peer's UDP port on future paths (RFC 6951 section 6.1); 0 for none, -1 for the link's default."""
+    encaps_port: int = 0
+    """The peer's UDP port on future paths (RFC 6951 section 6.1); 0 for no encapsulation."""
 
     def copy(self) -> AssociationSettings:
         """The same, to go its own way."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from ..core.association.association import Association
-from ..core.association.connect import ANSWER_NAMES
+from ..core.association.connect import ANSWER_NAMES, ANSWER_NOT_ASKED
 from ..core.association.connect import AddressReport as CoreReport
 from ..core.config import NANOSECONDS
 from ..core.path.path import Path
@@ -98,12 +98,15 @@ def local_ips(association: Association) -> list[bytes]:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressReport:
-    """What became of one address that an association was to be set up over."""
+    """What became of one address that an association was to be set up over.
+
+    An IP address that is listed with several UDP ports has a report for each of them.
+    """
 
     address: str
     """The IP address; for a host name that could not be resolved, that name."""
     udp_port: int = 0
-    """The UDP port INITs were sent to; 0 without encapsulation."""
+    """The UDP port INITs were sent to; 0 without encapsulation. The peer may answer from another one."""
     source: str = ""
     """The local IP address they were to leave from; ``""`` where that was left open."""
     listed: bool = True
@@ -114,9 +117,20 @@ class AddressReport:
     """When the first one left, in seconds from the beginning; ``None`` for never."""
     answered: float | None = None
     """When the first answer came, in seconds from the beginning; ``None`` for never."""
-    answer: str = ANSWER_NAMES[0]
-    """``"silence"``, ``"INIT ACK"``, ``"ABORT"``, ``"ICMP"``, ``"send error"``, ``"malformed INIT ACK"`` or
-    ``"name not resolved"``."""
+    answer: str = ANSWER_NAMES[ANSWER_NOT_ASKED]
+    """What came back, one of these:
+
+    * ``"not asked"``: no INIT went there, since another address answered first or the attempt ended; or the peer
+      named the address (``listed`` is false).
+    * ``"silence"``: nothing came back.
+    * ``"INIT ACK"``: the peer is there.
+    * ``"COOKIE ECHO"``: the peer is there, and was setting the association up at the same time.
+    * ``"ABORT"``: SCTP is there and refuses.
+    * ``"ICMP"``: the network says that nobody is there (``error``).
+    * ``"malformed INIT ACK"``: the answer could not be used.
+    * ``"send error"``: this system could not send to the address (``error``).
+    * ``"name not resolved"``: a host name stands for no address.
+    """
     error: int = 0
     """The errno of a refusal."""
     causes: tuple[tuple[int, bytes], ...] = ()

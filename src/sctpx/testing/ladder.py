@@ -88,11 +88,12 @@ class Rung(NamedTuple):
 
 
 def climb(
-    packets: Iterable[Packet], name_of: Callable[[bytes], str], start: int, *, ignore: Iterable[str] = ()
+    packets: Iterable[Packet], name_of: Callable[[bytes, int], str], start: int, *, ignore: Iterable[str] = ()
 ) -> list[Rung]:
     """The rungs of a ladder. Packets whose chunks are all among ``ignore`` are left out.
 
-    ``name_of`` gives the name of the host with a packed address, ``start`` is when time began, in nanoseconds.
+    ``name_of`` gives the name of the host with a packed address and a UDP port, ``start`` is when time began, in
+    nanoseconds.
     """
     ignored = frozenset(ignore)
     rungs = []
@@ -106,10 +107,10 @@ def climb(
         rungs.append(
             Rung(
                 (packet.sent - start) / SECOND,
-                name_of(packet.source),
+                name_of(packet.source, packet.source_port),
                 packet.source_text,
                 chunks,
-                name_of(packet.destination) if reached else "lost",
+                name_of(packet.destination, packet.destination_port) if reached else "lost",
                 packet.destination_text,
                 ("copy" if packet.copy else "") if reached else packet.fate,
                 packet,

@@ -71,7 +71,7 @@ class Network:
         self._settings = link or LinkSettings()
         self.make_stack = make_stack
         """Makes the stack of a host that starts."""
-        self._by_address: dict[bytes, Host] = {}
+        self._by_address: dict[bytes, dict[int, Host]] = {}
         self._links: dict[tuple[bytes, bytes], Link] = {}
         self._changes: list[tuple[frozenset[bytes], dict[str, Any]]] = []
         self._down: set[bytes] = set()
@@ -82,17 +82,22 @@ class Network:
     # Building it.
 
     def add_host(self, name: str, addresses: Sequence[str], udp_port: int = 9899) -> Host:
-        """A new host. Raises ValueError if the name (one word) or an address is taken or malformed."""
+        """A new host.
+
+        Several hosts may have one address if their UDP ports differ, as programs on one machine, or behind a NAT, have.
+        Raises ValueError if the name (one word) is taken, or an address is malformed or taken with that UDP port.
+        """
         packed = [pack_address(address) for address in addresses]
         if name in self.hosts or name == "lost" or name.split() != [name]:
             raise ValueError(f"{name!r} is no name for a new host")
         if not packed or len(set(packed)) < len(packed):
             raise ValueError(f"a host needs addresses, each once: {', '.join(addresses) or 'there are none'}")
-        if not self._by_address.keys().isdisjoint(packed):
-            raise ValueError(f"one of {', '.join(addresses)} belongs to another host")
+        if any(udp_port in self._by_address.get(address, ()) for address in packed):
+            raise ValueError(f"one of {', '.join(addresses)} belongs to another host, with that UDP port")
         host = Host(name, addresses, udp_port, self)
         self.hosts[name] = host
-        self._by_address.update(dict.fromkeys(packed, host))
+        for address in packed:
+            self._by_address.setdefault(address, {})[udp_port] = host
         return host
 
     def link(self, source: str, destination: str) -> Link:
@@ -208,9 +213,12 @@ class Network:
         """The recorded packets, in the order they were sent."""
         return iter(self.recording)
 
-    def name_of(self, address: bytes) -> str:
-        """The name of the host with a (packed) address, or the address itself."""
-        host = self._by_address.get(address)
+    def name_of(self, address: bytes, udp_port: int = 0) -> str:
+        """The name of the host with a (packed) address, or the address itself.
+
+        Of several hosts with that address it is the one with that UDP port, or the first one.
+        """
+        host = self._host_at(address, udp_port)
         return address_text(address) if host is None else host.name
 
     def rungs(self, *, ignore: Iterable[str] = ()) -> list[Rung]:
@@ -272,8 +280,8 @@ class Network:
         """Packets arrived at the end of a link."""
         arrived = [packet for packet in packets if self._arrives(packet)]
         for first, data, segment in (joined if together else one_by_one)(arrived):
-            host = self._by_address[first.destination]
-            if host.is_up:
+            host = self._host_at(first.destination, first.destination_port)
+            if host is not None and host.is_up:
                 host.receive(first, data, segment)
 
     def carry(self, packet: Packet) -> None:
@@ -283,6 +291,13 @@ class Network:
     def on_handled(self) -> None:
         """Code of the test ran, which may have used any stack."""
         self._handled = True
+
+    def _host_at(self, address: bytes, udp_port: int) -> Host | None:
+        """The host with this address and UDP port; the first one with the address if no host has that UDP port."""
+        hosts = self._by_address.get(address)
+        if hosts is None:
+            return None
+        return hosts.get(udp_port) or next(iter(hosts.values()))
 
     def _link(self, source: bytes, destination: bytes) -> Link:
         ends = (source, destination)
@@ -331,7 +346,7 @@ class Network:
 
     def _arrives(self, packet: Packet) -> bool:
         """Settle what becomes of a packet at the end of its link; true if a stack is to have it."""
-        host = self._by_address.get(packet.destination)
+        host = self._host_at(packet.destination, packet.destination_port)
         if packet.source in self._down or packet.destination in self._down:
             packet.fate = CUT
         elif packet.destination in self._scripts and not packet.icmp:

@@ -61,8 +61,8 @@ class Setup:
         self.inbound_streams = inbound_streams
         self.initial_tsn = initial_tsn
         self.addresses: list[bytes] = []
-        self.cookie = b""
-        """State Cookie; empty where there is none."""
+        self.cookie: bytes | None = None
+        """State Cookie, which may be empty; None where the parameter is missing."""
         self.cookie_preservative = 0
         """Suggested cookie life-span increment, milliseconds."""
         self.host_name: bytes | None = None
@@ -78,7 +78,7 @@ class Setup:
             self.initiate_tag, self.a_rwnd, self.outbound_streams, self.inbound_streams, self.initial_tsn
         )
         parameters = [(params.address_type(ip), ip) for ip in self.addresses]
-        if self.cookie:
+        if self.cookie is not None:
             parameters.append((PARAM_STATE_COOKIE, self.cookie))
         if self.cookie_preservative:
             parameters.append((PARAM_COOKIE_PRESERVATIVE, self.cookie_preservative.to_bytes(4, "big")))

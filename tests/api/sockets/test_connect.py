@@ -334,6 +334,13 @@ def test_the_peers_udp_port_can_be_an_option() -> None:
         sock.connect(HERE)
 
 
+def test_before_it_is_set_the_option_tells_the_port_that_is_used() -> None:
+    """0 says that there is no encapsulation (RFC 6951 section 6.1), not that nothing was set."""
+    for sock, port in ((sctpx.socket(), 9899), (sctpx.socket(peer_udp_port=7), 7), (sctpx.socket(peer_udp_port=0), 0)):
+        with sock:
+            assert sock.getsockopt(c.IPPROTO_SCTP, c.SCTP_REMOTE_UDP_ENCAPS_PORT).sue_port == port
+
+
 @with_ipv6
 def test_an_ipv6_socket_connects_to_both_families() -> None:
     with sctpx.socket(sctpx.AF_INET6, udp_port=0) as server:

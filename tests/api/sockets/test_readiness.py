@@ -9,6 +9,7 @@ import selectors
 import pytest
 
 import sctpx
+from tests.api.running import each_loop, run
 from tests.api.sockets.support import HERE, accepted, client, connected, drain, fill, listening
 
 PATIENCE = 20.0
@@ -69,7 +70,8 @@ def test_poll_and_selectors_see_the_same() -> None:
         assert poller.poll(0) == [(a.fileno(), select.POLLIN | select.POLLOUT)]
 
 
-def test_an_event_loop_can_watch_a_socket() -> None:
+@each_loop
+def test_an_event_loop_can_watch_a_socket(event_loop: str) -> None:
     async def echo(sock: sctpx.Socket) -> list[bytes]:
         loop = asyncio.get_running_loop()
         received: list[bytes] = []
@@ -91,4 +93,4 @@ def test_an_event_loop_can_watch_a_socket() -> None:
         b.send(b"one")
         b.send(b"two")
         b.close()
-        assert asyncio.run(echo(a)) == [b"one", b"two", b""]
+        assert run(event_loop, echo(a)) == [b"one", b"two", b""]

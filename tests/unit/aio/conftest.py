@@ -2,4 +2,5 @@
 
 from __future__ import annotations
 
+from tests.api.running import pytest_generate_tests as pytest_generate_tests
 from tests.api.running import pytest_pyfunc_call as pytest_pyfunc_call

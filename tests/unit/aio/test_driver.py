@@ -19,7 +19,7 @@ from sctpx.core.outputs import Transmit
 from sctpx.link import Received, ReturnedPacket
 from sctpx.link.interfaces import AddressLike
 from sctpx.testing import seeded_bytes
-from tests.api.running import Loop
+from tests.api.running import LOOPS, Known, each_loop
 
 A = bytes((10, 0, 0, 1))
 B = bytes((10, 0, 0, 2))
@@ -247,7 +247,7 @@ async def test_a_round_sends_a_bounded_number_of_batches_and_then_input_has_its_
 
 async def test_a_stack_has_one_timer_however_many_associations_it_has(worlds: list[World]) -> None:
     loop = asyncio.get_running_loop()
-    assert isinstance(loop, Loop)
+    assert isinstance(loop, Known)
     world = World()
     worlds.append(world)
     peers = [Endpoint(world.drivers[1], PORT + 1 + number, [B], DEFAULT_CONFIG) for number in range(30)]
@@ -339,6 +339,7 @@ def joined_world(worlds: list[World]) -> tuple[World, ReadableLink, ReadableLink
     return world, a, b
 
 
+@pytest.mark.one_loop  # An iteration of uvloop begins with the timers, not with the sockets.
 async def test_an_answer_leaves_in_the_same_iteration_that_brought_what_it_answers(worlds: list[World]) -> None:
     world, _, link = joined_world(worlds)
     a, b = await world.associate()
@@ -384,8 +385,9 @@ async def test_a_packet_alone_is_handled_before_more_is_asked_for_and_a_crowd_at
     world.close()
 
 
-def test_whoever_waits_goes_on_when_one_who_is_resumed_stops_the_loop(worlds: list[World]) -> None:
-    loop = Loop()
+@each_loop
+def test_whoever_waits_goes_on_when_one_who_is_resumed_stops_the_loop(worlds: list[World], event_loop: str) -> None:
+    loop = LOOPS[event_loop]()
 
     async def set_up() -> tuple[Association, Association]:
         world, _, _ = joined_world(worlds)

@@ -8,6 +8,7 @@ import contextvars
 import pytest
 
 from sctpx.aio.waiting import Line
+from tests.api.running import LOOPS, each_loop
 
 
 async def in_line(line: Line, names: str) -> tuple[list[str], dict[str, asyncio.Task[None]]]:
@@ -190,8 +191,9 @@ async def test_all_can_be_resumed_at_once_and_one_may_cancel_another() -> None:
     assert tasks["c"].cancelled()
 
 
-def test_the_others_in_line_go_on_when_one_who_is_resumed_stops_the_loop() -> None:
-    loop = asyncio.new_event_loop()
+@each_loop
+def test_the_others_in_line_go_on_when_one_who_is_resumed_stops_the_loop(event_loop: str) -> None:
+    loop = LOOPS[event_loop]()
     woken: list[str] = []
     line = Line()
 

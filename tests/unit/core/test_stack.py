@@ -209,6 +209,7 @@ def test_a_tag_that_was_drawn_twice_makes_no_second_association() -> None:
         transmit = stack.poll_transmit(NOW)
         assert transmit is not None
         ack = parse(chunks(transmit.data)[0][2], ack=True)
+        assert ack.cookie is not None
         packet = finish_packet(prefix(6000, 5000, ack.initiate_tag), control.cookie_echo(ack.cookie))
         stack.receive(NOW, OWN, peer, 9899, packet, len(packet))
     assert [association.paths[0].remote for association in endpoint.associations.values()] == [PEER]

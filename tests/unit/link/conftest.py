@@ -23,6 +23,7 @@ import pytest
 
 from sctpx.link import Received, UdpLink, UdpSocket
 from sctpx.link.interfaces import interface_addresses
+from tests.ports import closed_udp_port
 
 ResultT = TypeVar("ResultT")
 OpenLink: TypeAlias = Callable[..., UdpLink]
@@ -81,16 +82,9 @@ def collect() -> Collect:
 
 
 @pytest.fixture
-def closed_port(open_socket: OpenSocket) -> ClosedPort:
+def closed_port() -> ClosedPort:
     """A UDP port of an address on which nobody listens."""
-
-    def closed(ip: str) -> int:
-        sock = open_socket(ip)
-        port: int = sock.getsockname()[1]
-        sock.close()
-        return port
-
-    return closed
+    return closed_udp_port
 
 
 def in_a_thread(call: Callable[[], ResultT]) -> ResultT:

@@ -63,10 +63,8 @@ def test_all_addresses_have_one_port_number(open_link: OpenLink) -> None:
     assert link.port > 0
 
 
-def test_a_link_has_the_port_it_was_given(open_link: OpenLink, open_socket: OpenSocket) -> None:
-    free = open_socket("127.0.0.1")
-    port = free.getsockname()[1]
-    free.close()
+def test_a_link_has_the_port_it_was_given(open_link: OpenLink, closed_port: ClosedPort) -> None:
+    port = closed_port("127.0.0.1")
     assert open_link(["127.0.0.1"], port).port == port
 
 
@@ -76,8 +74,11 @@ def test_an_address_can_be_text_or_packed_or_text_with_a_scope(open_link: OpenLi
 
 
 @linux_only
-def test_a_port_taken_on_one_address_is_given_up_on_all(open_link: OpenLink, open_socket: OpenSocket) -> None:
-    taken = open_socket("127.0.0.2").getsockname()[1]
+def test_a_port_taken_on_one_address_is_given_up_on_all(
+    open_link: OpenLink, open_socket: OpenSocket, closed_port: ClosedPort
+) -> None:
+    taken = closed_port("127.0.0.2")
+    open_socket("127.0.0.2", taken)
     link = open_link(["127.0.0.1", "127.0.0.2"], [taken, 0, 0, 0])
     assert link.port != taken
     assert {sock.socket.getsockname()[1] for sock in link.sockets} == {link.port}
@@ -85,8 +86,11 @@ def test_a_port_taken_on_one_address_is_given_up_on_all(open_link: OpenLink, ope
 
 
 @linux_only
-def test_a_failed_open_leaves_nothing_bound(open_link: OpenLink, open_socket: OpenSocket) -> None:
-    taken = open_socket("127.0.0.2").getsockname()[1]
+def test_a_failed_open_leaves_nothing_bound(
+    open_link: OpenLink, open_socket: OpenSocket, closed_port: ClosedPort
+) -> None:
+    taken = closed_port("127.0.0.2")
+    open_socket("127.0.0.2", taken)
     with pytest.raises(OSError, match=f"UDP port {taken} of 127.0.0.2"):
         open_link(["127.0.0.1", "127.0.0.2"], taken)
     open_socket("127.0.0.1", taken)

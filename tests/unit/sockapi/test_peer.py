@@ -26,12 +26,29 @@ def peer_of(*hosts: str, port: int = 5) -> Peer:
 def test_a_name_stands_for_its_addresses_and_each_address_is_there_once() -> None:
     resolved = [
         (Address("192.0.2.1"), 5, ips("192.0.2.1")),
-        (Address("name", udp_port=7), 5, ips("192.0.2.2", "192.0.2.1", "2001:db8::1")),
+        (Address("name"), 5, ips("192.0.2.2", "192.0.2.1", "2001:db8::1")),
+        (Address("192.0.2.2", udp_port=9899), 5, ips("192.0.2.2")),
+        (Address("::ffff:192.0.2.1"), 5, [bytes(10) + b"\xff\xff" + pack_ip("192.0.2.1")]),
     ]
     peer = Peer(resolved, 9899)
     assert [address.ip for address in peer.addresses] == ips("192.0.2.1", "192.0.2.2", "2001:db8::1")
-    assert [address.udp_port for address in peer.addresses] == [9899, 7, 7]
+    assert [address.udp_port for address in peer.addresses] == [9899, 9899, 9899]
     assert (peer.port, peer.unusable) == (5, [])
+
+
+def test_one_address_with_two_udp_ports_is_there_twice() -> None:
+    resolved = [
+        (Address("192.0.2.1"), 5, ips("192.0.2.1")),
+        (Address("name", udp_port=7), 5, ips("192.0.2.2", "192.0.2.1")),
+        (Address("192.0.2.1", udp_port=0), 5, ips("192.0.2.1")),
+    ]
+    peer = Peer(resolved, 9899)
+    assert [(address.ip, address.udp_port) for address in peer.addresses] == [
+        (pack_ip("192.0.2.1"), 9899),
+        (pack_ip("192.0.2.2"), 7),
+        (pack_ip("192.0.2.1"), 7),
+        (pack_ip("192.0.2.1"), 0),
+    ]
 
 
 def test_a_name_without_addresses_is_reported_unless_nothing_else_is_there() -> None:

@@ -15,7 +15,9 @@ from sctpx.core.association.connect import (
     ANSWER_ICMP,
     ANSWER_INIT_ACK,
     ANSWER_MALFORMED,
+    ANSWER_NOT_ASKED,
     ANSWER_SEND_ERROR,
+    ANSWER_SILENCE,
 )
 from sctpx.core.association.connect import AddressReport as CoreReport
 from sctpx.sockapi import events
@@ -141,15 +143,20 @@ def test_what_the_peer_wrote_is_cut_and_shown_as_plain_ascii(pair: Pair) -> None
 def test_a_failed_connect_is_the_builtin_that_fits_and_tells_of_each_address(code: int, builtin: type) -> None:
     start = CoreReport(REMOTE, 9899, b"", True, 0)
     reports: list[AddressReport] = []
-    for answer, error in ((0, 0), (ANSWER_ABORT, errno.ECONNREFUSED), (ANSWER_SEND_ERROR, errno.ENETUNREACH)):
-        start.answer, start.error, start.inits = answer, error, answer + 1
+    for answer, error, inits in (
+        (ANSWER_NOT_ASKED, 0, 0),
+        (ANSWER_SILENCE, 0, 1),
+        (ANSWER_ABORT, errno.ECONNREFUSED, 3),
+        (ANSWER_SEND_ERROR, errno.ENETUNREACH, 1),
+    ):
+        start.answer, start.error, start.inits = answer, error, inits
         reports += address_reports([start], 0)
     failure = connect_failure(code, reports)
     assert isinstance(failure, builtin)
     assert isinstance(failure, sctpx.ConnectError)
     assert failure.errno == code
     assert failure.report == tuple(reports)
-    assert "(192.0.2.1 UDP port 9899: silence to 1 INIT; " in str(failure)
+    assert "(192.0.2.1 UDP port 9899: not asked; 192.0.2.1 UDP port 9899: silence to 1 INIT; " in str(failure)
     assert "; 192.0.2.1 UDP port 9899: ABORT to 3 INITs, Connection refused; " in str(failure)
 
 
@@ -165,7 +172,8 @@ def test_every_answer_has_a_name() -> None:
     report = CoreReport(REMOTE, 0, b"", True, 0)
     names = []
     for answer in (
-        0,
+        ANSWER_NOT_ASKED,
+        ANSWER_SILENCE,
         ANSWER_INIT_ACK,
         ANSWER_ABORT,
         ANSWER_ICMP,
@@ -175,4 +183,13 @@ def test_every_answer_has_a_name() -> None:
     ):
         report.answer = answer
         names.append(address_reports([report], 0)[0].answer)
-    assert names == ["silence", "INIT ACK", "ABORT", "ICMP", "send error", "malformed INIT ACK", "COOKIE ECHO"]
+    assert names == [
+        "not asked",
+        "silence",
+        "INIT ACK",
+        "ABORT",
+        "ICMP",
+        "send error",
+        "malformed INIT ACK",
+        "COOKIE ECHO",
+    ]

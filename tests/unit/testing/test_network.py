@@ -502,6 +502,20 @@ def test_a_name_or_an_address_cannot_be_taken_twice() -> None:
             network.add_host(name, ["10.0.7.7"])
 
 
+def test_hosts_with_one_address_are_told_apart_by_their_udp_ports() -> None:
+    network, a, b = two_hosts()
+    network.add_host("C", [B], 7001)
+    c = stack_of(network, "C")
+    for port in (7001, 9899, 7002):
+        a.send(b"to %d" % port, port=port)
+    network.run_for(1)
+    assert [[arrival.data for arrival in stack.arrivals] for stack in (b, c)] == [[b"to 9899"], [b"to 7001"]]
+    assert len(a.icmps) == 1
+    assert [rung.receiver for rung in network.rungs()][:2] == ["C", "B"]
+    with pytest.raises(ValueError, match="with that UDP port"):
+        network.add_host("D", [B], 7001)
+
+
 def test_hosts_draw_different_random_bytes() -> None:
     _, a, b = two_hosts()
     assert a.secret != b.secret

@@ -5,6 +5,9 @@ open; each address has its own T1-init and Max.Init.Retransmits, and the first I
 on to the next address at once. With ``attempt_delay=None`` one address is tried at a time, in rotation
 (RFC 9260 section 5.1). No attempt fails before every address got at least one INIT.
 
+What is tried, a *candidate*, is an IP address with its encapsulation: the same IP address at two UDP ports is two
+candidates. A path of the association has one IP address and therefore takes over one of them.
+
 The attempt decides when an INIT is sent where; it builds nothing and sends nothing. Its candidates become
 the report and outlive it.
 """
@@ -18,17 +21,20 @@ from ...wire.causes import Cause
 from ..config import AssociationConfig
 from ..timers import NEVER, nanoseconds
 
-ANSWER_SILENCE: Final = 0
-ANSWER_INIT_ACK: Final = 1
-ANSWER_ABORT: Final = 2
-ANSWER_ICMP: Final = 3
-ANSWER_SEND_ERROR: Final = 4
-ANSWER_MALFORMED: Final = 5
+ANSWER_NOT_ASKED: Final = 0
+"""No INIT was sent there: another address answered first, or the attempt ended, or the peer named the address."""
+ANSWER_SILENCE: Final = 1
+ANSWER_INIT_ACK: Final = 2
+ANSWER_ABORT: Final = 3
+ANSWER_ICMP: Final = 4
+ANSWER_SEND_ERROR: Final = 5
+ANSWER_MALFORMED: Final = 6
 """An INIT ACK that could not be used."""
-ANSWER_COOKIE_ECHO: Final = 6
+ANSWER_COOKIE_ECHO: Final = 7
 """Both sides began: the peer's own INIT or COOKIE ECHO came from there (RFC 9260 section 5.2.4 B)."""
 
 ANSWER_NAMES: Final[tuple[str, ...]] = (
+    "not asked",
     "silence",
     "INIT ACK",
     "ABORT",
@@ -38,17 +44,19 @@ ANSWER_NAMES: Final[tuple[str, ...]] = (
     "COOKIE ECHO",
 )
 _REFUSALS: Final = (ANSWER_ABORT, ANSWER_ICMP, ANSWER_SEND_ERROR, ANSWER_MALFORMED)
+_PROOFS: Final = (ANSWER_INIT_ACK, ANSWER_COOKIE_ECHO)
 
 
 @final
 class AddressReport:
-    """What became of one address that an association was to be set up over."""
+    """What became of one candidate: an address, with its encapsulation, that an association was to be set up over."""
 
     __slots__ = (
         "answer",
         "answered",
         "causes",
         "deadline",
+        "due",
         "error",
         "first_sent",
         "inits",
@@ -60,26 +68,31 @@ class AddressReport:
         "source",
         "tries",
         "udp_port",
+        "unanswered",
     )
 
     def __init__(self, ip: bytes, udp_port: int, source: bytes, listed: bool, rto: int) -> None:
         self.ip = ip
         """The address, packed."""
         self.udp_port = udp_port
-        """UDP encapsulation port; 0 for none."""
+        """The UDP encapsulation port INITs are sent to; 0 for none. The peer may answer from another one."""
         self.source = source
         """Our source address towards it, packed; ``b""`` for any."""
         self.listed = listed
         """Whether the caller listed it; else it was learnt from the INIT ACK."""
         self.inits = 0
         """INITs sent to it."""
+        self.unanswered = 0
+        """INITs that drew no answer yet."""
         self.tries = 0
-        """Those of the present round: a stale cookie begins another one."""
+        """INITs that were due in the present round: a stale cookie begins another one."""
+        self.due = -1
+        """When the last INIT was due, ns."""
         self.first_sent = -1
         """When the first INIT left, ns; -1 for never."""
         self.answered = -1
         """When it answered first, ns; -1 for never."""
-        self.answer: int = ANSWER_SILENCE
+        self.answer: int = ANSWER_NOT_ASKED
         self.causes: list[Cause] = []
         """Error causes of an ABORT."""
         self.error = 0
@@ -92,23 +105,51 @@ class AddressReport:
         self.refusal = 0
         """errno of a refusal in the present round: it is not asked any more, whatever it answered in an earlier one."""
 
+    def on_sent(self) -> None:
+        """The INIT that was due leaves."""
+        self.inits += 1
+        self.unanswered += 1
+        if self.first_sent < 0:
+            self.first_sent = self.due
+        if self.answer == ANSWER_NOT_ASKED:
+            self.answer = ANSWER_SILENCE
+
     def on_answer(self, now: int, answer: int, error: int, causes: list[Cause]) -> None:
         """Note the first answer of any kind; what proves the peer is worth more than a refusal before it."""
+        if self.unanswered:
+            self.unanswered -= 1
         if self.answered < 0 or (self.refused and answer not in _REFUSALS):
             self.answered = now
             self.answer = answer
             self.error = error
             self.causes = causes
 
+    def on_late_answer(self, now: int, answer: int, error: int, causes: list[Cause]) -> None:
+        """Note an answer that comes after the attempt was decided: it counts if there was none before."""
+        if self.answered < 0:
+            self.on_answer(now, answer, error, causes)
+        elif self.unanswered:
+            self.unanswered -= 1
+
     @property
     def refused(self) -> bool:
         """True if its answer is a refusal."""
         return self.answer in _REFUSALS
 
-    @property
-    def unanswered(self) -> int:
-        """INITs that drew no answer yet."""
-        return self.inits - (1 if self.answered >= 0 else 0)
+
+def find_candidate(candidates: list[AddressReport], ip: bytes, udp_port: int) -> AddressReport | None:
+    """The candidate that a packet from there answers: the one with that UDP port, or the first one asked at that IP.
+
+    A peer may well answer from another UDP port than the one it was asked at (RFC 6951 section 5.1).
+    """
+    found: AddressReport | None = None
+    for candidate in candidates:
+        if candidate.ip == ip:
+            if candidate.udp_port == udp_port:
+                return candidate
+            if found is None or (candidate.inits and not found.inits):
+                found = candidate
+    return found
 
 
 @final
@@ -119,7 +160,7 @@ class Attempt:
 
     def __init__(self, candidates: list[AddressReport], now: int, config: AssociationConfig) -> None:
         self.candidates = candidates
-        """In the caller's order, each address once."""
+        """In the caller's order, each once."""
         self._asked = candidates  # Those that INITs go to, in this order.
         self.deadline = NEVER if config.connect_timeout is None else now + nanoseconds(config.connect_timeout)
         """When the whole attempt is given up."""
@@ -143,10 +184,8 @@ class Attempt:
         """The candidates to which an INIT is sent now."""
         due = self._rotate(now) if self._delay < 0 else self._race(now)
         for candidate in due:
-            candidate.inits += 1
             candidate.tries += 1
-            if candidate.first_sent < 0:
-                candidate.first_sent = now
+            candidate.due = now
             candidate.deadline = now + min(candidate.rto, self._longest)
         return due
 
@@ -190,17 +229,37 @@ class Attempt:
         """True if no further INIT goes to it."""
         return candidate.refusal != 0 or candidate.tries >= self._tries
 
-    def find(self, ip: bytes) -> AddressReport | None:
-        """The candidate with that address."""
+    def find(self, ip: bytes, udp_port: int) -> AddressReport | None:
+        """The candidate that a packet from there answers."""
+        return find_candidate(self.candidates, ip, udp_port)
+
+    def names(self, ip: bytes) -> bool:
+        """Whether a candidate has that IP address."""
+        return ip in [candidate.ip for candidate in self.candidates]
+
+    def best(self, ip: bytes, udp_port: int) -> AddressReport | None:
+        """The candidate that the path to this IP address takes over, when the peer was heard from ``udp_port``.
+
+        That is the one that answered. Where none did, one that refused comes last, and the encapsulation with which
+        the peer was heard elsewhere goes before others: a stack has one UDP port for all its addresses (RFC 6951
+        section 5.1).
+        """
+        found: AddressReport | None = None
+        highest = -1
         for candidate in self.candidates:
             if candidate.ip == ip:
-                return candidate
-        return None
+                rank = 4 if candidate.answer in _PROOFS else 0 if candidate.refused else 2
+                if candidate.udp_port == udp_port:
+                    rank += 1
+                if rank > highest:
+                    found = candidate
+                    highest = rank
+        return found
 
     def refuse(self, candidate: AddressReport, now: int, answer: int, error: int, causes: list[Cause]) -> None:
         """The address refused: move on to the next one at once (CX8), if it was asked."""
         candidate.on_answer(now, answer, error, causes)
-        candidate.refusal = error
+        candidate.refusal = error or ECONNREFUSED
         if candidate.deadline != NEVER:
             candidate.deadline = NEVER
             self._next_start = now

@@ -34,6 +34,7 @@ from .connect import (
     ANSWER_SEND_ERROR,
     AddressReport,
     Attempt,
+    find_candidate,
 )
 from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from .tcb import Tcb
@@ -92,49 +93,63 @@ def refuse(tcb: Tcb, now: int, candidate: AddressReport, answer: int, error: int
     handle_attempt_timer(tcb, now)
 
 
-def handle_icmp(tcb: Tcb, now: int, remote: bytes, error: int) -> None:
-    """In COOKIE-WAIT, an ICMP error whose bytes prove our Initiate Tag."""
+def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int) -> None:
+    """An ICMP error about an INIT of ours, proven by our Initiate Tag.
+
+    In COOKIE-WAIT the address has refused; later that only enters the report: the HEARTBEATs judge the path.
+    """
+    if tcb.state != COOKIE_WAIT:
+        _note_late_answer(tcb, now, remote, port, ANSWER_ICMP, error, [])
+        return
     attempt = tcb.attempt
-    candidate = attempt.find(remote) if attempt is not None else None
+    candidate = attempt.find(remote, port) if attempt is not None else None
     if candidate is not None and candidate.inits and not candidate.refusal:
         refuse(tcb, now, candidate, ANSWER_ICMP, error, [])
 
 
-def handle_send_error(tcb: Tcb, now: int, remote: bytes, error: int) -> None:
+def handle_send_error(tcb: Tcb, now: int, remote: bytes, port: int, error: int) -> None:
     """In COOKIE-WAIT, an INIT could not be sent."""
     attempt = tcb.attempt
-    candidate = attempt.find(remote) if attempt is not None else None
+    candidate = attempt.find(remote, port) if attempt is not None else None
     if candidate is not None and not candidate.refusal:
         refuse(tcb, now, candidate, ANSWER_SEND_ERROR, error or EHOSTUNREACH, [])
 
 
-def handle_abort(tcb: Tcb, now: int, remote: bytes, seen: list[Cause]) -> bool:
+def handle_abort(tcb: Tcb, now: int, remote: bytes, port: int, seen: list[Cause]) -> bool:
     """An ABORT with our tag, T bit not set. True if it is the answer to an INIT and thereby dealt with."""
     if tcb.state == COOKIE_WAIT:
-        candidate = tcb.attempt.find(remote) if tcb.attempt is not None else None
+        candidate = tcb.attempt.find(remote, port) if tcb.attempt is not None else None
         if candidate is not None and candidate.inits:
             refuse(tcb, now, candidate, ANSWER_ABORT, ECONNREFUSED, seen)
         return True  # From elsewhere it answers nothing of ours: out of the blue.
     path = tcb.find_path(remote)
+    if path is not None and port != path.encaps_port:
+        # Another stack at this IP address, at a UDP port that was asked as well, says no.
+        candidate = find_candidate(tcb.association.report, remote, port)
+        if candidate is None or candidate.udp_port != port or not candidate.unanswered:
+            return False
+        candidate.on_late_answer(now, ANSWER_ABORT, ECONNREFUSED, seen)
+        return True
     if path is not None and not path.unanswered_inits:
         return False
-    _note_late_answer(tcb, now, remote, ANSWER_ABORT, ECONNREFUSED, seen)
+    _note_late_answer(tcb, now, remote, port, ANSWER_ABORT, ECONNREFUSED, seen)
     if path is not None:
         reachability.refuse(tcb, now, path, ECONNREFUSED)
     return True
 
 
-def note_late_init_ack(tcb: Tcb, now: int, remote: bytes) -> None:
+def note_late_init_ack(tcb: Tcb, now: int, remote: bytes, port: int) -> None:
     """An INIT ACK after the winner's: discarded (section 5.2.3), but it answers that address's INIT."""
-    _note_late_answer(tcb, now, remote, ANSWER_INIT_ACK, 0, [])
+    _note_late_answer(tcb, now, remote, port, ANSWER_INIT_ACK, 0, [])
 
 
-def _note_late_answer(tcb: Tcb, now: int, remote: bytes, answer: int, error: int, seen: list[Cause]) -> None:
-    for candidate in tcb.report if tcb.attempt is None else tcb.attempt.candidates:
-        if candidate.ip == remote and candidate.inits and candidate.answered < 0:
-            candidate.on_answer(now, answer, error, seen)
+def _note_late_answer(tcb: Tcb, now: int, remote: bytes, port: int, answer: int, error: int, seen: list[Cause]) -> None:
+    candidate = find_candidate(tcb.association.report, remote, port)
+    if candidate is None or not candidate.inits:
+        return
+    candidate.on_late_answer(now, answer, error, seen)
     path = tcb.find_path(remote)
-    if path is not None and path.unanswered_inits:
+    if path is not None and path.unanswered_inits and candidate.kept:
         path.unanswered_inits -= 1
 
 
@@ -142,7 +157,7 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
     """INIT ACK in COOKIE-WAIT: the first one that can be used wins (sections 3.3.3 and 5.1 C)."""
     attempt = tcb.attempt
     assert attempt is not None
-    candidate = attempt.find(remote)
+    candidate = attempt.find(remote, port)
     try:
         setup = parse_setup(value, ack=True)
     except ParseError:
@@ -154,10 +169,12 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
         tcb.replies.append((setup.initiate_tag, control.abort([causes.invalid_parameter()])))
         return
     cause = _unusable(setup)
-    if cause is not None:
-        _reject_init_ack(tcb, now, candidate, setup.initiate_tag, cause)
+    cookie = setup.cookie
+    if cause is None and cookie is not None:  # What is in the cookie, if anything, is the peer's affair.
+        _accept_init_ack(tcb, now, local, remote, port, setup, cookie)
         return
-    _accept_init_ack(tcb, now, local, remote, port, setup)
+    cause = cause or causes.missing_parameter([PARAM_STATE_COOKIE])
+    _reject_init_ack(tcb, now, candidate, setup.initiate_tag, cause)
 
 
 def _reject_init_ack(tcb: Tcb, now: int, candidate: AddressReport | None, tag: int, cause: Cause) -> None:
@@ -171,17 +188,15 @@ def _reject_init_ack(tcb: Tcb, now: int, candidate: AddressReport | None, tag: i
 
 
 def _unusable(setup: Setup) -> Cause | None:
-    """Why an INIT ACK cannot be used; None if it can."""
+    """Why an INIT ACK cannot be used, whether or not it has a State Cookie; None if it can."""
     if setup.initiate_tag == 0 or setup.outbound_streams == 0 or setup.inbound_streams == 0:
         return causes.invalid_parameter()
     if setup.host_name is not None:
         return causes.unresolvable_address(item(PARAM_HOST_NAME, setup.host_name))
-    if not setup.cookie:
-        return causes.missing_parameter([PARAM_STATE_COOKIE])
     return None
 
 
-def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, setup: Setup) -> None:
+def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, setup: Setup, cookie: bytes) -> None:
     """The race is won: paths, COOKIE ECHO, T1-cookie."""
     attempt = tcb.attempt
     assert attempt is not None
@@ -192,12 +207,11 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     tcb.extensions = setup.extensions
     if setup.unrecognized:
         tcb.unrecognized = [causes.unrecognized_parameters(setup.unrecognized)]
-    winner = attempt.find(remote)
+    winner = attempt.find(remote, port)
     if winner is not None:
         winner.on_answer(now, ANSWER_INIT_ACK, 0, [])
-        winner.udp_port = port
     listed = peer_addresses(remote, setup.addresses, tcb.local_addresses)
-    keep_listed(tcb, attempt, listed, local, [remote])
+    keep_listed(tcb, attempt, listed, local, port, [remote])
     path = tcb.find_path(remote)
     if path is not None and winner is not None and winner.inits == 1:
         # INIT measures the round trip, too (section 8.3); Karn's rule applies.
@@ -207,24 +221,26 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
             tcb.add_path(ip, local if ip == remote else b"", port)
     report_learnt(tcb, attempt)
     choose_primary(tcb, tcb.find_path(remote), attempt.candidates[0].ip)
-    tcb.cookie = setup.cookie
+    tcb.cookie = cookie
     tcb.transition(COOKIE_ECHOED)
     tcb.setup_retries = 0
     _send_cookie_echo(tcb, now, tcb.data_destination())
 
 
-def keep_listed(tcb: Tcb, attempt: Attempt, listed: list[bytes], local: bytes, heard: list[bytes]) -> None:
+def keep_listed(tcb: Tcb, attempt: Attempt, listed: list[bytes], local: bytes, port: int, heard: list[bytes]) -> None:
     """Paths to those of the caller's addresses that the peer has: confirmed (section 5.4, rule 1; CX3).
 
-    ``heard`` are those the peer was heard from, the first one now, at ``local``. Confirmed is not reachable: another
-    one whose INITs went unanswered begins potentially failed, until a HEARTBEAT is answered there. A late INIT ACK
-    only enters the report; so with heartbeats switched off, when nothing could ever end it, it begins as any other.
+    ``heard`` are those the peer was heard from, the first one now, at ``local`` and from UDP port ``port``. A confirmed
+    address need not be reachable: any other address whose INITs went unanswered begins potentially failed, until a
+    HEARTBEAT is answered there. A late INIT ACK only enters the report. With heartbeats switched off nothing could ever
+    end that state, and the address begins as any other.
     """
     for candidate in attempt.candidates:
-        if candidate.ip not in listed:
+        if candidate.ip not in listed or attempt.best(candidate.ip, port) is not candidate:
             continue
-        source = local if local and candidate.ip == heard[0] else candidate.source
-        path = tcb.add_path(candidate.ip, source, candidate.udp_port)
+        now_heard = candidate.ip == heard[0]
+        source = local if local and now_heard else candidate.source
+        path = tcb.add_path(candidate.ip, source, port if now_heard else candidate.udp_port)
         path.confirmed = True
         candidate.kept = True
         if candidate.ip in heard:
@@ -237,7 +253,7 @@ def keep_listed(tcb: Tcb, attempt: Attempt, listed: list[bytes], local: bytes, h
 def report_learnt(tcb: Tcb, attempt: Attempt) -> None:
     """Enter the addresses into the report that the peer named and the caller had not listed."""
     for path in tcb.paths:
-        if attempt.find(path.remote) is None:
+        if not attempt.names(path.remote):
             learnt = AddressReport(path.remote, path.encaps_port, b"", False, 0)
             learnt.kept = True
             attempt.candidates.append(learnt)

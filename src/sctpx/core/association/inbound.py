@@ -63,6 +63,7 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
     stats = tcb.stats
     before = stats.bytes_received
     tcb.heard_at = local
+    tcb.heard_port = port
     tcb.sack_policy.begin_burst(now)
     while offset < end:
         if tcb.state == ESTABLISHED and port == path.encaps_port and offset + COMMON_HEADER < end:
@@ -86,8 +87,8 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
                 stats.packets_discarded += 1  # Section 6.8: silently discarded.
                 continue
             stats.packets_received += 1
-            if port != path.encaps_port and not _has_reflected_tag(body):
-                tcb.learn_port(path, port)
+            if port != path.encaps_port and not _teaches_no_port(body):
+                tcb.learn_port(path, port)  # RFC 6951 section 5.4
         tcb.begin_packet(path)
         handle_packet(tcb, now, path, body, done)
         if tcb.state in (CLOSED, COOKIE_WAIT):
@@ -284,17 +285,25 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
         transfer.on_data_packet(tcb, now, path, verdict)
 
 
-def handle_rest(tcb: Tcb, now: int, path: Path, body: bytes) -> None:
-    """The chunks bundled behind a COOKIE ECHO that was accepted."""
+def handle_rest(tcb: Tcb, now: int, path: Path, port: int, body: bytes) -> None:
+    """The chunks bundled behind a COOKIE ECHO that was accepted; it came from UDP port ``port``."""
+    tcb.heard_port = port
     before = tcb.stats.bytes_received
     handle_packet(tcb, now, path, body, 0)
     if tcb.state != CLOSED:
         transfer.end_burst(tcb, now, tcb.stats.bytes_received - before)
 
 
-def _has_reflected_tag(body: bytes) -> bool:
-    """True for packets whose sender need not know our tag: they teach no port."""
-    return len(body) > 1 and body[0] in (CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE) and body[1] & FLAG_T != 0
+def _teaches_no_port(body: bytes) -> bool:
+    """True for packets whose sender need not be the peer of this association.
+
+    A reflected tag shows no knowledge of our tag. An INIT ACK or an ABORT may answer an INIT that went to another UDP
+    port of the same IP address, where another stack may be.
+    """
+    if len(body) < 2:
+        return False
+    kind = body[0]
+    return kind in (CHUNK_ABORT, CHUNK_INIT_ACK) or (kind == CHUNK_SHUTDOWN_COMPLETE and body[1] & FLAG_T != 0)
 
 
 def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value: bytes) -> bool:
@@ -332,7 +341,7 @@ def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value
         elif kind == CHUNK_ERROR:
             _handle_error(tcb, now, value)
         elif kind == CHUNK_INIT_ACK:
-            handshake.note_late_init_ack(tcb, now, path.remote)  # Section 5.2.3.
+            handshake.note_late_init_ack(tcb, now, path.remote, tcb.heard_port)  # Section 5.2.3.
             return False
         elif kind == CHUNK_INIT:
             return False  # Its tag is not 0 (section 8.5.1 A).
@@ -348,7 +357,7 @@ def _handle_abort(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> N
     seen = causes_of(value)
     if flags & FLAG_T or seen is None:
         tcb.discard_packet()
-    elif not handshake.handle_abort(tcb, now, path.remote, seen):
+    elif not handshake.handle_abort(tcb, now, path.remote, tcb.heard_port, seen):
         shutdown.handle_abort(tcb, seen)
 
 

@@ -94,6 +94,7 @@ def _settle(tcb: Tcb) -> None:
 def _init(tcb: Tcb) -> Transmit:
     """An INIT: alone, with a Verification Tag of 0 (section 8.5.1 A)."""
     target = tcb.init_targets.pop(0)
+    target.on_sent()
     tcb.stats.control_chunks_sent += 1
     packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, 0), tcb.init_chunk)
     tcb.stats.packets_sent += 1

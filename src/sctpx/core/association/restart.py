@@ -30,9 +30,9 @@ def answer_to(tcb: Tcb, arrival: Arrival, setup: Setup) -> tuple[bytes, bytes, i
     "reported in the incoming INIT chunk" too (section 5.2.1).
     """
     attempt = tcb.attempt
-    if tcb.state == COOKIE_WAIT and attempt is not None and attempt.find(arrival.remote) is None:
+    if tcb.state == COOKIE_WAIT and attempt is not None and not attempt.names(arrival.remote):
         for ip in setup.addresses:
-            listed = attempt.find(ip)
+            listed = attempt.find(ip, arrival.port)
             if listed is not None:
                 return listed.source, listed.ip, listed.udp_port
     return arrival.local, arrival.remote, arrival.port
@@ -133,11 +133,12 @@ def _resolve(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
     attempt = tcb.attempt
     heard = [remote, cookie.source]
     if attempt is not None:
-        for candidate in attempt.candidates:
-            if candidate.ip in heard:
+        for ip, its_port in ((cookie.source, cookie.udp_port), (remote, port)):
+            candidate = attempt.find(ip, its_port)
+            if candidate is not None:
                 candidate.on_answer(now, ANSWER_COOKIE_ECHO, 0, [])
         if tcb.state == COOKIE_WAIT:
-            handshake.keep_listed(tcb, attempt, cookie.addresses, local, heard)
+            handshake.keep_listed(tcb, attempt, cookie.addresses, local, port, heard)
     handshake.load_cookie(tcb, cookie, local, remote, port)
     for path in tcb.paths:
         if path.remote in heard:

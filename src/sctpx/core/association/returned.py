@@ -28,8 +28,8 @@ def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payloa
     if tag == 0:
         own = tcb.local_tag.to_bytes(4, "big")
         proven = payload[COMMON_HEADER : COMMON_HEADER + 1] == _INIT and payload[16:20] == own
-        if proven and tcb.state == COOKIE_WAIT:
-            handshake.handle_icmp(tcb, now, remote, error)
+        if proven:
+            handshake.handle_icmp(tcb, now, remote, port, error)
     elif tag == tcb.peer_tag and tcb.state not in (CLOSED, COOKIE_WAIT):
         path = tcb.find_path(remote)
         if path is not None and error == ENOPROTOOPT and not port:
@@ -38,11 +38,11 @@ def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payloa
             reachability.on_error(tcb, now, path, error)
 
 
-def handle_send_error(tcb: Tcb, now: int, remote: bytes, error: int, packet: bytes) -> None:
+def handle_send_error(tcb: Tcb, now: int, remote: bytes, port: int, error: int, packet: bytes) -> None:
     """The link could not send this packet: that is an answer to an INIT.
 
     After the handshake it is a loss like any other: T3-rtx and the heartbeats judge the path.
     """
     _, _, tag = parse_prefix(packet)
     if tag == 0 and tcb.state == COOKIE_WAIT:
-        handshake.handle_send_error(tcb, now, remote, error)
+        handshake.handle_send_error(tcb, now, remote, port, error)

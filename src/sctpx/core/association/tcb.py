@@ -72,6 +72,7 @@ class Tcb:
         "fast_retransmit_now",
         "heard_at",
         "heard_from",
+        "heard_port",
         "heartbeat_burst",
         "heartbeat_window",
         "inbound_streams",
@@ -259,6 +260,8 @@ class Tcb:
         """Our address that the packet being processed came to."""
         self.heard_from: Path | None = None
         """Where it came from."""
+        self.heard_port = 0
+        """The UDP port it came from; 0 without encapsulation."""
 
         # Control chunks that wait to be sent: (path, chunk, our address).
         self.control: list[tuple[Path, bytes, bytes]] = []

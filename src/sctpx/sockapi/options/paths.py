@@ -204,7 +204,7 @@ def set_thresholds_v2(scope: Scope, value: PaddrThldsV2) -> Change:
 def get_encapsulation(scope: Scope, asked: UdpEncaps) -> UdpEncaps:
     """RFC 6951 section 6.1."""
     path = scope.path(asked.sue_address)
-    port = max(scope.settings.encaps_port, 0) if path is None else path.encaps_port
+    port = scope.settings.encaps_port if path is None else path.encaps_port
     return UdpEncaps(sue_assoc_id=scope.id, sue_address=asked.sue_address, sue_port=port)
 
 

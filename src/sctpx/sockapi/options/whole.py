@@ -176,11 +176,15 @@ def get_delivery_point(scope: Scope, _: object) -> int:
 
 
 def set_delivery_point(scope: Scope, value: int) -> Change:
-    """Section 8.1.21: not "larger than the socket receive buffer size"."""
+    """Section 8.1.21: not "larger than the socket receive buffer size".
+
+    "Setting this to a lower value will cause partial deliveries to happen more often": with 0 every fragment is
+    delivered. In the core's parameters 0 means that nothing was set, and 1 is the lowest value.
+    """
     settings = scope.settings
     if not 0 <= value <= settings.config.receive_buffer:
         raise OSError(errno.EINVAL, f"{value} bytes, the receive buffer has {settings.config.receive_buffer}")
-    config = replace(settings.config, partial_delivery_point=value)
+    config = replace(settings.config, partial_delivery_point=max(value, 1))
 
     def change() -> None:
         settings.config = config

@@ -77,6 +77,7 @@ class AttemptMachine(RuleBasedStateMachine):
                 earlier = self.attempt.candidates[: self.attempt.candidates.index(candidate)]
                 assert all(self.sent[other.ip] for other in earlier)
             times.append(self.now)
+            candidate.on_sent()
 
     @rule()
     def the_next_deadline_comes(self) -> None:
@@ -202,14 +203,16 @@ def test_an_attempt_with_a_limit_fails_when_it_is_reached() -> None:
     config = AssociationConfig(connect_timeout=0.35)
     attempt = Attempt(candidates(9, config), START, config)
     while not attempt.failed(now := attempt.next_deadline()):
-        attempt.due(now)
+        for one in attempt.due(now):
+            one.on_sent()
     assert now == START + 350 * MILLISECOND
     assert [one.inits for one in attempt.candidates] == [1, 1, 1, 1, 0, 0, 0, 0, 0]
 
 
 def test_an_init_ack_is_worth_more_than_a_refusal_before_it() -> None:
     [candidate] = candidates(1, AssociationConfig())
-    candidate.inits = 2
+    for _ in range(4):
+        candidate.on_sent()
     candidate.on_answer(1, ANSWER_ABORT, ECONNREFUSED, [])
     candidate.on_answer(2, ANSWER_ICMP, EHOSTUNREACH, [])
     assert (candidate.answered, candidate.answer, candidate.error) == (1, ANSWER_ABORT, ECONNREFUSED)

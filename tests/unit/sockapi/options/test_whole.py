@@ -132,6 +132,18 @@ def test_the_partial_delivery_point_lies_within_the_receive_buffer() -> None:
     assert socket.get(c.SCTP_PARTIAL_DELIVERY_POINT) == 5000
 
 
+def test_a_partial_delivery_point_of_0_hands_every_fragment_over_at_once() -> None:
+    """RFC 6458 8.1.21: "Setting this to a lower value will cause partial deliveries to happen more often"."""
+    socket = make_socket()
+    assert socket.get(c.SCTP_PARTIAL_DELIVERY_POINT) == socket.settings.begin().config.partial_limit > 1_000_000
+    socket.set(c.SCTP_PARTIAL_DELIVERY_POINT, 0)
+    assert socket.get(c.SCTP_PARTIAL_DELIVERY_POINT) == 1
+    _, pair = connected(config=socket.settings.begin().config)
+    pair.b.send(bytes(4000))
+    pair.drain()
+    assert [part.more for part in pair.a.received] == [True, True, False]
+
+
 def test_a_message_is_handed_over_in_parts_from_the_partial_delivery_point_on() -> None:
     socket = make_socket()
     socket.set(c.SCTP_PARTIAL_DELIVERY_POINT, 5000)
