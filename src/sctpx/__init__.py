@@ -43,7 +43,6 @@ from .blocking.functions import (
     sctp_sendv,
     sctp_sendx,
 )
-from .blocking.messages import Received, Sent
 from .blocking.socket import Socket
 from .core.config import AssociationConfig
 from .errors import AssociationAborted, AssociationClosed, AssociationLost, ConnectError, ConnectInProgress
@@ -52,6 +51,8 @@ from .sockapi import events as events
 from .sockapi import structs as structs
 from .sockapi.addresses import Address
 from .sockapi.constants import *  # noqa: F403 - all names of C
+from .sockapi.message_calls import Sent
+from .sockapi.messaging import Received
 from .sockapi.receive import Message
 from .sockapi.send import Undelivered
 from .sockapi.status import AddressReport, PathInfo

@@ -1,18 +1,20 @@
-"""One face for both APIs: what a test says of an association holds for asyncio and for sockets.
+"""One face for all APIs: what a test says of an association holds for asyncio, for sockets and for simulated sockets.
 
-A ``Side`` is one end of an association. Calls of sockets wait in a thread, as programs would have them wait.
+A ``Side`` is one end of an association. Calls of sockets wait in a thread, as programs would have them wait; those of
+simulated sockets let virtual time pass.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, NamedTuple, Protocol
 
 import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
+from tests.api import support
+from tests.api.sockets.support import REAL_TIME, RealTime, VirtualTime
 from tests.api.support import PORT
 
 
@@ -92,15 +94,16 @@ class AsyncSide:
 class SocketSide:
     """With a one-to-one socket."""
 
-    def __init__(self, sock: sctpx.Socket) -> None:
+    def __init__(self, sock: sctpx.Socket, kind: RealTime | VirtualTime) -> None:
         self._sock = sock
+        self._kind = kind
 
     async def send(self, data: bytes, stream: int = 0, ppid: int = 0, unordered: bool = False) -> None:
         info = s.SndInfo(snd_sid=stream, snd_ppid=ppid, snd_flags=c.SCTP_UNORDERED if unordered else 0)
-        await asyncio.to_thread(self._sock.sendv, data, info=info)
+        await self._kind.call(lambda: self._sock.sendv(data, info=info))
 
     async def recv(self) -> Arrived | None:
-        data, _, info, flags = await asyncio.to_thread(sctpx.sctp_recvmsg, self._sock, 1 << 24)
+        data, _, info, flags = await self._kind.call(lambda: sctpx.sctp_recvmsg(self._sock, 1 << 24))
         if info is None:
             return None
         unordered = info.sinfo_flags & c.SCTP_UNORDERED != 0
@@ -146,6 +149,12 @@ class Api(Protocol):
     def listening(self, hosts: Sequence[str], *, streams: int = 10) -> Any:
         """A context with something that listens: its UDP port, and how to accept the next association."""
 
+    def closed_udp_port(self) -> int:
+        """A UDP port nobody has."""
+
+    def silent(self, udp_port: int, *addresses: str) -> AbstractContextManager[None]:
+        """Addresses that take what is sent to this UDP port and never answer."""
+
 
 class Asyncio:
     """asyncio, in the event loop of this name."""
@@ -173,11 +182,22 @@ class Asyncio:
 
             yield server.udp_port, accept
 
+    def closed_udp_port(self) -> int:
+        return support.closed_udp_port()
+
+    def silent(self, udp_port: int, *addresses: str) -> AbstractContextManager[None]:
+        return support.silent(udp_port, *addresses)
+
 
 class Sockets:
-    """Blocking sockets."""
+    """Sockets, in real time or in virtual time."""
 
     event_loop = "asyncio"
+
+    def __init__(self, kind: RealTime | VirtualTime = REAL_TIME) -> None:
+        self._kind = kind
+        self.closed_udp_port = kind.closed_udp_port
+        self.silent = kind.silent
 
     async def connect(
         self,
@@ -189,25 +209,25 @@ class Sockets:
         timeout: float | None = None,
     ) -> Side:
         config = sctpx.AssociationConfig(streams=streams)
-        sock = sctpx.socket(peer_udp_port=udp_port, config=config)
+        sock = self._kind.socket(peer_udp_port=udp_port, config=config)
         sock.settimeout(timeout)
         listed: Any = [(host, port) for host in hosts]
         try:
-            await asyncio.to_thread(sctpx.sctp_connectx, sock, listed)
+            await self._kind.call(lambda: sctpx.sctp_connectx(sock, listed))
         except OSError:
             sock.close()
             raise
         sock.settimeout(None)
-        return SocketSide(sock)
+        return SocketSide(sock, self._kind)
 
     @asynccontextmanager
     async def listening(self, hosts: Sequence[str], *, streams: int = 10) -> AsyncIterator[tuple[int, Any]]:
-        with sctpx.socket(udp_port=0, config=sctpx.AssociationConfig(streams=streams)) as server:
+        with self._kind.socket(udp_port=0, config=sctpx.AssociationConfig(streams=streams)) as server:
             server.bindx([(host, PORT) for host in hosts])
             server.listen()
 
             async def accept() -> Side:
-                return SocketSide((await asyncio.to_thread(server.accept))[0])
+                return SocketSide((await self._kind.call(server.accept))[0], self._kind)
 
             yield server.udp_port, accept
 

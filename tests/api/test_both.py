@@ -1,4 +1,4 @@
-"""What asyncio and sockets have in common: each test runs on both."""
+"""What asyncio, sockets and simulated sockets have in common: each test runs on all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import sctpx
 from tests.api.sides import Api, Side, ends
-from tests.api.support import PORT, closed_udp_port, linux_only, raises_errno, silent
+from tests.api.support import PORT, linux_only, raises_errno
 
 TWO = ["127.0.0.2", "127.0.0.3"]
 
@@ -169,7 +169,7 @@ async def test_all_addresses_of_the_peer_are_used(api: Api) -> None:
 @linux_only
 async def test_a_dead_address_is_passed_over_and_reported(api: Api) -> None:
     async with api.listening(TWO[1:]) as (udp_port, accept):
-        with silent(udp_port, TWO[0]):
+        with api.silent(udp_port, TWO[0]):
             a = await api.connect(TWO, udp_port)
         b = await accept()
         assert a.report() == [(TWO[0], "silence", False), (TWO[1], "INIT ACK", True)]
@@ -182,7 +182,7 @@ async def test_a_dead_address_is_passed_over_and_reported(api: Api) -> None:
 async def test_each_udp_port_of_one_address_is_tried_and_reported(api: Api) -> None:
     async with api.listening(["127.0.0.1"]) as (udp_port, accept):
         hosts: list[str | sctpx.Address] = [
-            sctpx.Address("127.0.0.1", udp_port=closed_udp_port()),
+            sctpx.Address("127.0.0.1", udp_port=api.closed_udp_port()),
             "127.0.0.1",
             sctpx.Address("127.0.0.1"),
         ]
@@ -204,8 +204,8 @@ async def test_nobody_listening_is_a_refusal_and_the_report_says_so(api: Api) ->
 
 
 async def test_silence_is_a_timeout_and_the_report_says_so(api: Api) -> None:
-    udp_port = closed_udp_port()
-    with silent(udp_port, "127.0.0.1"), pytest.raises(TimeoutError) as caught:
+    udp_port = api.closed_udp_port()
+    with api.silent(udp_port, "127.0.0.1"), pytest.raises(TimeoutError) as caught:
         await api.connect(["127.0.0.1"], udp_port, timeout=0.05)
     assert isinstance(caught.value, sctpx.ConnectError)
     assert caught.value.errno == errno.ETIMEDOUT

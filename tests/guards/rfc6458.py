@@ -23,8 +23,8 @@ from sctpx.sockapi import ancillary, constants, structs
 from sctpx.sockapi.notifications import notifications
 from sctpx.sockapi.options import OPTIONS, Option
 from sctpx.sockapi.settings import AssociationSettings
+from sctpx.sockapi.socket_state import SocketState
 from sctpx.sockapi.structs import NOTIFICATIONS, NotificationsStopped
-from sctpx.sockapi.style import Style
 from tests.guards.house import PACKAGE, ROOT
 
 DOCUMENT: Final = ROOT / "docs" / "rfc6458-coverage.md"
@@ -63,9 +63,14 @@ CALLS: Final = (
     ("9.12", "sctp_sendv()", "sctp_sendv"),
     ("9.13", "sctp_recvv()", "sctp_recvv"),
 )
-CALLED: Final = "blocking"
-"""The part of the package that defines the calls."""
-ON_SOCKETS: Final = re.compile(r"\bsctpx\.socket\b|\bblocking\b|\bSOCK_(STREAM|SEQPACKET)\b")
+CALLED: Final = (
+    "blocking/socket.py",
+    "blocking/functions.py",
+    "sockapi/socket_calls.py",
+    "sockapi/message_calls.py",
+)
+"""The source files that define the calls."""
+ON_SOCKETS: Final = re.compile(r"\bsctpx\.socket\b|\bnew_socket\b|\bblocking\b|\bSOCK_(STREAM|SEQPACKET)\b")
 """What a test has in it that makes calls on sockets."""
 
 KIN: Final = {"getsockname": "getname", "getpeername": "getname", "opt_info": "sockopt"}
@@ -118,12 +123,12 @@ and `write()` of section 7.3 are not there: a socket's descriptor tells readines
 
 @cache
 def definitions() -> dict[str, str]:
-    """Functions, methods and classes of the part that defines the calls, and their modules."""
+    """Functions, methods and classes of the files that define the calls, and their modules."""
     found: dict[str, str] = {}
-    for path in sorted((PACKAGE / CALLED).glob("*.py"), key=lambda path: path.stem not in ("socket", "functions")):
-        for node in ast.walk(ast.parse(path.read_text())):
+    for path in CALLED:
+        for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                found.setdefault(node.name, f"{CALLED}/{path.name}")
+                found.setdefault(node.name, path)
     return found
 
 
@@ -204,7 +209,7 @@ def notification_rows() -> list[list[str]]:
         found = re.search(r"\((?:section )?((?:RFC \d+ section )?[\d.]+)\)", inspect.getdoc(kind) or "")
         assert found is not None
         status = f"not yet: {kind.NEEDS}" if kind.NEEDS else "done"
-        maker = Style if kind is NotificationsStopped else notifications
+        maker = SocketState if kind is NotificationsStopped else notifications
         module, test = ("", "") if kind.NEEDS else (module_of(maker), tested(kind.__name__))
         rows.append([found[1], f"`{name}`", f"`{kind.__name__}`", status, module, test, NOTES.get(name, "")])
     return rows

@@ -16,15 +16,14 @@ import itertools
 import os
 import time
 from errno import EAGAIN, ENOBUFS
-from typing import Any, Final, Protocol, final
+from typing import Any, Final, final
 
-from ..core.association.association import Association
-from ..core.events import ENDS, CommunicationUp, Event
 from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
 from ..link import Link
 from ..link.interfaces import AddressLike
+from ..sockapi.port import Ports
 from .hub import hub
 
 BATCHES_PER_ROUND: Final = 8
@@ -36,32 +35,6 @@ _ids: Final = itertools.count(3)
 """Association ids, unique in the process; 0, 1 and 2 have meanings of their own (RFC 6458 section 7.2)."""
 
 
-class Owner(Protocol):
-    """What hangs on an association of the core and is told what happens to it."""
-
-    def handle_event(self, now: int, event: Event) -> None:
-        """Something happened."""
-
-
-class Holder(Protocol):
-    """What has an SCTP port of the stack."""
-
-    def adopt(self, association: Association) -> Owner | None:
-        """A peer set up an association: its owner; ``None`` if nobody wants it."""
-
-    def on_association_ended(self, now: int) -> None:
-        """An association of the port is over."""
-
-    def next_deadline(self) -> int:
-        """When ``handle_timeout`` has something to do, ns."""
-
-    def handle_timeout(self, now: int) -> None:
-        """Time has passed."""
-
-    def shut_down(self, now: int, *, abort: bool) -> None:
-        """The interpreter exits."""
-
-
 @final
 class Driver:
     """One stack, one link."""
@@ -71,15 +44,14 @@ class Driver:
         "_begun",
         "_by_descriptor",
         "_crowded",
-        "_holders",
         "_kept",
         "_latest",
         "_more",
         "_retry",
         "closed",
         "link",
+        "ports",
         "stack",
-        "timed",
     )
 
     def __init__(self, link: Link[Any]) -> None:
@@ -87,9 +59,7 @@ class Driver:
         self.link = link
         self.stack = Stack(os.urandom, time.monotonic_ns(), _ids.__next__)
         self.closed = False
-        self.timed: set[Holder] = set()
-        """Those that have deadlines of their own."""
-        self._holders: dict[int, Holder] = {}
+        self.ports = Ports()
         self._by_descriptor: dict[int, Any] = {}
         self._begun: set[int] = set()  # Of these the first packet was taken, and not yet the rest.
         self._crowded = False
@@ -110,7 +80,12 @@ class Driver:
             self._latest = now
         return self._latest
 
-    # --- addresses and ports ---
+    # --- the link ---
+
+    @property
+    def udp_port(self) -> int:
+        """The UDP port of the link; 0 if it has none."""
+        return self.link.port
 
     def add_address(self, address: AddressLike) -> None:
         """Carry packets of one more local address. ``OSError`` as ``Link.add_address`` says."""
@@ -120,15 +95,9 @@ class Driver:
             self._note_sockets()
             hub.watch(self)
 
-    def register(self, port: int, holder: Holder) -> None:
-        """``holder`` has this SCTP port of the stack."""
-        self._holders[port] = holder
-
-    def release(self, port: int) -> None:
-        """The SCTP port has been given up. After the last one the next ``flush`` closes the driver."""
-        holder = self._holders.pop(port, None)
-        if holder is not None:
-            self.timed.discard(holder)
+    def max_packet(self, local: bytes) -> int:
+        """The largest IP packet that can be sent from a local address, bytes."""
+        return self.link.max_packet(local, local)
 
     # --- for the hub ---
 
@@ -172,9 +141,8 @@ class Driver:
         deadline = self.stack.next_timeout()
         if deadline is not None and deadline <= now:
             self.stack.handle_timeout(now)
-        for holder in list(self.timed):
-            if holder.next_deadline() <= now:
-                holder.handle_timeout(now)
+        if self.ports.timed:
+            self.ports.handle_timeout(now)
         self._step(now, BATCHES_PER_ROUND)
 
     def next_deadline(self) -> int:
@@ -185,15 +153,11 @@ class Driver:
         deadline = self.stack.next_timeout()
         if deadline is not None and deadline < soonest:
             soonest = deadline
-        for holder in self.timed:
-            soonest = min(soonest, holder.next_deadline())
-        return soonest
+        return min(soonest, self.ports.next_deadline()) if self.ports.timed else soonest
 
     def shut_down(self, *, abort: bool) -> None:
         """The interpreter exits: end all associations."""
-        now = self.now()
-        for holder in list(self._holders.values()):
-            holder.shut_down(now, abort=abort)
+        self.ports.shut_down(self.now(), abort=abort)
         self.flush()
 
     def abandon(self) -> None:
@@ -219,6 +183,7 @@ class Driver:
         If a signal handler raises meanwhile, the next round goes on where this one was.
         """
         poll_event = self.stack.poll_event
+        dispatch = self.ports.dispatch
         self._more = True
         while True:
             full = self._transmit(now, limit)
@@ -226,12 +191,12 @@ class Driver:
             if event is None and not full:
                 break
             while event is not None:
-                self._dispatch(now, event)
+                dispatch(now, event)
                 event = poll_event()
             if full:
                 return
         self._more = False
-        if not self._holders and self._kept is None:
+        if not self.ports.users and self._kept is None:
             self._close()
 
     def _transmit(self, now: int, limit: int) -> bool:
@@ -268,22 +233,6 @@ class Driver:
         error = self.link.send(transmit)
         if error:
             self._on_send_error(now, transmit, error)
-
-    def _dispatch(self, now: int, event: Event) -> None:
-        association = event.association
-        owner: Any = association.owner
-        if owner is not None and type(event) not in ENDS:
-            owner.handle_event(now, event)
-            return
-        holder = self._holders.get(association.endpoint.port)
-        if owner is None and holder is not None and isinstance(event, CommunicationUp):
-            association.owner = owner = holder.adopt(association)
-            if owner is None:
-                association.abort(now)
-        if owner is not None:
-            owner.handle_event(now, event)
-        if type(event) in ENDS and holder is not None:
-            holder.on_association_ended(now)
 
     def _close(self) -> None:
         if not self.closed:

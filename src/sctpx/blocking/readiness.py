@@ -13,8 +13,10 @@ import errno
 import os
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, cast, final
 from weakref import WeakValueDictionary
+
+from ..sockapi.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
     from .socket import Socket
@@ -84,10 +86,8 @@ def find(sock: Any) -> Socket:
     ``OSError``: EBADF (closed, or no descriptor), ENOTSOCK (of something else). ``TypeError`` for what is neither.
     """
     if not isinstance(sock, int):
-        from .socket import Socket  # noqa: PLC0415 - it imports this module
-
-        if isinstance(sock, Socket):
-            return sock
+        if isinstance(sock, SocketCalls):
+            return cast("Socket", sock)  # A simulated one has the same calls.
         if not hasattr(sock, "fileno"):
             raise TypeError(f"a socket or a file descriptor, not {type(sock).__name__}")
         sock = sock.fileno()

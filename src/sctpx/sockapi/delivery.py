@@ -22,7 +22,7 @@ from .settings import EndpointSettings
 from .structs import Notification, SendFailed, SendFailedEvent
 
 if TYPE_CHECKING:
-    from .attached import Attached
+    from .socket_association import SocketAssociation
 
 OPEN: Final = 1 << 62
 """The end of a run that has none yet."""
@@ -36,7 +36,7 @@ class Run:
 
     __slots__ = ("association", "until")
 
-    def __init__(self, association: Attached, until: int = OPEN) -> None:
+    def __init__(self, association: SocketAssociation, until: int = OPEN) -> None:
         self.association = association
         self.until = until
         """The position behind its last message, counted from the association's first."""
@@ -49,7 +49,7 @@ class Item:
     __slots__ = ("association", "data", "message", "notice", "offset", "source")
 
     def __init__(
-        self, association: Attached, message: Message | None, notice: Notification | None, source: bytes = b""
+        self, association: SocketAssociation, message: Message | None, notice: Notification | None, source: bytes = b""
     ) -> None:
         self.association = association
         self.message = message
@@ -98,19 +98,19 @@ class ReceiveQueue:
     def __init__(self, settings: EndpointSettings) -> None:
         self._entries: deque[Run | Item] = deque()
         self._head: Item | None = None
-        self._unfinished: Attached | None = None
+        self._unfinished: SocketAssociation | None = None
         self._settings = settings
         self._noticed = 0  # What the notifications in ``_entries`` cost.
 
     # --- what happens ---
 
-    def on_readable(self, association: Attached) -> None:
+    def on_readable(self, association: SocketAssociation) -> None:
         """The core has messages of this association."""
         if association.run is None:
             association.run = Run(association)
             self._entries.append(association.run)
 
-    def on_notice(self, association: Attached, notice: Notification, readable: int) -> None:
+    def on_notice(self, association: SocketAssociation, notice: Notification, readable: int) -> None:
         """Something happened after which ``readable`` messages of the core were ready."""
         position = association.taken + readable
         run = association.run
@@ -130,12 +130,12 @@ class ReceiveQueue:
         """The receive buffer takes another notification."""
         return self._noticed < self._settings.future.config.receive_buffer
 
-    def on_partial_aborted(self, association: Attached) -> None:
+    def on_partial_aborted(self, association: SocketAssociation) -> None:
         """The rest of a message that is being handed over in parts will not come."""
         if self._unfinished is association:
             self._unfinished = None
 
-    def keep(self, association: Attached) -> None:
+    def keep(self, association: SocketAssociation) -> None:
         """Take from the core what is there of this association: what comes later is not read any more."""
         kept: deque[Run | Item] = deque()
         for entry in self._entries:
@@ -147,7 +147,7 @@ class ReceiveQueue:
         self._entries = kept
         self._unfinished = association.run = None
 
-    def move(self, association: Attached, other: ReceiveQueue) -> None:
+    def move(self, association: SocketAssociation, other: ReceiveQueue) -> None:
         """What is there for this association is another socket's from now on."""
         if self._head is not None and self._head.association is association:
             self._head, other._head = None, self._head
@@ -215,7 +215,7 @@ class ReceiveQueue:
             return item
         return None
 
-    def _continue(self, association: Attached) -> Item | None:
+    def _continue(self, association: SocketAssociation) -> Item | None:
         """The next part of a message that nothing may come between."""
         for entry in self._entries:
             if isinstance(entry, Run) and entry.association is association:

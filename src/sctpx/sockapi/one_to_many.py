@@ -6,123 +6,176 @@ nobody accepts them one by one. ``sctp_peeloff`` makes one of them a one-to-one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from errno import EADDRNOTAVAIL, EINVAL, ENOTCONN, EPIPE
+import errno
+from collections.abc import Mapping, Sequence
 from typing import final
 
 from ..core.association.association import Association
 from ..core.config import NANOSECONDS
 from ..core.events import CannotStart, CommunicationUp, Event
 from ..core.timers import NEVER
-from .attached import Attached, Outgoing
-from .constants import SCTP_ABORT, SCTP_EOF
+from . import ancillary
+from . import constants as c
+from .ancillary import SendOptions
 from .delivery import END, Piece
+from .host import SocketHost
+from .messaging import Messaging, outgoing
+from .not_now import READABLE, UNTIL_READABLE, UNTIL_WRITABLE, NotNow
+from .one_to_one import OneToOne, take_over
+from .peer import Peer
 from .settings import EndpointSettings
-from .style import Alarm, Style
+from .socket_association import Outgoing, SocketAssociation
 
 
 @final
-class OneToMany(Style):
+class OneToMany(Messaging):
     """A socket of type SOCK_SEQPACKET."""
 
     one_to_many = True
 
-    def __init__(self, settings: EndpointSettings, alarm: Alarm, *, ipv6: bool = False) -> None:
-        super().__init__(settings, alarm, ipv6=ipv6)
-        self.listening = False
-        self._idle = 0  # SCTP_AUTOCLOSE, ns, as it was when the next line was worked out.
+    def __init__(self, host: SocketHost, settings: EndpointSettings, family: int, udp_port: int | None = None) -> None:
+        super().__init__(host, settings, family, udp_port)
+        self._listening = False
+        self._idle = 0  # SCTP_AUTOCLOSE, ns, as it was when ``_look_at`` was worked out.
         self._look_at = NEVER
 
     # --- associations ---
 
     @property
-    def members(self) -> Mapping[int, Attached]:
+    def members(self) -> Mapping[int, SocketAssociation]:
         """All its associations."""
-        return self.attached
+        return self.associations
 
-    def listen(self, backlog: int) -> None:
+    @property
+    def listens(self) -> bool:
+        """It takes associations from peers."""
+        return self._listening
+
+    def start_listening(self, backlog: int) -> None:
         """Take associations from peers, or with a backlog of 0 no more."""
-        assert self.endpoint is not None
-        self.listening = backlog > 0
-        if self.listening:
-            self.endpoint.listen(backlog)
-        else:
-            self.endpoint.stop_listening()
+        self._listening = backlog > 0
 
-    def adopt(self, core: Association, now: int) -> Attached | None:
+    def adopt(self, core: Association, now: int) -> SocketAssociation | None:
         """A peer set up an association."""
-        if not self.listening:
+        if not self._listening:
             return None
-        assert self.endpoint is not None
-        self.endpoint.accept(core)
+        assert self.port is not None
+        self.port.endpoint.accept(core)
         return self.attach(core, now)
 
     def check_connect(self) -> None:
-        """There is always room for another one."""
+        """There is always room for another association."""
 
-    def find(self, assoc_id: int) -> Attached:
+    def find(self, assoc_id: int) -> SocketAssociation:
         """The association with this id. ``OSError`` (EINVAL) if there is none."""
-        association = self.attached.get(assoc_id)
+        association = self.associations.get(assoc_id)
         if association is None:
-            raise OSError(EINVAL, f"the socket has no association {assoc_id}")
+            raise OSError(errno.EINVAL, f"the socket has no association {assoc_id}")
         return association
 
-    def peeloff(self, assoc_id: int) -> Attached:
-        """An association that becomes another socket's (section 9.2). ``OSError`` (EINVAL) if none such is up."""
+    def peeloff(self, assoc_id: int) -> OneToOne:
+        """An association as a socket of its own (section 9.2). ``OSError`` (EINVAL) if none such is up.
+
+        Calls that wait for the association on this socket learn that it is another socket's.
+        """
+        self.check_open()
         association = self.find(assoc_id)
         if association.starting:
-            raise OSError(EINVAL, f"association {assoc_id} is not up yet")
-        return association
+            raise OSError(errno.EINVAL, f"association {assoc_id} is not up yet")
+        assert self.port is not None
+        new = take_over(self, self.port, association)
+        self.alarm.on_changed()
+        return new
+
+    def shutdown(self, *, read: bool, write: bool) -> None:
+        """``OSError`` (EOPNOTSUPP): the associations of the socket are ended one by one (SCTP_EOF)."""
+        self.check_open()
+        raise OSError(errno.EOPNOTSUPP, "not with a one-to-many socket")
 
     # --- messages ---
 
-    def nothing_to_receive(self) -> Piece | None:
+    def nothing_to_receive(self) -> Piece | NotNow:
         """The call has to wait."""
-        return None if self.reading else END
+        return UNTIL_READABLE if self.reading else END
 
-    def check_waiting(self) -> None:
-        """``OSError`` (ENOTCONN) if nothing can ever come."""
-        if not self.attached and not self.listening:
-            raise OSError(ENOTCONN, "the socket has no associations and does not listen")
+    def check_waiting(self, not_now: NotNow, flags: int) -> None:
+        """``OSError``: EAGAIN if the call must not wait, ENOTCONN if nothing can ever come."""
+        super().check_waiting(not_now, flags)
+        if not_now.until == READABLE and not self.associations and not self._listening:
+            raise OSError(errno.ENOTCONN, "the socket has no associations and does not listen")
 
-    def find_to_send(self, assoc_id: int) -> Attached:
-        """The association with this id. ``OSError`` (EPIPE) if there is none."""
-        association = self.attached.get(assoc_id)
-        if association is None:
-            raise OSError(EPIPE, f"the socket has no association {assoc_id}")
-        return association
+    def send(self, data: bytes) -> int | NotNow:
+        """``OSError`` (EPIPE): it has to be said who to send to."""
+        self.check_open()
+        raise OSError(errno.EPIPE, "a one-to-many socket sends to an address or on an association")
 
-    def find_by_address(self, ip: bytes, port: int) -> Attached | None:
-        """The association with a peer, if there is one. ``OSError`` (EADDRNOTAVAIL) if it is another socket's."""
-        if self.endpoint is None:
-            return None
-        core = self.endpoint.stack.find_association(ip, port, self.endpoint.port)
+    def send_message(
+        self, data: bytes, items: Sequence[ancillary.Item], options: SendOptions, peer: Peer | None
+    ) -> int | NotNow:
+        """As for every socket, and to all its associations with SCTP_SENDALL: 0 then."""
+        if options.flags & c.SCTP_SENDALL:
+            self.check_open()
+            return self._send_to_all(outgoing(data, options))
+        return super().send_message(data, items, options, peer)
+
+    def destination(self, options: SendOptions, peer: Peer | None) -> SocketAssociation | None:
+        """The association with the id, or with the peer; ``None`` if one is to be set up with the peer.
+
+        ``OSError``: EPIPE (no such id, neither id nor peer), EADDRNOTAVAIL (the association with the peer is another
+        socket's).
+        """
+        if options.assoc_id:
+            association = self.associations.get(options.assoc_id)
+            if association is None:
+                raise OSError(errno.EPIPE, f"the socket has no association {options.assoc_id}")
+            return association
+        if peer is None:
+            raise OSError(errno.EPIPE, "neither an address nor an association to send to")
+        for address in peer.addresses:
+            # The peer may not have kept the first one.
+            association = self._find_by_address(address.ip, peer.port)
+            if association is not None:
+                return association
+        return None
+
+    def _find_by_address(self, ip: bytes, port: int) -> SocketAssociation | None:
+        core = None if self.port is None else self.port.find(ip, port)
         if core is None or core.ended:
             return None
-        association = self.attached.get(core.id)
+        association = self.associations.get(core.id)
         if association is None:
-            raise OSError(EADDRNOTAVAIL, "another socket has an association with this peer")
+            raise OSError(errno.EADDRNOTAVAIL, "another socket has an association with this peer")
         return association
 
-    def send_to_all(self, now: int, message: Outgoing) -> bool:
+    def chosen_address(self, association: SocketAssociation, peer: Peer, flags: int) -> bytes:
+        """The address, if SCTP_ADDR_OVER says so: else it has only told the association.
+
+        ``OSError`` (EINVAL): a port that is not the peer's.
+        """
+        if not flags & c.SCTP_ADDR_OVER:
+            return b""
+        self.check_peer_port(association, peer)
+        return peer.addresses[0].ip
+
+    def _send_to_all(self, message: Outgoing) -> int | NotNow:
         """Send a message on all associations that are up (SCTP_SENDALL), or on none.
 
-        ``False`` if the call has to wait until all have room. ``OSError`` as ``send_to``, and EINVAL if one does not
-        have the stream.
+        The call waits until all have room. ``OSError`` as ``send_on``, and EINVAL if one does not have the stream.
         """
-        up = [one for one in self.attached.values() if not (one.starting or one.ending or one.peer_done)]
-        if not message.flags & (SCTP_EOF | SCTP_ABORT):
+        up = [one for one in self.associations.values() if not (one.starting or one.ending or one.peer_done)]
+        if not message.flags & (c.SCTP_EOF | c.SCTP_ABORT):
             full = [association for association in up if association.space <= 0]
             for association in full:
                 association.core.want_writable()
             if full:
-                return False
+                return UNTIL_WRITABLE
             for association in up:
                 association.check_stream(message.stream)
-                self.check_length(association, message)
+                if self.settings.disable_fragments:
+                    association.check_length(len(message.data))
         for association in up:
-            self.send_to(now, association, message)
-        return True
+            self.send_on(association, message)
+        return 0
 
     @property
     def readable(self) -> bool:
@@ -132,16 +185,21 @@ class OneToMany(Style):
     @property
     def writable(self) -> bool:
         """Some association that is up has room, or there is none: then one could be set up."""
-        found = self.attached.values()
+        found = self.associations.values()
         return not found or any(association.space > 0 and not association.starting for association in found)
 
     # --- time and the end ---
 
-    def on_ended(self, association: Attached) -> None:
+    def on_ended(self, association: SocketAssociation) -> None:
         """An association is over."""
         if isinstance(association.end, CannotStart):
             self.error = self.failure(association)
-        self.attached.pop(association.id, None)
+        self.associations.pop(association.id, None)
+
+    @property
+    def has_deadlines(self) -> bool:
+        """SCTP_AUTOCLOSE is on."""
+        return self.settings.autoclose > 0
 
     def next_deadline(self) -> int:
         """When it is time to look for idle associations (SCTP_AUTOCLOSE, section 8.1.8), ns.
@@ -161,7 +219,7 @@ class OneToMany(Style):
                 association.shutdown(now)
         self._schedule()
 
-    def on_event(self, now: int, association: Attached, event: Event, refused: list[Outgoing]) -> None:
+    def on_event(self, now: int, association: SocketAssociation, event: Event, refused: list[Outgoing]) -> None:
         """Something happened to an association."""
         if type(event) is CommunicationUp and self._idle:
             self._look_at = min(self._look_at, association.active + self._idle)
@@ -171,5 +229,5 @@ class OneToMany(Style):
         used = [association.active for association in self._idlers()]
         self._look_at = min(used) + self._idle if used and self._idle else NEVER
 
-    def _idlers(self) -> list[Attached]:
-        return [one for one in self.attached.values() if not one.ending and not one.starting]
+    def _idlers(self) -> list[SocketAssociation]:
+        return [one for one in self.associations.values() if not one.ending and not one.starting]

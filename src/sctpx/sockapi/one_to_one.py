@@ -6,51 +6,64 @@ ends the association in both directions; what was sent before is still delivered
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Mapping
-from errno import EALREADY, EINVAL, EISCONN, ENOTCONN, EPIPE
 from typing import final
 
 from ..core.association.association import Association
-from .attached import Attached
-from .constants import SCTP_ASSOC_CHANGE
+from . import constants as c
+from .ancillary import SendOptions
 from .delivery import END, Piece
+from .host import SocketHost
+from .messaging import Messaging
+from .not_now import CHANGED, UNTIL_READABLE, NotNow
+from .peer import Peer
+from .port import Port
 from .settings import EndpointSettings
-from .style import Alarm, Style
+from .socket_association import Outgoing, SocketAssociation
+from .status import AddressReport
 
 
 @final
-class OneToOne(Style):
+class OneToOne(Messaging):
     """A socket of type SOCK_STREAM."""
 
-    def __init__(self, settings: EndpointSettings, alarm: Alarm, *, ipv6: bool = False) -> None:
-        super().__init__(settings, alarm, ipv6=ipv6)
-        self.association: Attached | None = None
+    def __init__(self, host: SocketHost, settings: EndpointSettings, family: int, udp_port: int | None = None) -> None:
+        super().__init__(host, settings, family, udp_port)
+        self.association: SocketAssociation | None = None
         """The one it has, or had."""
         self.backlog = 0
         """Associations that may wait for ``accept``; 0 while it does not listen."""
-        self._incoming: deque[Attached] = deque()
+        self._incoming: deque[SocketAssociation] = deque()
 
     @property
-    def members(self) -> Mapping[int, Attached]:
+    def members(self) -> Mapping[int, SocketAssociation]:
         """The association it has."""
         association = self.association
         return {} if association is None or association.end is not None else {association.id: association}
 
+    def find(self, assoc_id: int = 0) -> SocketAssociation:
+        """The association, if it is up or coming up, whatever the id. ``OSError`` (ENOTCONN) without one."""
+        association = self.association
+        if association is None or association.end is not None:
+            raise OSError(errno.ENOTCONN, "the socket is not connected")
+        return association
+
     # --- listening ---
 
-    def listen(self, backlog: int) -> None:
-        """Take associations from peers; with a backlog of 0 take no more. ``OSError`` (EINVAL) if it has one itself."""
-        assert self.endpoint is not None
-        if self.association is not None and self.association.end is None:
-            raise OSError(EINVAL, "the socket is connected")
-        self.backlog = backlog
-        if backlog:
-            self.endpoint.listen(backlog)
-        else:
-            self.endpoint.stop_listening()
+    @property
+    def listens(self) -> bool:
+        """It takes associations from peers."""
+        return self.backlog > 0
 
-    def adopt(self, core: Association, now: int) -> Attached | None:
+    def start_listening(self, backlog: int) -> None:
+        """Remember how many associations may wait. ``OSError`` (EINVAL) if it has an association itself."""
+        if self.association is not None and self.association.end is None:
+            raise OSError(errno.EINVAL, "the socket is connected")
+        self.backlog = backlog
+
+    def adopt(self, core: Association, now: int) -> SocketAssociation | None:
         """A peer set up an association: it waits for ``accept``."""
         if not self.backlog:
             return None
@@ -59,28 +72,30 @@ class OneToOne(Style):
         self.alarm.on_readable()
         return association
 
-    def accept(self) -> Attached | None:
-        """The association that has waited longest, even if it is over already; ``None`` if there is none.
+    def accept(self) -> OneToOne | NotNow:
+        """The association that has waited longest, even if it is over already, as a socket of its own.
 
         ``OSError`` (EINVAL): the socket does not listen.
         """
+        self.check_open()
         if not self.backlog:
-            raise OSError(EINVAL, "the socket does not listen")
+            raise OSError(errno.EINVAL, "the socket does not listen")
         if not self._incoming:
-            return None
+            return UNTIL_READABLE
         association = self._incoming.popleft()
-        self.attached.pop(association.id, None)
-        assert self.endpoint is not None
-        self.endpoint.accept(association.core)
-        return association
+        port = self.port
+        assert port is not None
+        port.endpoint.accept(association.core)
+        return take_over(self, port, association)
 
-    def take(self, association: Attached, other: Style) -> None:
+    def take(self, association: SocketAssociation, other: Messaging, port: Port) -> None:
         """Have an association that was another socket's: accepted, or branched off (section 9.2)."""
-        other.attached.pop(association.id, None)
-        association.style = self
-        self.endpoint = other.endpoint
+        other.associations.pop(association.id, None)
+        port.retain()
+        self.port = port
+        association.socket = self
         self.association = association
-        self.attached[association.id] = association
+        self.associations[association.id] = association
         other.queue.move(association, self.queue)
         if association.end is not None:
             self.on_ended(association)
@@ -90,33 +105,38 @@ class OneToOne(Style):
     def check_connect(self) -> None:
         """``OSError``: EISCONN (it listens, or has an association), EALREADY (one is in the making)."""
         if self.backlog:
-            raise OSError(EISCONN, "the socket listens")
+            raise OSError(errno.EISCONN, "the socket listens")
         association = self.association
         if association is not None and association.end is None:
             if association.starting:
-                raise OSError(EALREADY, "the association is being set up")
-            raise OSError(EISCONN, "the socket is connected")
+                raise OSError(errno.EALREADY, "the association is being set up")
+            raise OSError(errno.EISCONN, "the socket is connected")
 
-    def attach(self, core: Association, now: int) -> Attached:
+    def connect(self, peer: Peer) -> int | NotNow:
+        """Set up an association, once an earlier one that is being shut down is over. Raises like ``start``."""
+        if self.association is not None and self.association.closing:
+            self.check_open()
+            return _StillClosing(self)
+        return super().connect(peer)
+
+    def setup_report(self, assoc_id: int) -> tuple[AddressReport, ...]:
+        """What each address answered, also if the association could not be set up, or is over."""
+        self.check_open()
+        return self.report(self.association or self.find())
+
+    def attach(self, core: Association, now: int, unusable: tuple[AddressReport, ...] = ()) -> SocketAssociation:
         """An association of the core becomes the one of this socket, or one that waits for ``accept``."""
-        association = super().attach(core, now)
+        association = super().attach(core, now, unusable)
         if not self.backlog:
             self.association = association
             self.error = None
             self.reading = True
         return association
 
-    def current(self) -> Attached:
-        """The association, if it is up or coming up. ``OSError`` (ENOTCONN) without one."""
-        association = self.association
-        if association is None or association.end is not None:
-            raise OSError(ENOTCONN, "the socket is not connected")
-        return association
-
     # --- messages ---
 
-    def nothing_to_receive(self) -> Piece | None:
-        """The end, an error, or ``None`` if there is more to come.
+    def nothing_to_receive(self) -> Piece | NotNow:
+        """The end, an error, or "not now" if there is more to come.
 
         The peer's graceful end is an end of file; after one of this side there is just no connection any more.
         """
@@ -124,17 +144,17 @@ class OneToOne(Style):
             return END
         association = self.association
         if association is None:
-            raise OSError(ENOTCONN, "the socket is not connected")
+            raise OSError(errno.ENOTCONN, "the socket is not connected")
         if self._has_ended(association):
             return END
         if association.end is None:
-            return None
+            return UNTIL_READABLE
         self._raise_error()
-        raise OSError(ENOTCONN, "the association is over")
+        raise OSError(errno.ENOTCONN, "the association is over")
 
-    def _has_ended(self, association: Attached) -> bool:
+    def _has_ended(self, association: SocketAssociation) -> bool:
         """The peer has sent everything; whoever asked for it is told first that the association is over."""
-        told = association.end is not None or SCTP_ASSOC_CHANGE not in association.settings.subscribed
+        told = association.end is not None or c.SCTP_ASSOC_CHANGE not in association.settings.subscribed
         return association.peer_done and told
 
     def _raise_error(self) -> None:
@@ -142,14 +162,37 @@ class OneToOne(Style):
         if error is not None:
             raise error
 
-    def destination(self) -> Attached:
+    def send(self, data: bytes) -> int | NotNow:
+        """Send a message on the association, as its defaults say. Raises like ``send_on``, and EPIPE without one."""
+        association = self._sending()
+        info = association.settings.sndinfo
+        message = Outgoing(data, info.snd_sid, info.snd_ppid, info.snd_flags, info.snd_context, b"")
+        return self.send_on(association, message)
+
+    def _sending(self) -> SocketAssociation:
         """The association to send on. ``OSError``: EPIPE without one; what ended it if nobody was told yet."""
+        if self.closed:
+            self.check_open()
         association = self.association
         if self.backlog or association is None:
-            raise OSError(EPIPE, "the socket is not connected")
+            raise OSError(errno.EPIPE, "the socket is not connected")
         if association.end is not None:
             self._raise_error()
         return association
+
+    def destination(self, options: SendOptions, peer: Peer | None) -> SocketAssociation | None:
+        """The association it has; ``None`` if one is to be set up with the peer. ``OSError`` (EPIPE) for neither."""
+        if self.association is None and not self.backlog and peer is not None:
+            return None
+        return self._sending()
+
+    def chosen_address(self, association: SocketAssociation, peer: Peer, flags: int) -> bytes:
+        """A single address is one to send to. A list is there to set an association up, and chooses nothing.
+
+        ``OSError`` (EINVAL): a port that is not the peer's.
+        """
+        self.check_peer_port(association, peer)
+        return peer.addresses[0].ip if len(peer.addresses) == 1 else b""
 
     @property
     def readable(self) -> bool:
@@ -173,27 +216,51 @@ class OneToOne(Style):
 
     # --- the end ---
 
-    def on_ended(self, association: Attached) -> None:
+    def on_ended(self, association: SocketAssociation) -> None:
         """An association is over. One that waits for ``accept`` goes on waiting."""
         if association is self.association:
             self.error = self.failure(association)
-            self.attached.pop(association.id, None)
+            self.associations.pop(association.id, None)
 
-    def shutdown(self, now: int, *, read: bool, write: bool) -> None:
-        """``shutdown``: end the association gracefully, or take no more messages; those that are there can be read.
+    def shutdown(self, *, read: bool, write: bool) -> None:
+        """End the association gracefully, or take no more messages; those that are there can be read.
 
         ``OSError`` (ENOTCONN): the socket is not connected.
         """
-        association = self.current()
+        self.check_open()
+        association = self.find()
         if read:
             self.queue.keep(association)
             self.reading = False
         if write and not association.ending:
-            association.shutdown(now)
+            association.shutdown(self.now())
+        if self.port is not None:
+            self.port.driver.flush()
         self.alarm.on_changed()
 
-    def close(self, now: int, *, abort: bool = False) -> None:
-        """The socket is closed. Associations that nobody accepted are aborted."""
+    def _close(self, *, abort: bool) -> None:
+        """It is closed. Associations that nobody accepted are aborted."""
         listened, self.backlog = self.backlog > 0, 0
         self._incoming.clear()
-        super().close(now, abort=abort or listened)
+        super()._close(abort=abort or listened)
+
+
+def take_over(old: Messaging, port: Port, association: SocketAssociation) -> OneToOne:
+    """An association of one socket as a socket of its own, with what is set for both (section 7.2)."""
+    new = OneToOne(old.host, old.settings.inherit(association.settings), old.family, old.asked_udp_port)
+    new.take(association, old, port)
+    return new
+
+
+@final
+class _StillClosing(NotNow):
+    """The association that the socket has is being shut down; only then it can have another."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, socket: OneToOne) -> None:
+        super().__init__(CHANGED)
+        self._socket = socket
+
+    def refusal(self) -> OSError:
+        return OSError(errno.EISCONN, "the socket is connected: its association is being shut down")

@@ -1,6 +1,7 @@
 """Test kit: hosts with several addresses on a simulated network, in virtual time, repeatable from a seed.
 
-``Pair`` is two hosts with an association between them; ``Network`` is any number of hosts. See docs/testing.md.
+``Pair`` is two hosts with an association between them, ``Network`` is any number of hosts, and ``Host.socket`` makes
+sockets. See docs/testing.md.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from .network import MakeStack, Network, Responder
 from .packet import Packet, address_text, pack_address
 from .pair import Pair, Received, Side
 from .pcap import PcapWriter, write_pcap
+from .sockets import SimulatedSocket
+from .tasks import Task
 
 __all__ = [
     "SECOND",
@@ -31,7 +34,9 @@ __all__ = [
     "Responder",
     "Rung",
     "Side",
+    "SimulatedSocket",
     "SimulationError",
+    "Task",
     "VirtualClock",
     "address_text",
     "check_ladder",

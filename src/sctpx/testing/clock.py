@@ -15,6 +15,8 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any, Final, TypeVar, final
 
+from sctpx.core.timers import NEVER
+
 _T = TypeVar("_T")
 
 SECOND: Final = 1_000_000_000
@@ -56,9 +58,9 @@ class VirtualClock:
         return (self.now - self.start) / SECOND
 
     @property
-    def next_due(self) -> int | None:
-        """When the next thing is due, nanoseconds; ``None`` if nothing is."""
-        return self._due[0][0] if self._due else None
+    def next_due(self) -> int:
+        """When the next thing is due, nanoseconds; ``core.timers.NEVER`` if nothing is."""
+        return self._due[0][0] if self._due else NEVER
 
     def call_at(self, when: int, function: Callable[[_T], object], argument: _T) -> None:
         """Have ``function(argument)`` called at ``when`` (nanoseconds).

@@ -1,38 +1,30 @@
-"""A host of the simulated network: some addresses, and the driver of one ``Stack``.
+"""A host of the simulated network: some addresses, a stack of its own for tests to use, and sockets.
 
-The driver is the loop every driver of the core has: one mutation, ``poll_transmit`` until ``None``,
-``poll_event`` until ``None``, wait until ``next_timeout``. It does what an operating system does besides:
-chooses a source address where the stack leaves that open, and refuses to send where there is no way to.
-
-A timer of the clock cannot be cancelled, so a host keeps the earliest one it asked for and, when that goes
-off, looks at what the stack wants now.
+The stack of the host is run by a ``StackRunner`` on the UDP port of the host. The sockets of the host have stacks of
+their own, one for each UDP port they use, as sockets of a real program have (``sockets``). What arrives at an address
+and UDP port that sockets use is for them; everything else at the UDP port of the host is for its own stack.
 """
 
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, final
+from typing import Any, Protocol, final
 
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import Endpoint, PeerAddress
 from sctpx.core.events import Event
-from sctpx.core.outputs import Transmit
-from sctpx.core.stack import Stack
+from sctpx.sockapi.constants import IPPROTO_SCTP
 
 from .clock import VirtualClock, seeded_bytes
 from .packet import Packet, address_text, pack_address
-
-# What a stack may do at one instant before it is taken to go round in circles.
-_OUTPUTS: Final = 100_000
-_WAKES: Final = 1000
-
-
-class SimulationError(AssertionError):
-    """A run did not come to what was expected of it, or did not come to an end."""
+from .runner import SimulationError as SimulationError
+from .runner import StackRunner
+from .sockets import HostSockets, SimulatedSocket, Waiting
 
 
-class Surroundings(Protocol):
+class Surroundings(Waiting, Protocol):
     """What a host needs: its network."""
 
     @property
@@ -52,6 +44,9 @@ class Surroundings(Protocol):
     def on_handled(self) -> None:
         """A handler was called, and may have used any stack."""
 
+    def lookup(self, name: str) -> Sequence[bytes]:
+        """The addresses, packed, that a name stands for; none if there is no such name."""
+
 
 @final
 class Host:
@@ -63,8 +58,6 @@ class Host:
         """Its IP addresses."""
         self.packed: tuple[bytes, ...] = tuple(pack_address(address) for address in addresses)
         """The same as the core has them."""
-        self.udp_port = udp_port
-        """The UDP port its SCTP packets are sent from and received on; 0 for SCTP directly over IP."""
         self.events: list[Event] = []
         """Every event of its stacks so far."""
         self.handlers: list[Callable[[Event], object]] = []
@@ -73,20 +66,40 @@ class Host:
         """False from ``crash`` to ``restart``."""
         self.boots = 0
         """How many stacks it has had."""
+        self.busy_udp_ports: set[int] = set()
+        """UDP ports that other programs of the host have: its sockets cannot have them."""
         self._network = network
         self._clock = network.clock
         self._send_errors: dict[bytes, int] = {}
-        self._alarm: int | None = None
-        self._woken_at = 0
-        self._wakes = 0
-        self.stack: Stack
-        """The SCTP stack that runs on it. What was done to it takes effect with the next ``run``."""
-        self.restart()
+        self._runners: list[StackRunner] = []  # Those of sockets.
+        self._sockets = HostSockets(self, network)
+        self._own: StackRunner
+        self._boot(udp_port)
+
+    def _boot(self, udp_port: int) -> None:
+        self.boots += 1
+        random_bytes = seeded_bytes(self._network.seed, "host", self.name, self.boots)
+        stack = self._network.make_stack(random_bytes, self._clock.now)
+        self._own = StackRunner(self, stack, self.packed, udp_port, lasting=True)
 
     @property
     def now(self) -> int:
         """The time to give to the stack, nanoseconds."""
         return self._clock.now
+
+    @property
+    def stack(self) -> Any:
+        """The SCTP stack that runs on it. What was done to it takes effect with the next ``run``."""
+        return self._own.stack
+
+    @property
+    def udp_port(self) -> int:
+        """The UDP port its SCTP packets are sent from and received on; 0 for SCTP directly over IP."""
+        return self._own.udp_port
+
+    @udp_port.setter
+    def udp_port(self, port: int) -> None:
+        self._own.udp_port = port
 
     @property
     def peer_addresses(self) -> list[PeerAddress]:
@@ -96,19 +109,40 @@ class Host:
     def open_endpoint(self, port: int = 0, config: AssociationConfig | None = None) -> Endpoint:
         """An SCTP port that uses all addresses of the host, and announces them if there are several."""
         announce = self.packed if len(self.packed) > 1 else ()
-        return self.stack.open_endpoint(port, self.packed, config, announce)
+        endpoint: Endpoint = self.stack.open_endpoint(port, self.packed, config, announce)
+        return endpoint
+
+    def socket(
+        self,
+        family: int = socket.AF_INET,
+        type: int = socket.SOCK_STREAM,  # noqa: A002 - as in the socket module
+        proto: int = IPPROTO_SCTP,
+        *,
+        udp_port: int | None = None,
+        peer_udp_port: int | None = None,
+        config: AssociationConfig | None = None,
+    ) -> SimulatedSocket:
+        """A socket on this host, with the calls of ``sctpx.socket``: those that wait let virtual time pass.
+
+        Arguments and errors are those of ``sctpx.socket``. On a host without UDP there are no UDP ports to choose.
+        """
+        return self._sockets.open(family, type, proto, udp_port, peer_udp_port, config)
 
     def crash(self) -> None:
         """Fall silent at once, without a word to anyone."""
         self.is_up = False
 
     def restart(self) -> None:
-        """Come up with a new stack, which knows nothing of the old one, on the same addresses."""
-        self.boots += 1
+        """Come up with a new stack, which knows nothing of the old one, on the same addresses.
+
+        Sockets of before are closed: the program that had them is no more.
+        """
         self.is_up = True
-        self._alarm = None
-        random_bytes = seeded_bytes(self._network.seed, "host", self.name, self.boots)
-        self.stack = self._network.make_stack(random_bytes, self._clock.now)
+        self._sockets.disown()
+        for runner in (self._own, *self._runners):
+            runner.stop()
+        self._runners.clear()
+        self._boot(self.udp_port)
 
     def fail_sends(self, destination: str, error: int = errno.EHOSTUNREACH) -> None:
         """Make sending to an address fail on this host with an errno; 0 lets it work again."""
@@ -119,82 +153,84 @@ class Host:
         candidates = [packed for packed in self.packed if len(packed) == len(destination)]
         return min(candidates, key=lambda own: _distance(own, destination), default=None)
 
+    # --- for the network ---
+
+    def hears(self, address: bytes, udp_port: int) -> bool:
+        """Some stack of the host takes packets at that address and UDP port."""
+        return self._runner_at(address, udp_port) is not None
+
     def receive(self, packet: Packet, data: bytes, segment: int) -> None:
         """Take in a batch of packets; ``packet`` is the first of them."""
-        self.stack.receive(
-            self._clock.now, packet.destination, packet.source, packet.source_port, data, segment, packet.ecn
-        )
-        self.drain()
+        runner = self._runner_at(packet.destination, packet.destination_port)
+        if runner is not None:
+            runner.receive(packet, data, segment)
 
     def handle_icmp(self, packet: Packet) -> None:
         """Take in an ICMP error."""
-        self.stack.handle_icmp(self._clock.now, packet.source, packet.source_port, packet.icmp, packet.data)
-        self.drain()
+        runner = self._runner_at(packet.destination, packet.destination_port)
+        if runner is not None:
+            runner.handle_icmp(packet)
 
     def drain(self) -> None:
-        """Take out of the stack what it has to send and to tell, and note when it wants to be woken."""
-        if not self.is_up:
-            return
-        now = self._clock.now
-        for _ in range(_OUTPUTS):
-            transmit = self.stack.poll_transmit(now)
-            if transmit is not None:
-                self._send(transmit)
-                continue
-            event = self.stack.poll_event()
-            if event is None:
-                break
-            self.events.append(event)
-            for handle in self.handlers:
-                handle(event)
-                self._network.on_handled()
-        else:
-            raise SimulationError(f"the stack of {self.name} does not come to rest: {_OUTPUTS} outputs at one instant")
-        deadline = self.stack.next_timeout()
-        if deadline is not None and (self._alarm is None or deadline < self._alarm):
-            self._alarm = max(deadline, now)
-            self._clock.call_at(self._alarm, self._on_alarm, self._alarm)
+        """Take out of its stacks what they have to send and to tell, and note when they want to be woken."""
+        self._own.flush()
+        for runner in list(self._runners):
+            runner.flush()
 
-    def _on_alarm(self, alarm: int) -> None:
-        if alarm != self._alarm:
-            return
-        self._alarm = None
-        if not self.is_up:
-            return
-        now = self._clock.now
-        deadline = self.stack.next_timeout()
-        if deadline is not None and deadline <= now:
-            self._wakes = self._wakes + 1 if self._woken_at == now else 1
-            self._woken_at = now
-            if self._wakes > _WAKES:
-                raise SimulationError(f"the stack of {self.name} does not come to rest: its timeout stays {deadline}")
-            self.stack.handle_timeout(now)
-        self.drain()
+    def _runner_at(self, address: bytes, udp_port: int) -> StackRunner | None:
+        for runner in self._runners:
+            if runner.udp_port == udp_port and address in runner.addresses:
+                return runner
+        return self._own if udp_port == self._own.udp_port else None
 
-    def _send(self, transmit: Transmit) -> None:
-        source = transmit.local or self.source_for(transmit.remote)
-        error = self._send_errors.get(transmit.remote, 0)
-        if source is None:
-            error = errno.ENETUNREACH
-        elif source not in self.packed:
-            error = errno.EADDRNOTAVAIL
-        elif bool(transmit.port) != bool(self.udp_port):
-            error = errno.EPROTONOSUPPORT
-        if error or source is None:
-            self.stack.handle_send_error(self._clock.now, transmit, error)
-            return
-        self._network.carry(
-            Packet(
-                self._clock.now,
-                source,
-                transmit.remote,
-                self.udp_port,
-                transmit.port,
-                transmit.data,
-                transmit.segment,
-                transmit.flowinfo,
-            )
-        )
+    # --- for its runners and sockets ---
+
+    def send_error(self, destination: bytes) -> int:
+        """The errno with which sending to an address fails; 0 if it does not."""
+        return self._send_errors.get(destination, 0)
+
+    def carry(self, packet: Packet) -> None:
+        """A packet leaves the host."""
+        self._network.carry(packet)
+
+    def call_at(self, when: int, function: Callable[[int], object]) -> None:
+        """Have a function called at that time, with the time."""
+        self._clock.call_at(when, function, when)
+
+    def on_event(self, event: Event) -> None:
+        """A stack of the host told something."""
+        self.events.append(event)
+        for handle in self.handlers:
+            handle(event)
+            self._network.on_handled()
+
+    def open_runner(self, stack: Any, addresses: Sequence[bytes], udp_port: int) -> StackRunner:
+        """Run a stack for sockets. ``OSError``: EADDRNOTAVAIL, EADDRINUSE."""
+        for address in addresses:
+            self.check_free(address, udp_port)
+        runner = StackRunner(self, stack, addresses, udp_port, lasting=False)
+        self._runners.append(runner)
+        return runner
+
+    def runners(self) -> list[StackRunner]:
+        """Those that run stacks for sockets."""
+        return list(self._runners)
+
+    def forget(self, runner: StackRunner) -> None:
+        """A runner has closed itself."""
+        self._runners.remove(runner)
+
+    def check_free(self, address: bytes, udp_port: int) -> None:
+        """``OSError``: EADDRNOTAVAIL (not an address of the host), EADDRINUSE (another program has the UDP port)."""
+        if address not in self.packed:
+            raise OSError(errno.EADDRNOTAVAIL, f"{address_text(address)} is not an address of {self.name}")
+        taken = any(runner.udp_port == udp_port and address in runner.addresses for runner in self._runners)
+        if taken or udp_port in self.busy_udp_ports:
+            raise OSError(errno.EADDRINUSE, f"UDP port {udp_port} of {address_text(address)} is taken")
+
+    def lookup(self, name: str) -> Sequence[bytes]:
+        """The addresses, packed, that a name stands for in the network."""
+        return self._network.lookup(name)
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {' '.join(address_text(packed) for packed in self.packed)}>"

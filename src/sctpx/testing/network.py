@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self, final
+from typing import Any, Final, Self, TypeVar, final
 
 from sctpx.core.stack import Stack
+from sctpx.core.timers import NEVER
 
 from .clock import VirtualClock, seeded_random, to_nanoseconds
 from .filters import Catch, Select
@@ -31,10 +32,16 @@ from .link import Filter, Link, LinkSettings
 from .packet import ANSWERED, CUT, DELIVERED, NO_ROUTE, REFUSED, Packet, address_text, pack_address
 from .pcap import write_pcap
 from .recording import Recording
+from .tasks import Task
 
+T = TypeVar("T")
 MakeStack = Callable[[Callable[[int], bytes], int], Any]
 """``Stack``, or what stands in for it: called with a source of random bytes and the time."""
 
+STEPS: Final = 2_000_000
+"""Things that happen in one run, at the most."""
+PATIENCE: Final = 3600.0
+"""Seconds of virtual time that a call of a socket without a timeout waits before it is taken to wait in vain."""
 _QUOTE_IPV4: Final = 576 - 20 - 8 - 20 - 8
 _QUOTE_IPV6: Final = 1280 - 40 - 8 - 40 - 8
 """Bytes of an SCTP packet in UDP that fit in an ICMP error (RFC 1812 section 4.3.2.3, RFC 4443 section 2.4 c)."""
@@ -62,6 +69,8 @@ class Network:
         self.seed = seed
         self.clock = VirtualClock(seed)
         self.hosts: dict[str, Host] = {}
+        self.names: dict[str, Sequence[str]] = {}
+        """What host names stand for, for the sockets; the name of a host stands for its addresses without that."""
         self.filters: list[Filter] = []
         """Asked about every packet that is sent, before the filters of its link."""
         self.traces: list[Callable[[Packet], object]] = []
@@ -78,6 +87,8 @@ class Network:
         self._scripts: dict[bytes, Callable[[Packet], None]] = {}
         self._handled = False
         self._running = False
+        self._tasks: list[Task[Any]] = []
+        self._turn: Task[Any] | None = None
 
     # Building it.
 
@@ -190,17 +201,29 @@ class Network:
         """Have a function called ``seconds`` from now."""
         self.clock.call_at(self.clock.now + to_nanoseconds(seconds), self._call, function)
 
-    def run(self, until: Callable[[], object], seconds: float = 60.0, steps: int = 2_000_000) -> None:
+    def spawn(self, function: Callable[..., T], *arguments: object) -> Task[T]:
+        """Have a function run beside others, as in a thread: up to the first call that waits, and on as time passes.
+
+        Calls of sockets in it wait without keeping the others from going on. ``Task.result`` gives what it returned.
+        """
+        task = Task(self, function, arguments)
+        self._tasks.append(task)
+        if self._turn is None and not self._running:
+            task.go_on()
+        self._handled = True
+        return task
+
+    def run(self, until: Callable[[], object], seconds: float = 60.0, steps: int = STEPS) -> None:
         """Let time pass until ``until()`` is true, which only looks and uses no stack.
 
         Raises SimulationError if it is not after ``seconds``, or after ``steps`` things that happened.
         """
-        if not self._run(until, seconds, steps):
+        if not self._run(until, self.clock.now + to_nanoseconds(seconds), steps):
             raise SimulationError(f"not reached within {seconds} s of virtual time (seed {self.seed!r})")
 
-    def run_for(self, seconds: float, steps: int = 2_000_000) -> None:
+    def run_for(self, seconds: float, steps: int = STEPS) -> None:
         """Let so much time pass. Raises SimulationError after ``steps`` things that happened."""
-        self._run(None, seconds, steps)
+        self._run(None, self.clock.now + to_nanoseconds(seconds), steps)
 
     # Looking at it.
 
@@ -261,8 +284,13 @@ class Network:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        for task in self._tasks:
+            task.end()
         if isinstance(error, Exception):
             error.add_note(self.report())
+        elif error is None:
+            for failure in [task.error for task in self._tasks if task.error is not None]:
+                raise failure
 
     # What links and hosts call.
 
@@ -288,6 +316,27 @@ class Network:
         """A packet leaves a host."""
         self._link(packet.source, packet.destination).carry(packet)
 
+    def lookup(self, name: str) -> Sequence[bytes]:
+        """The addresses that a name stands for: those in ``names``, or of the host with that name."""
+        if name in self.names:
+            return [pack_address(address) for address in self.names[name]]
+        return self.hosts[name].packed if name in self.hosts else ()
+
+    def wait(self, until: Callable[[], object], deadline: int, what: str) -> None:
+        """A call of a socket waits until something is so, at most until the deadline, ns.
+
+        Raises SimulationError if it has no deadline, and waits in vain.
+        """
+        if self._turn is not None:
+            if deadline < NEVER:
+                self.clock.call_at(deadline, self._call, _look_again)
+            self._turn.wait(until, deadline)
+        elif deadline < NEVER:
+            self._run(until, deadline, STEPS)
+        elif not self._run(until, self.clock.now + to_nanoseconds(PATIENCE), STEPS, idle=False):
+            what_else = "nothing more will happen" if self.clock.next_due == NEVER else f"in vain for {PATIENCE:.0f} s"
+            raise SimulationError(f"{what} waits: {what_else} (seed {self.seed!r})")
+
     def on_handled(self) -> None:
         """Code of the test ran, which may have used any stack."""
         self._handled = True
@@ -297,7 +346,7 @@ class Network:
         hosts = self._by_address.get(address)
         if hosts is None:
             return None
-        return hosts.get(udp_port) or next(iter(hosts.values()))
+        return next((host for host in hosts.values() if host.hears(address, udp_port)), next(iter(hosts.values())))
 
     def _link(self, source: bytes, destination: bytes) -> Link:
         ends = (source, destination)
@@ -316,29 +365,42 @@ class Network:
             if packed in ends:
                 link.lose_all_under_way()
 
-    def _run(self, until: Callable[[], object] | None, seconds: float, steps: int) -> bool:
+    def _run(self, until: Callable[[], object] | None, deadline: int, steps: int, *, idle: bool = True) -> bool:
+        """Run until something is so, and say whether it is; ``idle``: let time pass though nothing is due any more."""
         if self._running:
             raise RuntimeError("the network is running already: handlers must not run it")
         clock = self.clock
-        deadline = clock.now + to_nanoseconds(seconds)
         self._running = True
         try:
             self._handled = True
             for _ in range(steps):
-                while self._handled:
+                while self._handled or self._run_tasks():
                     self._handled = False
                     for host in self.hosts.values():
                         host.drain()
                 if until is not None and until():
                     return True
                 due = clock.next_due
-                if due is None or due > deadline:
+                if due == NEVER and not idle:
+                    return False
+                if due == NEVER or due > deadline:
                     clock.advance_to(deadline)
                     return False
                 clock.run_next()
         finally:
             self._running = False
         raise SimulationError(f"{steps} steps, and only {self.elapsed:.6f} s have passed (seed {self.seed!r})")
+
+    def take_turn(self, task: Task[Any] | None) -> None:
+        """A task runs now, or none does."""
+        self._turn = task
+
+    def _run_tasks(self) -> bool:
+        """Let the tasks go on that can, and say whether there were any."""
+        ready = [task for task in self._tasks if task.is_ready(self.clock.now)]
+        for task in ready:
+            task.go_on()
+        return bool(ready)
 
     def _call(self, function: Callable[[], object]) -> None:
         self._handled = True
@@ -358,7 +420,7 @@ class Network:
         elif packet.icmp:
             packet.fate = DELIVERED
             host.handle_icmp(packet)
-        elif packet.destination_port != host.udp_port:
+        elif not host.hears(packet.destination, packet.destination_port):
             self._refuse(packet, errno.ECONNREFUSED if packet.destination_port else errno.ENOPROTOOPT)
         else:
             packet.fate = DELIVERED
@@ -392,3 +454,7 @@ class Network:
                 icmp=icmp,
             )
         )
+
+
+def _look_again() -> None:
+    """Nothing: a task looks whether its time is up."""

@@ -1,4 +1,4 @@
-"""Tests of sockets: each ends within a bounded time, and leaves no socket behind."""
+"""Tests of sockets: on real and on simulated ones. Each ends within a bounded time, and leaves no socket behind."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ from types import FrameType
 
 import pytest
 
-from tests.api.sockets.support import no_sockets_are_left
+from sctpx.blocking.hub import hub
+from tests.api.sockets.support import REAL_TIME, VirtualTime, no_sockets_are_left, using
 
 PATIENCE = 30
 """Seconds until a test that hangs is ended. None waits for this to pass."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test runs on both kinds of sockets, unless it is marked."""
+    real = metafunc.definition.get_closest_marker("real_time") is not None
+    metafunc.parametrize("kind", ["sockets"] if real else ["sockets", "simulated"], indirect=True)
 
 
 def _give_up(_number: int, _frame: FrameType | None) -> None:
@@ -19,13 +26,26 @@ def _give_up(_number: int, _frame: FrameType | None) -> None:
 
 
 @pytest.fixture(autouse=True)
+def kind(request: pytest.FixtureRequest, bounded: None) -> Iterator[None]:
+    """The kind of sockets that the test makes."""
+    if request.param == "sockets":
+        with using(REAL_TIME):
+            yield
+        no_sockets_are_left()  # The sockets' driver comes to rest.
+    else:
+        simulation = VirtualTime()
+        with simulation.network, using(simulation):
+            yield
+        assert hub.carriers == [], "a test that makes real sockets is marked real_time"
+
+
+@pytest.fixture
 def bounded() -> Iterator[None]:
-    """A call that blocks for good is interrupted, and the sockets' driver must come to rest afterwards."""
+    """A call that blocks for good is interrupted."""
     before = signal.signal(signal.SIGALRM, _give_up)
     signal.alarm(PATIENCE)
     try:
         yield
-        no_sockets_are_left()
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)

@@ -1,25 +1,171 @@
-"""Sockets on loopback: listening, connected, in threads."""
+"""Sockets of one host, listening, connected, in threads: in real time on loopback, or in virtual time.
+
+The bodies of the tests are the same for both: ``new_socket`` and ``Thread`` make what the ``Kind`` of sockets in use
+has. A test that needs descriptors, processes or the real network is marked ``real_time``.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import select
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Generic, NamedTuple, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
 from sctpx.blocking.hub import hub
+from sctpx.testing import Network, Packet, SimulatedSocket, Task
+from tests.api import support
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 PORT = 5000
 HOST = "127.0.0.1"
 HERE = (HOST, PORT)
 IPPROTO_SCTP = c.IPPROTO_SCTP
 A_PACKET = 1500
+STEP = 0.005
+"""Seconds of virtual time that pass at once while coroutines wait."""
+
+
+# --- two kinds of sockets ---
+
+
+class Kind(Protocol):
+    """How sockets are made, and what goes on beside them."""
+
+    def socket(self, *arguments: Any, **options: Any) -> sctpx.Socket:
+        """A new socket."""
+
+    def thread(self, call: Callable[[], T]) -> Running[T]:
+        """A call that goes on beside the test."""
+
+    def closed_udp_port(self) -> int:
+        """A UDP port nobody has."""
+
+    def silent(self, udp_port: int, *addresses: str) -> AbstractContextManager[None]:
+        """Addresses that take what is sent to this UDP port and never answer."""
+
+    def is_writable(self, sock: sctpx.Socket, seconds: float) -> bool:
+        """Whether the socket can be written to, or could be in time."""
+
+
+class Running(Protocol[T_co]):
+    """A call that goes on beside the test."""
+
+    def result(self) -> T_co:
+        """What it returned; raises what it raised."""
+
+
+class RealTime:
+    """The sockets that users have."""
+
+    def socket(self, *arguments: Any, **options: Any) -> sctpx.Socket:
+        return sctpx.socket(*arguments, **options)
+
+    def thread(self, call: Callable[[], T]) -> Running[T]:
+        return RealThread(call)
+
+    async def call(self, call: Callable[[], T]) -> T:
+        """Await what a call returns that waits."""
+        return await asyncio.to_thread(call)
+
+    def closed_udp_port(self) -> int:
+        return support.closed_udp_port()
+
+    def silent(self, udp_port: int, *addresses: str) -> AbstractContextManager[None]:
+        return support.silent(udp_port, *addresses)
+
+    def is_writable(self, sock: sctpx.Socket, seconds: float) -> bool:
+        return select.select([], [sock], [], seconds)[1] == [sock]
+
+
+class VirtualTime:
+    """Simulated sockets, all on one host."""
+
+    def __init__(self) -> None:
+        self.network = Network(seed=1)
+        self._host = self.network.add_host("here", [*(f"127.0.0.{number}" for number in range(1, 10)), "::1"])
+        self._closed_udp_port = 7
+
+    def socket(self, *arguments: Any, **options: Any) -> Any:
+        return self._host.socket(*arguments, **options)
+
+    def thread(self, call: Callable[[], T]) -> Task[T]:
+        return self.network.spawn(call)
+
+    async def call(self, call: Callable[[], T]) -> T:
+        """Await what a call returns that waits. Virtual time passes in small steps, between which others go on."""
+        task = self.network.spawn(call)
+        while not task.done:
+            await asyncio.sleep(0)
+            self.network.run_for(STEP)
+        return task.result()
+
+    def closed_udp_port(self) -> int:
+        return self._closed_udp_port
+
+    @contextmanager
+    def silent(self, udp_port: int, *addresses: str) -> Iterator[None]:
+        def pass_on(packet: Packet) -> bool:
+            return packet.destination_port != udp_port or packet.destination_text not in addresses
+
+        self.network.filters.append(pass_on)
+        yield
+        self.network.filters.remove(pass_on)
+
+    def is_writable(self, sock: Any, seconds: float) -> bool:
+        assert isinstance(sock, SimulatedSocket)
+        if seconds:
+            self.network.run(lambda: sock.writable, seconds)
+        return sock.writable
+
+
+REAL_TIME = RealTime()
+_kinds: list[Kind] = [REAL_TIME]
+
+
+@contextmanager
+def using(kind: Kind) -> Iterator[None]:
+    """Have sockets of this kind made."""
+    _kinds.append(kind)
+    try:
+        yield
+    finally:
+        _kinds.remove(kind)
+
+
+def new_socket(*arguments: Any, **options: Any) -> sctpx.Socket:
+    """A socket of the kind in use, with the arguments of ``sctpx.socket``."""
+    return _kinds[-1].socket(*arguments, **options)
+
+
+def Thread(call: Callable[[], T]) -> Running[T]:  # noqa: N802 - what it makes
+    """A call that goes on beside the test."""
+    return _kinds[-1].thread(call)
+
+
+def closed_udp_port() -> int:
+    """A UDP port nobody has."""
+    return _kinds[-1].closed_udp_port()
+
+
+def silent(udp_port: int, *addresses: str) -> AbstractContextManager[None]:
+    """Addresses that take what is sent to this UDP port and never answer."""
+    return _kinds[-1].silent(udp_port, *addresses)
+
+
+def is_writable(sock: sctpx.Socket, seconds: float = 0) -> bool:
+    """Whether the socket can be written to, or could be in time."""
+    return _kinds[-1].is_writable(sock, seconds)
+
+
+# --- in some state ---
 
 
 class Pair(NamedTuple):
@@ -34,7 +180,7 @@ def listening(
     style: int = sctpx.SOCK_STREAM, address: Any = HERE, backlog: int = 128, **options: Any
 ) -> Iterator[sctpx.Socket]:
     """A socket that listens, on a UDP port of its own."""
-    with sctpx.socket(sctpx.AF_INET, style, **{"udp_port": 0, **options}) as sock:
+    with new_socket(sctpx.AF_INET, style, **{"udp_port": 0, **options}) as sock:
         sock.bind(address)
         sock.listen(backlog)
         yield sock
@@ -43,7 +189,7 @@ def listening(
 @contextmanager
 def client(server: sctpx.Socket, style: int = sctpx.SOCK_STREAM, **options: Any) -> Iterator[sctpx.Socket]:
     """A socket that sends to the UDP port of that one."""
-    with sctpx.socket(server.family, style, peer_udp_port=server.udp_port, **options) as sock:
+    with new_socket(server.family, style, peer_udp_port=server.udp_port, **options) as sock:
         yield sock
 
 
@@ -104,7 +250,7 @@ def notification(sock: sctpx.Socket) -> Any:
     return found.notification
 
 
-class Thread(Generic[T]):
+class RealThread(Generic[T]):
     """A call in a thread of its own."""
 
     def __init__(self, call: Callable[[], T]) -> None:

@@ -8,7 +8,17 @@ import pytest
 
 import sctpx
 from sctpx import constants as c
-from tests.api.sockets.support import HERE, HOST, IPPROTO_SCTP, Thread, accepted, client, connected, listening
+from tests.api.sockets.support import (
+    HERE,
+    HOST,
+    IPPROTO_SCTP,
+    Thread,
+    accepted,
+    client,
+    connected,
+    listening,
+    new_socket,
+)
 from tests.api.support import raises_errno
 
 
@@ -46,7 +56,7 @@ def test_accept_waits_for_no_longer_than_its_timeout() -> None:
 
 
 def test_a_socket_that_does_not_listen_accepts_nothing() -> None:
-    with sctpx.socket() as sock, raises_errno(errno.EINVAL):
+    with new_socket() as sock, raises_errno(errno.EINVAL):
         sock.accept()
     with connected() as (a, b):
         for sock in (a, b):

@@ -10,14 +10,24 @@ import pytest
 import sctpx
 from sctpx import constants as c
 from sctpx.sockapi.addresses import pack_sockaddrs
-from tests.api.sockets.support import HERE, HOST, PORT, Thread, accepted, client, connected, listening
+from tests.api.sockets.support import (
+    HERE,
+    HOST,
+    PORT,
+    Thread,
+    accepted,
+    client,
+    connected,
+    listening,
+    new_socket,
+)
 from tests.api.support import another_program, linux_only, raises_errno, with_ipv6
 
 REMOVE = c.SCTP_BINDX_REM_ADDR
 
 
 def test_port_0_is_any_port() -> None:
-    with sctpx.socket(udp_port=0) as sock:
+    with new_socket(udp_port=0) as sock:
         assert sock.getsockname() == ("0.0.0.0", 0)
         assert sock.getladdrs() == []
         sock.bind((HOST, 0))
@@ -28,7 +38,7 @@ def test_port_0_is_any_port() -> None:
 
 
 def test_a_wildcard_stands_for_the_addresses_of_this_host() -> None:
-    with sctpx.socket(udp_port=0) as sock:
+    with new_socket(udp_port=0) as sock:
         sock.bind(("", PORT))
         assert HERE in sock.getladdrs()
 
@@ -44,7 +54,7 @@ def test_a_wildcard_stands_for_the_addresses_of_this_host() -> None:
     ],
 )
 def test_what_cannot_be_bound_to(address: tuple[str, int], code: int) -> None:
-    with sctpx.socket(udp_port=0) as sock:
+    with new_socket(udp_port=0) as sock:
         with raises_errno(code):
             sock.bind(address)
         sock.bind((HOST, 0))
@@ -52,7 +62,7 @@ def test_what_cannot_be_bound_to(address: tuple[str, int], code: int) -> None:
 
 @pytest.mark.parametrize("address", [None, 5000, "127.0.0.1", ("127.0.0.1",), (1, 2)])
 def test_what_is_no_address_is_a_type_error(address: Any) -> None:
-    with sctpx.socket() as sock, pytest.raises(TypeError):
+    with new_socket() as sock, pytest.raises(TypeError):
         sock.bind(address)
 
 
@@ -64,7 +74,7 @@ def test_a_socket_is_bound_once() -> None:
 
 
 def test_an_sctp_port_belongs_to_one_socket() -> None:
-    with listening() as first, sctpx.socket(udp_port=first.udp_port) as second:
+    with listening() as first, new_socket(udp_port=first.udp_port) as second:
         with raises_errno(errno.EADDRINUSE, "SCTP port 5000"):
             second.bind(HERE)
         second.bind((HOST, PORT + 1))
@@ -72,9 +82,10 @@ def test_an_sctp_port_belongs_to_one_socket() -> None:
 
 
 @linux_only
+@pytest.mark.real_time
 def test_a_udp_port_of_another_program_is_in_use() -> None:
     with another_program() as (pid, udp_port):
-        sock = sctpx.socket(udp_port=udp_port)
+        sock = new_socket(udp_port=udp_port)
         with sock, raises_errno(errno.EADDRINUSE, str(pid)):
             sock.bind(HERE)
 
@@ -84,7 +95,7 @@ def test_a_udp_port_of_another_program_is_in_use() -> None:
 
 @linux_only
 def test_bindx_binds_to_several_addresses_at_once() -> None:
-    with sctpx.socket(udp_port=0) as sock:
+    with new_socket(udp_port=0) as sock:
         sctpx.sctp_bindx(sock, [("127.0.0.2", PORT), ("127.0.0.3", PORT)])
         assert sctpx.sctp_getladdrs(sock) == [("127.0.0.2", PORT), ("127.0.0.3", PORT)]
 
@@ -92,7 +103,7 @@ def test_bindx_binds_to_several_addresses_at_once() -> None:
 @linux_only
 def test_bindx_takes_packed_structures_and_a_count() -> None:
     packed = pack_sockaddrs([("127.0.0.2", PORT), ("127.0.0.3", 0), ("127.0.0.4", PORT)])
-    with sctpx.socket(udp_port=0) as sock:
+    with new_socket(udp_port=0) as sock:
         with raises_errno(errno.E2BIG):
             sctpx.sctp_bindx(sock, packed, 4)
         sctpx.sctp_bindx(sock, packed, 2)
@@ -103,7 +114,7 @@ def test_bindx_takes_packed_structures_and_a_count() -> None:
 def test_bindx_refuses_flags_in_the_place_of_the_count(flags: int) -> None:
     """To remove two addresses would have added them: the number of SCTP_BINDX_REM_ADDR is the length of the list."""
     addresses = [(HOST, PORT), ("127.0.0.2", PORT)]
-    with sctpx.socket(udp_port=0) as sock:
+    with new_socket(udp_port=0) as sock:
         for form in (addresses, addresses[:1], pack_sockaddrs(addresses)):
             with pytest.raises(OSError, match=r"flags=SCTP_BINDX_(ADD|REM)_ADDR") as caught:
                 sctpx.sctp_bindx(sock, form, flags)
@@ -124,7 +135,7 @@ def test_bindx_adds_and_removes_addresses_for_associations_to_come() -> None:
 
 @linux_only
 def test_bindx_refuses_what_makes_no_sense_and_changes_nothing() -> None:
-    with sctpx.socket(udp_port=0) as sock:
+    with new_socket(udp_port=0) as sock:
         with raises_errno(errno.EINVAL):
             sock.bindx([("127.0.0.2", PORT)], REMOVE)
         with raises_errno(errno.EINVAL):
@@ -158,7 +169,7 @@ def test_the_addresses_of_associations_cannot_be_changed() -> None:
 @linux_only
 def test_a_socket_that_listens_can_be_bound_anew_whatever_was_accepted_before() -> None:
     old, new = ("127.0.0.2", PORT), ("127.0.0.3", PORT)
-    with sctpx.socket(udp_port=0) as server:
+    with new_socket(udp_port=0) as server:
         server.bind(old)
         server.listen()
         with client(server) as a, client(server) as other:
@@ -179,7 +190,7 @@ def test_a_socket_that_listens_can_be_bound_anew_whatever_was_accepted_before() 
 
 
 def test_a_socket_of_family_ipv6_has_addresses_of_both_families() -> None:
-    with sctpx.socket(sctpx.AF_INET6, udp_port=0) as server:
+    with new_socket(sctpx.AF_INET6, udp_port=0) as server:
         server.bindx([("::1", PORT), (HOST, PORT)])
         assert server.getladdrs() == [("::1", PORT, 0, 0), (HOST, PORT)]
         server.setsockopt(c.IPPROTO_SCTP, c.SCTP_I_WANT_MAPPED_V4_ADDR, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +14,22 @@ import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
 from sctpx.sockapi.addresses import pack_sockaddrs
-from tests.api.sockets.support import HERE, HOST, PORT, accepted, client, connected, listening, notification, subscribe
-from tests.api.support import closed_udp_port, linux_only, raises_errno, silent, with_ipv6
+from tests.api.sockets.support import (
+    HERE,
+    HOST,
+    PORT,
+    accepted,
+    client,
+    closed_udp_port,
+    connected,
+    is_writable,
+    listening,
+    new_socket,
+    notification,
+    silent,
+    subscribe,
+)
+from tests.api.support import linux_only, raises_errno, with_ipv6
 
 STYLES = [sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET]
 Connect = Callable[[sctpx.Socket, tuple[Any, int]], object]
@@ -73,7 +86,7 @@ def test_connectx_returns_the_id_that_comm_up_has(style: int) -> None:
     ],
 )
 def test_addresses_that_are_none_are_the_callers_mistake(style: int, addresses: Any, code: int) -> None:
-    with sctpx.socket(sctpx.AF_INET, style) as sock:
+    with new_socket(sctpx.AF_INET, style) as sock:
         with raises_errno(code):
             sctpx.sctp_connectx(sock, addresses)
         assert sock.getladdrs() == []
@@ -81,7 +94,7 @@ def test_addresses_that_are_none_are_the_callers_mistake(style: int, addresses: 
 
 @pytest.mark.parametrize("addresses", [None, 5, [HOST], [(HOST,)], "127.0.0.1", [(1, 2)]])
 def test_what_is_no_form_of_addresses_is_a_type_error(addresses: Any) -> None:
-    with sctpx.socket() as sock, pytest.raises(TypeError):
+    with new_socket() as sock, pytest.raises(TypeError):
         sctpx.sctp_connectx(sock, addresses)
 
 
@@ -109,7 +122,7 @@ def test_a_count_that_is_not_the_length_of_the_list_is_refused_before_anything_h
     call: Callable[[sctpx.Socket, Any, int], object], count: int
 ) -> None:
     """CX6: the count would drop addresses, or promise some that are not there."""
-    with sctpx.socket(udp_port=0) as sock:
+    with new_socket(udp_port=0) as sock:
         with pytest.raises(OSError, match=f"a count of {count} addresses for a list of 2") as caught:
             call(sock, [HERE, ("127.0.0.2", PORT)], count)
         assert caught.value.errno == errno.EINVAL
@@ -132,7 +145,7 @@ ONE_ADDRESS: list[Callable[[sctpx.Socket, Any], object]] = [
 
 @pytest.mark.parametrize("call", ONE_ADDRESS, ids=["connect", "bind", "getassocid", "sendto", "sendmsg"])
 def test_a_call_for_one_address_takes_no_list_and_drops_none_of_it(call: Callable[[sctpx.Socket, Any], object]) -> None:
-    with sctpx.socket(udp_port=0) as sock:
+    with new_socket(udp_port=0) as sock:
         for addresses in ([HERE, ("127.0.0.2", PORT)], [HERE], list(HERE)):
             with pytest.raises(TypeError, match="one address"):
                 call(sock, addresses)
@@ -183,12 +196,13 @@ def test_the_peer_of_a_peeled_off_association_is_another_sockets(connect: Connec
 
 @both
 def test_a_closed_socket_cannot_connect(connect: Connect) -> None:
-    sock = sctpx.socket()
+    sock = new_socket()
     sock.close()
     with raises_errno(errno.EBADF):
         connect(sock, HERE)
 
 
+@pytest.mark.real_time
 def test_functions_take_descriptors_and_tell_closed_ones_from_foreign_ones() -> None:
     with listening() as server, client(server) as a:
         assert sctpx.sctp_connectx(a.fileno(), [HERE]) > 2
@@ -208,9 +222,10 @@ def test_functions_take_descriptors_and_tell_closed_ones_from_foreign_ones() -> 
         sctpx.sctp_connectx("socket", [HERE])
 
 
+@pytest.mark.real_time
 def test_a_descriptor_that_is_something_elses_now_is_foreign() -> None:
     with socket.socket() as other:
-        sock = sctpx.socket()
+        sock = new_socket()
         descriptor = sock.fileno()
         sock.close()
         os.dup2(other.fileno(), descriptor)
@@ -228,7 +243,7 @@ def test_a_descriptor_that_is_something_elses_now_is_foreign() -> None:
 @pytest.mark.parametrize("style", STYLES)
 @both
 def test_a_closed_udp_port_refuses_and_the_report_says_so(style: int, connect: Connect) -> None:
-    with sctpx.socket(sctpx.AF_INET, style, peer_udp_port=closed_udp_port()) as sock:
+    with new_socket(sctpx.AF_INET, style, peer_udp_port=closed_udp_port()) as sock:
         with pytest.raises(sctpx.ConnectError) as caught:
             connect(sock, HERE)
         assert isinstance(caught.value, ConnectionRefusedError)
@@ -246,7 +261,7 @@ def test_an_sctp_port_nobody_listens_on_refuses(connect: Connect) -> None:
 @both
 def test_a_timeout_gives_the_association_up(style: int, connect: Connect) -> None:
     udp_port = closed_udp_port()
-    with silent(udp_port, HOST), sctpx.socket(sctpx.AF_INET, style, peer_udp_port=udp_port) as sock:
+    with silent(udp_port, HOST), new_socket(sctpx.AF_INET, style, peer_udp_port=udp_port) as sock:
         sock.settimeout(0.01)
         for _ in range(2):
             with pytest.raises(TimeoutError) as caught:
@@ -282,7 +297,7 @@ def test_a_dead_address_costs_a_moment_and_the_report_tells_of_it() -> None:
 def test_all_addresses_of_the_peer_become_paths_and_both_sides_list_them() -> None:
     theirs = [("127.0.0.2", PORT), ("127.0.0.3", PORT)]
     mine = [("127.0.0.8", 2905), ("127.0.0.9", 2905)]
-    with sctpx.socket(udp_port=0) as server:
+    with new_socket(udp_port=0) as server:
         server.bindx(theirs)
         server.listen()
         with client(server, udp_port=0) as a:
@@ -299,7 +314,7 @@ def test_all_addresses_of_the_peer_become_paths_and_both_sides_list_them() -> No
 def test_of_six_addresses_one_that_is_not_the_peers_is_dropped(waits: bool) -> None:
     theirs = [(f"127.0.0.{number}", PORT) for number in range(2, 7)]
     mine = [("127.0.0.8", 2905), ("127.0.0.9", 2905)]
-    with sctpx.socket(type=sctpx.SOCK_SEQPACKET, udp_port=0) as server:
+    with new_socket(type=sctpx.SOCK_SEQPACKET, udp_port=0) as server:
         server.bindx(theirs)
         server.listen()
         with client(server, sctpx.SOCK_SEQPACKET, udp_port=0) as a:
@@ -320,7 +335,7 @@ def test_of_six_addresses_one_that_is_not_the_peers_is_dropped(waits: bool) -> N
 
 @linux_only
 def test_an_address_can_have_its_own_udp_port_and_source() -> None:
-    with listening(address=("127.0.0.2", PORT)) as server, sctpx.socket(peer_udp_port=1) as sock:
+    with listening(address=("127.0.0.2", PORT)) as server, new_socket(peer_udp_port=1) as sock:
         address = sctpx.Address("127.0.0.2", udp_port=server.udp_port, source="127.0.0.9")
         sock.connectx([(address, PORT)])
         with accepted(server) as other:
@@ -328,7 +343,7 @@ def test_an_address_can_have_its_own_udp_port_and_source() -> None:
 
 
 def test_the_peers_udp_port_can_be_an_option() -> None:
-    with listening() as server, sctpx.socket() as sock:
+    with listening() as server, new_socket() as sock:
         option = s.UdpEncaps(sue_port=server.udp_port)
         sock.setsockopt(c.IPPROTO_SCTP, c.SCTP_REMOTE_UDP_ENCAPS_PORT, option)
         sock.connect(HERE)
@@ -336,14 +351,14 @@ def test_the_peers_udp_port_can_be_an_option() -> None:
 
 def test_before_it_is_set_the_option_tells_the_port_that_is_used() -> None:
     """0 says that there is no encapsulation (RFC 6951 section 6.1), not that nothing was set."""
-    for sock, port in ((sctpx.socket(), 9899), (sctpx.socket(peer_udp_port=7), 7), (sctpx.socket(peer_udp_port=0), 0)):
+    for sock, port in ((new_socket(), 9899), (new_socket(peer_udp_port=7), 7), (new_socket(peer_udp_port=0), 0)):
         with sock:
             assert sock.getsockopt(c.IPPROTO_SCTP, c.SCTP_REMOTE_UDP_ENCAPS_PORT).sue_port == port
 
 
 @with_ipv6
 def test_an_ipv6_socket_connects_to_both_families() -> None:
-    with sctpx.socket(sctpx.AF_INET6, udp_port=0) as server:
+    with new_socket(sctpx.AF_INET6, udp_port=0) as server:
         server.bindx([("::1", PORT), (HOST, PORT)])
         server.listen()
         with client(server) as sock:
@@ -362,7 +377,7 @@ def test_a_socket_that_does_not_wait_tells_the_id_and_is_writable_once_it_is_up(
         with pytest.raises(sctpx.ConnectInProgress) as caught:
             connect(a, HERE)
         assert caught.value.errno == errno.EINPROGRESS
-        assert select.select([], [a], [], 20)[1] == [a]
+        assert is_writable(a, 20)
         with accepted(server):
             assert a.getsockopt(c.SOL_SOCKET, socket.SO_ERROR) == 0
             assert sctpx.sctp_getassocid(a, HERE) == caught.value.assoc_id
@@ -372,7 +387,7 @@ def test_a_socket_that_does_not_wait_tells_the_id_and_is_writable_once_it_is_up(
 @both
 def test_an_association_in_the_making_is_not_begun_again(style: int, connect: Connect) -> None:
     udp_port = closed_udp_port()
-    with silent(udp_port, HOST), sctpx.socket(sctpx.AF_INET, style, peer_udp_port=udp_port) as sock:
+    with silent(udp_port, HOST), new_socket(sctpx.AF_INET, style, peer_udp_port=udp_port) as sock:
         sock.setblocking(False)
         with raises_errno(errno.EINPROGRESS):
             connect(sock, HERE)
@@ -383,10 +398,10 @@ def test_an_association_in_the_making_is_not_begun_again(style: int, connect: Co
 @pytest.mark.parametrize("style", STYLES)
 def test_a_socket_is_not_writable_while_its_association_is_in_the_making(style: int) -> None:
     udp_port = closed_udp_port()
-    with silent(udp_port, HOST), sctpx.socket(sctpx.AF_INET, style, peer_udp_port=udp_port) as sock:
+    with silent(udp_port, HOST), new_socket(sctpx.AF_INET, style, peer_udp_port=udp_port) as sock:
         sock.setblocking(False)
         assert sock.connect_ex(HERE) == errno.EINPROGRESS
-        assert select.select([], [sock], [], 0)[1] == []
+        assert not is_writable(sock)
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -395,7 +410,7 @@ def test_so_error_says_how_a_connect_failed_and_only_once(style: int) -> None:
         a.setblocking(False)
         with pytest.raises(sctpx.ConnectInProgress):
             a.connect((HOST, PORT + 1))
-        assert select.select([], [a], [], 20)[1] == [a]
+        assert is_writable(a, 20)
         if style == sctpx.SOCK_STREAM:
             assert [(entry.address, entry.answer) for entry in a.report()] == [(HOST, "ABORT")]
         assert a.getsockopt(c.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED

@@ -24,6 +24,7 @@ from tests.api.sockets.support import (
     client,
     connected,
     listening,
+    new_socket,
     notification,
     subscribe,
 )
@@ -90,7 +91,7 @@ def test_many_associations_are_ended_one_by_one_by_a_flag(flag: int) -> None:
     count = 10
     with listening(sctpx.SOCK_SEQPACKET) as server:
         subscribe(server, c.SCTP_ASSOC_CHANGE)
-        clients = [sctpx.socket(type=sctpx.SOCK_SEQPACKET, peer_udp_port=server.udp_port) for _ in range(count)]
+        clients = [new_socket(type=sctpx.SOCK_SEQPACKET, peer_udp_port=server.udp_port) for _ in range(count)]
         for sock in clients:
             subscribe(sock, c.SCTP_ASSOC_CHANGE)
             sock.connect(HERE)
@@ -135,7 +136,7 @@ def test_the_flags_that_end_an_association_work_on_one_to_one_sockets_too() -> N
 def test_closing_a_one_to_many_socket_ends_all_its_associations() -> None:
     other = (HOST, PORT + 1)
     with listening() as one, listening(address=other, udp_port=one.udp_port) as two:
-        a = sctpx.socket(type=sctpx.SOCK_SEQPACKET, peer_udp_port=one.udp_port)
+        a = new_socket(type=sctpx.SOCK_SEQPACKET, peer_udp_port=one.udp_port)
         a.connect(HERE)
         a.connect(other)
         with accepted(one) as b, accepted(two) as d:
@@ -143,9 +144,10 @@ def test_closing_a_one_to_many_socket_ends_all_its_associations() -> None:
             assert [b.recv(1), d.recv(1)] == [b"", b""]
 
 
+@pytest.mark.real_time
 def test_a_socket_that_is_forgotten_warns_and_is_closed() -> None:
     with listening() as server:
-        sockets = [sctpx.socket(peer_udp_port=server.udp_port)]
+        sockets = [new_socket(peer_udp_port=server.udp_port)]
         sockets[0].connect(HERE)
         with accepted(server) as b:
             with pytest.warns(ResourceWarning, match="unclosed SCTP socket"):
@@ -153,6 +155,7 @@ def test_a_socket_that_is_forgotten_warns_and_is_closed() -> None:
             assert b.recv(1) == b""
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("ending", [pytest.param("sys.exit(0)", id="exit"), pytest.param("1 / 0", id="exception")])
 def test_sockets_left_open_at_exit_are_shut_down_gracefully(ending: str) -> None:
     program = """if True:
@@ -184,6 +187,7 @@ def in_child(check: Callable[[], object]) -> str:
         return answers.read()
 
 
+@pytest.mark.real_time
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_after_a_fork_the_childs_copies_are_closed_and_the_parents_go_on() -> None:
     def check() -> list[object]:

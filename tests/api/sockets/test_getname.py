@@ -18,6 +18,7 @@ from tests.api.sockets.support import (
     client,
     connected,
     listening,
+    new_socket,
     notification,
     subscribe,
 )
@@ -36,7 +37,7 @@ def test_addresses_are_asked_for_by_id() -> None:
 
 
 def test_a_socket_without_an_association_has_no_peers() -> None:
-    with sctpx.socket() as sock:
+    with new_socket() as sock:
         assert sctpx.sctp_getpaddrs(sock) == []
         with raises_errno(errno.ENOTCONN):
             sock.getpeername()
@@ -76,6 +77,7 @@ def test_after_the_end_there_is_no_peer_but_still_a_port() -> None:
         assert a.getsockname() == own
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("function", [sctpx.sctp_getladdrs, sctpx.sctp_getpaddrs])
 def test_closed_and_foreign_descriptors_have_no_addresses(function: object) -> None:
     assert callable(function)

@@ -7,12 +7,20 @@ import errno
 import pytest
 
 import sctpx
-from tests.api.sockets.support import HERE, HOST, accepted, client, connected, listening
+from tests.api.sockets.support import (
+    HERE,
+    HOST,
+    accepted,
+    client,
+    connected,
+    listening,
+    new_socket,
+)
 from tests.api.support import raises_errno
 
 
 def test_an_unbound_socket_that_listens_takes_any_port() -> None:
-    with sctpx.socket(udp_port=0) as server:
+    with new_socket(udp_port=0) as server:
         server.listen()
         port = server.getsockname()[1]
         with client(server) as sock:
@@ -38,7 +46,7 @@ def test_a_backlog_of_0_takes_no_more_associations() -> None:
 
 
 def test_a_closed_socket_cannot_listen() -> None:
-    sock = sctpx.socket()
+    sock = new_socket()
     sock.close()
     with raises_errno(errno.EBADF):
         sock.listen()

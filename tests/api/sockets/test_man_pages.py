@@ -34,6 +34,8 @@ from tests.api.sockets.support import (
 )
 from tests.api.support import QUICK, closed_udp_port, linux_only, raises_errno, silent
 
+pytestmark = pytest.mark.real_time
+
 STREAM, SEQPACKET = sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET
 NOWHERE = 1 << 20
 """The id of no association."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import socket
 
+import pytest
+
 import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
 from tests.api.relay import Relay
 from tests.api.sockets.support import IPPROTO_SCTP, PORT, accepted, listening
 from tests.api.support import linux_only
+
+pytestmark = pytest.mark.real_time
 
 EF, CS5, AF41 = 0xB8, 0xA0, 0x88
 FIRST, SECOND = "127.0.0.11", "127.0.0.12"
@@ -36,6 +40,7 @@ def echo(sock: sctpx.Socket, peer: sctpx.Socket, size: int) -> None:
 
 
 @linux_only
+@pytest.mark.real_time
 def test_a_socket_has_one_mark_and_each_path_can_have_its_own() -> None:
     """Sockets that share a UDP socket have different marks. The second path carries HEARTBEATs, and then data."""
     with listening(address=(FIRST, PORT)) as server:
@@ -43,6 +48,7 @@ def test_a_socket_has_one_mark_and_each_path_can_have_its_own() -> None:
         server.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, CS5)
         wait_for_the_end(server)
         with Relay([FIRST, SECOND], server.udp_port) as relay, sctpx.socket(peer_udp_port=relay.udp_port) as a:
+            wait_for_the_end(a)
             a.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EF)
             a.setsockopt(IPPROTO_SCTP, c.SCTP_NODELAY, 1)
             a.connectx([(FIRST, PORT), (SECOND, PORT)])
@@ -63,6 +69,7 @@ def test_a_socket_has_one_mark_and_each_path_can_have_its_own() -> None:
 
 
 @linux_only
+@pytest.mark.real_time
 def test_sockets_that_share_a_udp_port_have_marks_of_their_own_and_can_change_them() -> None:
     with (
         listening(address=(FIRST, PORT)) as server,

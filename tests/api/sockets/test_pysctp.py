@@ -25,6 +25,8 @@ from sctpx.compat.pysctp import _sctp
 from tests.api.sockets.support import HERE, HOST, PORT
 from tests.api.support import linux_only, raises_errno, with_ipv6
 
+pytestmark = pytest.mark.real_time
+
 PAGE = Path(__file__).parents[3] / "docs" / "pysctp.md"
 NGAP = socket.htonl(60)
 

@@ -12,6 +12,8 @@ import sctpx
 from tests.api.running import each_loop, run
 from tests.api.sockets.support import HERE, accepted, client, connected, drain, fill, listening
 
+pytestmark = pytest.mark.real_time
+
 PATIENCE = 20.0
 
 

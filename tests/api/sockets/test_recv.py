@@ -20,6 +20,7 @@ from tests.api.sockets.support import (
     client,
     connected,
     listening,
+    new_socket,
     notification,
     subscribe,
 )
@@ -40,17 +41,17 @@ each = pytest.mark.parametrize(
 
 @each
 def test_a_socket_without_a_connection_receives_nothing(receive: Callable[[sctpx.Socket], object]) -> None:
-    with sctpx.socket() as sock, raises_errno(errno.ENOTCONN):
+    with new_socket() as sock, raises_errno(errno.ENOTCONN):
         receive(sock)
     with listening() as sock, raises_errno(errno.ENOTCONN):
         receive(sock)
-    with sctpx.socket(type=sctpx.SOCK_SEQPACKET) as sock, raises_errno(errno.ENOTCONN):
+    with new_socket(type=sctpx.SOCK_SEQPACKET) as sock, raises_errno(errno.ENOTCONN):
         receive(sock)
 
 
 @each
 def test_a_closed_socket_receives_nothing(receive: Callable[[sctpx.Socket], object]) -> None:
-    sock = sctpx.socket()
+    sock = new_socket()
     sock.close()
     with raises_errno(errno.EBADF):
         receive(sock)
@@ -280,7 +281,7 @@ def test_a_received_context_is_that_of_the_association() -> None:
 def test_a_message_has_the_address_it_came_from() -> None:
     theirs = [("127.0.0.2", PORT), ("127.0.0.3", PORT)]
     mine = [("127.0.0.8", 2905), ("127.0.0.9", 2905)]
-    with sctpx.socket(udp_port=0) as server:
+    with new_socket(udp_port=0) as server:
         server.bindx(theirs)
         server.listen()
         with client(server, udp_port=0) as a:
@@ -342,7 +343,7 @@ def test_messages_that_were_not_delivered_come_back_with_their_context() -> None
     kinds = (c.SCTP_SEND_FAILED_EVENT, c.SCTP_ASSOC_CHANGE)
     with (
         listening(sctpx.SOCK_SEQPACKET) as server,
-        sctpx.socket(sctpx.AF_INET, sctpx.SOCK_SEQPACKET, peer_udp_port=server.udp_port) as sock,
+        new_socket(sctpx.AF_INET, sctpx.SOCK_SEQPACKET, peer_udp_port=server.udp_port) as sock,
     ):
         server.listen(0)
         subscribe(sock, *kinds)
@@ -357,7 +358,7 @@ def test_messages_that_were_not_delivered_come_back_with_their_context() -> None
 def test_messages_of_several_associations_take_turns() -> None:
     with (
         associated() as (a, b, a_id, _),
-        sctpx.socket(sctpx.AF_INET, sctpx.SOCK_SEQPACKET, peer_udp_port=b.udp_port) as other,
+        new_socket(sctpx.AF_INET, sctpx.SOCK_SEQPACKET, peer_udp_port=b.udp_port) as other,
     ):
         sctpx.sctp_sendmsg(other, b"", HERE)
         for _ in range(3):

@@ -23,6 +23,7 @@ from tests.api.sockets.support import (
     connected,
     fill,
     listening,
+    new_socket,
 )
 from tests.api.support import linux_only, raises_errno
 
@@ -50,17 +51,17 @@ def test_a_message_arrives_whole(send: Send) -> None:
 
 @WITHOUT_ADDRESS
 def test_without_an_association_it_is_a_broken_pipe(send: Send) -> None:
-    with sctpx.socket() as sock, raises_errno(errno.EPIPE):
+    with new_socket() as sock, raises_errno(errno.EPIPE):
         send(sock, b"x")
     with listening() as sock, raises_errno(errno.EPIPE):
         send(sock, b"x")
-    with sctpx.socket(type=sctpx.SOCK_SEQPACKET) as sock, raises_errno(errno.EPIPE):
+    with new_socket(type=sctpx.SOCK_SEQPACKET) as sock, raises_errno(errno.EPIPE):
         send(sock, b"x")
 
 
 @each
 def test_a_closed_socket_sends_nothing(send: Send) -> None:
-    sock = sctpx.socket()
+    sock = new_socket()
     sock.close()
     with raises_errno(errno.EBADF):
         send(sock, b"x")
@@ -165,7 +166,7 @@ def test_messages_that_are_not_to_be_cut_are_refused_when_too_large_for_a_packet
 
 @linux_only
 def test_an_address_of_the_peer_can_be_chosen_and_a_strange_one_is_refused() -> None:
-    with sctpx.socket(udp_port=0) as server:
+    with new_socket(udp_port=0) as server:
         server.bindx([("127.0.0.2", PORT), ("127.0.0.3", PORT)])
         server.listen()
         with client(server) as a:

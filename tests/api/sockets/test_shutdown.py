@@ -7,7 +7,11 @@ import errno
 import pytest
 
 import sctpx
-from tests.api.sockets.support import connected, listening
+from tests.api.sockets.support import (
+    connected,
+    listening,
+    new_socket,
+)
 from tests.api.support import raises_errno
 
 
@@ -20,7 +24,7 @@ def test_shutdown_ends_the_association_after_what_was_sent(how: int) -> None:
 
 
 def test_shutdown_needs_a_connection_and_a_way_there_is() -> None:
-    with sctpx.socket() as sock, raises_errno(errno.ENOTCONN):
+    with new_socket() as sock, raises_errno(errno.ENOTCONN):
         sock.shutdown(sctpx.SHUT_WR)
     with listening() as sock, raises_errno(errno.ENOTCONN):
         sock.shutdown(sctpx.SHUT_WR)

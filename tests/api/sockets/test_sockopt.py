@@ -20,16 +20,19 @@ from tests.api.sockets.support import (
     accepted,
     associated,
     client,
+    closed_udp_port,
     connected,
     listening,
+    new_socket,
     notification,
+    silent,
     subscribe,
 )
 from tests.api.support import raises_errno
 
 
 def test_options_are_values_or_bytes() -> None:
-    with sctpx.socket() as sock:
+    with new_socket() as sock:
         assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_NODELAY) == 0
         sock.setsockopt(IPPROTO_SCTP, c.SCTP_NODELAY, b"\1\0\0\0")
         assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_NODELAY, 4) == b"\1\0\0\0"
@@ -51,7 +54,7 @@ def test_options_are_values_or_bytes() -> None:
     ],
 )
 def test_a_wrong_option_raises(level: int, option: int, value: object, code: int) -> None:
-    with sctpx.socket() as sock:
+    with new_socket() as sock:
         with raises_errno(code):
             sock.setsockopt(level, option, value)  # type: ignore[arg-type]
         sock.close()
@@ -90,7 +93,7 @@ def test_options_set_before_connecting_hold_for_the_association() -> None:
 )
 @pytest.mark.parametrize("style", [sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET])
 def test_what_is_set_is_read_again(style: int, level: int, option: int, change: Any) -> None:
-    with sctpx.socket(type=style) as sock:
+    with new_socket(type=style) as sock:
         before = sock.getsockopt(level, option)
         if isinstance(change, dict):
             wanted = type(before)(**change)
@@ -104,7 +107,7 @@ def test_what_is_set_is_read_again(style: int, level: int, option: int, change: 
 
 
 def test_the_status_of_an_association_and_its_primary_address() -> None:
-    with sctpx.socket() as sock:
+    with new_socket() as sock:
         for option in (c.SCTP_STATUS, c.SCTP_PRIMARY_ADDR, c.SCTP_GET_ASSOC_STATS):
             with raises_errno(errno.EINVAL):
                 sock.getsockopt(IPPROTO_SCTP, option)
@@ -128,8 +131,9 @@ def test_opt_info_needs_an_association_there_is(assoc_id: int) -> None:
         assert status.sstat_assoc_id == a_id
 
 
+@pytest.mark.real_time
 def test_opt_info_tells_closed_descriptors_from_foreign_ones() -> None:
-    sock = sctpx.socket()
+    sock = new_socket()
     descriptor = sock.fileno()
     sock.close()
     for closed in (sock, descriptor):
@@ -203,21 +207,18 @@ def test_so_rcvtimeo_and_so_sndtimeo_bound_the_waiting_of_a_socket_without_a_tim
 
 
 def test_connecting_waits_no_longer_than_so_sndtimeo_and_goes_on() -> None:
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent,
-        sctpx.socket() as sock,
-    ):
-        silent.bind((HOST, 0))
+    udp_port = closed_udp_port()
+    with silent(udp_port, HOST), new_socket() as sock:
         sock.setsockopt(c.SOL_SOCKET, c.SO_SNDTIMEO, s.Timeval(tv_usec=10_000))
         with pytest.raises(sctpx.ConnectInProgress):
-            sock.connect((sctpx.Address(HOST, udp_port=silent.getsockname()[1]), PORT))
+            sock.connect((sctpx.Address(HOST, udp_port=udp_port), PORT))
         with raises_errno(errno.EALREADY):
             sock.connect(HERE)
 
 
 def test_a_socket_tells_what_it_is() -> None:
     kind = socket.SOCK_SEQPACKET | getattr(socket, "SOCK_NONBLOCK", 0) | getattr(socket, "SOCK_CLOEXEC", 0)
-    with sctpx.socket(sctpx.AF_INET6, kind) as sock:
+    with new_socket(sctpx.AF_INET6, kind) as sock:
         assert sock.getblocking() == (not hasattr(socket, "SOCK_NONBLOCK"))
         assert sock.type == sock.getsockopt(c.SOL_SOCKET, socket.SO_TYPE) == sctpx.SOCK_SEQPACKET
         assert sock.getsockopt(c.SOL_SOCKET, getattr(socket, "SO_DOMAIN", 39)) == sctpx.AF_INET6

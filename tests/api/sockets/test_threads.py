@@ -24,6 +24,8 @@ from tests.api.sockets.support import (
     listening,
 )
 
+pytestmark = pytest.mark.real_time
+
 MANY = sctpx.SOCK_SEQPACKET
 
 

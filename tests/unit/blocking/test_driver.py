@@ -58,7 +58,7 @@ class Port:
         self.interrupted = False
         self.line = Line()
         self.core = driver.stack.open_endpoint(port, [HOST])
-        driver.register(self.core.port, self)
+        driver.ports.register(self.core.port, self)
 
     def adopt(self, association: Association) -> Port | None:
         return self
@@ -107,7 +107,7 @@ def meeting(*errors: int) -> Iterator[tuple[Port, Port, Failing]]:
         finally:
             for driver, port in zip(drivers, (server, client), strict=True):
                 port.core.close(driver.now())
-                driver.release(port.core.port)
+                driver.ports.release(port.core.port)
                 driver.flush()
 
 

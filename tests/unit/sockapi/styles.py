@@ -1,22 +1,27 @@
-"""Two stacks side by side, without network or clock, and sockets' styles over them."""
+"""Two hosts side by side, without network or clock, and a socket without I/O on each."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from sctpx.core.association.association import Association
 from sctpx.core.config import NANOSECONDS
-from sctpx.core.endpoint import PeerAddress
-from sctpx.core.events import CommunicationUp
 from sctpx.core.stack import Stack
-from sctpx.sockapi.attached import Attached, Outgoing
+from sctpx.sockapi.addresses import Address, ip_text
+from sctpx.sockapi.delivery import Piece
+from sctpx.sockapi.messaging import Messaging
+from sctpx.sockapi.not_now import NotNow
 from sctpx.sockapi.one_to_many import OneToMany
 from sctpx.sockapi.one_to_one import OneToOne
+from sctpx.sockapi.peer import Peer
+from sctpx.sockapi.port import Ports
 from sctpx.sockapi.settings import EndpointSettings
+from sctpx.sockapi.socket_association import Outgoing, SocketAssociation
 
 PORT = 5000
 SERVER, CLIENT = bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2])
+IPV4 = 2
 
 
 class Bell:
@@ -34,28 +39,77 @@ class Bell:
     def on_changed(self) -> None:
         self.rung.append("changed")
 
+    def on_closed(self) -> None:
+        self.rung.append("closed")
+
+
+class Driver:
+    """A stack on one address, which nothing leaves before ``World.run``."""
+
+    def __init__(self, world: World, ip: bytes) -> None:
+        ids, seeds = count(3), count()
+        self.stack = Stack(lambda size: next(seeds).to_bytes(4, "big") * (-(-size // 4)), world.now, ids.__next__)
+        self.ports = Ports()
+        self.closed = False
+        self.udp_port = 0
+        self.usual_udp_port = 0
+        self.ip = ip
+        self._world = world
+
+    def now(self) -> int:
+        return self._world.now
+
+    def flush(self) -> None:
+        pass
+
+    def add_address(self, address: bytes) -> None:
+        assert address == self.ip
+
+    def max_packet(self, local: bytes) -> int:
+        return 1500
+
+    # The host that has this driver alone.
+
+    def client_driver(self, addresses: Sequence[bytes]) -> Driver:
+        return self
+
+    def port_driver(self, addresses: Sequence[bytes], udp_port: int) -> Driver:
+        return self
+
+    def source_for(self, peer: str) -> bytes:
+        return self.ip
+
+    def wildcard_addresses(self, wildcard: bytes) -> list[bytes]:
+        return [self.ip]
+
+    def announced(self, bound: list[bytes], peer: list[bytes]) -> list[bytes]:
+        return []
+
+    def lookup(self, name: str, *, ipv6: bool) -> list[bytes]:
+        return []
+
 
 class World:
     """A server that listens and a client, of one style or the other, and the wire between them."""
 
     def __init__(self, server: type[OneToOne | OneToMany], client: type[OneToOne | OneToMany]) -> None:
         self.now = NANOSECONDS
-        ids = count(3)
-        seeds = count()
-        self._stacks = {
-            ip: Stack(lambda size: next(seeds).to_bytes(4, "big") * (-(-size // 4)), self.now, ids.__next__)
-            for ip in (SERVER, CLIENT)
-        }
-        self.server: Any = server(EndpointSettings.of_style(server.one_to_many), Bell())
-        self.client: Any = client(EndpointSettings.of_style(client.one_to_many), Bell())
-        self.server.endpoint = self._stacks[SERVER].open_endpoint(PORT, [SERVER])
-        self.client.endpoint = self._stacks[CLIENT].open_endpoint(0, [CLIENT])
-        self.server.listen(8)
         self.lost = False
+        self._drivers = {ip: Driver(self, ip) for ip in (SERVER, CLIENT)}
+        self.server: Any = self._make(server, SERVER)
+        self.client: Any = self._make(client, CLIENT)
+        self.server.bind([SERVER], PORT, wildcard=False)
+        self.server.listen(8)
 
-    def start(self) -> Attached:
+    def _make(self, kind: type[OneToOne | OneToMany], ip: bytes) -> Messaging:
+        socket = kind(self._drivers[ip], EndpointSettings.of_style(kind.one_to_many), IPV4)
+        socket.alarm = Bell()
+        return socket
+
+    def start(self) -> SocketAssociation:
         """The client begins an association."""
-        started: Attached = self.client.start(self.now, [PeerAddress(SERVER)], PORT)
+        peer = Peer([(Address(ip_text(SERVER)), PORT, [SERVER])], 0)
+        started: SocketAssociation = self.client.start(peer, self.client.settings.future.config)
         return started
 
     def run(self) -> None:
@@ -63,33 +117,27 @@ class World:
         busy = True
         while busy:
             busy = False
-            for ip, stack in self._stacks.items():
-                while (transmit := stack.poll_transmit(self.now)) is not None:
+            for ip, driver in self._drivers.items():
+                while (transmit := driver.stack.poll_transmit(self.now)) is not None:
                     busy = True
                     if not self.lost:
-                        other = self._stacks[transmit.remote]
+                        other = self._drivers[transmit.remote].stack
                         other.receive(self.now, transmit.remote, ip, 0, transmit.data, transmit.segment)
-                while (event := stack.poll_event()) is not None:
+                while (event := driver.stack.poll_event()) is not None:
                     busy = True
-                    association: Association = event.association
-                    if association.owner is None and isinstance(event, CommunicationUp):
-                        association.owner = self.server.adopt(association, self.now)
-                    owner = association.owner
-                    if isinstance(owner, Attached):
-                        owner.handle_event(self.now, event)
+                    driver.ports.dispatch(self.now, event)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, and what is due happen at its time."""
         end = self.now + int(seconds * NANOSECONDS)
+        drivers = self._drivers.values()
         while True:
-            due = [deadline for stack in self._stacks.values() if (deadline := stack.next_timeout()) is not None]
-            due += [style.next_deadline() for style in (self.server, self.client)]
+            due = [deadline for driver in drivers if (deadline := driver.stack.next_timeout()) is not None]
+            due += [driver.ports.next_deadline() for driver in drivers]
             self.now = max(self.now, min([end, *due]))
-            for stack in self._stacks.values():
-                stack.handle_timeout(self.now)
-            for style in (self.server, self.client):
-                if style.next_deadline() <= self.now:
-                    style.handle_timeout(self.now)
+            for driver in drivers:
+                driver.stack.handle_timeout(self.now)
+                driver.ports.handle_timeout(self.now)
             self.run()
             if self.now >= end:
                 return
@@ -98,3 +146,16 @@ class World:
 def message(data: bytes, stream: int = 0, flags: int = 0, context: int = 0) -> Outgoing:
     """A message to send."""
     return Outgoing(data, stream, 0, flags, context, b"")
+
+
+def send(world: World, association: SocketAssociation, sent: Outgoing) -> None:
+    """Send a message on an association, whatever the socket that has it is told."""
+    assert association.send(world.now, sent, EndpointSettings())
+
+
+def read_all(socket: Messaging, limit: int = 1000) -> list[Piece]:
+    """What there is to read."""
+    pieces = []
+    while not isinstance(piece := socket.receive(limit), NotNow):
+        pieces.append(piece)
+    return pieces

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sctpx.core.timers import NEVER
 from sctpx.testing import SECOND, VirtualClock, seeded_bytes, seeded_random
 
 
@@ -27,7 +28,7 @@ def test_things_happen_in_the_order_of_their_times_and_then_of_the_calls() -> No
     clock.run_next()
     assert done == ["first", "second", "third"]
     assert clock.now == start + 20
-    assert clock.next_due is None
+    assert clock.next_due == NEVER
 
 
 def test_nothing_can_be_asked_for_in_the_past() -> None:

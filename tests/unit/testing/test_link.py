@@ -47,7 +47,7 @@ class Bench:
 
     def wait(self, seconds: float) -> None:
         until = self.clock.now + round(seconds * SECOND)
-        while self.clock.next_due is not None and self.clock.next_due <= until:
+        while self.clock.next_due <= until:
             self.clock.run_next()
         self.clock.advance_to(until)
 

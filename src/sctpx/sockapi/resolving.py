@@ -1,10 +1,10 @@
-"""From what calls of sockets are given as addresses to packed ones: names resolved, wildcards spelled out.
+"""From what calls of sockets are given as addresses to packed ones: names looked up, wildcards spelled out.
 
 Three forms come in: the pairs of the socket module, ``(host, port)``, in which the host may be a name or an ``Address``
 with options; several of them; and the packed ``sockaddr`` structures of C. Ports are SCTP ports. A socket of family
 AF_INET takes IPv4 addresses only, one of AF_INET6 both.
 
-Resolving may take long: it is done before the lock is taken.
+The host of the socket looks names up, which may take long: it is done before the socket's lock is taken.
 """
 
 from __future__ import annotations
@@ -15,22 +15,15 @@ from collections.abc import Sequence
 from operator import index
 from typing import Any, Final, TypeAlias
 
-from ..link.interfaces import bindable_addresses
-from ..sockapi import constants as c
-from ..sockapi.addresses import (
-    Address,
-    SocketAddress,
-    canonical,
-    check_port,
-    is_wildcard,
-    parse_ip,
-    unpack_sockaddrs,
-)
-from ..sockapi.peer import Peer
+from . import constants as c
+from .addresses import Address, SocketAddress, canonical, check_port, is_wildcard, parse_ip, unpack_sockaddrs
+from .buffers import Data, held_by
+from .host import SocketHost
+from .peer import Peer
 
 HostPort: TypeAlias = SocketAddress | tuple[Address, int]
 """An address of a peer: ``(host, port)``, the host a string or an ``Address``."""
-Addresses: TypeAlias = HostPort | Sequence[HostPort] | bytes | bytearray | memoryview
+Addresses: TypeAlias = "HostPort | Sequence[HostPort] | Data"
 """One address, several, or packed ``sockaddr`` structures one behind the other."""
 
 _WILDCARDS: Final = {socket.AF_INET: (bytes(4),), socket.AF_INET6: (bytes(16), bytes(4))}
@@ -51,8 +44,9 @@ def listed(addresses: Addresses, count: int | None = None) -> list[HostPort]:
         raise OSError(errno.EINVAL, f"{flags} stands where the count of addresses belongs: give it as flags={flags}")
     if count is not None:
         count = index(count)
-    if isinstance(addresses, bytes | bytearray | memoryview):
-        return list(unpack_sockaddrs(bytes(addresses), count))
+    packed = held_by(addresses)
+    if packed is not None:
+        return list(unpack_sockaddrs(packed, count))
     given: Any = addresses
     several: list[Any] = [given] if isinstance(given, str) or _is_one(given) else list(given)
     for address in several:
@@ -68,16 +62,18 @@ def listed(addresses: Addresses, count: int | None = None) -> list[HostPort]:
     return several
 
 
-def single(address: HostPort | bytes | bytearray | memoryview) -> list[HostPort]:
+def single(address: HostPort | Data) -> list[HostPort]:
     """The one address that a call takes, in a list; of packed structures the first one, as in C.
 
     ``TypeError`` for several addresses, or what is none; ``OSError`` (EINVAL) for bytes that begin with none.
     """
-    if isinstance(address, bytes | bytearray | memoryview):
-        return listed(address, 1)
-    if not _is_one(address):
-        raise TypeError(f"one address is needed here, (host, port), not {address!r}; connectx and bindx take a list")
-    return [address]
+    packed = held_by(address)
+    if packed is not None:
+        return listed(packed, 1)
+    given: Any = address
+    if not _is_one(given):
+        raise TypeError(f"one address is needed here, (host, port), not {given!r}; connectx and bindx take a list")
+    return [given]
 
 
 def _is_one(address: Any) -> bool:
@@ -89,23 +85,23 @@ def _is_one(address: Any) -> bool:
     )
 
 
-def resolve_peer(addresses: Sequence[HostPort], family: int, udp_port: int) -> Peer:
+def resolve_peer(host: SocketHost, addresses: Sequence[HostPort], family: int, udp_port: int) -> Peer:
     """The addresses of one peer; ``udp_port`` is for those that do not have one of their own.
 
-    ``OSError``: as ``sockapi.addresses.check_peers`` says, EAFNOSUPPORT (IPv6 on a socket of family AF_INET), or
+    ``OSError``: as ``addresses.check_peers`` says, EAFNOSUPPORT (IPv6 on a socket of family AF_INET), or
     ``socket.gaierror`` if no name resolves.
     """
     resolved: list[tuple[Address, int, list[bytes] | OSError]] = []
     for wanted, port, *_ in addresses:
-        host = wanted if isinstance(wanted, Address) else Address(wanted)
+        address = wanted if isinstance(wanted, Address) else Address(wanted)
         try:
-            resolved.append((host, port, _resolve(host.host, family)))
+            resolved.append((address, port, _resolve(host, address.host, family)))
         except socket.gaierror as error:
-            resolved.append((host, port, error))
+            resolved.append((address, port, error))
     return Peer(resolved, udp_port)
 
 
-def resolve_local(addresses: Sequence[HostPort], family: int) -> tuple[list[bytes], list[int], bool]:
+def resolve_local(host: SocketHost, addresses: Sequence[HostPort], family: int) -> tuple[list[bytes], list[int], bool]:
     """Our own addresses, the ports beside them, and whether they are a wildcard's.
 
     ``OSError``: EINVAL (a wildcard beside others, a port that is none), EAFNOSUPPORT, ``socket.gaierror``.
@@ -113,19 +109,19 @@ def resolve_local(addresses: Sequence[HostPort], family: int) -> tuple[list[byte
     ips: list[bytes] = []
     ports: list[int] = []
     wildcard = False
-    for host, port, *_ in addresses:
-        if not isinstance(host, str):
+    for name, port, *_ in addresses:
+        if not isinstance(name, str):
             raise TypeError("a local address is a string")
         ports.append(check_port(port, "SCTP port", lowest=0))
-        packed = None if host == "" else parse_ip(host)
-        if host == "" or (packed is not None and is_wildcard(packed)):
+        packed = None if name == "" else parse_ip(name)
+        if name == "" or (packed is not None and is_wildcard(packed)):
             wildcard = True
             wanted = _WILDCARDS[socket.AddressFamily(family)]
             _check_family([packed or wanted[0]], family)
             for form in wanted:
-                ips += bindable_addresses(form)
+                ips += host.wildcard_addresses(form)
         else:
-            ips += _resolve(host, family)
+            ips += _resolve(host, name, family)
     if wildcard and len(ports) > 1:
         raise OSError(errno.EINVAL, "a wildcard stands alone")
     if not ips:
@@ -133,24 +129,15 @@ def resolve_local(addresses: Sequence[HostPort], family: int) -> tuple[list[byte
     return list(dict.fromkeys(ips)), ports, wildcard
 
 
-def _resolve(host: str, family: int) -> list[bytes]:
-    """The addresses a host stands for, of the families the socket has."""
-    ip = parse_ip(host)
+def _resolve(host: SocketHost, name: str, family: int) -> list[bytes]:
+    """The addresses a host name stands for, of the families the socket has."""
+    ip = parse_ip(name)
     if ip is not None:
         _check_family([ip], family)
         return [ip]
-    if not host:
+    if not name:
         raise OSError(errno.EINVAL, "an empty host")
-    try:
-        entries = socket.getaddrinfo(
-            host, None, socket.AF_INET if family == socket.AF_INET else 0, type=socket.SOCK_DGRAM
-        )
-    except UnicodeError:
-        raise OSError(errno.EINVAL, f"{host!r} is no host name") from None
-    except socket.gaierror as error:
-        error.filename = host  # What it is about.
-        raise
-    found = [socket.inet_pton(entry[0], str(entry[4][0]).partition("%")[0]) for entry in entries]
+    found = host.lookup(name, ipv6=family == socket.AF_INET6)
     return list(dict.fromkeys(map(canonical, found)))
 
 

@@ -1,28 +1,35 @@
 """An association as a socket has it: what RFC 6458 adds to the core's, from implicit setup to the end.
 
-It hangs on its association of the core as ``owner`` and passes what happens on to the socket that has it now: that can
-change (``accept``, ``sctp_peeloff``). Once its socket is closed it has none, and only sees itself out.
+It hangs on its association of the core as ``owner`` and passes what happens on to the socket that has it now. That
+socket can change (``accept``, ``sctp_peeloff``). Once its socket is closed, an association has none, reads and drops
+what still comes, and so ends gracefully by itself.
 
-Messages can be sent before the association is up: they wait here, since only then it is known how many streams there
-are. So does a graceful end. With explicit EOR marking (section 8.1.26) a record waits until its last piece is there.
+Messages can be sent before the association is up. They wait here, since only then it is known how many streams there
+are. So does a graceful end. With explicit EOR marking (RFC 6458 section 8.1.26) a record waits until its last piece is
+there.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from errno import EINVAL, EMSGSIZE, EPIPE, ESHUTDOWN
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from ..core.association.association import Association
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted, SenderDry
+from ..wire.codes import COMMON_HEADER, DATA_HEADER
 from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
-from .settings import AssociationSettings
+from .settings import AssociationSettings, EndpointSettings
 from .status import AddressReport
 
 if TYPE_CHECKING:
     from .delivery import Run
-    from .style import Style
+    from .socket_state import SocketState
+
+_SETTING_UP: Final = (COOKIE_WAIT, COOKIE_ECHOED)
+# What a DATA chunk and the common header take of a packet.
+_OVERHEAD: Final = COMMON_HEADER + DATA_HEADER
 
 
 class Outgoing(NamedTuple):
@@ -32,14 +39,14 @@ class Outgoing(NamedTuple):
     stream: int
     ppid: int
     flags: int
-    """``SCTP_UNORDERED``, ``SCTP_SACK_IMMEDIATELY``, ``SCTP_EOR``."""
+    """``SCTP_UNORDERED``, ``SCTP_SACK_IMMEDIATELY``, ``SCTP_EOR``, ``SCTP_EOF``, ``SCTP_ABORT``."""
     context: int
     remote: bytes
     """The address of the peer to use, packed; ``b""`` for the primary one."""
 
 
 @final
-class Attached:
+class SocketAssociation:
     """An association of a socket."""
 
     __slots__ = (
@@ -54,21 +61,28 @@ class Attached:
         "peer_done",
         "run",
         "settings",
+        "socket",
         "started",
-        "style",
         "taken",
         "unusable",
     )
 
-    def __init__(self, core: Association, style: Style, started: int, settings: AssociationSettings) -> None:
+    def __init__(
+        self,
+        core: Association,
+        socket: SocketState,
+        started: int,
+        settings: AssociationSettings,
+        unusable: tuple[AddressReport, ...] = (),
+    ) -> None:
         self.core = core
-        self.style: Style | None = style
-        """The socket that has it; ``None`` once that is closed."""
+        self.socket: SocketState | None = socket
+        """The socket that has it; ``None`` once that socket is closed."""
         self.settings = settings
         """What is set for it."""
         self.started = started
         """When setting it up began, ns."""
-        self.unusable: tuple[AddressReport, ...] = ()
+        self.unusable = unusable
         """What to report of addresses that could not even be tried."""
         self.active = started
         """When user data was last sent or received, ns."""
@@ -77,11 +91,11 @@ class Attached:
         self.ending = False
         """This side has asked for a graceful end."""
         self.peer_done = False
-        """The peer has: it has sent everything and takes no more."""
+        """The peer has asked for a graceful end: it has sent everything and takes no more."""
         self.taken = 0
         """Messages taken from the core."""
         self.run: Run | None = None
-        """Where those stand that are still to come."""
+        """The place, in the order of delivery, of the messages that are still to come."""
         self._waiting: deque[Outgoing] | None = None
         self._waiting_bytes = 0
         self._record: list[Outgoing] = []
@@ -95,7 +109,7 @@ class Attached:
     @property
     def starting(self) -> bool:
         """It is being set up."""
-        return self.core.state in (COOKIE_WAIT, COOKIE_ECHOED)
+        return self.core.state in _SETTING_UP
 
     @property
     def closing(self) -> bool:
@@ -123,15 +137,28 @@ class Attached:
 
     # --- sending ---
 
-    def send(self, now: int, message: Outgoing, *, explicit_eor: bool = False) -> None:
-        """Queue a message, or with explicit EOR marking a piece of one. ``OSError`` as the core says.
+    def send(self, now: int, message: Outgoing, settings: EndpointSettings) -> bool:
+        """Queue a message, or with explicit EOR marking a piece of one, as the socket is set. ``False``: no room.
 
-        Whether anything can be sent any more, and whether there is room, is for the caller to see.
+        The core tells when there is room again. ``OSError``: EPIPE (this side has ended the association, or it is
+        over), ESHUTDOWN (the peer has), EMSGSIZE, and as the core says.
         """
-        if explicit_eor and not (message.flags & SCTP_EOR and not self._record):
+        core = self.core
+        state = core.state
+        if self.ending or (state != ESTABLISHED and state not in _SETTING_UP):
+            self.check_sendable()
+        if core.send_space <= self._waiting_bytes:
+            core.want_writable()
+            return False
+        if settings.disable_fragments:
+            self.check_length(len(message.data))
+        if settings.explicit_eor and not (message.flags & SCTP_EOR and not self._record):
             self._add_piece(now, message)
-            return
-        self._queue(now, message)
+        elif state == ESTABLISHED:
+            self._to_core(now, message)
+        else:
+            self._hold(message)
+        return True
 
     def check_sendable(self) -> None:
         """``OSError`` (EPIPE, ESHUTDOWN) if nothing can be sent any more."""
@@ -145,18 +172,22 @@ class Attached:
         if not self.starting and stream >= self.core.outbound_streams:
             raise OSError(EINVAL, f"stream {stream}, there are {self.core.outbound_streams}")
 
-    def _queue(self, now: int, message: Outgoing) -> None:
-        if not self.starting:
-            self._to_core(now, message)
-        elif not message.data:
+    def check_length(self, length: int) -> None:
+        """``OSError`` (EMSGSIZE) for a message that does not fit a packet (SCTP_DISABLE_FRAGMENTS, section 8.1.11)."""
+        room = min([path.mtu for path in self.core.paths], default=self.core.config.mtu) - _OVERHEAD
+        if length > room:
+            raise OSError(EMSGSIZE, f"a message of {length} bytes, a packet takes {room}")
+
+    def _hold(self, message: Outgoing) -> None:
+        """Keep a message until the association is up."""
+        if not message.data:
             raise OSError(EINVAL, "SCTP has no empty messages")
-        elif len(message.data) > self.core.config.max_message_size:
+        if len(message.data) > self.core.config.max_message_size:
             raise OSError(EMSGSIZE, f"a message of {len(message.data)} bytes")
-        else:
-            if self._waiting is None:
-                self._waiting = deque()
-            self._waiting.append(message)
-            self._waiting_bytes += len(message.data)
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(message)
+        self._waiting_bytes += len(message.data)
 
     def _to_core(self, now: int, message: Outgoing) -> None:
         data, stream, ppid, flags, context, remote = message
@@ -165,7 +196,7 @@ class Attached:
         self.active = now
 
     def _add_piece(self, now: int, message: Outgoing) -> None:
-        """A piece of a record: the first one says how it is sent, the last one sends it."""
+        """A piece of a record: the first one says how the record is sent, the last one sends it."""
         if self._record and (message.stream, message.ppid) != self._record[0][1:3]:
             raise OSError(EINVAL, "another record has not been finished")
         self.check_stream(message.stream)
@@ -178,16 +209,19 @@ class Attached:
         if message.flags & SCTP_EOR:
             whole = self._record[0]._replace(data=b"".join([piece.data for piece in self._record]))
             self._record, self._record_length = [], 0
-            self._queue(now, whole)
+            if self.starting:
+                self._hold(whole)
+            else:
+                self._to_core(now, whole)
 
     def unsent(self) -> list[Outgoing]:
-        """What never reached the core."""
+        """The messages that never reached the core."""
         return [*(self._waiting or ()), *self._record]
 
     # --- the end ---
 
     def shutdown(self, now: int) -> None:
-        """End gracefully, once it is up and everything was sent."""
+        """End gracefully, once the association is up and everything was sent."""
         self.ending = True
         if not self.starting:
             self.core.shutdown(now)
@@ -199,7 +233,7 @@ class Attached:
 
     def detach(self, now: int, *, abort: bool = False) -> None:
         """Its socket is closed: nobody will read or send any more."""
-        self.style = None
+        self.socket = None
         if self.end is not None:
             return
         if abort or (self.starting and self._waiting is None):
@@ -216,13 +250,13 @@ class Attached:
         kind = type(event)
         if kind is Readable:
             self.active = now
-            if self.style is None:
+            if self.socket is None:
                 self.core.read()  # Nobody reads, but the peer has to come to its end.
             else:
-                self.style.on_readable(self)
+                self.socket.on_readable(self)
             return
         if kind is SenderDry and not self.settings.subscribed:
-            return  # It comes with every answer, and nobody asked.
+            return  # The event comes with every answer, and nobody asked for it.
         if kind is PeerShutdown:
             self.peer_done = True
         elif kind is Restarted:
@@ -231,11 +265,11 @@ class Attached:
             self.end = event
             self.core.owner = None
         refused = self._on_up(now) if kind is CommunicationUp else []
-        if self.style is not None:
-            self.style.on_event(now, self, event, refused)
+        if self.socket is not None:
+            self.socket.on_event(now, self, event, refused)
 
     def _on_up(self, now: int) -> list[Outgoing]:
-        """Send what waited; what there is no stream for comes back."""
+        """Send what waited; messages for streams that do not exist come back."""
         self.active = now
         refused = []
         waiting, self._waiting, self._waiting_bytes = self._waiting, None, 0

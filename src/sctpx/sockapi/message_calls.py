@@ -1,0 +1,231 @@
+"""The calls of a socket that send and receive, in the manner of Python's socket module and of RFC 6458 section 9.
+
+Arguments are checked and names looked up here, before the lock is taken; what the calls mean under it is in
+``messaging``. Here is the one place where a call that cannot be completed now waits, and tries again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from ..core.config import NANOSECONDS
+from ..core.timers import NEVER
+from . import ancillary
+from .addresses import SocketAddress, socket_address
+from .buffers import Data, held_by, to_bytes
+from .delivery import Piece
+from .messaging import Received
+from .not_now import NotNow
+from .one_to_many import OneToMany
+from .one_to_one import OneToOne
+from .peer import Peer
+from .resolving import Addresses, HostPort, listed, resolve_peer, single
+from .socket_state import Alarm
+from .structs import RcvInfo, Struct
+
+T = TypeVar("T")
+
+
+class Sent(NamedTuple):
+    """What ``sendv`` gives."""
+
+    length: int
+    """Bytes sent."""
+    assoc_id: int
+    """The association it went out on; 0 for all (SCTP_SENDALL)."""
+
+
+class Hub(Protocol):
+    """What all sockets of a program share."""
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]:
+        """Everything that touches a socket happens under it."""
+
+
+class Waiters(Alarm, Protocol):
+    """The calls of one socket that wait. All of it under the lock, which is free while somebody waits."""
+
+    def wait(self, until: int, deadline: int) -> None:
+        """Wait for what ``not_now`` names so, at most until the deadline, ns; it may be for nothing."""
+
+    def settle(self) -> None:
+        """A call is over: if it left something to receive or room to send, the next one in line is woken."""
+
+
+class MessageCalls:
+    """The calls of a socket that send and receive."""
+
+    _hub: Hub
+    _state: OneToOne | OneToMany
+    _waiters: Waiters
+
+    # --- waiting ---
+
+    def _until_done(self, flags: int, attempt: Callable[..., T | NotNow], *arguments: Any) -> T:
+        """Try, wait, and try again, until the call is completed or raises. Under the lock."""
+        waiters = self._waiters
+        try:
+            result = attempt(*arguments)
+            if not isinstance(result, NotNow):
+                return result
+            state = self._state
+            state.check_waiting(result, flags)
+            patience = state.patience(result)
+            deadline = NEVER
+            if patience is not None:
+                deadline = min(state.host.now() + int(patience * NANOSECONDS), NEVER)
+            while True:
+                if state.host.now() >= deadline:
+                    raise state.time_is_up(result)
+                waiters.wait(result.until, deadline)
+                result = attempt(*arguments) if result.again is None else result.again()
+                if not isinstance(result, NotNow):
+                    return result
+                state.check_waiting(result, flags)
+        finally:
+            waiters.settle()
+
+    # --- addresses ---
+
+    def _resolve(self, addresses: Sequence[HostPort]) -> Peer:
+        """The addresses of a peer, with the UDP ports it is reached at."""
+        state = self._state
+        return resolve_peer(state.host, addresses, state.family, state.settings.future.encaps_port)
+
+    # --- sending ---
+
+    def send(self, data: Data, flags: int = 0) -> int:
+        """Send one message on the association of a one-to-one socket. Waits while the send buffer is full.
+
+        ``OSError``: EPIPE (no association, or this side has ended it), ESHUTDOWN (the peer has), ECONNRESET, EINVAL (no
+        data), EMSGSIZE, EAGAIN.
+        """
+        data = to_bytes(data)
+        with self._hub.lock:
+            self._until_done(flags, self._state.send, data)
+        return len(data)
+
+    def sendall(self, data: Data, flags: int = 0) -> None:
+        """The same as ``send``: messages are sent whole."""
+        self.send(data, flags)
+
+    def sendto(self, data: Data, *arguments: Any) -> int:
+        """``sendto(data, address)`` or ``sendto(data, flags, address)``: send a message to a peer.
+
+        Sets an association up if there is none. Raises like ``send`` and, for the address, like ``connectx``.
+        """
+        if not 1 <= len(arguments) <= 2:
+            raise TypeError(f"sendto() takes 2 or 3 arguments, not {1 + len(arguments)}")
+        *rest, address = arguments
+        return self._send(to_bytes(data), (), single(address), rest[0] if rest else 0).length
+
+    def sendmsg(
+        self,
+        buffers: Iterable[Data],
+        ancdata: Iterable[ancillary.Item] = (),
+        flags: int = 0,
+        address: HostPort | None = None,
+    ) -> int:
+        """Send one message made of several buffers, with ancillary data: bytes, or structs of ``sctpx.structs``.
+
+        Raises like ``sendto``; EINVAL and EOPNOTSUPP for ancillary data that is wrong or needs an extension.
+        """
+        to = () if address is None else single(address)
+        return self._send(_joined(buffers), tuple(ancdata), to, flags).length
+
+    def sendv(
+        self,
+        buffers: Data | Iterable[Data],
+        addresses: Addresses | None = None,
+        info: Struct | Data | None = None,
+        infotype: int | None = None,
+        flags: int = 0,
+        addrcnt: int | None = None,
+    ) -> Sent:
+        """Send one message, with its attributes in one struct (RFC 6458 section 9.12): how long it was, and on which
+        association.
+
+        ``addresses`` set up an association, or are one to send to (SCTP_ADDR_OVER). Raises like ``sendmsg``.
+        """
+        to = () if addresses is None else listed(addresses, addrcnt)
+        return self._send(_joined(buffers), tuple(ancillary.from_sendv(info, infotype)), to, flags)
+
+    def _send(self, data: bytes, items: Sequence[ancillary.Item], to: Sequence[HostPort], flags: int) -> Sent:
+        state = self._state
+        state.check_open()
+        # A wrong item raises before anything is looked up.
+        options = ancillary.parse(items, state.settings.future)
+        if options.addresses:
+            port = to[0][1] if to else 0
+            to = [*to, *((socket_address(ip, 0)[0], port) for ip in options.addresses)]
+        peer = self._resolve(to) if to else None
+        with self._hub.lock:
+            return Sent(len(data), self._until_done(flags, state.send_message, data, items, options, peer))
+
+    # --- receiving ---
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """Up to ``bufsize`` bytes of the next message; ``b""`` when the peer has ended the association.
+
+        The rest of a longer message comes with the next call. ``OSError``: ENOTCONN, ECONNRESET, ETIMEDOUT, EAGAIN.
+        """
+        with self._hub.lock:
+            return self._until_done(flags, self._state.receive, bufsize, flags).data
+
+    def recv_into(self, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0) -> int:
+        """Like ``recv``, into a buffer: how many bytes."""
+        return self.recvfrom_into(buffer, nbytes, flags)[0]
+
+    def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, SocketAddress | None]:
+        """Like ``recv``, with the address of the peer that the message came from; ``None`` with the end."""
+        with self._hub.lock:
+            piece = self._until_done(flags, self._state.receive, bufsize, flags)
+            return piece.data, self._state.source(piece)
+
+    def recvfrom_into(
+        self, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0
+    ) -> tuple[int, SocketAddress | None]:
+        """Like ``recvfrom``, into a buffer: how many bytes, and the address."""
+        view = memoryview(buffer).cast("B")
+        if view.readonly:
+            raise TypeError("a buffer that can be written to, not a read-only one")
+        data, source = self.recvfrom(min(nbytes or len(view), len(view)), flags)
+        view[: len(data)] = data
+        return len(data), source
+
+    def recvmsg(
+        self, bufsize: int, ancbufsize: int = 0, flags: int = 0
+    ) -> tuple[bytes, list[tuple[int, int, bytes]], int, SocketAddress | None]:
+        """``(data, ancdata, flags, address)``: flags tell MSG_EOR, MSG_NOTIFICATION and MSG_CTRUNC.
+
+        Ancillary data comes as its structs in C, as many as ``ancbufsize`` bytes have room for, control headers
+        included.
+        """
+        with self._hub.lock:
+            state = self._state
+            piece = self._until_done(flags, state.receive, bufsize, flags)
+            items, cut = state.control_messages(piece, ancbufsize)
+            return piece.data, items, piece.flags | cut, state.source(piece)
+
+    def recvv(self, bufsize: int, flags: int = 0) -> Received:
+        """The next message or notification with its attributes in one struct (RFC 6458 section 9.13)."""
+        with self._hub.lock:
+            return self._state.received(self._until_done(flags, self._state.receive, bufsize, flags))
+
+    def received_info(self, bufsize: int, flags: int = 0) -> tuple[Piece, RcvInfo | None, SocketAddress | None]:
+        """What ``sctp_recvmsg`` is made of: a piece, what is known of it whether asked for or not, and the address."""
+        with self._hub.lock:
+            state = self._state
+            piece = self._until_done(flags, state.receive, bufsize, flags)
+            return piece, state.rcvinfo(piece), state.source(piece)
+
+
+def _joined(buffers: Data | Iterable[Data]) -> bytes:
+    whole = held_by(buffers)
+    if whole is not None:
+        return whole
+    several: Any = buffers
+    return b"".join([to_bytes(buffer) for buffer in several])

@@ -1,0 +1,46 @@
+"""How a call of a socket says "not now": by its result, which tells what to wait for and how to go on.
+
+No call of a socket in ``sockapi`` waits. Such a call succeeds, raises, or returns a ``NotNow``. Whoever made the call
+waits for what ``until`` names, in its own way, and then tries again: the same call, or ``again`` where only a part of
+it is left to do. A caller that does not wait raises ``refusal()``, one that waited for too long ``time_is_up()``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+READABLE: Final = 0
+"""There is something to receive, or to accept."""
+WRITABLE: Final = 1
+"""There is room to send."""
+CHANGED: Final = 2
+"""An association came up or ended."""
+
+
+class NotNow:
+    """The call cannot be completed now."""
+
+    __slots__ = ("again", "until")
+
+    def __init__(self, until: int, again: Callable[[], Any] | None = None) -> None:
+        self.until = until
+        """What to wait for: ``READABLE``, ``WRITABLE`` or ``CHANGED``."""
+        self.again = again
+        """What to try then, which may say "not now" again; ``None``: the same call."""
+
+    def refusal(self) -> OSError:
+        """What a socket that does not wait raises."""
+        return BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    def time_is_up(self) -> OSError:
+        """What a socket raises that waited as long as its timeout says."""
+        return TimeoutError("timed out")
+
+
+UNTIL_READABLE: Final = NotNow(READABLE)
+"""Try the same call again when there is something to receive or to accept."""
+UNTIL_WRITABLE: Final = NotNow(WRITABLE)
+"""Try the same call again when there is room to send."""

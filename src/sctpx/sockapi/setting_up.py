@@ -1,0 +1,247 @@
+"""What both kinds of sockets do to have a port and associations: bind, connect, and who is at both ends.
+
+Addresses come in packed, and are those of a host that was looked up already.
+"""
+
+from __future__ import annotations
+
+import errno
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, final
+
+from ..core.config import AssociationConfig
+from ..core.events import CannotStart
+from ..errors import ConnectInProgress
+from . import constants as c
+from .addresses import SocketAddress
+from .failures import connect_failure
+from .not_now import CHANGED, NotNow
+from .peer import Peer
+from .port import Port
+from .socket_association import SocketAssociation
+from .socket_state import SocketState
+from .status import AddressReport, local_ips
+
+if TYPE_CHECKING:
+    from .one_to_one import OneToOne
+
+
+class SettingUp(SocketState):
+    """A socket, as far as ports and associations go."""
+
+    # --- ports ---
+
+    def bind(self, addresses: Sequence[bytes], port: int, *, wildcard: bool) -> None:
+        """Take an SCTP port on these local addresses; 0 for any.
+
+        ``OSError``: EINVAL (bound already), EADDRINUSE, EADDRNOTAVAIL.
+        """
+        self.check_open()
+        if self.port is not None:
+            raise OSError(errno.EINVAL, "the socket is bound already")
+        self._take_port(addresses, port, wildcard=wildcard)
+
+    def _take_port(self, addresses: Sequence[bytes], number: int, *, wildcard: bool) -> Port:
+        udp_port = self.asked_udp_port
+        if udp_port is None and not number:
+            driver = self.host.client_driver(addresses)
+        else:
+            driver = self.host.port_driver(addresses, self.host.usual_udp_port if udp_port is None else udp_port)
+        self.port = Port(self.host, driver, number, addresses, self, wildcard=wildcard)
+        return self.port
+
+    def bindx(self, addresses: Sequence[bytes], ports: Sequence[int], flags: int, *, wildcard: bool) -> None:
+        """Add or remove local addresses, all or none of them (section 9.1); ``ports`` are those beside them.
+
+        ``OSError``: EINVAL, EOPNOTSUPP (the socket has associations, or the port is another socket's: that takes RFC
+        5061), EADDRINUSE, EADDRNOTAVAIL.
+        """
+        self.check_open()
+        port = self.port
+        number = ports[0] if port is None else port.number
+        if any(other not in ((number,) if number == ports[0] else (number, 0)) and other != 0 for other in ports):
+            raise OSError(errno.EINVAL, "an endpoint has one SCTP port")
+        if port is None:
+            if flags == c.SCTP_BINDX_REM_ADDR:
+                raise OSError(errno.EINVAL, "the socket is not bound")
+            self.bind(addresses, number, wildcard=wildcard)
+            return
+        if wildcard:
+            raise OSError(errno.EINVAL, "the socket is bound already")
+        if self.members or port.owner is not self:
+            raise OSError(errno.EOPNOTSUPP, "the addresses of associations cannot be changed (RFC 5061) yet")
+        if flags == c.SCTP_BINDX_ADD_ADDR:
+            port.add(addresses)
+        else:
+            port.remove(addresses)
+
+    def listen(self, backlog: int, wildcard: Sequence[bytes] = ()) -> None:
+        """Take associations from peers, or with a backlog of 0 no more.
+
+        A socket that is not bound takes any port on the addresses of the ``wildcard``. ``OSError`` (EINVAL): the port
+        is another socket's, or the socket has an association itself.
+        """
+        self.check_open()
+        if self.port is None:
+            self.bind(wildcard, 0, wildcard=True)
+        assert self.port is not None
+        if self.port.owner is not self:
+            raise OSError(errno.EINVAL, "the port is another socket's")
+        self.start_listening(backlog)
+        if backlog:
+            self.port.endpoint.listen(backlog)
+        else:
+            self.port.endpoint.stop_listening()
+
+    @abstractmethod
+    def start_listening(self, backlog: int) -> None:
+        """Remember how many associations may wait; 0: take none any more. ``OSError`` (EINVAL) if it has one itself."""
+
+    def accept(self) -> OneToOne | NotNow:
+        """The next association that a peer set up, as a socket. ``OSError``: EOPNOTSUPP, EINVAL (not listening)."""
+        self.check_open()
+        raise OSError(errno.EOPNOTSUPP, "not with a one-to-many socket")
+
+    def peeloff(self, assoc_id: int) -> OneToOne:
+        """An association as a socket of its own. ``OSError`` (EINVAL): there is none such, or a one-to-one socket."""
+        self.check_open()
+        raise OSError(errno.EINVAL, "only with a one-to-many socket")
+
+    # --- associations ---
+
+    @abstractmethod
+    def check_connect(self) -> None:
+        """``OSError`` if the socket cannot begin an association now."""
+
+    def connect(self, peer: Peer) -> int | NotNow:
+        """Set up an association with a peer: its id once it is up. ``ConnectError`` if that fails.
+
+        ``OSError``: EISCONN, EALREADY (there is one with the peer, or one in the making), EADDRNOTAVAIL (there is one,
+        but it belongs to another socket, as after ``sctp_peeloff``).
+        """
+        self.check_open()
+        return self.is_up(self.start(peer, self.settings.future.config))
+
+    def start(self, peer: Peer, config: AssociationConfig) -> SocketAssociation:
+        """Begin to set up an association with a peer. Raises like ``connect``."""
+        self.check_connect()
+        port = self.port
+        if port is None:
+            port = self._take_port(peer.find_sources(self.host.source_for), 0, wildcard=True)
+        else:
+            port.reach(peer)
+        self._check_free(port, peer)
+        now = port.driver.now()
+        try:
+            core = port.connect(now, peer, config)
+            return self.attach(core, now, tuple(peer.unusable))
+        finally:
+            port.driver.flush()
+
+    def _check_free(self, port: Port, peer: Peer) -> None:
+        """``OSError``: EALREADY, EISCONN, EADDRNOTAVAIL if there is an association with one of these addresses."""
+        for address in peer.addresses:
+            existing = port.find(address.ip, peer.port)
+            if existing is None:
+                continue
+            owner = existing.owner
+            if not isinstance(owner, SocketAssociation) or owner.socket is not self:
+                raise OSError(errno.EADDRNOTAVAIL, "another socket has an association with this peer")
+            code = errno.EALREADY if owner.starting else errno.EISCONN
+            raise OSError(code, "there is an association with this peer")
+
+    def is_up(self, association: SocketAssociation) -> int | NotNow:
+        """The id of an association that was begun, once it is up. ``ConnectError`` if it could not be set up."""
+        self.check_open()
+        if association.starting:
+            return _NotUpYet(self, association)
+        if isinstance(association.end, CannotStart):
+            self.error = None  # It is told now.
+            raise connect_failure(association.end.error, self.report(association))
+        return association.id
+
+    def give_up(self, association: SocketAssociation) -> OSError:
+        """An association is not up in time: end it. What to raise, with what each address answered."""
+        now = self.now()
+        failure = connect_failure(errno.ETIMEDOUT, self.report(association))
+        association.abort(now)
+        if self.port is not None:
+            self.port.driver.flush()
+        self.error = None  # It is told now.
+        return failure
+
+    def setup_report(self, assoc_id: int) -> tuple[AddressReport, ...]:
+        """What each address answered when an association was set up. ``OSError``: ENOTCONN, EINVAL (no such id)."""
+        self.check_open()
+        return self.report(self.find(assoc_id))
+
+    @abstractmethod
+    def shutdown(self, *, read: bool, write: bool) -> None:
+        """End the association of a one-to-one socket gracefully, or read no more. ``OSError``: ENOTCONN, EOPNOTSUPP."""
+
+    # --- who is at both ends ---
+
+    def local_addresses(self, assoc_id: int = 0) -> list[SocketAddress]:
+        """Our addresses (section 9.5): those told to the peer of an association, or those bound.
+
+        ``OSError`` (EINVAL): no such association.
+        """
+        self.check_open()
+        if self.port is None:
+            return []
+        ips: Iterable[bytes] = self.port.addresses
+        if self.members and (assoc_id or not self.one_to_many):
+            ips = local_ips(self.find(assoc_id).core) or ips
+        elif assoc_id and self.one_to_many:
+            self.find(assoc_id)
+        return [self.address(ip, self.port.number) for ip in ips]
+
+    def peer_addresses(self, assoc_id: int = 0) -> list[SocketAddress]:
+        """The peer's addresses (section 9.3); none if a one-to-one socket has no association.
+
+        ``OSError`` (EINVAL): a one-to-many socket has no such association.
+        """
+        self.check_open()
+        if not self.members and not self.one_to_many:
+            return []
+        core = self.find(assoc_id).core
+        return [self.address(path.remote, core.peer_port) for path in core.paths]
+
+    def peer_address(self) -> SocketAddress:
+        """The peer's primary address. ``OSError`` (ENOTCONN), always on a one-to-many socket."""
+        self.check_open()
+        if self.one_to_many:
+            raise OSError(errno.ENOTCONN, "a one-to-many socket has no peer of its own")
+        association = self.find(0)
+        if association.starting:
+            raise OSError(errno.ENOTCONN, "the association is not up yet")
+        return self.address(association.source(), association.core.peer_port)
+
+    def find_peer(self, ip: bytes, port: int) -> int:
+        """The id of the association with the peer that has this address. ``OSError`` (EINVAL) if there is none."""
+        self.check_open()
+        for association in self.members.values():
+            addresses = {path.remote for path in association.core.paths} | {association.source()}
+            if association.core.peer_port == port and ip in addresses:
+                return association.id
+        raise OSError(errno.EINVAL, "there is no association with this address")
+
+
+@final
+class _NotUpYet(NotNow):
+    """An association is being set up."""
+
+    __slots__ = ("_association", "_socket")
+
+    def __init__(self, socket: SettingUp, association: SocketAssociation) -> None:
+        super().__init__(CHANGED, partial(socket.is_up, association))
+        self._socket = socket
+        self._association = association
+
+    def refusal(self) -> OSError:
+        return ConnectInProgress(self._association.id)
+
+    def time_is_up(self) -> OSError:
+        return self._socket.give_up(self._association)

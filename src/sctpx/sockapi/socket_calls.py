@@ -1,0 +1,342 @@
+"""The calls of a socket, in the manner of Python's socket module, and those of RFC 6458.
+
+Both styles are one class, as in C: SOCK_STREAM is one-to-one, SOCK_SEQPACKET one-to-many. Names and manners are those
+of ``socket.socket``; where C returns -1 an ``OSError`` with that errno is raised, and what would be EFAULT there is a
+``TypeError`` here. Sending and receiving are in ``message_calls``.
+
+Whoever lets sockets run makes a class of this one: it says how a call waits (``Waiters``), which lock there is
+(``Hub``), and on which host the sockets live (``SocketHost``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket as stdlib
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
+
+from ..core.config import NANOSECONDS, AssociationConfig
+from . import constants as c
+from .addresses import SocketAddress, check_port
+from .buffers import Data
+from .host import SocketHost
+from .message_calls import MessageCalls, Waiters
+from .not_now import CHANGED
+from .one_to_many import OneToMany
+from .one_to_one import OneToOne
+from .options import Value, pack_value
+from .resolving import Addresses, HostPort, listed, resolve_local, single
+from .settings import EndpointSettings
+from .status import AddressReport
+from .structs import Struct
+
+_FAMILIES: Final = (stdlib.AF_INET, stdlib.AF_INET6)
+_Kind: TypeAlias = type[BaseException]
+_STYLES: Final = (stdlib.SOCK_STREAM, stdlib.SOCK_SEQPACKET)
+_SOCK_NONBLOCK: Final = getattr(stdlib, "SOCK_NONBLOCK", 0)
+_TYPE_FLAGS: Final = _SOCK_NONBLOCK | getattr(stdlib, "SOCK_CLOEXEC", 0)
+_WILDCARD: Final = {stdlib.AF_INET: "0.0.0.0", stdlib.AF_INET6: "::"}  # noqa: S104 - to tell, not to bind
+
+
+def make_state(
+    host: SocketHost,
+    family: int,
+    kind: int,
+    proto: int,
+    udp_port: int | None,
+    peer_udp_port: int,
+    config: AssociationConfig | None,
+) -> OneToOne | OneToMany:
+    """A new socket without I/O, for the arguments of ``socket``.
+
+    ``OSError``: EAFNOSUPPORT, EINVAL (the type, a UDP port), EPROTONOSUPPORT.
+    """
+    if family not in _FAMILIES:
+        raise OSError(errno.EAFNOSUPPORT, f"address family {family}")
+    if kind & ~_TYPE_FLAGS not in _STYLES:
+        raise OSError(errno.EINVAL, f"an SCTP socket is SOCK_STREAM or SOCK_SEQPACKET, not {kind}")
+    if proto not in (0, c.IPPROTO_SCTP):
+        raise OSError(errno.EPROTONOSUPPORT, f"protocol {proto}")
+    if udp_port is not None:
+        check_port(udp_port, "UDP port", lowest=0)
+    style = OneToMany if kind & ~_TYPE_FLAGS == stdlib.SOCK_SEQPACKET else OneToOne
+    settings = EndpointSettings.of_style(style.one_to_many, config)
+    settings.future.encaps_port = check_port(peer_udp_port, "UDP port", lowest=0)
+    state = style(host, settings, family, udp_port)
+    if kind & _SOCK_NONBLOCK:
+        state.timeout = 0.0
+    return state
+
+
+class SocketCalls(MessageCalls):
+    """An SCTP socket (RFC 6458).
+
+    Used as a context manager it is closed in the end.
+    """
+
+    def __init__(self, state: OneToOne | OneToMany, waiters: Waiters) -> None:
+        self._state = state
+        self._waiters = state.alarm = waiters
+
+    def _branch(self, state: OneToOne) -> Self:
+        """A socket that comes from this one: accepted, or peeled off."""
+        raise NotImplementedError
+
+    @property
+    def family(self) -> int:
+        """``AF_INET`` or ``AF_INET6``."""
+        return self._state.family
+
+    @property
+    def type(self) -> int:
+        """``SOCK_STREAM`` or ``SOCK_SEQPACKET``."""
+        return int(stdlib.SOCK_SEQPACKET if self._state.one_to_many else stdlib.SOCK_STREAM)
+
+    @property
+    def proto(self) -> int:
+        """``IPPROTO_SCTP``."""
+        return c.IPPROTO_SCTP
+
+    def __repr__(self) -> str:
+        style = "one-to-many" if self._state.one_to_many else "one-to-one"
+        name = f"<sctpx.{type(self).__name__} {style}"
+        if self._state.closed:
+            return f"{name}, closed>"
+        words = [name]
+        local = self.getladdrs()
+        if local:
+            words.append(f"on {local[0][0]} port {local[0][1]}, UDP port {self.udp_port}")
+        with contextlib.suppress(OSError):
+            peer = self.getpeername()
+            words.append(f"with {peer[0]} port {peer[1]}")
+        return ", ".join(words) + ">"
+
+    # --- ports and associations ---
+
+    def bind(self, address: HostPort) -> None:
+        """Take an SCTP port: ``(host, port)``; port 0 is any, ``""`` and the wildcards are all addresses of this host.
+
+        ``OSError``: EINVAL (bound already, or what is no port), EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT.
+        """
+        state = self._state
+        state.check_open()
+        ips, ports, wildcard = resolve_local(state.host, single(address), self.family)
+        with self._hub.lock:
+            state.bind(ips, ports[0], wildcard=wildcard)
+
+    def bindx(self, addresses: Addresses, flags: int = c.SCTP_BINDX_ADD_ADDR, addrcnt: int | None = None) -> None:
+        """Add or remove local addresses, all or none of them (RFC 6458 section 9.1).
+
+        They hold for associations to come; those that were accepted or peeled off keep theirs. ``OSError``: EOPNOTSUPP
+        (the socket has associations, or came from accept or peeloff: that takes RFC 5061),
+        EINVAL (ports that differ from each other or the socket's, both flags, a wildcard beside others, the last
+        address), E2BIG, EADDRNOTAVAIL, EADDRINUSE.
+        """
+        state = self._state
+        state.check_open()
+        ips, ports, wildcard = resolve_local(state.host, listed(addresses, addrcnt), self.family)
+        if flags not in (c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR):
+            raise OSError(errno.EINVAL, f"flags {flags:#x}")
+        with self._hub.lock:
+            state.bindx(ips, ports, flags, wildcard=wildcard)
+
+    def listen(self, backlog: int = 128) -> None:
+        """Take associations from peers; a backlog of 0 takes no more. An unbound socket takes any port.
+
+        ``OSError``: EINVAL (it has an association itself, or came from accept or peeloff).
+        """
+        state = self._state
+        state.check_open()
+        wildcard = [] if state.port is not None else resolve_local(state.host, [("", 0)], self.family)[0]
+        with self._hub.lock:
+            state.listen(128 if backlog < 0 else backlog, wildcard)
+            self._waiters.settle()
+
+    def accept(self) -> tuple[Self, SocketAddress]:
+        """The next association that a peer set up, as a socket, and the peer's primary address.
+
+        ``OSError``: EOPNOTSUPP (one-to-many), EINVAL (it does not listen), EAGAIN.
+        """
+        with self._hub.lock:
+            accepted = self._until_done(0, self._state.accept)
+            association = accepted.association
+            assert association is not None
+            return self._branch(accepted), accepted.address(association.source(), association.core.peer_port)
+
+    def connect(self, address: HostPort) -> None:
+        """Associate with a peer through one address, or all addresses of a name. Raises like ``connectx``."""
+        self._connect(single(address))
+
+    def connect_ex(self, address: HostPort) -> int:
+        """Like ``connect``, but returns the errno instead of raising an ``OSError``."""
+        try:
+            self.connect(address)
+        except OSError as error:
+            return error.errno or errno.ETIMEDOUT
+        return 0
+
+    def connectx(self, addresses: Addresses, addrcnt: int | None = None) -> int:
+        """Associate with a peer through several of its addresses; the id of the association (RFC 6458 section 9.9).
+
+        Addresses are ``(host, port)``, the preferred one first, or packed ``sockaddr`` structures. INITs go to one
+        after the other without waiting for the earlier ones, and the first answer wins. ``report`` tells what each
+        answered, and so does ``ConnectError.report``.
+
+        ``OSError``: ``ConnectionRefusedError`` (all refused), ``TimeoutError`` (any stayed silent), or the errno of the
+        network, each also a ``ConnectError``; EINPROGRESS with the id as ``assoc_id`` (``ConnectInProgress``); EISCONN,
+        EALREADY, EADDRNOTAVAIL (the peer belongs to another socket, or not our address), EAFNOSUPPORT, EINVAL, E2BIG.
+        """
+        return self._connect(listed(addresses, addrcnt))
+
+    def _connect(self, addresses: Sequence[HostPort]) -> int:
+        self._state.check_open()
+        peer = self._resolve(addresses)
+        with self._hub.lock:
+            return self._until_done(0, self._state.connect, peer)
+
+    def peeloff(self, assoc_id: int) -> Self:
+        """An association of a one-to-many socket as a one-to-one socket of its own (RFC 6458 section 9.2).
+
+        ``OSError`` (EINVAL): no such association, or it is not up, or a one-to-one socket.
+        """
+        with self._hub.lock:
+            return self._branch(self._state.peeloff(assoc_id))
+
+    def getassocid(self, address: HostPort) -> int:
+        """The id of the association with the peer that has this address. ``OSError`` (EINVAL) if there is none."""
+        peer = self._resolve(single(address))
+        with self._hub.lock:
+            return self._state.find_peer(peer.addresses[0].ip, peer.port)
+
+    def report(self, assoc_id: int = 0) -> tuple[AddressReport, ...]:
+        """What each address answered when an association was set up; of a one-to-one socket, also if that failed.
+
+        ``OSError``: ENOTCONN, EINVAL (no such id).
+        """
+        with self._hub.lock:
+            return self._state.setup_report(assoc_id)
+
+    # --- what it is ---
+
+    def getsockname(self) -> SocketAddress:
+        """A local address and the SCTP port; the wildcard and 0 before it is bound."""
+        addresses = self.getladdrs()
+        return addresses[0] if addresses else (_WILDCARD[stdlib.AddressFamily(self.family)], 0)
+
+    def getpeername(self) -> SocketAddress:
+        """The peer's primary address and SCTP port. ``OSError`` (ENOTCONN), always on a one-to-many socket."""
+        with self._hub.lock:
+            return self._state.peer_address()
+
+    def getpaddrs(self, assoc_id: int = 0) -> list[SocketAddress]:
+        """The peer's addresses (RFC 6458 section 9.3); none if a one-to-one socket has no association.
+
+        ``OSError`` (EINVAL): a one-to-many socket has no such association.
+        """
+        with self._hub.lock:
+            return self._state.peer_addresses(assoc_id)
+
+    def getladdrs(self, assoc_id: int = 0) -> list[SocketAddress]:
+        """Our addresses (RFC 6458 section 9.5): those told to the peer of an association, or with 0 those bound.
+
+        ``OSError`` (EINVAL): no such association.
+        """
+        with self._hub.lock:
+            return self._state.local_addresses(assoc_id)
+
+    @property
+    def udp_port(self) -> int:
+        """Our UDP port (RFC 6951); 0 before the socket has one."""
+        port = self._state.port
+        return 0 if port is None else port.driver.udp_port
+
+    # --- options ---
+
+    def getsockopt(self, level: int, option: int, buflen: int | Struct | None = None) -> Any:
+        """The value of an option: typed, or with a ``buflen`` the struct in C.
+
+        A struct in place of ``buflen`` says which association, address or event is meant, as in C. ``OSError``:
+        ENOPROTOOPT, EOPNOTSUPP (needs an extension, or can only be set), EINVAL.
+        """
+        asked = buflen if isinstance(buflen, Struct) else None
+        with self._hub.lock:
+            value = self._state.get_option(level, option, asked)
+        if isinstance(buflen, int) and buflen:
+            return pack_value(value, buflen)
+        return value
+
+    def setsockopt(self, level: int, option: int, value: Struct | Data | int) -> None:
+        """Set an option: to a number, a struct or its bytes in C. Whatever is wrong raises before anything changes.
+
+        ``OSError``: ENOPROTOOPT, EOPNOTSUPP (needs an extension, or can only be read), EINVAL.
+        """
+        with self._hub.lock:
+            self._state.set_option(level, option, value)
+            self._waiters.settle()
+
+    def opt_info(self, assoc_id: int, option: int, asked: Struct | Data | None = None) -> Value:
+        """An option of an association (``sctp_opt_info``, RFC 6458 section 9): typed. Raises like ``getsockopt``."""
+        with self._hub.lock:
+            return self._state.get_option(c.IPPROTO_SCTP, option, asked, assoc_id)
+
+    # --- waiting ---
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Seconds a call waits before ``TimeoutError``: ``None`` for as long as it takes, 0 for not at all."""
+        if timeout is not None and timeout < 0:
+            raise ValueError("Timeout value out of range")
+        self._state.timeout = timeout
+
+    def gettimeout(self) -> float | None:
+        """Seconds a call waits; ``None`` for as long as it takes."""
+        return self._state.timeout
+
+    @property
+    def timeout(self) -> float | None:
+        """The same as ``gettimeout``."""
+        return self._state.timeout
+
+    def setblocking(self, flag: bool) -> None:
+        """Whether calls wait."""
+        self._state.timeout = None if flag else 0.0
+
+    def getblocking(self) -> bool:
+        """Whether calls wait."""
+        return self._state.timeout != 0
+
+    # --- the end ---
+
+    def shutdown(self, how: int) -> None:
+        """End the association gracefully (SHUT_WR, SHUT_RDWR), or read no more (SHUT_RD, SHUT_RDWR).
+
+        ``OSError``: ENOTCONN, EINVAL, EOPNOTSUPP (one-to-many).
+        """
+        if how not in (stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_RDWR):
+            raise OSError(errno.EINVAL, f"no way to shut down: {how}")
+        with self._hub.lock:
+            self._state.shutdown(read=how != stdlib.SHUT_WR, write=how != stdlib.SHUT_RD)
+            self._waiters.settle()
+
+    def close(self) -> None:
+        """Close the socket: what was sent is still delivered, and its associations end gracefully by themselves.
+
+        SO_LINGER makes it wait for that, or abort. Calls that wait raise EBADF. Closing twice does nothing.
+        """
+        with self._hub.lock:
+            state = self._state
+            seconds = state.close()
+            if seconds:
+                deadline = state.host.now() + int(seconds * NANOSECONDS)
+                while state.lingering and state.host.now() < deadline:
+                    self._waiters.wait(CHANGED, deadline)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: _Kind | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def __getstate__(self) -> None:
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object")

@@ -1,0 +1,375 @@
+"""What sockets of both styles have in common (RFC 6458 sections 3, 4 and 7): their state, and what happens to them.
+
+A socket is here without I/O: it does what its calls mean over SCTP ports that its host gives it, and has no lock, no
+descriptor and no thread. Its calls never wait: they succeed, raise, or say "not now" (``not_now``), and ``Alarm`` tells
+when it is time to try again. Whoever makes the calls has addresses resolved and arguments checked before
+(``socket_calls``). ``setting_up`` has the calls for ports and associations, ``messaging`` those for messages;
+``one_to_one`` and ``one_to_many`` are the two kinds of sockets.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from ..core.association.association import Association
+from ..core.events import (
+    CannotStart,
+    CommunicationLost,
+    CommunicationUp,
+    Event,
+    PartialDeliveryAborted,
+    PeerShutdown,
+    Restarted,
+    ShutdownComplete,
+    Writable,
+)
+from ..core.timers import NEVER
+from . import constants as c
+from .addresses import SocketAddress, socket_address
+from .buffers import Data
+from .delivery import ReceiveQueue
+from .failures import connect_failure, loss
+from .host import SocketHost
+from .not_now import READABLE, NotNow
+from .notifications import Failed, notifications, send_failed
+from .options import Value, get_option, set_option
+from .port import Port
+from .settings import EndpointSettings
+from .socket_association import Outgoing, SocketAssociation
+from .status import AddressReport, address_reports
+from .structs import Notification, NotificationsStopped, SenderDryEvent, Struct
+
+_CHANGES: Final = frozenset(
+    (CommunicationUp, CannotStart, PeerShutdown, Restarted, CommunicationLost, ShutdownComplete)
+)
+_MICROSECONDS: Final = 1_000_000
+# Linux's, where they exist.
+_SO_DOMAIN: Final = getattr(socket, "SO_DOMAIN", 39)
+_SO_PROTOCOL: Final = getattr(socket, "SO_PROTOCOL", 38)
+_IGNORED: Final = (socket.SO_REUSEADDR,)
+"""Options that programs set from habit, and that mean nothing here."""
+
+
+class Alarm(Protocol):
+    """What the layer that waits wants to know of its socket."""
+
+    def on_readable(self) -> None:
+        """There is something to receive or to accept."""
+
+    def on_writable(self) -> None:
+        """There may be room to send."""
+
+    def on_changed(self) -> None:
+        """An association began or ended: everybody should look again."""
+
+    def on_closed(self) -> None:
+        """The socket is closed: everybody should look again, and whatever showed its state is to be given up."""
+
+
+class _Silence:
+    """The alarm of a socket that nobody waits for yet."""
+
+    def on_readable(self) -> None:
+        pass
+
+    def on_writable(self) -> None:
+        pass
+
+    def on_changed(self) -> None:
+        pass
+
+    def on_closed(self) -> None:
+        pass
+
+
+class SocketState(ABC):
+    """One socket."""
+
+    one_to_many: bool = False
+
+    def __init__(
+        self, host: SocketHost, settings: EndpointSettings, family: int = socket.AF_INET, udp_port: int | None = None
+    ) -> None:
+        self.host = host
+        self.settings = settings
+        """What is set for the socket and its future associations."""
+        self.family = family
+        self.ipv6 = family == socket.AF_INET6
+        """It is of family AF_INET6, and so are the addresses it tells."""
+        self.asked_udp_port = udp_port
+        """Our UDP port, as asked for: ``None`` for the usual one, 0 for any."""
+        self.timeout: float | None = None
+        """Seconds a call waits; ``None`` for as long as it takes, 0 for not at all."""
+        self.alarm: Alarm = _Silence()
+        self.port: Port | None = None
+        """The SCTP port; ``None`` until the socket is bound."""
+        self.queue = ReceiveQueue(settings)
+        self.associations: dict[int, SocketAssociation] = {}
+        """By id. An association that is over stays until its end was told."""
+        self.reading = True
+        """False after ``shutdown(SHUT_RD)``."""
+        self.error: OSError | None = None
+        """Why the association ended, or the last one could not be set up, until somebody is told (SO_ERROR)."""
+        self.closed = False
+        self._lingering: list[SocketAssociation] = []
+
+    @property
+    @abstractmethod
+    def members(self) -> Mapping[int, SocketAssociation]:
+        """The associations that options can be asked of, by id."""
+
+    @abstractmethod
+    def find(self, assoc_id: int) -> SocketAssociation:
+        """The association that is meant by an id. ``OSError``: ENOTCONN (one-to-one), EINVAL (no such id)."""
+
+    def check_open(self) -> None:
+        """``OSError`` (EBADF) if it is closed."""
+        if self.closed:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    def now(self) -> int:
+        """The time, ns."""
+        return self.host.now() if self.port is None else self.port.driver.now()
+
+    def address(self, ip: bytes, port: int) -> SocketAddress:
+        """An address as this socket tells it."""
+        return socket_address(ip, port, self.ipv6 and self.settings.mapped_v4)
+
+    # --- waiting ---
+
+    @property
+    @abstractmethod
+    def readable(self) -> bool:
+        """Receiving, or ``accept`` on a socket that listens, would not wait."""
+
+    @property
+    @abstractmethod
+    def writable(self) -> bool:
+        """Sending would not wait."""
+
+    def watch(self) -> tuple[bool, bool]:
+        """Whether it is readable and writable; the alarm tells when one of both becomes true."""
+        writable = self.writable
+        if not writable:
+            for association in self.associations.values():
+                association.core.want_writable()
+        return self.readable, writable
+
+    def check_waiting(self, not_now: NotNow, flags: int) -> None:
+        """``OSError``: EAGAIN, or what else the call says, if it must not wait; ENOTCONN if it would wait in vain."""
+        if self.timeout == 0 or flags & c.MSG_DONTWAIT:
+            raise not_now.refusal()
+
+    def patience(self, not_now: NotNow) -> float | None:
+        """Seconds that a call may wait; ``None`` for as long as it takes (SO_RCVTIMEO, SO_SNDTIMEO: RFC 6458 8.1)."""
+        if self.timeout is not None:
+            return self.timeout
+        limit = self.settings.receive_timeout if not_now.until == READABLE else self.settings.send_timeout
+        return limit.tv_sec + limit.tv_usec / _MICROSECONDS or None
+
+    def time_is_up(self, not_now: NotNow) -> OSError:
+        """What to raise when the patience has come to its end: SO_RCVTIMEO and SO_SNDTIMEO are no ``TimeoutError``."""
+        return not_now.refusal() if self.timeout is None else not_now.time_is_up()
+
+    # --- associations ---
+
+    def attach(self, core: Association, now: int, unusable: tuple[AddressReport, ...] = ()) -> SocketAssociation:
+        """An association of the core becomes one of this socket."""
+        association = SocketAssociation(core, self, now, self.settings.begin(), unusable)
+        core.owner = association
+        self.associations[association.id] = association
+        return association
+
+    @abstractmethod
+    def adopt(self, core: Association, now: int) -> SocketAssociation | None:
+        """A peer set up an association; ``None`` if the socket does not take it."""
+
+    def report(self, association: SocketAssociation) -> tuple[AddressReport, ...]:
+        """What each address answered when the association was set up."""
+        return address_reports(association.core.report, association.started) + association.unusable
+
+    # --- what happens ---
+
+    def on_readable(self, association: SocketAssociation) -> None:
+        """An association has messages."""
+        if not self.reading:
+            association.taken += len(association.core.read())
+            return
+        self.queue.on_readable(association)
+        self.alarm.on_readable()
+
+    def on_event(self, now: int, association: SocketAssociation, event: Event, refused: list[Outgoing]) -> None:
+        """Something else happened to an association; ``refused`` are messages that waited for it in vain."""
+        if type(event) is Writable:
+            self.alarm.on_writable()
+            return
+        if association.settings.subscribed or refused:
+            told = self._notices(association, event, refused)
+            self._tell(association, told, event.readable)
+        if type(event) is PartialDeliveryAborted:
+            self.queue.on_partial_aborted(association)
+        if association.end is not None:
+            self.on_ended(association)
+        if type(event) in _CHANGES:
+            self.alarm.on_changed()
+
+    def _tell(self, association: SocketAssociation, told: list[Notification], readable: int) -> None:
+        """Notifications that stand behind so many messages of the core.
+
+        If nobody reads them and there is no room for more, the last one says so, and the socket "will need to
+        re-subscribe to any notifications of interest" (section 6.1.10).
+        """
+        if not told:
+            return
+        for notice in told:
+            if not self.queue.has_room:
+                self.queue.on_notice(association, NotificationsStopped(), readable)
+                self._unsubscribe()
+                break
+            self.queue.on_notice(association, notice, readable)
+        self.alarm.on_readable()
+
+    def _unsubscribe(self) -> None:
+        """No notifications any more, whichever association they are of."""
+        for settings in (self.settings.future, *[one.settings for one in self.associations.values()]):
+            settings.subscribed &= {c.SCTP_DATA_IO_EVENT}
+
+    def _notices(self, association: SocketAssociation, event: Event, refused: list[Outgoing]) -> list[Notification]:
+        settings = association.settings
+        unsent = [_failed(message) for message in association.unsent()]
+        found = notifications(
+            event, settings.subscribed, unsent, mapped_v4=self.settings.mapped_v4, expose_pf=settings.expose_pf
+        )
+        for message in refused:
+            found += send_failed(association.id, _failed(message), 0, settings.subscribed)
+        return found
+
+    @abstractmethod
+    def on_ended(self, association: SocketAssociation) -> None:
+        """An association is over."""
+
+    def failure(self, association: SocketAssociation) -> OSError | None:
+        """The exception for an association that ended badly; ``None`` if it did not, or this side wanted it so."""
+        end = association.end
+        if isinstance(end, CommunicationLost) and (end.by_peer or end.error != errno.ECONNABORTED):
+            return loss(end)
+        if isinstance(end, CannotStart):
+            return connect_failure(end.error, self.report(association))
+        return None
+
+    # --- options ---
+
+    def set_option(self, level: int, name: int, value: Struct | int | Data) -> None:
+        """Set an option, for all it is for or for nothing. ``OSError`` as ``options.set_option`` says.
+
+        Whoever asks to be told that everything was acknowledged is told at once if that is so: "At the time when a user
+        app subscribes to this event, if there is no data to be sent or retransmit, the stack will immediately send up
+        this notification" (section 6.1.9).
+        """
+        self.check_open()
+        if level == c.SOL_SOCKET and name in _IGNORED:
+            return
+        before = [association for association in self.members.values() if _wants_dry(association)]
+        set_option(self, self.now(), level, name, value)
+        for association in self.members.values():
+            if _wants_dry(association) and association not in before and association.dry:
+                notice = SenderDryEvent(sender_dry_assoc_id=association.id)
+                self._tell(association, [notice], association.core.readable)
+        if self.port is not None:
+            if self.port.owner is self:
+                self.port.configure()
+            self.port.driver.flush()
+
+    def get_option(self, level: int, name: int, asked: Any = None, assoc_id: int | None = None) -> Value:
+        """The value of an option. ``OSError`` as ``options.get_option`` says."""
+        self.check_open()
+        value = self._own_option(name) if level == c.SOL_SOCKET else None
+        return get_option(self, level, name, asked, assoc_id) if value is None else value
+
+    def _own_option(self, name: int) -> int | None:
+        """An option that belongs to the socket alone; ``None`` for any other."""
+        if name == socket.SO_ERROR:
+            error, self.error = self.error, None
+            return 0 if error is None else error.errno or 0
+        if name == socket.SO_TYPE:
+            return int(socket.SOCK_SEQPACKET if self.one_to_many else socket.SOCK_STREAM)
+        if name == _SO_DOMAIN:
+            return self.family
+        if name == _SO_PROTOCOL:
+            return c.IPPROTO_SCTP
+        if name == socket.SO_ACCEPTCONN:
+            return int(self.listens)
+        return 0 if name in _IGNORED else None
+
+    @property
+    @abstractmethod
+    def listens(self) -> bool:
+        """It takes associations from peers."""
+
+    # --- time and the end ---
+
+    @property
+    def has_deadlines(self) -> bool:
+        """``next_deadline`` is to be asked."""
+        return False
+
+    def next_deadline(self) -> int:
+        """When ``handle_timeout`` has something to do, ns."""
+        return NEVER
+
+    def handle_timeout(self, now: int) -> None:  # noqa: B027 - most sockets have no deadline
+        """Time has passed."""
+
+    def close(self) -> float:
+        """Close it: what it has ends gracefully by itself, or as SO_LINGER says (section 8.1.4).
+
+        Seconds for which the caller is to wait until nothing is ``lingering``. Closing twice does nothing.
+        """
+        if self.closed:
+            return 0
+        linger = self.settings.linger
+        self._close(abort=bool(linger.l_onoff and not linger.l_linger))
+        if not linger.l_onoff or self.port is None or self.port.driver.closed or not self.lingering:
+            return 0
+        self.port.tell_end(self)
+        return linger.l_linger
+
+    def abandon(self) -> None:
+        """Nobody holds it any more, and nobody closed it."""
+        if not self.closed:
+            self._close(abort=False)
+
+    def _close(self, *, abort: bool) -> None:
+        self.closed = True
+        now = self.now()
+        self._lingering = list(self.associations.values())
+        for association in self._lingering:
+            association.detach(now, abort=abort)
+        self.associations.clear()
+        if self.port is not None:
+            self.port.release(now, self)
+        self.alarm.on_closed()
+
+    @property
+    def lingering(self) -> bool:
+        """It is closed, and some association it had is not over yet."""
+        return any(association.end is None for association in self._lingering)
+
+    def disown(self) -> None:
+        """It belongs to another process, of which this one is a copy: it is closed here, and nothing else happens."""
+        self.closed = True
+        self.alarm.on_closed()
+
+
+def _wants_dry(association: SocketAssociation) -> bool:
+    return c.SCTP_SENDER_DRY_EVENT in association.settings.subscribed
+
+
+def _failed(message: Outgoing) -> Failed:
+    unordered = message.flags & c.SCTP_UNORDERED != 0
+    return Failed(message.data, message.stream, message.ppid, False, message.context, unordered=unordered)
