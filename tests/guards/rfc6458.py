@@ -73,7 +73,7 @@ CALLED: Final = (
 ON_SOCKETS: Final = re.compile(r"\bsctpx\.socket\b|\bnew_socket\b|\bblocking\b|\bSOCK_(STREAM|SEQPACKET)\b")
 """What a test has in it that makes calls on sockets."""
 
-KIN: Final = {"getsockname": "getname", "getpeername": "getname", "opt_info": "sockopt"}
+KIN: Final = {"close": "end", "getsockname": "getname", "getpeername": "getname", "opt_info": "sockopt"}
 """Calls that are tested with others, and the name of that file."""
 
 SENT: Final[dict[str, tuple[str, structs.Struct | str]]] = {

@@ -5,6 +5,7 @@ Python's socket module takes all of them alike, and so do the calls here. Inside
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -35,19 +36,21 @@ def to_bytes(data: Data) -> bytes:
     return held
 
 
-def room_in(buffer: Room) -> int:
-    """How many bytes a buffer of any kind has room for.
+def writable(buffer: Room) -> memoryview:
+    """A buffer of any kind, to be filled: while the view is held, the buffer cannot change its size.
 
     ``TypeError`` for one that is read-only and for what is no buffer, ``BufferError`` for one that is not contiguous.
     """
     view = memoryview(buffer)
     if view.readonly:
-        raise TypeError(f"a read-write bytes-like object is required, not {type(buffer).__name__!r}")
+        raise TypeError(f"a buffer to receive into is needed, and this {type(buffer).__name__!r} is read-only")
     if not view.c_contiguous:
         raise BufferError("the buffer to receive into is not contiguous")
-    return view.nbytes
+    return view
 
 
-def fill(buffer: Room, data: bytes) -> None:
-    """Write bytes to the beginning of a buffer that has room for them, whatever its elements are."""
-    BytesIO(data).readinto(buffer)
+def fill(views: Sequence[memoryview], data: bytes) -> None:
+    """Write bytes to buffers, one after the other, whatever the elements of the buffers are."""
+    source = BytesIO(data)
+    for view in views:
+        source.readinto(view)

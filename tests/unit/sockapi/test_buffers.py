@@ -12,7 +12,7 @@ import pytest
 
 from sctpx.sockapi import constants as c
 from sctpx.sockapi.ancillary import from_sendv, parse
-from sctpx.sockapi.buffers import fill, held_by, room_in, to_bytes
+from sctpx.sockapi.buffers import fill, held_by, to_bytes, writable
 from sctpx.sockapi.send import parse_outgoing
 from sctpx.sockapi.settings import AssociationSettings
 from sctpx.sockapi.structs import AssocChange, RtoInfo, SndInfo, unpack_notification
@@ -75,18 +75,19 @@ ROOMS: list[Any] = [
 
 @pytest.mark.parametrize("room", ROOMS, ids=["bytes", "ints", "map", "ctypes", "view"])
 def test_room_is_counted_and_filled_in_bytes_whatever_the_buffer_holds(room: Any) -> None:
-    assert room_in(room) == 8
-    fill(room, b"abcd")
+    view = writable(room)
+    assert view.nbytes == 8
+    fill([view], b"abcd")
     assert memoryview(room).tobytes() == b"abcd" + bytes(4)
 
 
 def test_a_buffer_that_cannot_be_written_to_has_no_room() -> None:
-    with pytest.raises(TypeError, match="read-write"):
-        room_in(memoryview(b"abc"))
+    with pytest.raises(TypeError, match="read-only"):
+        writable(memoryview(b"abc"))
     with pytest.raises(TypeError):
-        room_in("text")  # type: ignore[arg-type]
+        writable("text")  # type: ignore[arg-type]
     with pytest.raises(BufferError):
-        room_in(memoryview(bytearray(8))[::2])
+        writable(memoryview(bytearray(8))[::2])
 
 
 # --- the shape of control messages ---
