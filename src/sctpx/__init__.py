@@ -45,7 +45,14 @@ from .blocking.functions import (
 )
 from .blocking.socket import Socket
 from .core.config import AssociationConfig
-from .errors import AssociationAborted, AssociationClosed, AssociationLost, ConnectError, ConnectInProgress
+from .errors import (
+    AssociationAborted,
+    AssociationClosed,
+    AssociationLost,
+    AssociationRestarted,
+    ConnectError,
+    ConnectInProgress,
+)
 from .sockapi import constants as constants
 from .sockapi import events as events
 from .sockapi import structs as structs
@@ -83,6 +90,7 @@ __all__ = [
     "AssociationClosed",
     "AssociationConfig",
     "AssociationLost",
+    "AssociationRestarted",
     "ConnectError",
     "ConnectInProgress",
     "Connecting",

@@ -28,6 +28,17 @@ class AssociationAborted(ConnectionResetError):
         self.causes: tuple[tuple[int, bytes], ...] = tuple(causes)
 
 
+class AssociationRestarted(AssociationAborted):
+    """The peer restarted, and ``AssociationConfig.on_restart`` is ``"end"`` (RFC 9260 section 5.2.4 A).
+
+    The peer has forgotten the association and all that belonged to it. If it has set another one up, that arrives as
+    any other: at a server's handler, at ``accept``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the association is over: the peer restarted")
+
+
 class AssociationLost(TimeoutError):
     """The peer stopped answering: Association.Max.Retrans was exceeded (RFC 9260 section 8.1)."""
 

@@ -108,12 +108,12 @@ async def recv_whole(association: sctpx.Association) -> bytes:
 
 
 @contextmanager
-def another_program() -> Iterator[tuple[int, int]]:
+def another_program(udp_port: int = 0) -> Iterator[tuple[int, int]]:
     """A program that has a UDP port of 127.0.0.1: its process id, and the port."""
-    text = """if True:
+    text = f"""if True:
         import socket, sys
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind(("127.0.0.1", 0))
+        sock.bind(("127.0.0.1", {udp_port}))
         print(sock.getsockname()[1], flush=True)
         sys.stdin.read()
     """

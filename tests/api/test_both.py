@@ -210,6 +210,18 @@ async def test_silence_is_a_timeout_and_the_report_says_so(api: Api) -> None:
     assert isinstance(caught.value, sctpx.ConnectError)
     assert caught.value.errno == errno.ETIMEDOUT
     assert [entry.answer for entry in caught.value.report] == ["silence"]
+    assert f"127.0.0.1 UDP port {udp_port}: silence to 1 INIT" in str(caught.value)
+
+
+@linux_only
+async def test_an_attempt_that_runs_out_of_time_says_what_each_address_answered(api: Api) -> None:
+    udp_port, refusing = api.closed_udp_port(), sctpx.Address("127.0.0.2", udp_port=1)
+    with api.silent(udp_port, "127.0.0.1"), pytest.raises(TimeoutError) as caught:
+        await api.connect(["127.0.0.1", refusing], udp_port, timeout=0.25)
+    assert isinstance(caught.value, sctpx.ConnectError)
+    assert str(caught.value).endswith(
+        f"(127.0.0.1 UDP port {udp_port}: silence to 1 INIT; 127.0.0.2 UDP port 1: ICMP to 1 INIT, Connection refused)"
+    )
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "224.0.0.1", "255.255.255.255"])

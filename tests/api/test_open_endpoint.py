@@ -28,6 +28,20 @@ async def test_an_endpoint_connects_from_its_port() -> None:
         assert one.associations == [association]
 
 
+async def test_ports_that_nobody_chose_are_the_same_for_sctp_and_udp() -> None:
+    """No other program of the host has that UDP port, so that clients of several never share an SCTP port."""
+    async with await sctpx.start_server(None, HOST, PORT, udp_port=0) as server:
+        endpoints = [await sctpx.open_endpoint(HOST) for _ in range(20)]
+        assert [endpoint.port for endpoint in endpoints] == [endpoint.udp_port for endpoint in endpoints]
+        first = await sctpx.connect(HOST, PORT, peer_udp_port=server.udp_port)
+        second = await sctpx.connect(HOST, PORT, peer_udp_port=server.udp_port)
+        assert first.port == first.endpoint.udp_port == second.endpoint.udp_port != second.port
+        for endpoint in endpoints:
+            endpoint.close()
+        await first.close()
+        await second.close()
+
+
 async def test_an_endpoint_connects_and_listens_on_the_same_port() -> None:
     async with await endpoint_on(port=PORT) as one, await endpoint_on(port=PORT) as two, await endpoint_on() as three:
         server = one.listen()
@@ -125,6 +139,25 @@ async def test_leaving_the_context_shuts_associations_down() -> None:
             accepted = await accepting.accept()
             await association.send(b"last")
         assert [message.data async for message in accepted] == [b"last"]
+
+
+async def test_cancelling_an_endpoint_shuts_associations_down() -> None:
+    async with await endpoint_on(port=PORT) as server:
+        accepting = server.listen()
+
+        async def work() -> None:
+            async with await endpoint_on() as client:
+                association = await client.connect(HOST, PORT, peer_udp_port=server.udp_port)
+                await association.send(b"last")
+                await asyncio.Event().wait()
+
+        working = asyncio.create_task(work())
+        accepted = await accepting.accept()
+        assert (await accepted.recv()).data == b"last"
+        working.cancel()
+        with pytest.raises(sctpx.AssociationClosed):
+            await accepted.recv()
+        await asyncio.wait([working])
 
 
 async def test_an_endpoint_listens_once_at_a_time() -> None:

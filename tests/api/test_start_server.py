@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 from typing import Any
 
@@ -283,6 +284,65 @@ async def test_leaving_the_context_by_an_exception_aborts_all_associations() -> 
         await fail()
     with pytest.raises(sctpx.AssociationAborted):
         await clients[0].recv()
+
+
+class Serving:
+    """A server with one peer, to which it has sent four messages; the peer's window takes two of them."""
+
+    def __init__(self) -> None:
+        self.peer: sctpx.Association | None = None
+        self.association: sctpx.Association | None = None
+        self.task = asyncio.create_task(self._serve())
+
+    async def _serve(self) -> None:
+        async with await start(lambda _: None) as server:
+            self.peer = await client_of(server, config=sctpx.AssociationConfig(receive_buffer=100_000))
+            await until(lambda: server.associations)
+            association = server.associations[0]
+            await association.send_many([bytes(50_000)] * 4)
+            self.association = association
+            await server.serve_forever()
+
+    async def cancelled(self) -> sctpx.Association:
+        """Its peer, once it was cancelled and waits for that one."""
+        await until(lambda: self.association is not None and self.peer is not None and self.peer.readable)
+        self.task.cancel()
+        await until(lambda: self.association is not None and self.association.state == "SHUTDOWN-PENDING")
+        assert self.peer is not None
+        return self.peer
+
+
+async def test_cancelling_a_server_shuts_its_associations_down() -> None:
+    serving = Serving()
+    peer = await serving.cancelled()
+    assert sum([len(message.data) async for message in peer]) == 200_000
+    await asyncio.wait([serving.task])
+    assert serving.task.cancelled()
+
+
+async def test_cancelling_a_server_once_more_aborts_its_associations() -> None:
+    serving = Serving()
+    peer = await serving.cancelled()
+    serving.task.cancel()
+    await asyncio.wait([serving.task])
+    assert serving.task.cancelled()
+    await peer.wait_closed()
+    while peer.readable:
+        await peer.recv()
+    with pytest.raises(sctpx.AssociationAborted):
+        await peer.recv()
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+async def test_leaving_the_context_because_the_program_ends_shuts_associations_down(kind: type[BaseException]) -> None:
+    peers: list[sctpx.Association] = []
+    with contextlib.suppress(kind):
+        async with await start(lambda _: None) as server:
+            peers.append(await client_of(server))
+            await until(lambda: server.associations)
+            raise kind
+    with pytest.raises(sctpx.AssociationClosed):
+        await peers[0].recv()
 
 
 async def test_serving_forever_ends_by_cancellation_and_closes() -> None:

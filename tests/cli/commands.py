@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -53,13 +53,15 @@ def parsed(output: bytes) -> dict[str, Any]:
 class Running:
     """A command that runs while the test does something else."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, prepare: Callable[[], object] | None = None) -> None:
+        """Begin; ``prepare`` is done in the new process before."""
         self.process = subprocess.Popen(
             (*SCTPX, *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=ENVIRONMENT,
+            preexec_fn=prepare,  # noqa: PLW1509 - the tests have no threads that hold a lock it needs
         )
 
     @property
@@ -93,7 +95,11 @@ class Running:
 
     def interrupt(self) -> None:
         """Ctrl-C."""
-        self.process.send_signal(signal.SIGINT)
+        self.signal(signal.SIGINT)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
 
     def finish(self) -> tuple[int, bytes, bytes]:
         """End its standard input, and wait for its end: exit status, standard output, standard error."""

@@ -161,6 +161,19 @@ def test_a_path_that_answers_recovers_at_once() -> None:
         assert association.paths[0].state == PATH_ACTIVE
 
 
+def test_while_the_peer_answers_they_never_end_the_association() -> None:
+    """However many there are: each has a HEARTBEAT ask, whose answer counts for more."""
+    with Scripted(config=AssociationConfig(association_max_retrans=1, path_max_retrans=0)) as lab:
+        lab.answers["HEARTBEAT"] = lambda value: [control.heartbeat_ack(value)]
+        association = lab.up_outgoing()
+        for _ in range(30):
+            hit(lab, lab.heard[-1], errno.ECONNREFUSED)
+            lab.network.run_for(1.5)
+        assert association.state == ESTABLISHED
+        assert association.paths[0].state == PATH_ACTIVE
+        assert sum(packet.chunks == ["HEARTBEAT"] for packet in lab.heard) >= 30
+
+
 @pytest.mark.parametrize("error", [*UNREACHABLE, errno.ENOPROTOOPT])
 def test_the_tag_must_be_the_peers(error: int) -> None:
     """ICMP6: "MUST validate that the Verification Tag contained in the ICMP message matches the Verification Tag of

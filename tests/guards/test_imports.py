@@ -16,12 +16,13 @@ from tests.guards.house import PACKAGE, imports, modules
 BELOW_THE_LINE = ("wire", "core")
 MAY_IMPORT = {
     "errors": set[str](),
+    "process_end": set[str](),
     "wire": {"errors"},
     "core": {"errors", "wire"},
     "sockapi": {"errors", "wire", "core"},
     "link": {"errors", "core.outputs"},
-    "aio": {"errors", "wire", "core", "sockapi", "link"},
-    "blocking": {"errors", "wire", "core", "sockapi", "link"},
+    "aio": {"errors", "process_end", "wire", "core", "sockapi", "link"},
+    "blocking": {"errors", "process_end", "wire", "core", "sockapi", "link"},
     "compat": {"errors", "wire", "core", "sockapi", "link", "blocking"},
     "testing": {"errors", "wire", "core", "sockapi", "link"},
     "cli": {"errors", "wire", "core", "sockapi", "link", "aio", "blocking"},
@@ -41,7 +42,7 @@ def part_of(module: Path) -> str:
     """The part of the house a source file belongs to; "" for the package's own modules."""
     if len(module.parts) > 1:
         return module.parts[0]
-    return "errors" if module.stem == "errors" else ""
+    return module.stem if module.stem in MAY_IMPORT else ""
 
 
 def inside(name: str, part: str) -> bool:

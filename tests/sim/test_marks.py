@@ -69,7 +69,7 @@ def test_a_path_can_have_marks_of_its_own_which_the_association_does_not_change(
         association, now = pair.a.association, pair.network.clock.now
         first, second = remotes(pair)
         association.configure_path(now, second, dscp=0, flow_label=LABEL)
-        association.reconfigure(replace(association.config, dscp=CS5, flow_label=7))
+        association.reconfigure(now, replace(association.config, dscp=CS5, flow_label=7))
         before = len(list(pair.network.packets()))
         for remote in (first, second):
             association.send(now, b"data", remote=remote)

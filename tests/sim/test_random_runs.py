@@ -23,6 +23,7 @@ from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CommunicationUp, Restarted
 from sctpx.core.timers import NEVER
 from sctpx.testing import LinkSettings, Network, Pair, Received, Side, seeded_random
+from tests.sweeps import seeds
 
 DEFAULT_SEEDS, ALL_SEEDS = 80, 400
 STREAMS = 10
@@ -33,13 +34,12 @@ Lane = tuple[int, bool]
 """A stream, and whether its unordered messages are meant."""
 
 
-def seeds(every: int = 1) -> list[Any]:
-    """The seeds to run: all of them, or one out of ``every``. Without SCTPX_SEEDS, the later ones are slow."""
+def chosen(every: int = 1) -> list[Any]:
+    """The seeds to run, or one of them out of ``every``. Without SCTPX_SEEDS, the later ones are slow."""
     first, _, last = os.environ.get("SCTPX_SEEDS", "").rpartition("-")
     if last:
         return [*range(int(first or 0), int(last), every)]
-    slow = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(DEFAULT_SEEDS, ALL_SEEDS, every)]
-    return [*range(0, DEFAULT_SEEDS, every), *slow]
+    return seeds(DEFAULT_SEEDS, ALL_SEEDS, every)
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ def open_both(pair: Pair, seconds: float) -> None:
     pair.run(lambda: pair.a.events_of(CommunicationUp) and pair.b.events_of(CommunicationUp), seconds)
 
 
-@pytest.mark.parametrize("seed", seeds())
+@pytest.mark.parametrize("seed", chosen())
 def test_every_message_arrives_once_and_whole_and_in_the_order_of_its_stream(
     seed: int, record_property: Record
 ) -> None:
@@ -269,7 +269,7 @@ def test_every_message_arrives_once_and_whole_and_in_the_order_of_its_stream(
     record_property("messages", sum(traffic.count for _, _, traffic in sides))
 
 
-@pytest.mark.parametrize("seed", seeds(every=5))
+@pytest.mark.parametrize("seed", chosen(every=5))
 def test_a_side_that_restarts_gets_and_sends_what_comes_after(seed: int, record_property: Record) -> None:
     """What was under way is gone, but nothing comes twice, in pieces or out of order."""
     random = seeded_random(seed, "restarts")

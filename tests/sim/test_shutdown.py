@@ -247,7 +247,7 @@ def test_shutdown_acks_are_limited_too() -> None:
         lab.ask(control.shutdown(lab.a_tsn - 1))
         assert association.state == SHUTDOWN_ACK_SENT
         heard = lab.listen_for(1000)
-        assert heard == ["P: SHUTDOWN ACK"] * 4  # And the first one, before.
+        assert heard == ["P: SHUTDOWN ACK"] * 4 + ["P: ABORT"]  # And the first one, before.
         [event] = lab.events_of(CommunicationLost)
         assert event.error == errno.ETIMEDOUT
 
@@ -292,7 +292,9 @@ def test_t5_shutdown_guard_bounds_a_peer_that_keeps_talking(guard: float) -> Non
 
 
 def test_t5_is_five_times_rto_max_by_default() -> None:
-    assert AssociationConfig().shutdown_guard == 5 * AssociationConfig().rto_max
+    for rto_max in (2.0, 60.0):
+        assert AssociationConfig(rto_max=rto_max).t5_shutdown_guard == 5 * rto_max
+        assert AssociationConfig(rto_max=rto_max, shutdown_guard=7.0).t5_shutdown_guard == 7.0
 
 
 # SHUTDOWN-SENT

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from errno import EPIPE
+from errno import ECONNABORTED, EPIPE
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
 
@@ -26,6 +26,7 @@ from ..core.stats import AssociationStats
 from ..errors import AssociationClosed
 from ..sockapi.addresses import ip_text, pack_ip
 from ..sockapi.buffers import Data, to_bytes
+from ..sockapi.ending import tell_loss
 from ..sockapi.events import Event, to_event
 from ..sockapi.failures import connect_failure, loss
 from ..sockapi.receive import Message, to_message, to_messages
@@ -408,7 +409,7 @@ class Association:
     async def close(self) -> None:
         """Shut down within ``close_timeout`` seconds, then abort; abort at once if this is cancelled.
 
-        Does not say how it went: ``shutdown`` does.
+        Does not say how it went: ``shutdown`` does. What is lost when the time is up is told to the log ``sctpx``.
         """
         if self._end is not None:
             return
@@ -417,6 +418,8 @@ class Association:
                 self._request_shutdown()
                 await self.wait_closed()
         except TimeoutError:
+            reason = f"the peer had not taken them within {self.close_timeout:g} s (close_timeout)"
+            tell_loss(self._core, reason)
             self.abort("the shutdown took too long")
         except BaseException:
             self.abort()
@@ -440,6 +443,11 @@ class Association:
             self.abort()
 
     # --- for the endpoint and the driver ---
+
+    def abandon(self) -> None:
+        """The endpoint: this is the child of a fork, and the association is the parent's. Here it is over."""
+        if self._end is None:
+            self._end = core_events.CommunicationLost(self._core, ECONNABORTED, False, [])
 
     async def wait_established(self) -> None:
         """Wait until an association that was started is up; a ``ConnectError`` if it does not come up."""

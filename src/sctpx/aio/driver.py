@@ -22,6 +22,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from errno import EAGAIN, ENOBUFS
 from typing import Any, Final, Protocol, final
 
@@ -56,6 +57,12 @@ class Holder(Protocol):
 
     def adopt(self, association: Association) -> Owner:
         """A peer set up an association: make its owner."""
+
+    def close(self) -> None:
+        """Give the SCTP port up."""
+
+    def abandon(self) -> None:
+        """This is the child of a fork, and the SCTP port is the parent's."""
 
 
 @final
@@ -347,19 +354,91 @@ class Driver:
 
     # --- the end ---
 
+    @property
+    def blocked(self) -> bool:
+        """Whether a Transmit is kept because the link had no room for it."""
+        return self._kept is not None
+
+    @property
+    def descriptors(self) -> list[int]:
+        """The file descriptors of the link's sockets."""
+        return [sock.fileno() for sock in self.link.sockets]
+
+    def run_once(self) -> None:
+        """Do without the event loop what it would have this driver do now."""
+        if self.closed:
+            return
+        self._send_all()  # An ABORT leaves before what it makes out of the blue is answered.
+        for sock in self.link.sockets:
+            self._feed(self.link.receive(sock, BATCHES_PER_ROUND), ())
+            self._feed((), self.link.receive_errors(sock))
+        now = self.now()
+        deadline = self.stack.next_timeout()
+        if deadline is not None and deadline <= now:
+            self.stack.handle_timeout(now)
+        self._send_all()
+        while (event := self.stack.poll_event()) is not None:
+            with self._waking():
+                self._dispatch(event)
+
+    def _send_all(self) -> None:
+        """Send all there is, or as much as the link has room for."""
+        now = self.now()
+        transmit = self._kept
+        if not self._loop.is_closed():
+            self._stop_waiting()
+        while transmit is not None or (transmit := self.stack.poll_transmit(now)) is not None:
+            error = self.link.send(transmit)
+            if error in (EAGAIN, ENOBUFS):
+                self._kept = transmit
+                return
+            if error:
+                self.stack.handle_send_error(now, transmit, error)
+            transmit = None
+        self._kept = None
+
+    def _waking(self) -> AbstractContextManager[None]:
+        """Where those who wait are woken: a loop that is closed does not take their callbacks, and says so."""
+        return suppress(RuntimeError) if self._loop.is_closed() else nullcontext()
+
+    def give_up(self) -> None:
+        """Close all endpoints, and the driver with them."""
+        for holder in list(self._holders.values()):
+            with self._waking():
+                holder.close()
+        self.close()
+
     def close(self) -> None:
         """Stop at once and close the link. Closing twice does nothing."""
         if self.closed:
             return
         self.closed = True
+        if not self._loop.is_closed():
+            self._leave_loop()
+        self._close_sockets()
+        if self._on_closed is not None:
+            self._on_closed(self)
+
+    def _leave_loop(self) -> None:
         self._stop_waiting()
         if self._timer is not None:
             self._timer.cancel()
         for watched in self._watched.values():
             self._loop.remove_reader(watched.fileno())
-            watched.close()
         for receiver in self._receivers.values():
             receiver.cancel()
+
+    def _close_sockets(self) -> None:
+        for watched in self._watched.values():
+            watched.close()
         self.link.close()
-        if self._on_closed is not None:
-            self._on_closed(self)
+
+    def abandon(self) -> None:
+        """This is the child of a fork: give up the sockets. Nothing is sent, and the event loop is left alone.
+
+        Parent and child share what the loop waits in (epoll): what the child removes there, the parent does not hear.
+        """
+        self.closed = True
+        self._close_sockets()
+        for holder in self._holders.values():
+            holder.abandon()

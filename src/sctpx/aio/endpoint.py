@@ -29,7 +29,7 @@ from ..sockapi.peer import Peer
 from .association import CLOSE_TIMEOUT, Association, OnEvent
 from .driver import Driver
 from .resolve import Hosts, resolve_peer
-from .server import Handler, Server
+from .server import Handler, Server, is_request
 
 Announce: TypeAlias = Literal["auto", "all", "none"]
 """Which local addresses peers are told."""
@@ -111,8 +111,8 @@ class Connecting(Awaitable[Association], AbstractAsyncContextManager[Association
 class Endpoint:
     """One SCTP port, which both connects and listens. Made by ``open_endpoint``.
 
-    As an asynchronous context manager it closes its associations in the end, and aborts them if an exception leaves
-    the context.
+    As an asynchronous context manager it closes its associations in the end, also when it is cancelled, and aborts them
+    if an error leaves the context.
     """
 
     __slots__ = (
@@ -285,13 +285,19 @@ class Endpoint:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if kind is None:
+            if is_request(kind):
                 self.stop_listening()
                 await asyncio.gather(*[association.close() for association in self.associations])
         finally:
             self.close()
 
     # --- for the driver and the associations ---
+
+    def abandon(self) -> None:
+        """The driver: this is the child of a fork, and the port is the parent's."""
+        self.closed = True
+        for association in self.associations:
+            association.abandon()
 
     def adopt(self, association: CoreAssociation) -> Association:
         """The driver: a peer has set up an association."""

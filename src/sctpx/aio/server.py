@@ -26,17 +26,29 @@ if TYPE_CHECKING:
     from .endpoint import Endpoint
 
 _ESTABLISHED: Final = STATE_NAMES[ESTABLISHED]
+_REQUESTS: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
 
 Handler: TypeAlias = Callable[[Association], Awaitable[object] | object]
 """Called with each association that a peer sets up. What a coroutine function returns is run as a task."""
+
+
+def is_request(kind: type[BaseException] | None) -> bool:
+    """Whether a context that is left by this exception was asked to end, and has not failed.
+
+    Who cancels a server, or interrupts the program, ends a service. That says nothing of its associations, which others
+    work on: they can be shut down. An association whose own context is cancelled was interrupted in the middle of
+    something, and is aborted.
+    """
+    return kind is None or issubclass(kind, _REQUESTS)
 
 
 @final
 class Server:
     """The associations that peers set up with an endpoint. Made by ``start_server`` and ``Endpoint.listen``.
 
-    As an asynchronous context manager it stops listening in the end and closes its associations; if an exception leaves
-    the context it aborts them. Without a handler it is an asynchronous iterator over associations.
+    As an asynchronous context manager it stops listening in the end and closes its associations, also when it is
+    cancelled, as by Ctrl-C; if an error leaves the context it aborts them. Without a handler it is an asynchronous
+    iterator over associations.
     """
 
     def __init__(self, endpoint: Endpoint, core: CoreEndpoint, handler: Handler | None, backlog: int) -> None:
@@ -192,7 +204,13 @@ class Server:
             await self._watchers.wait()
 
     async def serve_forever(self) -> None:
-        """Serve until this is cancelled, then close."""
+        """Serve until this is cancelled, then stop listening. Associations that are up stay up.
+
+        To end these as well, call this in the context of the server, ``async with server:``. Ctrl-C under
+        ``asyncio.run`` cancels the main task; the context then closes the associations, each within its
+        ``close_timeout``, while their handlers go on. A second Ctrl-C does not wait for that. SIGTERM does none of this
+        by itself: a service has it cancel the main task, with ``loop.add_signal_handler``.
+        """
         try:
             await self.wait_closed()
         finally:
@@ -215,7 +233,7 @@ class Server:
     ) -> None:
         self.close()
         try:
-            if kind is None:
+            if is_request(kind):
                 await self.close_associations()
         finally:
             self.abort_associations()

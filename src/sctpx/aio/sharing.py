@@ -5,17 +5,21 @@ of its kind, however many there are. Whoever names a UDP port gets the driver th
 addresses, or a new one: two servers on different addresses may have the same UDP and SCTP port without knowing of each
 other. Whoever brings a link of its own gets the driver of that link.
 
-A driver leaves the table when it closes itself. The drivers of a loop that was closed over their heads are closed
-when the next one is asked for, so that their UDP ports are free again.
+A driver leaves the table when it closes itself. The drivers that are left when their loop is closed, or when the
+process ends, are ended then (``ending``). In the child of a ``fork`` the table is empty: the drivers are the parent's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any, Final
 
+from .. import process_end
 from ..link import Link, UdpLink, shared_port
+from . import ending
 from .driver import Driver
 
 _drivers: Final[dict[asyncio.AbstractEventLoop, list[Driver]]] = {}
@@ -29,14 +33,14 @@ def client_driver(addresses: Sequence[bytes]) -> Driver:
     for driver in _here():
         if driver in _for_clients and shared_port.extend(driver, addresses):
             return driver
-    driver = _made(UdpLink.open(addresses))
+    driver = _opened(addresses, 0)
     _for_clients.add(driver)
     return driver
 
 
 def port_driver(addresses: Sequence[bytes], udp_port: int) -> Driver:
     """A driver on this UDP port, 0 for one of its own, with these local addresses. ``OSError`` as ``UdpLink.open``."""
-    return shared_port.find(_here(), addresses, udp_port) or _made(UdpLink.open(addresses, udp_port))
+    return shared_port.find(_here(), addresses, udp_port) or _opened(addresses, udp_port)
 
 
 def link_driver(link: Link[Any]) -> Driver:
@@ -49,14 +53,30 @@ def link_driver(link: Link[Any]) -> Driver:
 
 def _here() -> list[Driver]:
     for loop in list(_drivers):
-        if loop.is_closed():
-            _abandon(loop)
+        if loop.is_closed():  # Without notice.
+            ending.end_loop(loop, _of(loop), 0)
     return _drivers.get(asyncio.get_running_loop(), [])
+
+
+def _of(loop: asyncio.AbstractEventLoop) -> list[Driver]:
+    return list(_drivers.get(loop, ()))
+
+
+def _opened(addresses: Sequence[bytes], udp_port: int) -> Driver:
+    """A new driver on a UDP port, which the system chooses if it is 0."""
+    driver = _made(UdpLink.open(addresses, udp_port))
+    if not udp_port:
+        driver.stack.follow_udp_port(driver.link.port)
+    return driver
 
 
 def _made(link: Link[Any]) -> Driver:
     driver = Driver(link, on_closed=_forget)
-    _drivers.setdefault(driver.loop, []).append(driver)
+    loop = driver.loop
+    if loop not in _drivers:
+        ending.watch(loop, lambda: _of(loop))
+        process_end.watch()
+    _drivers.setdefault(loop, []).append(driver)
     return driver
 
 
@@ -68,8 +88,22 @@ def _forget(driver: Driver) -> None:
         del _drivers[driver.loop]
 
 
-def _abandon(loop: asyncio.AbstractEventLoop) -> None:
-    """The loop is closed: nothing will ever run in it again."""
-    for driver in _drivers.pop(loop, []):
-        _for_clients.discard(driver)
-        driver.link.close()
+def _end_all(deadline: int) -> None:
+    """The process ends."""
+    with ExitStack() as stack:  # All loops, whatever one of them raises.
+        for loop in list(_drivers):
+            stack.callback(ending.end_loop, loop, _of(loop), deadline)
+
+
+def _after_fork() -> None:
+    """This is the child."""
+    for drivers in _drivers.values():
+        for driver in drivers:
+            driver.abandon()
+    _drivers.clear()
+    _for_clients.clear()
+
+
+process_end.at_process_end(_end_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

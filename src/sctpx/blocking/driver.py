@@ -23,6 +23,7 @@ from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
 from ..link import Link
 from ..link.interfaces import AddressLike
+from ..sockapi.ending import Ending
 from ..sockapi.port import Ports
 from .hub import hub
 
@@ -155,9 +156,19 @@ class Driver:
             soonest = deadline
         return min(soonest, self.ports.next_deadline()) if self.ports.timed else soonest
 
-    def shut_down(self, *, abort: bool) -> None:
-        """The interpreter exits: end all associations."""
-        self.ports.shut_down(self.now(), abort=abort)
+    def shut_down(self) -> None:
+        """The process ends: begin to end all associations gracefully."""
+        self.ports.shut_down(self.now())
+        self.flush()
+
+    def cut_off(self, ending: Ending) -> None:
+        """Abort the associations that are not worth waiting for."""
+        now = self.now()
+        for endpoint in list(self.stack.endpoints.values()):
+            for association in list(endpoint.associations.values()):
+                reason = ending.reason_to_abort(association, now)
+                if reason:
+                    ending.abort(association, now, reason)
         self.flush()
 
     def abandon(self) -> None:

@@ -46,6 +46,10 @@ class ThisHost:
         """A driver on this UDP port, 0 for one of its own, with these addresses. ``OSError`` as ``UdpLink.open``."""
         return shared_port.find(_drivers(), addresses, udp_port) or _open(addresses, udp_port)
 
+    def drivers(self) -> Iterator[Driver]:
+        """Those of all blocking sockets of this process."""
+        return _drivers()
+
     def source_for(self, peer: str) -> bytes:
         """The local address the system would send from."""
         return source_for(peer)
@@ -72,7 +76,10 @@ class ThisHost:
 
 def _open(addresses: Sequence[bytes], udp_port: int) -> Driver:
     """A new driver: the one place where blocking sockets choose what carries their packets."""
-    return Driver(UdpLink.open(addresses, udp_port))
+    driver = Driver(UdpLink.open(addresses, udp_port))
+    if not udp_port:  # The system has chosen one.
+        driver.stack.follow_udp_port(driver.link.port)
+    return driver
 
 
 def _drivers() -> Iterator[Driver]:

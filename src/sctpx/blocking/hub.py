@@ -19,13 +19,14 @@ each time.
 A signal handler can raise between any two steps of the main thread. So the lock is taken and given back in C, one place
 takes it again after waiting, and leaving a line can be done twice: what is interrupted is one call, not all sockets.
 
-The hub lives as long as the process. In the child of a ``fork`` it starts anew and empty. At exit all sockets are shut
-down gracefully for a limited time. Finalizers run anywhere, even while the lock is held: they only queue their work.
+The hub lives as long as the process. In the child of a ``fork`` it starts anew and empty. When the process ends
+(``process_end``) all sockets are shut down gracefully, as long as their peers make progress and within a limited time
+(``sockapi.ending``); the rest is aborted. Finalizers of Python objects run anywhere, even while the lock is held: they
+only queue their work.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
 import selectors
 import socket
@@ -37,16 +38,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar, final
 
+from .. import process_end
 from ..core.config import NANOSECONDS
-from ..core.timers import NEVER
+from ..core.timers import MILLISECOND, NEVER
+from ..sockapi.ending import Ending
 from .waiting import Line, Waiter
 
 GRACE: Final = 0.02
 """Seconds the I/O thread lets pass without a leader before it leads."""
-IDLE: Final = 100_000_000
-"""Nanoseconds that the I/O thread outlives the last driver: a program without sockets has no thread of ours."""
-EXIT_TIME: Final = 1.5
-"""Seconds that sockets left open have at interpreter exit to shut down gracefully."""
+IDLE: Final = 100 * MILLISECOND
+"""How long the I/O thread outlives the last driver, ns: a program without sockets has no thread of ours."""
+LOOK: Final = 100 * MILLISECOND
+"""How often it is seen at the end of the process whether peers make progress, ns."""
+LAST_WORDS: Final = 200 * MILLISECOND
+"""How long the last packets may take to leave this host, ns."""
 _BUFFER: Final = 4096
 T = TypeVar("T")
 
@@ -71,8 +76,11 @@ class Carrier(Protocol):
     def next_deadline(self) -> int:
         """When ``run`` has something to do, ns."""
 
-    def shut_down(self, *, abort: bool) -> None:
-        """The interpreter exits: end all associations."""
+    def shut_down(self) -> None:
+        """The process ends: begin to end all associations gracefully."""
+
+    def cut_off(self, ending: Ending) -> None:
+        """Abort the associations that are not worth waiting for."""
 
     def abandon(self) -> None:
         """This is the child of a fork: give up the descriptors and touch nothing else."""
@@ -145,6 +153,7 @@ class Hub:
             self._open()
         self.carriers.append(carrier)
         self.watch(carrier)
+        process_end.watch()
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run_thread, name="sctpx", daemon=True)
             self._thread.start()
@@ -348,16 +357,35 @@ class Hub:
         self._deferred.append(work)
         self.interrupt()
 
-    def shut_down(self) -> None:
-        """The interpreter exits: shut everything down gracefully, for a limited time, then abort."""
-        with self.lock:
-            deadline = time.monotonic_ns() + int(EXIT_TIME * NANOSECONDS)
+    def shut_down(self, deadline: int) -> None:
+        """The process ends: shut everything down gracefully until ``deadline``, ns, then abort."""
+        ending = Ending(deadline, process_end.too_late())
+        try:
+            with self.lock:
+                self._end(ending)
+        finally:
+            ending.tell()
+
+    def _end(self, ending: Ending) -> None:
+        try:
             for carrier in list(self.carriers):
-                carrier.shut_down(abort=False)
-            while self.carriers and time.monotonic_ns() < deadline:
-                self.wait(self.emptied, deadline)
-            for carrier in list(self.carriers):
-                carrier.shut_down(abort=True)
+                carrier.shut_down()
+            while self._see_out(ending):
+                self.wait(self.emptied, min(ending.deadline, time.monotonic_ns() + LOOK))
+        except BaseException:  # Ctrl-C: the user does not want to wait.
+            ending.interrupt()
+            self._see_out(ending)
+            raise
+        finally:
+            last = time.monotonic_ns() + LAST_WORDS
+            while self.carriers and time.monotonic_ns() < last:
+                self.wait(self.emptied, last)
+
+    def _see_out(self, ending: Ending) -> bool:
+        """Whether there is anything left to wait for; what is not worth it is aborted."""
+        for carrier in list(self.carriers):
+            carrier.cut_off(ending)
+        return bool(self.carriers) and time.monotonic_ns() < ending.deadline
 
     def start_anew(self) -> None:
         """This is the child of a fork: nothing here belongs to it."""
@@ -374,6 +402,6 @@ class Hub:
 
 hub: Final = Hub()
 """The one of this process."""
-atexit.register(hub.shut_down)
+process_end.at_process_end(hub.shut_down)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=hub.start_anew)

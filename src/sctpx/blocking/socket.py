@@ -44,10 +44,10 @@ class Socket(SocketCalls):
     ) -> None:
         """A new socket of one style or the other.
 
-        ``udp_port`` is our UDP port (RFC 6951): by default 9899 once it is bound to an SCTP port, and otherwise any
-        free one, which is shared; 0 takes a free one of its own. ``peer_udp_port`` is where peers are reached, unless
-        SCTP_REMOTE_UDP_ENCAPS_PORT or an ``Address`` says otherwise. ``config`` has the protocol parameters to begin
-        with; by default they are those of RFC 6458.
+        ``udp_port`` is our UDP port (RFC 6951): by default 9899 once it is bound to an SCTP port or listens, and
+        otherwise any free one, which is shared; 0 takes a free one of its own. ``peer_udp_port`` is where peers are
+        reached, unless SCTP_REMOTE_UDP_ENCAPS_PORT or an ``Address`` says otherwise. ``config`` has the protocol
+        parameters to begin with; by default they are those of RFC 6458.
 
         ``OSError``: EAFNOSUPPORT, EINVAL (the type, a port), EPROTONOSUPPORT.
         """

@@ -12,6 +12,7 @@ from ..link import probe
 from .demo.command import demo
 from .man import man
 from .netcat import connect, listen
+from .output import complete_standard_streams
 from .perf.command import perf
 
 
@@ -57,6 +58,7 @@ Examples:
 )
 def main() -> None:
     """SCTP in user space: associations over several addresses, no root, no kernel module."""
+    complete_standard_streams()
 
 
 for _command in (demo, connect, listen, perf, man):

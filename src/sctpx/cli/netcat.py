@@ -1,8 +1,9 @@
 """``sctpx listen`` and ``sctpx connect``: netcat with many addresses.
 
 Lines of standard input become messages, messages received go to standard output as they are. ``connect`` ends with its
-input: it waits until nothing has come for a moment, then shuts down. ``listen`` leaves the end to its peers. Ctrl-C
-shuts down gracefully; a second one does not wait.
+input: it waits until nothing has come for a moment, then shuts down. ``listen`` leaves the end to its peers. Ctrl-C,
+SIGTERM and SIGHUP shut down gracefully, and what the peers send until then still goes to standard output; a second
+signal does not wait.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ..sockapi.receive import Message
 from ..sockapi.status import AddressReport
 from ..wire.codes import CAUSE_NAMES
 from .failure import explain, one_line
-from .interrupt import on_interrupt
+from .interrupt import in_good_order, on_interrupt, run
 from .output import make_console
 from .parameters import SCTP_PORT, UDP_PORT, integer, seconds
 from .parameters import addresses as address_list
@@ -120,7 +121,7 @@ def _event_text(association: Association, event: Event) -> str:
 
 @contextmanager
 def _interruptible() -> Iterator[asyncio.Task[bool]]:
-    """A task that is done with the first Ctrl-C."""
+    """A task that is done with the first signal that asks for the end."""
     interrupted = asyncio.Event()
     waiting = asyncio.create_task(interrupted.wait())
     try:
@@ -209,7 +210,11 @@ async def _listen(addresses: list[str], port: int, udp_port: int, once: bool, ma
         feeding = asyncio.create_task(listener.feed())
         try:
             with _interruptible() as interrupted:
-                await _first(serving, feeding, interrupted)
+                done = await _first(serving, feeding, interrupted)
+            if interrupted in done:
+                server.close()
+                await server.close_associations()
+                await serving
         finally:
             serving.cancel()
             feeding.cancel()
@@ -336,7 +341,7 @@ def listen(
     """
     manners = _Manners(stream=stream, ppid=ppid, message_size=message_size, echo=echo, verbose=verbose)
     with one_line():
-        asyncio.run(_listen(addresses, port, udp_port, once, manners))
+        run(_listen(addresses, port, udp_port, once, manners))
 
 
 @click.command(
@@ -396,26 +401,26 @@ def connect(
     async def call() -> None:
         if verbose:
             _tell(f"connecting to {','.join(addresses)} port {port} udp-port {peer_udp_port}")
+        connecting = start_connect(
+            addresses,
+            port,
+            peer_udp_port=peer_udp_port,
+            local=bind,
+            udp_port=udp_port,
+            timeout=timeout,
+            streams=max(stream + 1, AssociationConfig.streams),
+            close_timeout=_CLOSE_TIMEOUT,
+            on_event=manners.on_event,
+        )
         try:
-            association = await start_connect(
-                addresses,
-                port,
-                peer_udp_port=peer_udp_port,
-                local=bind,
-                udp_port=udp_port,
-                timeout=timeout,
-                streams=max(stream + 1, AssociationConfig.streams),
-                close_timeout=_CLOSE_TIMEOUT,
-                on_event=manners.on_event,
-            )
+            async with in_good_order(connecting) as association:
+                if report:
+                    _print_report(association.report)
+                await _Caller(manners, association, linger).talk()
         except ConnectError as error:
             if report:
                 _print_report(error.report)
             raise
-        async with association:
-            if report:
-                _print_report(association.report)
-            await _Caller(manners, association, linger).talk()
 
     with one_line():
-        asyncio.run(call())
+        run(call())

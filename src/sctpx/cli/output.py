@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -17,6 +19,20 @@ PLAIN_WIDTH: Final = 110
 """Columns where there is no terminal to ask."""
 
 _MEGA: Final = 1_000_000
+
+
+def complete_standard_streams() -> None:
+    """Open the null device for standard streams that are closed (``>&-``).
+
+    Else the next file or socket would get their descriptors, and be written to or read from as if it were them.
+    """
+    for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != descriptor:
+                os.dup2(opened, descriptor)
+                os.close(opened)
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - for good
 
 
 def byte_text(count: int) -> str:

@@ -6,7 +6,7 @@ Times are in seconds here, where people write them; the core counts in nanosecon
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, Literal
 
 NANOSECONDS: Final = 1_000_000_000
 MIN_SEGMENT: Final = 484
@@ -53,8 +53,15 @@ class AssociationConfig:
     """Send small messages at once; False waits for acknowledgements to fill packets (Nagle)."""
     cookie_life: float = 60.0
     """Valid.Cookie.Life, seconds."""
-    shutdown_guard: float = 300.0
-    """T5-shutdown-guard, seconds: five times RTO.Max (RFC 9260 section 9.2)."""
+    shutdown_guard: float | None = None
+    """T5-shutdown-guard, seconds; None: five times RTO.Max, whatever that is (RFC 9260 section 9.2)."""
+    on_restart: Literal["continue", "end"] = "continue"
+    """What becomes of the association when the peer restarts (RFC 9260 section 5.2.4 A).
+
+    ``"continue"``: it begins anew under the same name, and an event tells of that. ``"end"``: it ends with
+    ``AssociationRestarted``. The restarted peer then sets another association up: an endpoint that listens accepts it,
+    and one that does not listen refuses it.
+    """
 
     attempt_delay: float | None = 0.1
     """Delay between the first INITs to the listed addresses, seconds, at least 0.01.
@@ -82,6 +89,11 @@ class AssociationConfig:
     0: as late as possible."""
 
     @property
+    def t5_shutdown_guard(self) -> float:
+        """How long a shutdown may take, seconds."""
+        return 5 * self.rto_max if self.shutdown_guard is None else self.shutdown_guard
+
+    @property
     def partial_limit(self) -> int:
         """Where partial delivery begins, bytes.
 
@@ -98,12 +110,15 @@ class AssociationConfig:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} is {value!r}: not between {low} and {high}")
+        if self.on_restart not in _ON_RESTART:
+            raise ValueError(f"on_restart is {self.on_restart!r}: not one of {', '.join(_ON_RESTART)}")
         if 0 < self.max_segment < MIN_SEGMENT:
             raise ValueError(f"max_segment is {self.max_segment}: below {MIN_SEGMENT}")
         if not self.rto_min <= self.rto_initial <= self.rto_max:
             raise ValueError("rto_initial is not between rto_min and rto_max")
 
 
+_ON_RESTART: Final = ("continue", "end")
 _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("streams", 1, 65535),
     ("max_inbound_streams", 1, 65535),

@@ -65,12 +65,21 @@ class CommunicationLost(Event):
 
     ``error`` is ``ECONNRESET`` (the peer aborted, or broke the protocol), ``ECONNABORTED`` (this side
     aborted) or ``ETIMEDOUT`` (unreachable). ``causes`` are those of the ABORT that was received or sent.
+    ``restarted``: there was no ABORT, the peer restarted, and ``AssociationConfig.on_restart`` is ``"end"``.
     """
 
-    __slots__ = ("by_peer", "causes", "error")
+    __slots__ = ("by_peer", "causes", "error", "restarted")
 
-    def __init__(self, association: Association, error: int, by_peer: bool, causes: list[tuple[int, bytes]]) -> None:
+    def __init__(
+        self,
+        association: Association,
+        error: int,
+        by_peer: bool,
+        causes: list[tuple[int, bytes]],
+        restarted: bool = False,
+    ) -> None:
         super().__init__(association)
+        self.restarted = restarted
         self.error = error
         self.by_peer = by_peer
         self.causes = causes

@@ -42,11 +42,12 @@ from .arrival import Arrival
 from .association import handshake, inbound, outbound, restart, returned, shutdown
 from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
-from .association.tcb import Tcb
+from .association.tcb import Reply, Tcb
 from .config import AssociationConfig
 from .directory import Directory
 from .endpoint import Endpoint
-from .entropy import RandomBytes, random_below, random_tag, random_u32
+from .entropy import RandomBytes, random_tag, random_u32
+from .ephemeral import EphemeralPorts
 from .events import Event
 from .init_answer import init_ack, make_cookie, refusal
 from .outputs import Transmit
@@ -55,8 +56,6 @@ from .state_cookie import Cookie, CookieJar
 from .stats import StackStats
 from .timers import NEVER
 
-EPHEMERAL_FIRST: Final = 49152
-EPHEMERAL_COUNT: Final = 65536 - EPHEMERAL_FIRST
 # Stateless answers that wait to be sent; more than one batch of input can cause.
 MAX_RESPONSES: Final = 4096
 # Packets of different associations that leave together: what one system call takes.
@@ -69,6 +68,7 @@ class Stack:
 
     __slots__ = (
         "_directory",
+        "_ephemeral",
         "_events",
         "_heap",
         "_heap_count",
@@ -92,6 +92,7 @@ class Stack:
         """By SCTP port."""
         self.stats = StackStats()
         self._directory = Directory()
+        self._ephemeral = EphemeralPorts(random_bytes)
         self._events: deque[Event] = deque()
         self._heap: list[tuple[int, int, Association]] = []
         self._heap_count = 0
@@ -99,7 +100,7 @@ class Stack:
         self._last_id = 2  # 0 to 2 have a meaning of their own (RFC 6458 section 7.2).
         self._next_id = next_id
         self._ready: deque[Association] = deque()
-        self._replies: list[tuple[int, bytes]] = []
+        self._replies: list[Reply] = []
         self._responses: deque[Transmit] = deque()
 
     # --- endpoints and associations ---
@@ -111,7 +112,7 @@ class Stack:
         config: AssociationConfig | None = None,
         announce: Sequence[bytes] = (),
     ) -> Endpoint:
-        """Take an SCTP port; 0 for a free one above 49151.
+        """Take an SCTP port; 0 for any free one (``ephemeral``).
 
         ``local`` are its own addresses, all of the host's if empty, and ``announce`` those told to peers, packed.
         Raises OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
@@ -119,20 +120,18 @@ class Stack:
         if not 0 <= port <= 65535:
             raise OSError(EINVAL, f"SCTP port {port}")
         if port == 0:
-            port = self._free_port()
+            port = self._ephemeral.draw(self.endpoints)
+            if port == 0:
+                raise OSError(EADDRINUSE, "no SCTP port is free in this stack")
         elif port in self.endpoints:
             raise OSError(EADDRINUSE, f"SCTP port {port} is in use in this stack")
         endpoint = Endpoint(self, port, list(local), list(announce), config or AssociationConfig())
         self.endpoints[port] = endpoint
         return endpoint
 
-    def _free_port(self) -> int:
-        start = random_below(self._random_bytes, EPHEMERAL_COUNT)
-        for step in range(EPHEMERAL_COUNT):
-            port = EPHEMERAL_FIRST + (start + step) % EPHEMERAL_COUNT
-            if port not in self.endpoints:
-                return port
-        raise OSError(EADDRINUSE, "no SCTP port is free in this stack")
+    def follow_udp_port(self, udp_port: int) -> None:
+        """The system has chosen this UDP port for the stack: ephemeral SCTP ports follow it."""
+        self._ephemeral.follow(udp_port)
 
     def make_association(
         self, endpoint: Endpoint, peer_port: int, config: AssociationConfig, local_tag: int, initial_tsn: int
@@ -231,9 +230,12 @@ class Stack:
         """An association has processed input."""
         tcb = association.tcb
         if self._replies:
-            for tag, chunk in self._replies:
+            for tag, chunk, path in self._replies:
                 packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, tag), chunk)
-                self._answer(local, remote, port, packet, tcb.flowinfo_to(remote))
+                if path is None:
+                    self._answer(local, remote, port, packet, tcb.flowinfo_to(remote))
+                else:
+                    self._answer(path.local, path.remote, path.encaps_port, packet, tcb.flowinfo_to(path.remote))
             self._replies.clear()
         if tcb.moved and tcb.state != CLOSED:
             self.index(association)
@@ -241,7 +243,7 @@ class Stack:
             self.touch(association)
 
     def _answer(self, local: bytes, remote: bytes, port: int, packet: bytes, marked: int) -> None:
-        """A packet that belongs to no association, to where the one being processed came from."""
+        """A packet that belongs to no association leaves."""
         if len(self._responses) < MAX_RESPONSES:
             self._responses.append(Transmit(local, remote, port, packet, len(packet), marked))
 
@@ -376,8 +378,7 @@ class Stack:
             return
         endpoint = self.endpoints.get(arrival.local_port)
         if endpoint is None or endpoint.full or not endpoint.hears(arrival.local):
-            crowded = endpoint is not None and endpoint.backlog and endpoint.hears(arrival.local)
-            self._reply(arrival, tag, control.abort([causes.out_of_resource()] if crowded else []))
+            self._turn_away(arrival, tag, endpoint)
             return
         cookie = make_cookie(
             setup, endpoint.config, arrival.now, arrival.local, arrival.remote, arrival.port, endpoint.local
@@ -389,6 +390,11 @@ class Stack:
         announce = endpoint.announced_to(cookie.addresses)
         chunk = init_ack(setup, cookie, self._jar, endpoint.config, arrival.now, announce)
         self._reply(arrival, tag, chunk)
+
+    def _turn_away(self, arrival: Arrival, tag: int, endpoint: Endpoint | None) -> None:
+        """Refuse an association: nobody listens at that port and address, or as many wait as may."""
+        crowded = endpoint is not None and endpoint.backlog > 0 and endpoint.hears(arrival.local)
+        self._reply(arrival, tag, control.abort([causes.out_of_resource()] if crowded else []))
 
     def _find_by_addresses(self, arrival: Arrival, addresses: list[bytes]) -> Association | None:
         """The association of a setup chunk, by its source or any address in it (section 5.1.2 D)."""
@@ -414,17 +420,20 @@ class Stack:
             return
         if association is not None:
             association.begin_round()
-            if restart.handle_cookie_echo(association.tcb, now, cookie, arrival.local, arrival.remote, arrival.port):
+            tcb = association.tcb
+            outcome = restart.handle_cookie_echo(tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
+            if outcome == restart.ACCEPTED:
                 _receive_rest(association.tcb, arrival)  # After a restart, it is another one.
             self._after(association, arrival.local, arrival.remote, arrival.port)
-            return
+            if outcome != restart.ENDED:
+                return
         late = now - cookie.created - cookie.lifespan
         endpoint = self.endpoints.get(arrival.local_port)
         if late > 0:
             self.stats.cookies_stale += 1
             self._reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))
         elif endpoint is None or endpoint.full:
-            self._reply(arrival, cookie.peer_tag, control.abort([causes.out_of_resource()]))
+            self._turn_away(arrival, cookie.peer_tag, endpoint)
         else:
             association = self.make_association(
                 endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn

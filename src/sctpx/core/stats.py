@@ -27,6 +27,7 @@ class AssociationStats:
         "sacks_received",
         "sacks_sent",
         "t3_timeouts",
+        "tsns_taken_back",
         "unordered_sent",
     )
 
@@ -59,6 +60,8 @@ class AssociationStats:
         self.fast_retransmits = 0
         """DATA chunks retransmitted after three miss indications."""
         self.t3_timeouts = 0
+        self.tsns_taken_back = 0
+        """DATA chunks that the peer had acknowledged by a Gap Ack Block, and then not any more."""
 
     def __repr__(self) -> str:
         return _counted(self)

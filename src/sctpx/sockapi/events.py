@@ -53,12 +53,17 @@ class CommunicationLost(Event):
     by_peer: bool
     causes: Causes
     """Those of the ABORT that was received or sent."""
+    restarted: bool = False
+    """There was no ABORT: the peer restarted, and ``AssociationConfig.on_restart`` is ``"end"``."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Restarted(Event):
-    """The peer restarted, and the association began anew."""
+    """The peer restarted, and the association began anew: the peer has forgotten all that belonged to the old one.
+
+    With ``AssociationConfig.on_restart="end"`` there is no such event: the association ends.
+    """
 
     undelivered: tuple[Undelivered, ...]
     """What had been sent before and was not acknowledged, or not sent at all: it will not be sent again."""
@@ -150,7 +155,9 @@ def _path_event(event: core.PathChange) -> Event:
 _CONVERSIONS: Final[dict[type[core.Event], Callable[[Any], Event]]] = {
     core.CommunicationUp: lambda event: CommunicationUp(event.incoming),
     core.CannotStart: lambda event: CannotStart(event.error, tuple(event.causes)),
-    core.CommunicationLost: lambda event: CommunicationLost(event.error, event.by_peer, tuple(event.causes)),
+    core.CommunicationLost: lambda event: CommunicationLost(
+        event.error, event.by_peer, tuple(event.causes), event.restarted
+    ),
     core.Restarted: lambda event: Restarted(tuple(to_undelivered(event.undelivered))),
     core.PeerShutdown: lambda _: PeerShutdown(),
     core.ShutdownComplete: lambda _: ShutdownComplete(),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ..core.events import CommunicationLost
-from ..errors import AssociationAborted, AssociationLost, ConnectError, connect_error
+from ..errors import AssociationAborted, AssociationLost, AssociationRestarted, ConnectError, connect_error
 from ..wire.codes import CAUSE_NAMES, CAUSE_PROTOCOL_VIOLATION, CAUSE_USER_ABORT
 from .status import AddressReport
 
@@ -18,6 +18,8 @@ _REASON_TOLD: Final = 200
 
 def loss(event: CommunicationLost) -> AssociationAborted | AssociationLost:
     """The exception for an association that ended abruptly."""
+    if event.restarted:
+        return AssociationRestarted()
     if event.error == errno.ETIMEDOUT:
         return AssociationLost("the peer does not answer any more")
     by = "the peer" if event.by_peer else "this side"

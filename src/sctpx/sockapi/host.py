@@ -7,7 +7,7 @@ system knows: the time, local addresses, and what names stand for. Everything is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ..core.stack import Stack
@@ -69,6 +69,9 @@ class SocketHost(Protocol):
 
         ``OSError``: EADDRINUSE (another program has the port), EADDRNOTAVAIL.
         """
+
+    def drivers(self) -> Iterable[StackDriver]:
+        """All drivers of this program."""
 
     def source_for(self, peer: str) -> bytes:
         """The local address, packed, that packets to an IP address would leave from. ``OSError`` if there is no way."""

@@ -18,7 +18,7 @@ from .peer import Peer
 from .receive import to_message
 from .setting_up import SettingUp
 from .settings import with_init
-from .socket_association import Outgoing, SocketAssociation
+from .socket_association import Outgoing, SocketAssociation, check_first_message
 from .structs import Notification, NxtInfo, RcvInfo, Struct
 
 
@@ -124,7 +124,7 @@ class Messaging(SettingUp):
         remote = b""
         if association is None:
             assert peer is not None
-            association = self._set_up(peer, options)
+            association = self._set_up(peer, outgoing(data, options), options)
             if not data and not options.flags & (c.SCTP_EOF | c.SCTP_ABORT):
                 return association.id
         else:
@@ -147,7 +147,8 @@ class Messaging(SettingUp):
         if port != peer.port:
             raise OSError(errno.EINVAL, f"the association is with port {port}, not {peer.port}")
 
-    def _set_up(self, peer: Peer, options: SendOptions) -> SocketAssociation:
+    def _set_up(self, peer: Peer, message: Outgoing, options: SendOptions) -> SocketAssociation:
+        """Begin an association for a message. ``OSError`` if the message could not be sent on it."""
         if options.flags & (c.SCTP_EOF | c.SCTP_ABORT):
             raise OSError(errno.EINVAL, "there is no association to end")
         init = options.init
@@ -156,6 +157,7 @@ class Messaging(SettingUp):
             config = future if init is None else with_init(future, init)
         except ValueError as error:
             raise OSError(errno.EINVAL, str(error)) from None
+        check_first_message(message, config)
         return self.start(peer, config)
 
     def send_on(self, association: SocketAssociation, message: Outgoing) -> int | NotNow:

@@ -205,7 +205,7 @@ def _abrupt_end(
             found.append(_change(association, c.SCTP_CANT_STR_ASSOC, error))
         else:
             # With the ABORT chunk, whole, "if [...] an ABORT chunk was received for this association".
-            info = control.abort(event.causes) if event.by_peer else b""
+            info = control.abort(event.causes) if event.by_peer and not event.restarted else b""
             found.append(_change(association, c.SCTP_COMM_LOST, error, info))
     return found
 

@@ -184,9 +184,9 @@ class OneToMany(Messaging):
 
     @property
     def writable(self) -> bool:
-        """Some association that is up has room, or there is none: then one could be set up."""
+        """Some association has room, or takes no more messages; or there is none, and one could be set up."""
         found = self.associations.values()
-        return not found or any(association.space > 0 and not association.starting for association in found)
+        return not found or any(one.closing or (one.space > 0 and not one.starting) for one in found)
 
     # --- time and the end ---
 

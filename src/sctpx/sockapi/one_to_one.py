@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import final
 
 from ..core.association.association import Association
+from ..core.events import ShutdownComplete
 from . import constants as c
 from .ancillary import SendOptions
 from .delivery import END, Piece
@@ -136,26 +137,28 @@ class OneToOne(Messaging):
     # --- messages ---
 
     def nothing_to_receive(self) -> Piece | NotNow:
-        """The end, an error, or "not now" if there is more to come.
+        """The end of file after a graceful end, whichever side asked for it; an error; or "not now".
 
-        The peer's graceful end is an end of file; after one of this side there is just no connection any more.
+        An association that ended otherwise raises what ended it, once, and ENOTCONN from then on: an end of file
+        promises that nothing is missing.
         """
         if not self.reading:
             return END
         association = self.association
         if association is None:
             raise OSError(errno.ENOTCONN, "the socket is not connected")
-        if self._has_ended(association):
+        if self._is_complete(association):
             return END
         if association.end is None:
             return UNTIL_READABLE
         self._raise_error()
         raise OSError(errno.ENOTCONN, "the association is over")
 
-    def _has_ended(self, association: SocketAssociation) -> bool:
-        """The peer has sent everything; whoever asked for it is told first that the association is over."""
-        told = association.end is not None or c.SCTP_ASSOC_CHANGE not in association.settings.subscribed
-        return association.peer_done and told
+    def _is_complete(self, association: SocketAssociation) -> bool:
+        """The peer has sent everything. A reader that subscribed to that is told first that the association is over."""
+        if association.end is not None:
+            return isinstance(association.end, ShutdownComplete)
+        return association.peer_done and c.SCTP_ASSOC_CHANGE not in association.settings.subscribed
 
     def _raise_error(self) -> None:
         error, self.error = self.error, None
@@ -202,7 +205,7 @@ class OneToOne(Messaging):
         if self.queue or not self.reading:
             return True
         association = self.association
-        return association is None or association.end is not None or self._has_ended(association)
+        return association is None or association.end is not None or self._is_complete(association)
 
     @property
     def writable(self) -> bool:
@@ -210,7 +213,7 @@ class OneToOne(Messaging):
         if self.backlog:
             return False
         association = self.association
-        if association is None or association.end is not None or association.ending:
+        if association is None or association.end is not None or association.ending or association.closing:
             return True
         return not association.starting and association.space > 0
 

@@ -22,7 +22,7 @@ from .status import UNRESOLVED, AddressReport
 class Peer:
     """A peer's addresses, ready to connect to."""
 
-    __slots__ = ("_zones", "addresses", "port", "unusable")
+    __slots__ = ("_without_udp_port", "_zones", "addresses", "port", "unusable")
 
     def __init__(self, resolved: Iterable[tuple[Address, int, Sequence[bytes] | OSError]], udp_port: int) -> None:
         """Each address as it was given, its SCTP port, and what it stands for.
@@ -34,6 +34,7 @@ class Peer:
         ports: list[tuple[bytes, int]] = []
         failure: OSError | None = None
         self._zones: dict[bytes, str] = {}
+        self._without_udp_port: list[PeerAddress] = []
         self.unusable: list[AddressReport] = []
         """What to report of names that stand for no address, and of addresses nothing can be sent to."""
         for address, port, ips in resolved:
@@ -45,7 +46,9 @@ class Peer:
             source = b"" if address.source is None else pack_ip(address.source)
             for ip in map(canonical, ips):
                 ports.append((ip, port))
-                candidates.setdefault((ip, its_port), PeerAddress(ip, its_port, source))
+                candidate = candidates.setdefault((ip, its_port), PeerAddress(ip, its_port, source))
+                if address.udp_port is None:
+                    self._without_udp_port.append(candidate)
                 if "%" in address.host:
                     self._zones[ip] = address.host
         if failure is not None and not candidates:
@@ -54,6 +57,11 @@ class Peer:
         """The SCTP port."""
         self.addresses = list(candidates.values())
         """In the order given, each IP address once with each of its UDP ports."""
+
+    def find_listeners(self, udp_port_for: Callable[[bytes], int]) -> None:
+        """Give each address for which no UDP port was named that of a listener, where one is known; 0 for none."""
+        for address in self._without_udp_port:
+            address.udp_port = udp_port_for(address.ip) or address.udp_port
 
     def find_sources(self, source_for: Callable[[str], bytes]) -> list[bytes]:
         """Give each address without a source the one the system would send from, and tell those there are.

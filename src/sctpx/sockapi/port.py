@@ -1,5 +1,9 @@
 """SCTP ports that sockets have: the ports of one stack, and the rules of one port.
 
+A peer finds a listener by its SCTP port and the usual UDP port. A socket that named neither of its ports has any UDP
+port that is free, as long as it does not listen; then it moves to the usual one, with its SCTP port. Where another
+program has the usual UDP port, the socket listens where it is, and ``listening_udp_port`` finds it in this program.
+
 Several sockets can live on one port: the one that was bound to it, and those that hold associations of the port since
 ``accept`` or ``sctp_peeloff``. The port lives until the last of these sockets is closed and the last association of the
 port is over: what a closed socket left to be shut down gracefully keeps the port.
@@ -18,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, final
 
 from ..core.association.association import Association
 from ..core.config import AssociationConfig
+from ..core.endpoint import Endpoint
 from ..core.events import ENDS, CommunicationUp, Event
 from ..core.timers import NEVER
 from .host import SocketHost, StackDriver
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 
 SMALLEST_MTU: Final = 576
 """What ``AssociationConfig.mtu`` has at least, bytes."""
+_DRAWS: Final = 64
+"""How often a port is drawn again that another driver has, too."""
 
 
 class PortUser(Protocol):
@@ -46,8 +53,8 @@ class PortUser(Protocol):
     def handle_timeout(self, now: int) -> None:
         """Time has passed."""
 
-    def shut_down(self, now: int, *, abort: bool) -> None:
-        """The program ends: end all associations."""
+    def shut_down(self, now: int) -> None:
+        """The program ends: begin to end all associations gracefully."""
 
 
 @final
@@ -99,10 +106,10 @@ class Ports:
             if user.next_deadline() <= now:
                 user.handle_timeout(now)
 
-    def shut_down(self, now: int, *, abort: bool) -> None:
-        """The program ends: end all associations."""
+    def shut_down(self, now: int) -> None:
+        """The program ends: begin to end all associations gracefully."""
         for user in list(self.users.values()):
-            user.shut_down(now, abort=abort)
+            user.shut_down(now)
 
 
 @lru_cache(maxsize=256)
@@ -115,7 +122,18 @@ def with_mtu(config: AssociationConfig, mtu: int) -> AssociationConfig:
 class Port:
     """One SCTP port that sockets use."""
 
-    __slots__ = ("_host", "_lingering", "_mtu", "_sockets", "addresses", "driver", "endpoint", "owner", "wildcard")
+    __slots__ = (
+        "_host",
+        "_lingering",
+        "_mtu",
+        "_sockets",
+        "addresses",
+        "driver",
+        "endpoint",
+        "named",
+        "owner",
+        "wildcard",
+    )
 
     def __init__(
         self,
@@ -126,31 +144,58 @@ class Port:
         owner: SocketState,
         *,
         wildcard: bool,
+        named: bool,
     ) -> None:
-        """Take an SCTP port of a driver that has the addresses. ``OSError`` (EADDRINUSE) if it is taken."""
+        """Take an SCTP port of a driver that has the addresses, 0 for any. ``OSError`` (EADDRINUSE) if it is taken."""
         self._host = host
         self.driver = driver
         self.addresses = list(addresses)
         """The local addresses, packed."""
         self.wildcard = wildcard
         """The addresses are those of the interfaces, or what peers called for: the socket was bound to none itself."""
+        self.named = named
+        """The socket was bound to an SCTP port or to a UDP port of its choice: it is to be found there."""
         self.owner = owner
         """The socket that was bound to the port. It gets the associations that peers set up."""
         self._sockets = 1
         self._lingering: list[SocketState] = []
         self._mtu = self._smallest_mtu()
-        sources = () if wildcard else self.addresses
+        self.endpoint = self._open(driver, number)
+        driver.ports.register(self.endpoint.port, self)
+        self.configure()
+
+    def _open(self, driver: StackDriver, number: int) -> Endpoint:
+        """Take an SCTP port of a driver; a driver that has no port closes itself. ``OSError`` (EADDRINUSE): taken."""
+        sources = () if self.wildcard else self.addresses
         try:
-            self.endpoint = driver.stack.open_endpoint(number, sources, self._config(owner.settings.future.config))
+            endpoint = driver.stack.open_endpoint(number, sources, self._config(self.owner.settings.future.config))
+            for _ in range(0 if self.named else _DRAWS):
+                if number or not self._is_used_elsewhere(driver, endpoint.port):
+                    break
+                endpoint.close(driver.now())
+                endpoint = driver.stack.open_endpoint(0, sources, endpoint.config)
         except OSError as error:
             driver.flush()
             if error.errno == errno.EADDRINUSE:
-                where = f" on UDP port {driver.udp_port}" if driver.udp_port else ""
-                raise OSError(errno.EADDRINUSE, f"SCTP port {number}{where} is in use by another socket") from None
+                raise OSError(errno.EADDRINUSE, _taken(driver, number)) from None
             raise
-        self._announce()
-        self.endpoint.scope = host.announced
-        driver.ports.register(self.endpoint.port, self)
+        endpoint.announce[:] = self._announced()
+        endpoint.scope = self._host.announced
+        return endpoint
+
+    def _is_used_elsewhere(self, driver: StackDriver, number: int) -> bool:
+        """Another driver has this SCTP port, too: a socket could not move there, and would be taken for another."""
+        return any(number in other.stack.endpoints for other in self._host.drivers() if other is not driver)
+
+    def move(self, driver: StackDriver) -> None:
+        """Have the same SCTP port of another driver; there are no associations. ``OSError`` (EADDRINUSE): taken."""
+        endpoint = self._open(driver, self.number)
+        old, before = self.driver, self.endpoint
+        before.close(old.now())
+        old.ports.release(before.port)
+        old.flush()
+        self.driver, self.endpoint = driver, endpoint
+        driver.ports.register(endpoint.port, self)
         self.configure()
 
     @property
@@ -174,8 +219,12 @@ class Port:
         else:
             self.driver.ports.timed.discard(self)
 
-    def _announce(self) -> None:
-        self.endpoint.announce[:] = self.addresses if len(self.addresses) > 1 else []
+    def _announced(self) -> list[bytes]:
+        return self.addresses if len(self.addresses) > 1 else []
+
+    def listens_at(self, ip: bytes) -> bool:
+        """Associations with peers that know it by this address, packed, are taken."""
+        return self.endpoint.backlog > 0 and ip in self.addresses
 
     # --- associations ---
 
@@ -205,7 +254,7 @@ class Port:
         if not self.wildcard:
             self.endpoint.local = [*self.endpoint.local, *fresh]  # Associations that there are keep the list they have.
         self._mtu = self._smallest_mtu()
-        self._announce()
+        self.endpoint.announce[:] = self._announced()
 
     def remove(self, addresses: Iterable[bytes]) -> None:
         """Fewer local addresses for associations to come. ``OSError`` (EINVAL): not one of ours, or the last."""
@@ -218,9 +267,45 @@ class Port:
         self.addresses = kept
         if not self.wildcard:
             self.endpoint.local = list(kept)
-        self._announce()
+        self.endpoint.announce[:] = self._announced()
 
     # --- sockets ---
+
+    def take_over(self, owner: SocketState, addresses: Sequence[bytes], *, wildcard: bool) -> None:
+        """Be another socket's from now on, for associations to come (SO_REUSEADDR). Those that there are go on.
+
+        The socket that was bound to it is closed. ``OSError`` as ``StackDriver.add_address``: nothing has changed.
+        """
+        for ip in addresses:
+            self.driver.add_address(ip)
+        self.addresses = list(addresses)
+        self.wildcard = wildcard
+        self.named = True
+        self.owner = owner
+        self._mtu = self._smallest_mtu()
+        self.endpoint.local = [] if wildcard else list(addresses)  # Associations keep the list they have.
+        self.endpoint.announce[:] = self._announced()
+        self.retain()
+        self.configure()
+
+    @property
+    def can_be_taken_over(self) -> bool:
+        """The socket that was bound to it is closed: only associations of before still have it."""
+        return self.owner.closed
+
+    def holders(self) -> str:
+        """Who has the port, for people, and how it can be had."""
+        if not self.owner.closed:
+            return "by another socket" + (", which listens" if self.endpoint.backlog else "")
+        cure = "set SO_REUSEADDR to take the port over from "
+        if self._sockets:
+            return f"by associations that were accepted from a closed socket: {cure}them"
+        closing = len(self.endpoint.associations)
+        what = "an association" if closing == 1 else f"{closing} associations"
+        return (
+            f"by {what} of a closed socket, still being shut down: {cure}{'it' if closing == 1 else 'them'}; "
+            "closing with SO_LINGER and l_linger=0 aborts at once"
+        )
 
     def retain(self) -> None:
         """One more socket lives on the port."""
@@ -266,14 +351,47 @@ class Port:
         """Time has passed."""
         self.owner.handle_timeout(now)
 
-    def shut_down(self, now: int, *, abort: bool) -> None:
-        """The program ends: all associations end."""
+    def shut_down(self, now: int) -> None:
+        """The program ends: all associations begin to end gracefully."""
         self._sockets = 0
         self.endpoint.stop_listening()
         for core in list(self.endpoint.associations.values()):
             owner = core.owner
             if isinstance(owner, SocketAssociation):
-                owner.detach(now, abort=abort)
-            if abort:
-                core.abort(now)
+                owner.detach(now)
         self._close_if_idle(now)
+
+
+def _taken(driver: StackDriver, number: int) -> str:
+    """What to say of an SCTP port that is taken: who has it, and how it can be had."""
+    user = driver.ports.users.get(number)
+    where = f" on UDP port {driver.udp_port}" if driver.udp_port else ""
+    return f"SCTP port {number}{where} is in use {user.holders() if isinstance(user, Port) else 'by another program'}"
+
+
+def find_abandoned(
+    drivers: Iterable[StackDriver], number: int, udp_port: int, addresses: Iterable[bytes]
+) -> Port | None:
+    """The SCTP port on one of these addresses whose socket is closed, and that associations still have."""
+    for driver in drivers:
+        user = driver.ports.users.get(number)
+        if (
+            isinstance(user, Port)
+            and user.can_be_taken_over
+            and driver.udp_port == udp_port
+            and not set(user.addresses).isdisjoint(addresses)
+        ):
+            return user
+    return None
+
+
+def listening_udp_port(drivers: Iterable[StackDriver], ip: bytes, number: int) -> int:
+    """The UDP port of the socket of this program that listens on an SCTP port at an address, and named neither port.
+
+    0 if there is no such socket. Sockets that named a port are where peers look for them, or are told to look.
+    """
+    for driver in drivers:
+        user = driver.ports.users.get(number)
+        if isinstance(user, Port) and not user.named and user.listens_at(ip):
+            return driver.udp_port
+    return 0

@@ -19,7 +19,7 @@ from .addresses import SocketAddress
 from .failures import connect_failure
 from .not_now import CHANGED, NotNow
 from .peer import Peer
-from .port import Port
+from .port import Port, find_abandoned, listening_udp_port
 from .socket_association import SocketAssociation
 from .socket_state import SocketState
 from .status import AddressReport, local_ips
@@ -44,13 +44,28 @@ class SettingUp(SocketState):
         self._take_port(addresses, port, wildcard=wildcard)
 
     def _take_port(self, addresses: Sequence[bytes], number: int, *, wildcard: bool) -> Port:
-        udp_port = self.asked_udp_port
-        if udp_port is None and not number:
-            driver = self.host.client_driver(addresses)
-        else:
-            driver = self.host.port_driver(addresses, self.host.usual_udp_port if udp_port is None else udp_port)
-        self.port = Port(self.host, driver, number, addresses, self, wildcard=wildcard)
+        udp_port = self.host.usual_udp_port if self.asked_udp_port is None else self.asked_udp_port
+        named = number != 0 or self.asked_udp_port is not None
+        if number and self.settings.reuse_address:
+            abandoned = find_abandoned(self.host.drivers(), number, udp_port, addresses)
+            if abandoned is not None:
+                abandoned.take_over(self, addresses, wildcard=wildcard)
+                self.port = abandoned
+                return abandoned
+        driver = self.host.port_driver(addresses, udp_port) if named else self.host.client_driver(addresses)
+        self.port = Port(self.host, driver, number, addresses, self, wildcard=wildcard, named=named)
         return self.port
+
+    def _move_where_peers_look(self, port: Port) -> None:
+        """Take the usual UDP port if no other program has it, and the socket named no port and has no associations."""
+        usual = self.host.usual_udp_port
+        if port.named or port.endpoint.associations or port.driver.udp_port == usual:
+            return
+        try:
+            port.move(self.host.port_driver(port.addresses, usual))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
 
     def bindx(self, addresses: Sequence[bytes], ports: Sequence[int], flags: int, *, wildcard: bool) -> None:
         """Add or remove local addresses, all or none of them (section 9.1); ``ports`` are those beside them.
@@ -84,16 +99,15 @@ class SettingUp(SocketState):
         is another socket's, or the socket has an association itself.
         """
         self.check_open()
-        if self.port is None:
-            self.bind(wildcard, 0, wildcard=True)
-        assert self.port is not None
-        if self.port.owner is not self:
+        port = self.port or self._take_port(wildcard, 0, wildcard=True)
+        if port.owner is not self:
             raise OSError(errno.EINVAL, "the port is another socket's")
         self.start_listening(backlog)
         if backlog:
-            self.port.endpoint.listen(backlog)
+            self._move_where_peers_look(port)
+            port.endpoint.listen(backlog)
         else:
-            self.port.endpoint.stop_listening()
+            port.endpoint.stop_listening()
 
     @abstractmethod
     def start_listening(self, backlog: int) -> None:
@@ -127,6 +141,8 @@ class SettingUp(SocketState):
     def start(self, peer: Peer, config: AssociationConfig) -> SocketAssociation:
         """Begin to set up an association with a peer. Raises like ``connect``."""
         self.check_connect()
+        if self.settings.future.encaps_port == self.host.usual_udp_port:
+            peer.find_listeners(lambda ip: listening_udp_port(self.host.drivers(), ip, peer.port))
         port = self.port
         if port is None:
             port = self._take_port(peer.find_sources(self.host.source_for), 0, wildcard=True)
@@ -141,12 +157,21 @@ class SettingUp(SocketState):
             port.driver.flush()
 
     def _check_free(self, port: Port, peer: Peer) -> None:
-        """``OSError``: EALREADY, EISCONN, EADDRNOTAVAIL if there is an association with one of these addresses."""
+        """``OSError``: EALREADY, EISCONN, EADDRNOTAVAIL if there is an association with one of these addresses.
+
+        One of a closed socket, which is still being shut down, is aborted if the socket may reuse its port.
+        """
         for address in peer.addresses:
             existing = port.find(address.ip, peer.port)
             if existing is None:
                 continue
             owner = existing.owner
+            if isinstance(owner, SocketAssociation) and owner.socket is None:
+                if not self.settings.reuse_address:
+                    text = "an association of a closed socket with this peer is still being shut down"
+                    raise OSError(errno.EADDRNOTAVAIL, f"{text}: SO_REUSEADDR aborts it")
+                owner.abort(port.driver.now())
+                continue
             if not isinstance(owner, SocketAssociation) or owner.socket is not self:
                 raise OSError(errno.EADDRNOTAVAIL, "another socket has an association with this peer")
             code = errno.EALREADY if owner.starting else errno.EISCONN

@@ -39,8 +39,6 @@ class AssociationSettings:
     """How messages are sent that come without ancillary data (section 8.1.31)."""
     context: int = 0
     """What ``rcv_context`` of received messages is (section 8.1.25)."""
-    max_segment: int = 0
-    """Bytes of user data in a DATA chunk, at the most (section 8.1.16). 0: what the path takes."""
     sack_delay: int = 200
     """Milliseconds (section 8.1.19)."""
     sack_every: int = 2
@@ -54,6 +52,20 @@ class AssociationSettings:
     """SPP_DSCP has set the DSCP, which IP_TOS and IPV6_TCLASS leave as it is then (section 8.1.12)."""
     encaps_port: int = 0
     """The peer's UDP port on future paths (RFC 6951 section 6.1); 0 for no encapsulation."""
+
+    @classmethod
+    def of(cls, config: AssociationConfig) -> AssociationSettings:
+        """The settings of an association with these parameters of the core, of which some are 0 for "off"."""
+        found = cls(config)
+        if config.sack_delay:
+            found.sack_delay = round(config.sack_delay * MILLISECONDS)
+        else:
+            found.sack_every = 1
+        if config.heartbeat_interval:
+            found.heartbeat_interval = round(config.heartbeat_interval * MILLISECONDS)
+        else:
+            found.heartbeats = False
+        return found
 
     def copy(self) -> AssociationSettings:
         """The same, to go its own way."""
@@ -79,6 +91,8 @@ class EndpointSettings:
     """Messages larger than a packet are refused (section 8.1.11)."""
     fragment_interleave: int = 0
     """0 to 2 (section 8.1.20)."""
+    reuse_address: bool = False
+    """An SCTP port that no open socket was bound to can be taken over from the associations that still have it."""
     explicit_eor: bool = False
     """Messages end where SCTP_EOR says so (section 8.1.26)."""
     traffic_class: int = -1
@@ -92,7 +106,7 @@ class EndpointSettings:
     @classmethod
     def of_style(cls, one_to_many: bool, config: AssociationConfig | None = None) -> EndpointSettings:
         """The defaults of a new socket; one-to-many ones interleave associations (section 8.1.20)."""
-        future = AssociationSettings(config or sockets_config())
+        future = AssociationSettings.of(config or sockets_config())
         return cls(future, fragment_interleave=1 if one_to_many else 0)
 
     def begin(self) -> AssociationSettings:

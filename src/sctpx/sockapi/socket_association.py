@@ -4,9 +4,9 @@ It hangs on its association of the core as ``owner`` and passes what happens on 
 socket can change (``accept``, ``sctp_peeloff``). Once its socket is closed, an association has none, reads and drops
 what still comes, and so ends gracefully by itself.
 
-Messages can be sent before the association is up. They wait here, since only then it is known how many streams there
-are. So does a graceful end. With explicit EOR marking (RFC 6458 section 8.1.26) a record waits until its last piece is
-there.
+Messages can be sent before the association is up. They wait here, since only then it is known how many streams the peer
+takes; there are never more than were asked for. So does a graceful end. With explicit EOR marking (RFC 6458 section
+8.1.26) a record waits until its last piece is there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from ..core.association.association import Association
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
+from ..core.config import AssociationConfig
 from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted, SenderDry
 from ..wire.codes import COMMON_HEADER, DATA_HEADER
 from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
@@ -168,9 +169,8 @@ class SocketAssociation:
             raise OSError(ESHUTDOWN, "the peer has ended the association")
 
     def check_stream(self, stream: int) -> None:
-        """``OSError`` (EINVAL) if there is no such stream; before the association is up there may be."""
-        if not self.starting and stream >= self.core.outbound_streams:
-            raise OSError(EINVAL, f"stream {stream}, there are {self.core.outbound_streams}")
+        """``OSError`` (EINVAL) if there is no such stream; before the association is up, if none such was asked for."""
+        check_stream(stream, self.core.outbound_streams)
 
     def check_length(self, length: int) -> None:
         """``OSError`` (EMSGSIZE) for a message that does not fit a packet (SCTP_DISABLE_FRAGMENTS, section 8.1.11)."""
@@ -179,11 +179,15 @@ class SocketAssociation:
             raise OSError(EMSGSIZE, f"a message of {length} bytes, a packet takes {room}")
 
     def _hold(self, message: Outgoing) -> None:
-        """Keep a message until the association is up."""
+        """Keep a message until the association is up.
+
+        ``OSError``: EINVAL (no data, a stream that was not asked for, an address that is none of the peer's), EMSGSIZE.
+        """
         if not message.data:
             raise OSError(EINVAL, "SCTP has no empty messages")
-        if len(message.data) > self.core.config.max_message_size:
-            raise OSError(EMSGSIZE, f"a message of {len(message.data)} bytes")
+        check_first_message(message, self.core.config)
+        if message.remote and message.remote not in [candidate.ip for candidate in self.core.report]:
+            raise OSError(EINVAL, "not an address of the peer")
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(message)
@@ -269,15 +273,30 @@ class SocketAssociation:
             self.socket.on_event(now, self, event, refused)
 
     def _on_up(self, now: int) -> list[Outgoing]:
-        """Send what waited; messages for streams that do not exist come back."""
+        """Send what waited; messages for streams that the peer does not take come back."""
         self.active = now
         refused = []
         waiting, self._waiting, self._waiting_bytes = self._waiting, None, 0
+        kept = {path.remote for path in self.core.paths}
         for message in waiting or ():
             try:
-                self._to_core(now, message)
+                # An address that the peer did not keep could not be chosen: the message takes the primary path.
+                self._to_core(now, message if message.remote in kept else message._replace(remote=b""))
             except OSError:
                 refused.append(message)
         if self.ending:
             self.core.shutdown(now)
         return refused
+
+
+def check_stream(stream: int, streams: int) -> None:
+    """``OSError`` (EINVAL) for a stream beyond so many."""
+    if stream >= streams:
+        raise OSError(EINVAL, f"no stream {stream}: the association has {streams}, from 0")
+
+
+def check_first_message(message: Outgoing, config: AssociationConfig) -> None:
+    """``OSError`` (EINVAL, EMSGSIZE) for a message that no association set up so can take."""
+    check_stream(message.stream, config.streams)
+    if len(message.data) > config.max_message_size:
+        raise OSError(EMSGSIZE, f"a message of {len(message.data)} bytes, the limit is {config.max_message_size}")

@@ -152,6 +152,9 @@ class SocketCalls(MessageCalls):
     def listen(self, backlog: int = _USUAL_BACKLOG) -> None:
         """Take associations from peers; a backlog of 0 takes no more. An unbound socket takes any port.
 
+        A socket that named neither an SCTP port nor a UDP port moves to UDP port 9899, where peers look, if no other
+        program has that; ``udp_port`` tells. Its SCTP port stays the same.
+
         ``OSError``: EINVAL (it has an association itself, or came from accept or peeloff).
         """
         backlog = as_int(backlog, "backlog")

@@ -51,8 +51,6 @@ _MICROSECONDS: Final = 1_000_000
 # Linux's, where they exist.
 _SO_DOMAIN: Final = getattr(socket, "SO_DOMAIN", 39)
 _SO_PROTOCOL: Final = getattr(socket, "SO_PROTOCOL", 38)
-_IGNORED: Final = (socket.SO_REUSEADDR,)
-"""Options that programs set from habit, and that mean nothing here."""
 
 
 class Alarm(Protocol):
@@ -272,8 +270,6 @@ class SocketState(ABC):
         this notification" (section 6.1.9).
         """
         self.check_open()
-        if level == c.SOL_SOCKET and name in _IGNORED:
-            return
         before = [association for association in self.members.values() if _wants_dry(association)]
         set_option(self, self.now(), level, name, value)
         for association in self.members.values():
@@ -304,7 +300,7 @@ class SocketState(ABC):
             return c.IPPROTO_SCTP
         if name == socket.SO_ACCEPTCONN:
             return int(self.listens)
-        return 0 if name in _IGNORED else None
+        return None
 
     @property
     @abstractmethod

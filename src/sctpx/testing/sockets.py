@@ -166,7 +166,7 @@ class HostSockets:
             for address in addresses:
                 runner.add_address(address)
             return runner
-        runner = self._open(addresses, self._free_port())
+        runner = self._open(addresses, 0)
         self._for_clients.append(runner)
         return runner
 
@@ -177,19 +177,28 @@ class HostSockets:
                 for address in addresses:
                     runner.add_address(address)
                 return runner
-        return self._open(addresses, udp_port or self._free_port())
+        return self._open(addresses, udp_port)
 
     def _open(self, addresses: Sequence[bytes], udp_port: int) -> StackRunner:
         self._opened += 1
         host = self._host
         random_bytes = seeded_bytes(self.network.seed, "host", host.name, host.boots, "sockets", self._opened)
-        return host.open_runner(Stack(random_bytes, host.now, self._ids.__next__), addresses, udp_port)
+        stack = Stack(random_bytes, host.now, self._ids.__next__)
+        if not udp_port:
+            udp_port = self._free_port()
+            if udp_port:
+                stack.follow_udp_port(udp_port)
+        return host.open_runner(stack, addresses, udp_port)
 
     def _free_port(self) -> int:
         if not self._host.udp_port:
             return 0
         taken = {runner.udp_port for runner in self._host.runners()} | self._host.busy_udp_ports
         return next(port for port in itertools.count(_FIRST_FREE_PORT + self._opened) if port not in taken)
+
+    def drivers(self) -> list[StackRunner]:
+        """Those of all sockets of the host."""
+        return self._host.runners()
 
     def source_for(self, peer: str) -> bytes:
         """The address of the host that packets to an address leave from. ``OSError`` (ENETUNREACH): no such family."""

@@ -31,6 +31,8 @@ if COMPILED:
 
 WORTHWHILE: Final = 1 if COMPILED else 4
 """Packets from which on a run is worth its preparations."""
+MOST: Final = 64
+"""Packets that one call reads at most: more than that could be read in vain, over and over, if few of them count."""
 SACK_PACKET: Final = COMMON_HEADER + SACK_HEADER
 
 
@@ -99,9 +101,10 @@ def collect(
 ) -> Sequence[bytes]:
     """What ``cut`` has cut: ``length`` bytes of each packet from ``offset`` on, as long as all is as expected.
 
-    ``data`` has ``most`` packets. Nothing if they are too few to be worth it.
+    ``data`` has ``most`` packets; no more than ``MOST`` are read. Nothing if they are too few to be worth it.
     """
     found: list[bytes] = []
+    most = min(most, MOST)
     if COMPILED:
         crc = crc32c
         start = read_i64_be(prefix, 0)
@@ -121,6 +124,12 @@ def collect(
             found.append(piece)
             offset = body + DATA_HEADER + length
             word += 1
+        return found
+    if most < WORTHWHILE:
+        return found
+    # The first few tell whether it is worth looking at more of them.
+    words = _layout(">", f"12xQQ{length}x", WORTHWHILE).unpack_from(data, offset)
+    if words != (first, rest, first + 1, rest, first + 2, rest, first + 3, rest):
         return found
     words = _layout(">", f"12xQQ{length}x", most).unpack_from(data, offset)
     most = min(_agreeing(words[::2], range(first, first + most)), _agreeing(words[1::2], repeat(rest)))
@@ -165,10 +174,13 @@ def seal(prefix: bytes, seed: int, chunks: list[bytes]) -> bytes:
 
 
 def read_sacks(data: bytes, offset: int, prefix: bytes, seed: int) -> tuple[list[int], list[int]]:
-    """The Cumulative TSN Acks and windows of the packets from ``offset`` on that are one plain SACK each, and right."""
+    """The Cumulative TSN Acks and windows of the packets from ``offset`` on that are one plain SACK each, and right.
+
+    No more than ``MOST`` packets are read.
+    """
     cumulatives: list[int] = []
     windows: list[int] = []
-    count = (len(data) - offset) // SACK_PACKET
+    count = min((len(data) - offset) // SACK_PACKET, MOST)
     if COMPILED:
         start = read_i64_be(prefix, 0)
         for _ in range(count):

@@ -13,6 +13,7 @@ from typing import Final
 
 from .codes import CHUNK_SACK, SACK_HEADER
 from .compiled import COMPILED
+from .ranges import Ranges, merged
 from .serial import TSN_MASK, extend_tsn
 from .tlv import ParseError
 
@@ -27,8 +28,6 @@ SACK: Final = Struct(">BBHIIHH")
 
 FIXED: Final = Struct(">IIHH")
 """The same without the chunk header: what a SACK chunk value begins with."""
-
-Ranges = list[tuple[int, int]]
 
 
 def encode(cumulative_tsn_ack: int, a_rwnd: int, ranges: Ranges, duplicates: list[int]) -> bytes:
@@ -86,11 +85,4 @@ def _tidy(ranges: Ranges, last: int) -> Ranges:
         last = end
     else:
         return ranges
-    merged: Ranges = []
-    for start, end in sorted(ranges):
-        if merged and start <= merged[-1][1]:
-            if end > merged[-1][1]:
-                merged[-1] = (merged[-1][0], end)
-        else:
-            merged.append((start, end))
-    return merged
+    return merged(ranges)

@@ -82,8 +82,7 @@ def test_an_association_that_is_over_is_accepted_with_what_it_brought() -> None:
             a.connect(HERE)
             a.send(b"last words")
             a.shutdown(sctpx.SHUT_WR)
-            with raises_errno(errno.ENOTCONN):
-                a.recv(1)
+            assert a.recv(1) == b""
         with accepted(server) as b:
             assert [b.recv(100), b.recv(100)] == [b"last words", b""]
             with pytest.raises(BrokenPipeError):

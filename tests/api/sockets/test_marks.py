@@ -46,9 +46,8 @@ def test_a_socket_has_one_mark_and_each_path_can_have_its_own() -> None:
     with listening(address=(FIRST, PORT)) as server:
         server.bindx([(SECOND, PORT)])
         server.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, CS5)
-        wait_for_the_end(server)
         with Relay([FIRST, SECOND], server.udp_port) as relay, sctpx.socket(peer_udp_port=relay.udp_port) as a:
-            wait_for_the_end(a)
+            wait_for_the_end(server, a)
             a.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EF)
             a.setsockopt(IPPROTO_SCTP, c.SCTP_NODELAY, 1)
             a.connectx([(FIRST, PORT), (SECOND, PORT)])

@@ -99,14 +99,29 @@ def test_the_peers_end_is_an_end_of_file_again_and_again() -> None:
         assert sctpx.sctp_recvv(a, 100) == sctpx.Received(b"", None, c.SCTP_RECVV_NOINFO, None, 0)
 
 
-def test_what_had_arrived_can_be_read_after_the_own_shutdown_and_then_the_socket_is_not_connected() -> None:
+def test_what_had_arrived_can_be_read_after_the_own_shutdown_and_then_comes_the_end_of_file() -> None:
     with connected() as (a, b):
         b.send(b"pending")
         assert a.recv(100, c.MSG_PEEK) == b"pending"
         a.shutdown(sctpx.SHUT_WR)
-        assert a.recv(100) == b"pending"
-        with raises_errno(errno.ENOTCONN):
-            a.recv(100)
+        assert [a.recv(100) for _ in range(3)] == [b"pending", b"", b""]
+
+
+def test_a_call_that_waits_gets_the_end_of_file_when_the_own_graceful_end_is_complete() -> None:
+    with connected() as (a, b):
+        receiving = Thread(lambda: a.recv(100))
+        a.shutdown(sctpx.SHUT_WR)
+        assert receiving.result() == b""
+        assert b.recv(100) == b""
+
+
+def test_when_both_sides_end_at_once_both_read_the_end_of_file() -> None:
+    with connected() as (a, b):
+        for sock in (a, b):
+            sock.send(b"last")
+        for sock in (a, b):
+            sock.shutdown(sctpx.SHUT_WR)
+        assert [sock.recv(100) for sock in (a, b, a, b)] == [b"last"] * 2 + [b""] * 2
 
 
 def test_an_abort_is_told_once_with_its_reason_after_what_had_arrived() -> None:

@@ -357,6 +357,63 @@ def test_parameters_of_the_setup_can_come_with_the_message() -> None:
             assert status.sstat_instrms == 3
 
 
+@pytest.mark.parametrize(
+    ("stream", "size", "code"), [(3, 1, errno.EINVAL), (65535, 1, errno.EINVAL), (0, (16 << 20) + 1, errno.EMSGSIZE)]
+)
+@pytest.mark.parametrize("style", [sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET])
+def test_a_message_that_no_association_could_take_sets_none_up(style: int, stream: int, size: int, code: int) -> None:
+    with listening() as server, client(server, style, config=sctpx.AssociationConfig(streams=3)) as a:
+        with raises_errno(code):
+            sctpx.sctp_sendmsg(a, bytes(size), HERE, stream_no=stream)
+        assert a.getladdrs() == []
+        server.settimeout(0.01)
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_the_streams_that_the_setup_asks_for_are_those_that_can_be_sent_on() -> None:
+    items: list[Any] = [
+        (IPPROTO_SCTP, c.SCTP_INIT, s.InitMsg(sinit_num_ostreams=1)),
+        (IPPROTO_SCTP, c.SCTP_SNDINFO, s.SndInfo(snd_sid=2)),
+    ]
+    with listening() as server, client(server, sctpx.SOCK_SEQPACKET) as a:
+        with raises_errno(errno.EINVAL, "stream 2"):
+            a.sendmsg([b"x"], items, 0, HERE)
+        a.sendmsg([b"x"], [(IPPROTO_SCTP, c.SCTP_INIT, s.InitMsg(sinit_num_ostreams=3)), items[1]], 0, HERE)
+        with accepted(server) as b:
+            told = sctpx.sctp_recvmsg(b, 10)[2]
+            assert told is not None
+            assert told.sinfo_stream == 2
+
+
+@pytest.mark.parametrize("explicit_eor", [0, 1])
+def test_what_is_sent_before_the_association_is_up_is_checked_as_afterwards(explicit_eor: int) -> None:
+    with listening() as server, client(server, config=sctpx.AssociationConfig(streams=2)) as a:
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_EXPLICIT_EOR, explicit_eor)
+        a.setblocking(False)
+        assert a.connect_ex(HERE) == errno.EINPROGRESS
+        for stream, size, code in ((2, 1, errno.EINVAL), (0, (16 << 20) + 1, errno.EMSGSIZE)):
+            with raises_errno(code):
+                sctpx.sctp_sendmsg(a, bytes(size), stream_no=stream)
+        with raises_errno(errno.EINVAL):
+            sctpx.sctp_sendmsg(a, b"x", ("127.0.0.4", PORT), flags=c.SCTP_EOR)
+        sctpx.sctp_sendmsg(a, b"right", stream_no=1, flags=c.SCTP_EOR)
+        with accepted(server) as b:
+            assert b.recv(10) == b"right"
+
+
+@linux_only
+def test_a_message_for_an_address_that_the_peer_does_not_keep_takes_another() -> None:
+    with listening() as server, client(server) as a:
+        a.setblocking(False)
+        with pytest.raises(sctpx.ConnectInProgress):
+            sctpx.sctp_connectx(a, [HERE, ("127.0.0.9", PORT)])
+        a.sendto(b"anyhow", ("127.0.0.9", PORT))
+        with accepted(server) as b:
+            assert b.recv(10) == b"anyhow"
+            assert a.getpaddrs() == [HERE]
+
+
 def test_sendv_sets_up_over_several_addresses_and_tells_the_id() -> None:
     with listening() as server, client(server, sctpx.SOCK_SEQPACKET) as a:
         sent = sctpx.sctp_sendv(a, b"data", [(HOST, PORT), (HOST, PORT)], 2)

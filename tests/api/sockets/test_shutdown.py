@@ -43,9 +43,7 @@ def test_shutdown_needs_a_connection_and_a_way_there_is() -> None:
 def test_after_it_the_association_cannot_be_shut_down_once_more() -> None:
     with connected() as (a, b):
         a.shutdown(sctpx.SHUT_WR)
-        assert b.recv(1) == b""
-        with raises_errno(errno.ENOTCONN):
-            a.recv(1)
+        assert [b.recv(1), a.recv(1)] == [b"", b""]
         for how in (sctpx.SHUT_RD, sctpx.SHUT_WR, sctpx.SHUT_RDWR):
             with raises_errno(errno.ENOTCONN):
                 a.shutdown(how)

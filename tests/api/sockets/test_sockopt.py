@@ -41,6 +41,29 @@ def test_options_are_values_or_bytes() -> None:
         assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_RTOINFO, 100) == info.pack()
 
 
+def test_options_tell_what_the_config_of_the_socket_says_and_leave_it_when_they_set_something_else() -> None:
+    config = sctpx.AssociationConfig(sack_delay=0.05, heartbeat_interval=5.0)
+    with sctpx.socket(config=config) as sock:
+        sack = s.SackInfo(sack_delay=50, sack_freq=2)
+        for value in (None, s.PaddrParams(spp_pathmaxrxt=3)):
+            if value is not None:
+                sock.setsockopt(IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS, value)
+            assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_DELAYED_SACK) == sack
+            told = sock.getsockopt(IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS)
+            assert (told.spp_hbinterval, told.spp_sackdelay) == (5000, 50)
+    with sctpx.socket(config=sctpx.AssociationConfig(sack_delay=0.0, heartbeat_interval=0.0)) as sock:
+        assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_DELAYED_SACK).sack_freq == 1
+        assert sock.getsockopt(IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS).spp_flags & c.SPP_HB_DISABLE
+
+
+def test_rto_max_that_is_set_later_bounds_the_rto_of_the_paths_there_are() -> None:
+    with connected() as (a, _):
+        [address] = a.getpaddrs()
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_RTOINFO, s.RtoInfo(srto_initial=100, srto_max=200, srto_min=50))
+        asked = s.PaddrInfo(spinfo_address=address)
+        assert a.getsockopt(IPPROTO_SCTP, c.SCTP_GET_PEER_ADDR_INFO, asked).spinfo_rto == 200
+
+
 @pytest.mark.parametrize(
     ("level", "option", "value", "code"),
     [

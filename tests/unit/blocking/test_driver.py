@@ -79,7 +79,7 @@ class Port:
     def handle_timeout(self, now: int) -> None:
         raise AssertionError("it has no deadline")
 
-    def shut_down(self, now: int, *, abort: bool) -> None:
+    def shut_down(self, now: int) -> None:
         raise AssertionError("nobody exits here")
 
     def wait_for(self, kind: type[Event]) -> Any:

@@ -14,6 +14,7 @@ import pytest
 from sctpx.blocking.hub import hub
 from sctpx.blocking.waiting import Line
 from sctpx.core.timers import NEVER
+from sctpx.sockapi.ending import Ending
 
 PATIENCE = 20
 
@@ -46,8 +47,11 @@ class Mailbox:
     def next_deadline(self) -> int:
         return self.deadline
 
-    def shut_down(self, *, abort: bool) -> None:
-        raise AssertionError(f"nobody exits here (abort={abort})")
+    def shut_down(self) -> None:
+        raise AssertionError("nobody exits here")
+
+    def cut_off(self, ending: Ending) -> None:
+        raise AssertionError("nobody exits here")
 
     def abandon(self) -> None:
         raise AssertionError("nobody forks here")

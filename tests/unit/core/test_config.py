@@ -21,7 +21,7 @@ def test_the_defaults_are_those_of_the_standard() -> None:
     assert config.heartbeat_interval == 30.0
     assert config.heartbeat_max_burst == 1
     assert config.sack_delay == 0.2
-    assert config.shutdown_guard == 5 * config.rto_max
+    assert config.t5_shutdown_guard == 5 * config.rto_max
     assert config.potentially_failed_max_retrans == 0  # RFC 7829 section 3.2 (1)
     assert not config.stretch_sack
 

@@ -11,7 +11,8 @@ from sctpx.core.association.association import Association
 from sctpx.core.association.state import CLOSED, ESTABLISHED
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import Endpoint, PeerAddress
-from sctpx.core.stack import EPHEMERAL_COUNT, EPHEMERAL_FIRST, MAX_GATHERED, Stack
+from sctpx.core.ephemeral import DYNAMIC_COUNT, DYNAMIC_FIRST
+from sctpx.core.stack import MAX_GATHERED, Stack
 from sctpx.testing import seeded_bytes
 from sctpx.wire import control
 from sctpx.wire.codes import CHUNK_ABORT, CHUNK_DATA, CHUNK_INIT_ACK, COMMON_HEADER, DATA_HEADER
@@ -61,9 +62,9 @@ def test_a_port_that_is_none_is_refused(port: int) -> None:
 
 def test_every_ephemeral_port_is_used_before_there_is_none_left() -> None:
     stack = make_stack()
-    taken = {stack.open_endpoint(EPHEMERAL_FIRST + number).port for number in range(EPHEMERAL_COUNT - 2)}
+    taken = {stack.open_endpoint(DYNAMIC_FIRST + number).port for number in range(DYNAMIC_COUNT - 2)}
     ports = {stack.open_endpoint().port for _ in range(2)}
-    assert taken | ports == set(range(EPHEMERAL_FIRST, 65536))
+    assert taken | ports == set(range(DYNAMIC_FIRST, 65536))
     with pytest.raises(OSError, match="no SCTP port is free") as caught:
         stack.open_endpoint()
     assert caught.value.errno == errno.EADDRINUSE

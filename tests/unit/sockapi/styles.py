@@ -76,6 +76,9 @@ class Driver:
     def port_driver(self, addresses: Sequence[bytes], udp_port: int) -> Driver:
         return self
 
+    def drivers(self) -> list[Driver]:
+        return [self]
+
     def source_for(self, peer: str) -> bytes:
         return self.ip
 

@@ -55,11 +55,12 @@ def test_a_graceful_end_before_the_association_is_up_comes_after_what_waits() ->
     assert (world.client.associations, world.server.associations) == ({}, {})
 
 
-def test_a_message_that_waited_for_a_stream_there_is_not_comes_back() -> None:
+def test_a_message_that_waited_for_a_stream_the_peer_does_not_take_comes_back() -> None:
     world = World(OneToMany, OneToMany)
+    world.server.set_option(c.IPPROTO_SCTP, c.SCTP_INITMSG, s.InitMsg(sinit_max_instreams=5))
     world.client.settings.future.subscribed = KINDS
     association = world.start()
-    send(world, association, message(b"nowhere", stream=500, context=7))
+    send(world, association, message(b"nowhere", stream=5, context=7))
     world.run()
     told = [world.client.receive(1000).item.notice for _ in range(2)]
     assert told[0].sac_state == c.SCTP_COMM_UP

@@ -159,6 +159,28 @@ def test_a_udp_port_of_another_program_is_in_use(server: Host) -> None:
     assert listening(server, udp_port=9900).udp_port == 9900
 
 
+def test_a_listener_on_any_port_is_found_though_another_program_has_the_usual_udp_port(server: Host) -> None:
+    server.busy_udp_ports.add(9899)
+    listener, a, named = server.socket(), server.socket(), server.socket(udp_port=9900)
+    for sock in (listener, named):
+        sock.bind(("192.0.2.1", 0))
+        sock.listen()
+    a.connect(listener.getsockname())
+    assert listener.accept()[1] == a.getsockname()
+    with pytest.raises(ConnectionRefusedError):
+        server.socket().connect(named.getsockname())
+
+
+def test_any_port_is_one_that_a_listener_can_have_at_the_usual_udp_port(server: Host) -> None:
+    for number in range(49152, 65536, 2):
+        server.socket().bind(("192.0.2.1", number))
+    for _ in range(20):
+        sock = server.socket()
+        sock.bind(("192.0.2.1", 0))
+        sock.listen()
+        assert sock.udp_port == 9899
+
+
 def test_a_udp_port_is_free_again_when_its_last_socket_is_gone(network: Network, server: Host, client: Host) -> None:
     a, b = connected(server, client)
     a.close()

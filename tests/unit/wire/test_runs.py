@@ -81,7 +81,7 @@ def test_user_data_is_collected_up_to_the_first_packet_that_is_not_as_expected(
     if len(damaged) == 2 and damaged[0] == damaged[1]:
         return  # Mended again.
     found = runs.collect(b"skip" + b"".join(packets), 4, length, count, PREFIX, SEED, first, rest)
-    expected = [data[start : start + length] for start in range(0, good * length, length)]
+    expected = [data[start : start + length] for start in range(0, min(good, runs.MOST) * length, length)]
     if good >= runs.WORTHWHILE:
         assert list(found) == expected
     else:
@@ -131,4 +131,4 @@ def test_sacks_are_read_up_to_the_first_packet_that_is_none_or_wrong(
         packets.insert(another[0], another[1])
         sacks = sacks[: another[0]]
     cumulatives, windows = runs.read_sacks(b"skip" + b"".join(packets) + tail, 4, PREFIX, SEED)
-    assert list(zip(cumulatives, windows, strict=True)) == sacks
+    assert list(zip(cumulatives, windows, strict=True)) == sacks[: runs.MOST]

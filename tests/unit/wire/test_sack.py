@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sctpx.wire.packet import chunks
-from sctpx.wire.sack import Ranges, encode, parse
+from sctpx.wire.ranges import Ranges
+from sctpx.wire.sack import encode, parse
 from sctpx.wire.tlv import ParseError
 
 

@@ -8,6 +8,7 @@ import time
 import click
 
 from ..failure import Failure, one_line
+from ..interrupt import exit_by_signal
 from ..output import json_text, make_console
 from ..parameters import size as size_type
 from . import loopback
@@ -55,7 +56,7 @@ def demo(size: int | None, simulate: bool, as_json: bool) -> None:
 
 def _tell(teller: Teller, size: int | None, simulate: bool) -> Outcome:
     started = time.monotonic()
-    with one_line():
+    with exit_by_signal(), one_line():
         if not simulate and not loopback.is_possible():
             simulate = True
             teller.note(_ONE_ADDRESS)

@@ -25,6 +25,8 @@ from ...link import UdpLink
 from ...link.filter import FilteredLink
 from ...sockapi.addresses import Address
 from ...sockapi.events import CommunicationLost, Event, PathStateChanged, SenderDry
+from ..interrupt import in_good_order
+from ..interrupt import run as run_loop
 from ..output import byte_text
 from . import receiver
 from .content import Content
@@ -68,7 +70,7 @@ def run(teller: Teller, size: int | None) -> Outcome:
     teller.connecting(_LISTED)
     with _receiver() as pipe, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind((_SILENT, 0))
-        return asyncio.run(_Story(teller, size).run(pipe, silent.getsockname()[1]))
+        return run_loop(_Story(teller, size).run(pipe, silent.getsockname()[1]))
 
 
 @contextmanager
@@ -123,7 +125,8 @@ class _Story:
         sources = (_CLIENT[0], _CLIENT[0], _CLIENT[0], _CLIENT[1])
         hosts = [Address(*each) for each in zip(_LISTED, ports, sources, strict=True)]
         self._started = time.monotonic()
-        async with connect(hosts, SCTP_PORT, link=self._link, on_event=self._on_event) as association:
+        connecting = connect(hosts, SCTP_PORT, link=self._link, on_event=self._on_event)
+        async with in_good_order(connecting) as association:
             outcome.up_at = self._now()
             outcome.report, outcome.primary = association.report, association.primary
             self._teller.connected(outcome)

@@ -44,7 +44,9 @@ class Receipt:
 
 def main(connection: Connection[Any, Any], serving: Sequence[str], refusing: str) -> None:
     """The process: it serves on some addresses and refuses on another."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started this.
+    for name in ("SIGINT", "SIGHUP"):  # Ctrl-C and a closed terminal are for the one who started this.
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_leave_with, args=(connection,), daemon=True).start()
     try:
         connection.send(asyncio.run(_serve(connection, serving, refusing)))

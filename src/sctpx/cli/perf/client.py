@@ -6,7 +6,8 @@
 * setup: one association after the other, set up and aborted; each set-up is timed. A further association tells the
   server about it and lasts as long as the run.
 
-Each second is told as it passes, to those who want to hear of it. Ctrl-C ends a run early; what was measured counts.
+Each second is told as it passes, to those who want to hear of it. Ctrl-C ends a run early, and so do SIGTERM and
+SIGHUP; what was measured counts.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ...link import UdpLink
 from ...link.interfaces import source_for
 from ...sockapi.addresses import ip_text
 from ...sockapi.send import Outgoing
-from ..interrupt import on_interrupt
+from ..interrupt import in_good_order, on_interrupt
 from . import hello
 from .measure import Result, Span, median_us, percentile_us
 
@@ -154,7 +155,7 @@ class _Client:
     async def bulk(self) -> Result:
         """Messages as fast as they go."""
         plan, result = self._plan, self._result
-        async with self._connect() as association:
+        async with in_good_order(self._connect()) as association:
             await self._greet(association)
             messages = self._messages(association)
             with on_interrupt(self._stop):
@@ -189,7 +190,7 @@ class _Client:
     async def pingpong(self) -> Result:
         """One message to and fro."""
         plan, result = self._plan, self._result
-        async with self._connect() as association:
+        async with in_good_order(self._connect()) as association:
             await self._greet(association)
             with on_interrupt(self._stop):
                 if plan.warmup:
@@ -223,7 +224,7 @@ class _Client:
     async def setup(self) -> Result:
         """One association after the other."""
         plan, result = self._plan, self._result
-        async with self._connect() as companion:
+        async with in_good_order(self._connect()) as companion:
             with on_interrupt(self._stop):
                 await self._set_up(plan.warmup, sys.maxsize)
                 await self._greet(companion)

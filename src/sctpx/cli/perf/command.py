@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -13,6 +12,7 @@ from ...aio import start_server
 from ...core.config import AssociationConfig
 from ...link import SCTP_TUNNELING_PORT, UdpLink
 from ..failure import explain, one_line
+from ..interrupt import exit_by_signal, run
 from ..output import byte_text, json_text, rate_text
 from ..parameters import MTU, SCTP_PORT, UDP_PORT, integer, seconds
 from ..parameters import addresses as address_list
@@ -109,7 +109,7 @@ def server(
                     return
 
     with one_line(), suppress(KeyboardInterrupt):
-        asyncio.run(serve())
+        run(serve())
 
 
 @perf.command(
@@ -193,8 +193,8 @@ def client(
         what = rate_text(rate * bytes_each) if bytes_each else f"{rate:,.0f} {_COUNTED[mode]}/s"
         click.echo(f"{begin:7.2f}-{end:.2f} s   {what}")
 
-    with one_line():
-        _show(asyncio.run(measure(plan, None if as_json else tell)), as_json)
+    with exit_by_signal(), one_line():
+        _show(run(measure(plan, None if as_json else tell)), as_json)
 
 
 def _show(result: Result, as_json: bool) -> None:

@@ -20,12 +20,12 @@ from ..events import Event, Undelivered
 from ..path.path import Path
 from ..rx.reassembly import Message
 from ..stats import AssociationStats
-from ..timers import NEVER, nanoseconds
+from ..timers import NEVER
 from ..tx.send_queue import OutMessage
-from . import handshake, reachability, shutdown, transfer
+from . import handshake, reachability, settings, shutdown, transfer
 from .connect import AddressReport
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
-from .tcb import Tcb
+from .tcb import Reply, Tcb
 from .undelivered import undelivered
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Association:
         config: AssociationConfig,
         random_bytes: RandomBytes,
         events: deque[Event],
-        replies: list[tuple[int, bytes]],
+        replies: list[Reply],
         peer_port: int,
         local_tag: int,
         initial_tsn: int,
@@ -156,6 +156,11 @@ class Association:
     def unacknowledged(self) -> int:
         """DATA chunks sent and not acknowledged yet."""
         return self.tcb.outstanding.flight_chunks + self.tcb.outstanding.marked_chunks
+
+    @property
+    def timeouts(self) -> int:
+        """Retransmission timers that expired in a row, on whichever path, while nothing was answered (section 8.1)."""
+        return self.tcb.error_count
 
     @property
     def fragmentation_point(self) -> int:
@@ -360,18 +365,13 @@ class Association:
         reachability.send_heartbeat(self.tcb, now, path)
         self.endpoint.stack.touch(self)
 
-    def reconfigure(self, config: AssociationConfig) -> None:
-        """Behave by ``config`` from now on (section 11.1.12).
+    def reconfigure(self, now: int, config: AssociationConfig) -> None:
+        """Behave by ``config`` from now on (section 11.1.12): so do the paths, in what changes.
 
-        What was negotiated stays as it is. What belongs to a path is for ``configure_path``.
+        What was negotiated stays as it is. What is to differ from path to path is for ``configure_path``.
         """
-        tcb = self.tcb
-        tcb.config = config
-        tcb.sack_policy.delay = nanoseconds(config.sack_delay)
-        for path in tcb.paths:
-            path.mark(config)
-        tcb.limit_packets()
-        transfer.resize(tcb)
+        self.begin_round()
+        settings.reconfigure(self.tcb, now, config)
         self.endpoint.stack.touch(self)
 
     def configure_path(
@@ -395,27 +395,20 @@ class Association:
         path = self.tcb.find_path(remote)
         if path is None:
             raise OSError(EINVAL, "not an address of the peer")
-        if max_retrans >= 0:
-            path.max_retrans = max_retrans
-        if potentially_failed_max_retrans >= 0:
-            path.potentially_failed_max_retrans = potentially_failed_max_retrans
-        if encaps_port >= 0:
-            self.tcb.learn_port(path, encaps_port)
-        if mtu >= 0:
-            path.set_mtu(mtu)
-            self.tcb.limit_packets()
-        if dscp >= 0:
-            path.dscp = dscp
-        if flow_label >= 0:
-            path.flow_label = flow_label
-        path.mark(self.tcb.config)
-        if heartbeat_interval >= 0:
-            path.heartbeat_interval = heartbeat_interval
-        if heartbeats is not None:
-            path.heartbeat_enabled = heartbeats
-        if heartbeats is not None or heartbeat_interval >= 0:
-            reachability.schedule(self.tcb, now, path)
-            self.endpoint.stack.touch(self)
+        settings.configure_path(
+            self.tcb,
+            now,
+            path,
+            heartbeats,
+            heartbeat_interval,
+            max_retrans,
+            encaps_port,
+            potentially_failed_max_retrans,
+            mtu,
+            dscp,
+            flow_label,
+        )
+        self.endpoint.stack.touch(self)
 
     def _established_path(self, remote: bytes) -> Path:
         if self.tcb.state in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):

@@ -156,21 +156,50 @@ def find_candidate(candidates: list[AddressReport], ip: bytes, udp_port: int) ->
 class Attempt:
     """The INITs of one association that is being set up."""
 
-    __slots__ = ("_asked", "_current", "_delay", "_longest", "_next", "_next_start", "_tries", "candidates", "deadline")
+    __slots__ = (
+        "_asked",
+        "_began",
+        "_current",
+        "_delay",
+        "_longest",
+        "_next",
+        "_next_start",
+        "_tries",
+        "candidates",
+        "deadline",
+    )
 
     def __init__(self, candidates: list[AddressReport], now: int, config: AssociationConfig) -> None:
         self.candidates = candidates
         """In the caller's order, each once."""
         self._asked = candidates  # Those that INITs go to, in this order.
-        self.deadline = NEVER if config.connect_timeout is None else now + nanoseconds(config.connect_timeout)
+        self.deadline = NEVER
         """When the whole attempt is given up."""
+        self._began = now
         self._delay = -1 if config.attempt_delay is None else nanoseconds(config.attempt_delay)
-        self._tries = config.max_init_retransmits + 1
-        # "For the INIT message, this value may override RTO.Max" (RFC 6458 section 5.3.1).
-        self._longest = nanoseconds(config.rto_max if config.max_init_timeout is None else config.max_init_timeout)
+        self._tries = 0
+        self._longest = 0
         self._next = 0  # The candidate whose first INIT is sent next.
         self._next_start = now
         self._current = -1  # In rotation: the candidate whose T1-init runs.
+        self._limit(config)
+
+    def _limit(self, config: AssociationConfig) -> None:
+        """How often, how long and for how long to try."""
+        self.deadline = NEVER if config.connect_timeout is None else self._began + nanoseconds(config.connect_timeout)
+        self._tries = config.max_init_retransmits + 1
+        # "For the INIT message, this value may override RTO.Max" (RFC 6458 section 5.3.1).
+        self._longest = nanoseconds(config.rto_max if config.max_init_timeout is None else config.max_init_timeout)
+
+    def reconfigure(self, now: int, old: AssociationConfig, config: AssociationConfig) -> None:
+        """The limits are others. In which order addresses are asked, and how soon the next one, stays as it is."""
+        self._limit(config)
+        initial = nanoseconds(old.rto_initial)
+        for candidate in self.candidates:
+            if candidate.rto == initial:
+                candidate.rto = nanoseconds(config.rto_initial)
+            if candidate.deadline != NEVER:
+                candidate.deadline = min(candidate.deadline, now + min(candidate.rto, self._longest))
 
     def next_deadline(self) -> int:
         """When there is something to do."""

@@ -73,7 +73,7 @@ def handle_attempt_timer(tcb: Tcb, now: int) -> None:
         elif now >= attempt.deadline:
             fail(tcb, ETIMEDOUT)
     elif now >= attempt.deadline:
-        shutdown.abort(tcb, [], ETIMEDOUT)
+        shutdown.give_up(tcb)
 
 
 def fail(tcb: Tcb, error: int) -> None:
@@ -166,7 +166,7 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
     if setup.a_rwnd < MINIMUM_RWND and setup.initiate_tag:
         # "MUST discard the packet, SHOULD send a packet in response containing an ABORT chunk [...] and MUST
         # NOT change the state of any existing association" (section 3.3.3)
-        tcb.replies.append((setup.initiate_tag, control.abort([causes.invalid_parameter()])))
+        tcb.replies.append((setup.initiate_tag, control.abort([causes.invalid_parameter()]), None))
         return
     cause = _unusable(setup)
     cookie = setup.cookie
@@ -180,9 +180,9 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
 def _reject_init_ack(tcb: Tcb, now: int, candidate: AddressReport | None, tag: int, cause: Cause) -> None:
     """Answer an INIT ACK that cannot be used (section 5.1); the address it came from has refused."""
     if tag:
-        tcb.replies.append((tag, control.abort([cause])))
+        tcb.replies.append((tag, control.abort([cause]), None))
     else:
-        tcb.replies.append((tcb.local_tag, control.abort([cause], reflected=True)))
+        tcb.replies.append((tcb.local_tag, control.abort([cause], reflected=True), None))
     if candidate is not None:
         refuse(tcb, now, candidate, ANSWER_MALFORMED, ECONNREFUSED, [cause])
 
@@ -308,7 +308,7 @@ def handle_t1_cookie(tcb: Tcb, now: int) -> None:
     # The first COOKIE ECHO to each confirmed address is no retransmission to it.
     firsts = max(sum([1 for other in tcb.paths if other.confirmed]), 1)
     if tcb.setup_retries >= tcb.config.max_init_retransmits + firsts - 1:
-        fail(tcb, ETIMEDOUT)
+        shutdown.give_up(tcb)  # The association may be up at the peer: the COOKIE ACKs are lost, too.
         return
     tcb.setup_retries += 1
     if failover.on_timeout(path):

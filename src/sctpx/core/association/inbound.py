@@ -6,6 +6,8 @@ nearly all of them in bulk transfer, take a short way; everything else is dispat
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...wire import causes, control, runs
 from ...wire.causes import parse as parse_causes
 from ...wire.checksum import checksum_of, crc32c, read_checksum
@@ -15,6 +17,7 @@ from ...wire.codes import (
     CHUNK_COOKIE_ACK,
     CHUNK_DATA,
     CHUNK_ERROR,
+    CHUNK_HEADER,
     CHUNK_HEARTBEAT,
     CHUNK_HEARTBEAT_ACK,
     CHUNK_INIT,
@@ -50,6 +53,17 @@ from .state import (
     SHUTDOWN_SENT,
 )
 from .tcb import Tcb
+
+# Chunks of which one counts in a packet: said again they say nothing new, and what they cost is bounded by the packets.
+_ONCE: Final = (
+    1 << CHUNK_SACK
+    | 1 << CHUNK_SHUTDOWN
+    | 1 << CHUNK_SHUTDOWN_ACK
+    | 1 << CHUNK_COOKIE_ACK
+    | 1 << CHUNK_SHUTDOWN_COMPLETE
+)
+# Where a packet that begins with a SACK has its Cumulative TSN Ack.
+_TSN_AT: Final = COMMON_HEADER + CHUNK_HEADER
 
 
 def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes, offset: int, segment: int) -> int:
@@ -233,13 +247,23 @@ def _receive_sacks(tcb: Tcb, now: int, data: bytes, offset: int, segment: int) -
     """Take packets that are one SACK without blocks or duplicates each, while nothing is lost; where that ended."""
     if segment != runs.SACK_PACKET and len(data) - offset != runs.SACK_PACKET:
         return offset
-    cumulatives, windows = runs.read_sacks(data, offset, tcb.peer_prefix, tcb.peer_seed)
-    taken = transfer.acknowledge_in_sequence(tcb, cumulatives)
-    if taken:
+    begun = offset
+    a_rwnd = 0
+    # No packet is read before it is known that the first of them counts.
+    while transfer.acknowledges_in_sequence(tcb, data[offset + _TSN_AT : offset + _TSN_AT + 4]):
+        cumulatives, windows = runs.read_sacks(data, offset, tcb.peer_prefix, tcb.peer_seed)
+        taken = transfer.acknowledge_in_sequence(tcb, cumulatives)
+        if taken:
+            a_rwnd = windows[taken - 1]
+            offset += taken * runs.SACK_PACKET
+        if taken < runs.MOST:
+            break
+    if offset > begun:
+        taken = (offset - begun) // runs.SACK_PACKET
         tcb.stats.packets_received += taken
         tcb.stats.sacks_received += taken
-        transfer.settle_in_sequence(tcb, now, windows[taken - 1])
-    return offset + taken * runs.SACK_PACKET
+        transfer.settle_in_sequence(tcb, now, a_rwnd)
+    return offset
 
 
 def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> None:
@@ -249,7 +273,7 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
     """
     verdict = 0
     has_data = offset > 0
-    sacked = False
+    seen = 0
     if tcb.state == SHUTDOWN_SENT:
         shutdown.on_packet(tcb)
     end = len(body)
@@ -273,11 +297,12 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
                     return
                 verdict |= outcome
             # "A DATA chunk received in any other state SHOULD be discarded" (section 6).
-        elif kind == CHUNK_SACK and sacked:
-            tcb.stats.packets_discarded += 1  # There is no more than one SACK for a packet (section 6.2).
+        elif kind <= CHUNK_SHUTDOWN_COMPLETE and seen & 1 << kind:
+            tcb.stats.packets_discarded += 1
         elif not _handle_control(tcb, now, path, kind, flags, body[offset + 4 : offset + length]):
             break
-        sacked = sacked or kind == CHUNK_SACK
+        if kind <= CHUNK_SHUTDOWN_COMPLETE:
+            seen |= 1 << kind & _ONCE
         if tcb.state in (CLOSED, COOKIE_WAIT):
             return  # Over, or begun anew after a stale cookie: the paths of this packet are no more.
         offset += (length + 3) & ~3
@@ -380,8 +405,7 @@ def _handle_shutdown(tcb: Tcb, now: int, value: bytes) -> None:
         return
     if state != SHUTDOWN_RECEIVED:
         tcb.transition(SHUTDOWN_RECEIVED)
-    reference = tcb.outstanding.cumulative_tsn_ack_point
-    transfer.acknowledge(tcb, now, extend_tsn(cumulative, reference), -1, [])
+    transfer.acknowledge_by_shutdown(tcb, now, extend_tsn(cumulative, tcb.outstanding.cumulative_tsn_ack_point))
     if tcb.state != CLOSED:
         if state != SHUTDOWN_RECEIVED:
             tcb.events.append(PeerShutdown(tcb.association))

@@ -108,26 +108,45 @@ def _on_heartbeat_lost(tcb: Tcb, now: int, path: Path) -> None:
 
 def on_timeout(tcb: Tcb, path: Path, counts: bool) -> None:
     """Something sent on ``path`` was not answered in time; ``counts``: also against the association."""
+    if not failover.was_foreseen(path):
+        _on_loss(tcb, path, counts)
+
+
+def _on_loss(tcb: Tcb, path: Path, counts: bool, error: int = 0) -> None:
+    """Something sent on ``path`` is lost; ``error`` is an errno if the network said so."""
     if counts:
         tcb.error_count += 1
         if tcb.error_count > tcb.config.association_max_retrans:
-            shutdown.unreachable(tcb)
+            shutdown.give_up(tcb)
             return
     if failover.on_timeout(path):
-        tcb.tell_state(path)
+        tcb.tell_state(path, error)
 
 
 def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
     """The network said that ``path`` is unreachable (section 10, ICMP9): one more error.
 
-    It says so of each packet, and a burst has many: one in an RTO counts, as with a timeout.
+    The network says so of each packet, and a burst has many: one in an RTO counts, as with a timeout. The error stands
+    for the timeout of the HEARTBEAT or the data that is under way there. If nothing is under way, a HEARTBEAT asks at
+    once, and the error stands for the timeout of that HEARTBEAT. If both counted, the path would turn inactive after
+    half as many packets. An inactive path is asked less often, and the association would end later than it does when
+    the network is silent.
+
+    Where no timeout can follow, the error counts against the path only: ICMP alone ends no association.
     """
-    if now < path.errors_pause:
+    if now < path.errors_pause or path.timeout_foreseen:
         return
     path.errors_pause = now + path.rto
-    if failover.on_timeout(path):
-        tcb.tell_state(path, error)
-        schedule(tcb, now, path)
+    under_way = path.flight_size > 0 or path.heartbeat_timeout != NEVER
+    asks = not under_way and heartbeats_run(tcb) and path.heartbeat_enabled and path.state != PATH_INACTIVE
+    carries_data = path.flight_size > 0 or (path.confirmed and path is tcb.data_destination())
+    _on_loss(tcb, path, carries_data and (under_way or asks), error)
+    if tcb.state == CLOSED:
+        return
+    if asks:
+        heartbeat.ask(path, now)
+    if asks or under_way:
+        failover.foresee_timeout(path)
 
 
 def refuse(tcb: Tcb, now: int, path: Path, error: int) -> None:

@@ -6,13 +6,16 @@ comparing tags (table 12).
 
 from __future__ import annotations
 
+from errno import ECONNRESET
+from typing import Final
+
 from ...wire import causes, control
 from ...wire.serial import TSN_MASK, UNWRAPPED
 from ...wire.setup import Setup
 from ...wire.setup import parse as parse_setup
 from ..arrival import Arrival
 from ..entropy import random_tag, random_u32
-from ..events import Restarted, Writable
+from ..events import CommunicationLost, Restarted, Writable
 from ..init_answer import init_ack, make_cookie, peer_addresses
 from ..rx.reassembly import MORE
 from ..state_cookie import Cookie, CookieJar
@@ -21,6 +24,13 @@ from .connect import ANSWER_COOKIE_ECHO
 from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_ACK_SENT
 from .tcb import Tcb
 from .undelivered import undelivered
+
+# What became of a COOKIE ECHO.
+REJECTED: Final = 0
+ACCEPTED: Final = 1
+"""The association is the one of the cookie: the rest of the packet counts."""
+ENDED: Final = 2
+"""The association is over; the cookie is for another one."""
 
 
 def answer_to(tcb: Tcb, arrival: Arrival, setup: Setup) -> tuple[bytes, bytes, int]:
@@ -50,7 +60,10 @@ def handle_init(
         handshake.begin_setup_packet(tcb, local, remote)
         shutdown.resend_shutdown_ack(tcb)
         return
-    cookie = make_cookie(setup, tcb.config, now, local, remote, port, tcb.local_addresses)
+    config = tcb.config
+    if config.on_restart == "end" and tcb.state not in (COOKIE_WAIT, COOKIE_ECHOED):
+        config = tcb.association.endpoint.config  # It will be another association.
+    cookie = make_cookie(setup, config, now, local, remote, port, tcb.local_addresses)
     cookie.local_port = tcb.local_port
     cookie.peer_port = tcb.peer_port
     if tcb.state != COOKIE_WAIT:
@@ -58,7 +71,7 @@ def handle_init(
         added = [ip for ip in named if tcb.find_path(ip) is None]
         if added:
             cause = causes.restart_with_new_addresses(added)
-            tcb.replies.append((setup.initiate_tag, control.abort([cause])))
+            tcb.replies.append((setup.initiate_tag, control.abort([cause]), None))
             return
         if not tcb.local_tie_tag:
             tcb.local_tie_tag = random_tag(tcb.random_bytes)
@@ -73,30 +86,31 @@ def handle_init(
     else:
         cookie.local_tag = random_tag(tcb.random_bytes)
         cookie.local_initial_tsn = random_u32(tcb.random_bytes)
-    tcb.replies.append((setup.initiate_tag, init_ack(setup, cookie, jar, tcb.config, now, announce)))
+    tcb.replies.append((setup.initiate_tag, init_ack(setup, cookie, jar, config, now, announce), None))
 
 
-def handle_cookie_echo(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> bool:
-    """A COOKIE ECHO with a cookie of ours (section 5.2.4). True if the rest of its packet counts."""
+def handle_cookie_echo(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> int:
+    """A COOKIE ECHO with a cookie of ours (section 5.2.4): what became of it."""
     local_matches = cookie.local_tag == tcb.local_tag
     peer_matches = cookie.peer_tag == tcb.peer_tag
     late = now - cookie.created - cookie.lifespan
     if late > 0 and not (local_matches and peer_matches):
-        tcb.replies.append((cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))])))
-        return False
+        tcb.replies.append((cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]), None))
+        return REJECTED
     if local_matches and peer_matches:
         # Action D.
         if tcb.state == COOKIE_ECHOED:
             handshake.establish(tcb, now)
         _acknowledge(tcb, now, local, remote, port)
-        return True
+        return ACCEPTED
     if local_matches:
-        return _collision(tcb, now, cookie, local, remote, port)
+        _collision(tcb, now, cookie, local, remote, port)
+        return ACCEPTED
     if not peer_matches and tcb.local_tie_tag and _tie_tags_match(tcb, cookie):
         return _restart(tcb, now, cookie, local, remote, port)
     # Action C and whatever the table does not show: "the cookie SHOULD be silently discarded".
     tcb.stats.packets_discarded += 1
-    return False
+    return REJECTED
 
 
 def _tie_tags_match(tcb: Tcb, cookie: Cookie) -> bool:
@@ -111,7 +125,7 @@ def _acknowledge(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int) -> 
     handshake.send_cookie_ack(tcb, now, local, remote)
 
 
-def _collision(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> bool:
+def _collision(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> None:
     """Action B: both sides initiated; the peer's tag is the one in the cookie."""
     if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
         _resolve(tcb, now, cookie, local, remote, port)
@@ -125,7 +139,6 @@ def _collision(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, 
             tcb.peer_initial_tsn = cookie.peer_initial_tsn
             tcb.tsn_map.reset(cookie.peer_initial_tsn)
     _acknowledge(tcb, now, local, remote, port)
-    return True
 
 
 def _resolve(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> None:
@@ -149,15 +162,19 @@ def _resolve(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
     tcb.control.clear()  # The COOKIE ECHO of ours answers a tag the peer has given up.
 
 
-def _restart(old: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> bool:
-    """Action A: the peer restarted; the association begins anew under the same name."""
+def _restart(old: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> int:
+    """Action A: the peer restarted; the association begins anew under the same name, or ends."""
     if old.state == SHUTDOWN_ACK_SENT:
         # "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
         # chunk with a 'Cookie Received While Shutting Down' error cause"
         handshake.begin_setup_packet(old, local, remote)
         shutdown.resend_shutdown_ack(old)
         old.respond(control.error([causes.cookie_while_shutting_down()]))
-        return False
+        return REJECTED
+    _tell_the_other(old, cookie, remote, port)
+    if old.config.on_restart == "end":
+        shutdown.end(old, CommunicationLost(old.association, ECONNRESET, True, [], restarted=True))
+        return ENDED
     tcb = old.association.begin_anew(cookie.local_tag, cookie.local_initial_tsn + UNWRAPPED)
     # The paths of a new association, to the addresses the cookie names (sections 5.1.2 and 5.4).
     handshake.load_cookie(tcb, cookie, local, remote, port)
@@ -171,7 +188,21 @@ def _restart(old: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
     handshake.send_cookie_ack(tcb, now, local, remote)
     if old.shutdown_requested:
         shutdown.shutdown(tcb, now)  # The user wanted an end, whoever the peer is now.
-    return True
+    return ACCEPTED
+
+
+def _tell_the_other(old: Tcb, cookie: Cookie, remote: bytes, port: int) -> None:
+    """Where the peer comes from another UDP port than before, another stack may still live behind the old one.
+
+    An association is known by its IP addresses and SCTP ports alone: the UDP header is removed before the lookup (RFC
+    6951 section 5.4). So two stacks behind one IP address that use one SCTP port are one peer, and the second one is
+    the first one restarted. If the first one lives, the ABORT tells it what it would else find out in minutes.
+    """
+    abort = control.abort([causes.protocol_violation("another UDP port of your IP address uses your SCTP port")])
+    for path in old.paths:
+        now_at = port if path.remote == remote else cookie.udp_port
+        if path.confirmed and path.remote in cookie.addresses and path.encaps_port != now_at:
+            old.replies.append((old.peer_tag, abort, path))
 
 
 def _keep_settings(old: Tcb, tcb: Tcb) -> None:

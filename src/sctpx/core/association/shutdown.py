@@ -26,15 +26,19 @@ from .state import (
 from .tcb import Tcb
 
 
-def end(tcb: Tcb, event: Event, last_words: bytes = b"", path: Path | None = None) -> None:
-    """The association is over; ``last_words`` are the one chunk that still goes out, alone in its packet."""
+def end(tcb: Tcb, event: Event, last_words: bytes = b"", paths: list[Path] | None = None) -> None:
+    """The association is over; ``last_words`` are the one chunk that still goes out, alone in its packet.
+
+    It goes to each of ``paths`` that may be sent to (section 5.4), or to where data goes.
+    """
     tcb.transition(CLOSED)
     stop_timers(tcb)
     tcb.control.clear()
     tcb.sack_chunks.clear()
     tcb.init_targets.clear()
     if last_words and tcb.peer_tag:
-        tcb.send_control(path if path is not None else tcb.data_destination(), last_words)
+        for path in [tcb.data_destination()] if paths is None else paths:
+            tcb.send_control(path, last_words)
     break_off_delivery(tcb)
     tcb.events.append(event)
 
@@ -53,6 +57,7 @@ def stop_timers(tcb: Tcb) -> None:
         tcb.attempt = None
     tcb.t1_cookie_deadline = NEVER
     tcb.t2_deadline = NEVER
+    tcb.t5_started = -1
     tcb.t5_deadline = NEVER
     tcb.probe_deadline = NEVER
     tcb.sack_policy.deadline = NEVER
@@ -62,13 +67,13 @@ def stop_timers(tcb: Tcb) -> None:
         path.heartbeat_timeout = NEVER
 
 
-def abort(tcb: Tcb, causes: list[Cause], error: int = ECONNABORTED) -> None:
+def abort(tcb: Tcb, causes: list[Cause]) -> None:
     """End at once and tell the peer (section 9.1)."""
     event: Event
     if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
-        event = CannotStart(tcb.association, error, causes)
+        event = CannotStart(tcb.association, ECONNABORTED, causes)
     else:
-        event = CommunicationLost(tcb.association, error, False, causes)
+        event = CommunicationLost(tcb.association, ECONNABORTED, False, causes)
     end(tcb, event, control.abort(causes))
 
 
@@ -84,9 +89,19 @@ def handle_abort(tcb: Tcb, causes: list[Cause], reflected: bool = False) -> None
         end(tcb, CommunicationLost(tcb.association, ECONNRESET, True, causes))
 
 
-def unreachable(tcb: Tcb) -> None:
-    """Association.Max.Retrans was exceeded (section 8.1)."""
-    end(tcb, CommunicationLost(tcb.association, ETIMEDOUT, False, []))
+def give_up(tcb: Tcb) -> None:
+    """The peer does not answer: Association.Max.Retrans (sections 8.1 and 9.2) or a limit on time was exceeded.
+
+    The peer is told all the same, at every address that may be told (section 5.4). The RFC demands an ABORT where
+    T5-shutdown-guard expires (section 9.2), and leaves it open elsewhere. Perhaps only the way back is broken: then the
+    peer would believe in the association until it gives up by itself, which takes as long again.
+    """
+    event: Event
+    if tcb.state == COOKIE_ECHOED:
+        event = CannotStart(tcb.association, ETIMEDOUT, [])
+    else:
+        event = CommunicationLost(tcb.association, ETIMEDOUT, False, [])
+    end(tcb, event, control.abort([]), tcb.paths)
 
 
 def shutdown(tcb: Tcb, now: int) -> None:
@@ -104,7 +119,8 @@ def progress(tcb: Tcb, now: int) -> None:
         return
     if tcb.state == SHUTDOWN_PENDING:
         tcb.transition(SHUTDOWN_SENT)
-        tcb.t5_deadline = now + nanoseconds(tcb.config.shutdown_guard)
+        tcb.t5_started = now
+        schedule_guard(tcb)
         _end_heartbeats(tcb)
         _send(tcb, now, tcb.data_destination())
     elif tcb.state == SHUTDOWN_RECEIVED:
@@ -112,6 +128,12 @@ def progress(tcb: Tcb, now: int) -> None:
         tcb.transition(SHUTDOWN_ACK_SENT)
         _end_heartbeats(tcb)
         _start_t2(tcb, now, tcb.respond(control.shutdown_ack()))
+
+
+def schedule_guard(tcb: Tcb) -> None:
+    """Set when T5-shutdown-guard expires, if it runs."""
+    if tcb.t5_started >= 0:
+        tcb.t5_deadline = tcb.t5_started + nanoseconds(tcb.config.t5_shutdown_guard)
 
 
 def _end_heartbeats(tcb: Tcb) -> None:
@@ -149,14 +171,14 @@ def handle_t2(tcb: Tcb, now: int) -> None:
         tcb.tell_state(path)
     rto.back_off(path, tcb.config)
     if tcb.error_count > tcb.config.association_max_retrans:
-        unreachable(tcb)
+        give_up(tcb)
         return
     _send(tcb, now, tcb.data_destination(avoid=path))
 
 
 def handle_t5(tcb: Tcb) -> None:
-    """T5-shutdown-guard expired."""
-    abort(tcb, [], ETIMEDOUT)
+    """T5-shutdown-guard expired: "the sender SHOULD abort the association by sending an ABORT chunk" (section 9.2)."""
+    give_up(tcb)
 
 
 def on_packet(tcb: Tcb) -> None:
@@ -196,7 +218,7 @@ def resend_shutdown_ack(tcb: Tcb) -> None:
 def handle_shutdown_ack(tcb: Tcb, path: Path) -> None:
     """SHUTDOWN ACK: the association is over on both sides."""
     if tcb.state in (SHUTDOWN_SENT, SHUTDOWN_ACK_SENT):
-        where = path if path.confirmed else None
+        where = [path] if path.confirmed else None
         end(tcb, ShutdownComplete(tcb.association), control.shutdown_complete(), where)
 
 

@@ -52,6 +52,10 @@ PROBE_SENT: Final = 1
 PROBE_ANSWERED: Final = 2
 
 
+Reply = tuple[int, bytes, Path | None]
+"""(tag, chunk, where it goes; None for where the packet being processed came from)."""
+
+
 @final
 class Tcb:
     """Everything one association knows."""
@@ -129,6 +133,7 @@ class Tcb:
         "t2_deadline",
         "t2_path",
         "t5_deadline",
+        "t5_started",
         "tsn_map",
         "unrecognized",
         "wants_writable",
@@ -142,7 +147,7 @@ class Tcb:
         config: AssociationConfig,
         random_bytes: RandomBytes,
         events: deque[Event],
-        replies: list[tuple[int, bytes]],
+        replies: list[Reply],
         local_addresses: list[bytes],
         local_port: int,
         peer_port: int,
@@ -156,7 +161,7 @@ class Tcb:
         self.events = events
         """The stack's events, shared."""
         self.replies = replies
-        """Answers to the packet being processed that are not this association's: (tag, chunk). Shared."""
+        """Packets to be sent that are not this association's. Shared."""
         self.stats = AssociationStats()
         self.state: int = CLOSED
         self.incoming = False
@@ -277,6 +282,8 @@ class Tcb:
         """By the user, whatever the state was."""
         self.t2_deadline = NEVER
         self.t2_path: Path | None = None
+        self.t5_started = -1
+        """When T5-shutdown-guard was started, ns; -1 while it does not run."""
         self.t5_deadline = NEVER
 
     def transition(self, state: int) -> None:
@@ -371,7 +378,7 @@ class Tcb:
         """Answer the packet being processed with one that is not this association's, if it had no answer yet."""
         if self.response_path is None and self.response_room:
             self.response_room = 0
-            self.replies.append((tag, chunk))
+            self.replies.append((tag, chunk, None))
 
     def tell_state(self, path: Path, error: int = 0) -> None:
         """The state of ``path`` changed; ``error`` is an errno if the network said why."""

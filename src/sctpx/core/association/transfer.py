@@ -12,21 +12,22 @@ from typing import Final
 from ...wire import causes, control, runs
 from ...wire import sack as wire_sack
 from ...wire.codes import COMMON_HEADER, DATA_IMMEDIATE, SACK_HEADER
-from ...wire.sack import Ranges
+from ...wire.ranges import Ranges
 from ...wire.serial import TSN_MASK, extend_tsn
 from ..events import PATH_ACTIVE, Readable, SenderDry, Writable
 from ..path import congestion, rto
 from ..path.path import Path
-from ..rx.tsn_map import MAX_AHEAD
 from ..rx.window import MAX_MESSAGES
 from ..timers import NEVER
-from ..tx.outstanding import SackResult
+from ..tx.sack_result import SackResult
 from . import reachability, shutdown
 from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT
 from .tcb import PROBE_ANSWERED, PROBE_NONE, PROBE_SENT, Tcb
 
 # Beyond the window, a hole may still be filled; but not without end (section 6.2).
 OVERFILL: Final = 2
+# Gap Ack Blocks of one SACK that count, the lowest ones: some times as many as an honest peer's packet holds.
+MAX_BLOCKS: Final = 2048
 # SACKs that may wait to be sent while the link takes nothing: the last one says it all.
 MAX_SACKS: Final = 1024
 
@@ -114,7 +115,7 @@ def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
     tsn_map = tcb.tsn_map
     window = tcb.window
     reassembly = tcb.reassembly
-    if tsn > tsn_map.cumulative_tsn + MAX_AHEAD or len(reassembly.ready) >= MAX_MESSAGES:
+    if not tsn_map.has_place(tsn) or len(reassembly.ready) >= MAX_MESSAGES:
         return False
     if reassembly.apart >= MAX_MESSAGES and tsn != tsn_map.cumulative_tsn + 1:
         return False
@@ -158,7 +159,7 @@ def resize(tcb: Tcb) -> None:
     """The receive buffer is as large as the parameters say now (RFC 6458 section 8.1.6)."""
     if tcb.state == CLOSED:
         return
-    tcb.window.resize(tcb.config.receive_buffer)
+    tcb.window.resize(tcb.config.receive_buffer, tcb.config.mtu)
     ready = len(tcb.reassembly.ready)
     tcb.reassembly.limit(tcb.config.partial_limit)
     tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
@@ -253,38 +254,74 @@ def handle_sack(tcb: Tcb, now: int, value: bytes) -> None:
 
 
 def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges) -> None:
-    """What a SACK, or with ``a_rwnd`` -1 a SHUTDOWN, says of the data in flight."""
+    """What a SACK says of the data in flight."""
     outstanding = tcb.outstanding
     if cumulative < outstanding.cumulative_tsn_ack_point:
         return  # Out of order (section 6.2.1 D i).
     if cumulative >= outstanding.next_tsn or (ranges and ranges[-1][1] > outstanding.next_tsn):
-        # "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been sent"
-        shutdown.abort(tcb, [causes.protocol_violation("acknowledgement of a TSN never sent")])
+        _abort_liar(tcb)
         return
-    # A SHUTDOWN has no Gap Ack Blocks: it takes nothing back. It says nothing of the window either: what it
-    # acknowledges counts back into it.
-    tells_window = a_rwnd >= 0
-    if not tells_window:
-        ranges = [r for r in outstanding.gaps if r[1] > cumulative + 1]
-        a_rwnd = tcb.peer_rwnd + outstanding.flight_payload
     missing = cumulative + 1
     if ranges and ranges[0][0] <= missing:
         # It is missing whatever a block says, or it would be acknowledged cumulatively: something stays in flight.
         ranges = [(max(start, missing + 1), end) for start, end in ranges if end > missing + 1]
+    if len(ranges) > MAX_BLOCKS:
+        del ranges[MAX_BLOCKS:]
     in_recovery = outstanding.in_fast_recovery
     result = outstanding.acknowledge(cumulative, ranges)
+    _apply(tcb, now, result, in_recovery, a_rwnd)
+    _on_acknowledged(tcb, now, a_rwnd, result.freed)
+
+
+def acknowledge_by_shutdown(tcb: Tcb, now: int, cumulative: int) -> None:
+    """What a SHUTDOWN says of the data in flight: it only tells what was received in sequence (section 9.2).
+
+    It has no Gap Ack Blocks, so it takes nothing back, and if the ack point stands still it says nothing at all. Of the
+    window it does not speak either: what it acknowledges counts back into that.
+    """
+    outstanding = tcb.outstanding
+    if cumulative <= outstanding.cumulative_tsn_ack_point:
+        return
+    if cumulative >= outstanding.next_tsn:
+        _abort_liar(tcb)
+        return
+    in_recovery = outstanding.in_fast_recovery
+    a_rwnd = tcb.peer_rwnd + outstanding.flight_payload
+    result = outstanding.acknowledge_without_blocks(cumulative)
+    _apply(tcb, now, result, in_recovery, -1)
+    _on_acknowledged(tcb, now, a_rwnd, result.freed)
+
+
+def _abort_liar(tcb: Tcb) -> None:
+    """The peer acknowledges what it cannot have."""
+    # Section 12.4: "MUST abort the association if it receives a SACK chunk acknowledging a TSN that has not been sent"
+    shutdown.abort(tcb, [causes.protocol_violation("acknowledgement of a TSN never sent")])
+
+
+def _apply(tcb: Tcb, now: int, result: SackResult, in_recovery: bool, a_rwnd: int) -> None:
+    """What an acknowledgement did to TSNs: to paths and counters.
+
+    ``in_recovery``: it came in Fast Recovery; ``a_rwnd`` is below 0 if it tells of no window.
+    """
     for slot, path in enumerate(result.paths):
         _on_path_acknowledged(tcb, now, path, slot, result, in_recovery)
     for path in result.reneged:
         start_t3(path, now)  # Section 6.3.2 R4.
+    tcb.stats.tsns_taken_back += result.taken_back
     if result.paths:
         tcb.error_count = 0  # Section 8.1.
         tcb.probing = PROBE_NONE
-    elif outstanding.flight_size and tells_window:
+    elif a_rwnd >= 0 and tcb.outstanding.flight_size:
         _on_nothing_acknowledged(tcb, now, a_rwnd)
     if result.newly_marked:
         _fast_retransmit(tcb, now, result)
-    _on_acknowledged(tcb, now, a_rwnd, result.freed)
+
+
+def acknowledges_in_sequence(tcb: Tcb, cumulative: bytes) -> bool:
+    """Whether a SACK with this Cumulative TSN Ack, as it is on the wire, may be for ``acknowledge_in_sequence``."""
+    outstanding = tcb.outstanding
+    ahead = (int.from_bytes(cumulative, "big") - outstanding.cumulative_tsn_ack_point) & TSN_MASK
+    return 0 < ahead < outstanding.next_tsn - outstanding.cumulative_tsn_ack_point and not outstanding.gaps
 
 
 def acknowledge_in_sequence(tcb: Tcb, cumulatives: Sequence[int]) -> int:
@@ -435,16 +472,14 @@ def _repeat_dropped(tcb: Tcb, now: int) -> None:
     """
     tcb.probing = PROBE_NONE
     tcb.no_repeat_until = now + tcb.data_destination().rto
-    for path in tcb.paths:
-        tcb.outstanding.mark_path(path, timed_out=False)
+    tcb.outstanding.mark_all()
     tcb.fast_retransmit_now = True
 
 
 def _release(tcb: Tcb, freed: int) -> None:
     """User data was acknowledged for good: the send buffer has room."""
     tcb.buffered -= freed
-    if tcb.send_queue.contexts:
-        tcb.send_queue.forget_contexts(tcb.outstanding.cumulative_tsn_ack_point)
+    tcb.send_queue.forget_contexts(tcb.outstanding.cumulative_tsn_ack_point)
     if tcb.wants_writable and tcb.buffered < tcb.config.send_buffer:
         tcb.wants_writable = False
         tcb.events.append(Writable(tcb.association))

@@ -27,13 +27,30 @@ def on_timeout(path: Path) -> bool:
     path.doubtful = path.heartbeat_enabled  # Without heartbeats, only data could end the doubt.
     if path.error_count < DORMANT_FACTOR * (path.max_retrans + 1):
         path.error_count += 1
+    return judge(path)
+
+
+def foresee_timeout(path: Path) -> None:
+    """The network has said that what is under way there is lost, and it is counted: its timeout is no further error."""
+    path.timeout_foreseen = True
+
+
+def was_foreseen(path: Path) -> bool:
+    """Whether the timeout that has come now is counted already; the next one is not."""
+    foreseen = path.timeout_foreseen
+    path.timeout_foreseen = False
+    return foreseen
+
+
+def judge(path: Path) -> bool:
+    """Set the state that the path's errors and thresholds call for; True if it was another one."""
     if path.error_count > path.max_retrans:
         state = PATH_INACTIVE
     elif path.confirmed and path.error_count > path.potentially_failed_max_retrans:
         # A path to be verified is probed by its own rules (RFC 9260 section 5.4).
         state = PATH_POTENTIALLY_FAILED
     else:
-        state = path.state
+        state = PATH_ACTIVE
     changed = state != path.state
     path.state = state
     return changed
@@ -42,6 +59,7 @@ def on_timeout(path: Path) -> bool:
 def on_reached(path: Path, now: int, fresh: bool = True) -> bool:
     """The peer answered there, what was sent since the last timeout if ``fresh``; True if it is active again."""
     path.error_count = 0
+    path.timeout_foreseen = False
     if fresh:
         path.doubtful = False
     path.last_acknowledged = now

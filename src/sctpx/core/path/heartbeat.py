@@ -48,6 +48,12 @@ def schedule(path: Path, now: int, random_bytes: RandomBytes) -> None:
         path.heartbeat_deadline = deadline
 
 
+def ask(path: Path, now: int) -> None:
+    """A HEARTBEAT is due at once, whatever the rhythm of the path."""
+    path.idle_since = now
+    path.heartbeat_deadline = now
+
+
 def begin(path: Path, now: int, random_bytes: RandomBytes) -> bytes:
     """A HEARTBEAT leaves now: its Heartbeat Info."""
     path.heartbeat_nonce = random_bytes(NONCE_LENGTH)

@@ -79,6 +79,7 @@ class Path:
         "ssthresh",
         "state",
         "t3_deadline",
+        "timeout_foreseen",
         "unanswered_inits",
         "was_full",
     )
@@ -96,6 +97,8 @@ class Path:
         self.error_count = 0
         self.errors_pause = 0
         """Until then, ICMP errors tell of what was counted already."""
+        self.timeout_foreseen = False
+        """The network has said that what is under way here was not delivered, and that is counted."""
         self.doubtful = False
         """Something timed out here, and nothing sent since has been answered."""
         self.max_retrans = config.path_max_retrans

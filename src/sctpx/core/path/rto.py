@@ -24,8 +24,13 @@ def measure(path: Path, rtt: int, config: AssociationConfig) -> None:
         path.srtt = max(path.srtt + (rtt - path.srtt) // 8, 1)
     if path.rttvar <= 0:
         path.rttvar = CLOCK_GRANULARITY
-    rto = path.srtt + 4 * path.rttvar
-    path.rto = min(max(rto, nanoseconds(config.rto_min)), nanoseconds(config.rto_max))
+    path.rto = path.srtt + 4 * path.rttvar
+    bound(path, config)
+
+
+def bound(path: Path, config: AssociationConfig) -> None:
+    """Keep RTO between RTO.Min and RTO.Max: rules C6 and C7."""
+    path.rto = min(max(path.rto, nanoseconds(config.rto_min)), nanoseconds(config.rto_max))
     if path.rto > path.rto_highest:
         path.rto_highest = path.rto
 

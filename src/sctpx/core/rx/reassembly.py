@@ -28,8 +28,7 @@ UNORDERED: Final = 1
 MORE: Final = 2
 """Partial delivery: more of this message follows."""
 
-# A run of that many fragments is joined to one if they are tiny: each costs more than it holds.
-MANY: Final = 4096
+# A fragment of fewer bytes costs more than it holds.
 TINY: Final = 64
 # Ordered messages that may be ahead of their turn. Those of an honest peer wait for a TSN, and are fewer than these.
 MAX_WAITING: Final = 1 << 16
@@ -43,6 +42,7 @@ class Run:
         "begins",
         "end",
         "ends",
+        "front",
         "length",
         "middle_flags",
         "partial",
@@ -66,8 +66,10 @@ class Run:
         self.ssn = ssn
         self.ppid = ppid
         self.parts: list[bytes] = [data]
+        self.front: list[bytes] | None = None
+        """What comes before ``parts``, the last part first."""
         self.length = len(data)
-        """Bytes in ``parts``."""
+        """Bytes in ``front`` and ``parts``."""
         self.partial = False
         """The beginning was handed over already."""
 
@@ -79,23 +81,56 @@ class Run:
             and (self.unordered or self.ssn == other.ssn)
         )
 
+    def append(self, data: bytes) -> None:
+        """The next fragment."""
+        self._add_behind(data)
+        self.length += len(data)
+        self.end += 1
+
     def join(self, other: Run) -> Run:
-        """This run and ``other`` behind it, as one."""
-        if len(self.parts) >= len(other.parts):
-            self.parts.extend(other.parts)
+        """This run and ``other`` behind it, as one. What has fewer parts goes to the other one."""
+        ahead = self.front
+        behind = other.front
+        if len(self.parts) + len(ahead or ()) >= len(other.parts) + len(behind or ()):
+            for part in reversed(behind or ()):
+                self._add_behind(part)
+            for part in other.parts:
+                self._add_behind(part)
         else:
-            other.parts[:0] = self.parts
+            parts = self.parts
             self.parts = other.parts
+            self.front = behind
+            for part in reversed(parts):
+                self._add_ahead(part)
+            for part in ahead or ():
+                self._add_ahead(part)
         self.end = other.end
         self.ends = other.ends
         self.length += other.length
-        self.tidy()
         return self
 
-    def tidy(self) -> None:
-        """Fragments were added: keep what they cost in proportion to what they hold."""
-        if len(self.parts) >= MANY and self.length < TINY * len(self.parts):
-            self.parts = [b"".join(self.parts)]
+    def _add_behind(self, data: bytes) -> None:
+        """A tiny part joins its neighbour: by itself it costs more than it holds."""
+        if len(data) < TINY and self.parts and len(self.parts[-1]) < TINY:
+            self.parts[-1] += data
+        else:
+            self.parts.append(data)
+
+    def _add_ahead(self, data: bytes) -> None:
+        if self.front is None:
+            self.front = []
+        if len(data) < TINY and self.front and len(self.front[-1]) < TINY:
+            self.front[-1] = data + self.front[-1]
+        else:
+            self.front.append(data)
+
+    def take(self) -> bytes:
+        """All that is there, and it is not there any more."""
+        data = b"".join(self.parts if self.front is None else [*reversed(self.front), *self.parts])
+        self.parts = []
+        self.front = None
+        self.length = 0
+        return data
 
 
 @final
@@ -162,10 +197,7 @@ class Reassembly:
             return "fragments of one message differ"
         if run.ssn != ssn and not run.unordered:
             return "fragments of one message differ"
-        run.parts.append(data)
-        run.length += len(data)
-        run.end = tsn + 1
-        run.tidy()
+        run.append(data)
         if flags & DATA_END:
             self.open_run = None
             return self._complete(run)
@@ -258,7 +290,7 @@ class Reassembly:
     def _complete(self, run: Run) -> str:
         """The last fragment of a message is there."""
         tsn = (run.end - 1) & TSN_MASK
-        message = (b"".join(run.parts), run.stream, run.ppid, run.ssn, tsn, UNORDERED if run.unordered else 0)
+        message = (run.take(), run.stream, run.ppid, run.ssn, tsn, UNORDERED if run.unordered else 0)
         if not run.partial:
             return self._finish(message)
         self._partial = False
@@ -327,7 +359,5 @@ class Reassembly:
             flags |= UNORDERED
             self.unordered += 1
         tsn = (run.end - 1) & TSN_MASK
-        self.ready.append((b"".join(run.parts), run.stream, run.ppid, run.ssn, tsn, flags))
-        run.parts.clear()
-        run.length = 0
+        self.ready.append((run.take(), run.stream, run.ppid, run.ssn, tsn, flags))
         run.partial = self._partial = True

@@ -37,6 +37,15 @@ class SackPolicy:
         self._unsteady_bytes = STEADY_BYTES
         self._last_burst = 0
 
+    def reconfigure(self, now: int, delay: int, stretch: bool) -> None:
+        """Another SACK.Delay, also for the SACK that is being delayed, and whether SACKs may be stretched."""
+        self.delay = delay
+        if self.deadline != NEVER:
+            self.deadline = min(self.deadline, now + delay)
+        self._stretch = stretch
+        if not stretch:
+            self.every = min(self.every, EVERY)
+
     def begin_burst(self, now: int) -> None:
         """Packets arrive together."""
         if self._stretch:

@@ -1,7 +1,8 @@
 """Which TSNs were received (RFC 9260 sections 6.2 and 6.7).
 
 Everything up to ``cumulative_tsn`` and the ranges [start, end) above it, sorted and apart. TSNs are extended
-(``wire.serial``). Nothing further ahead than a Gap Ack Block can say is ever recorded.
+(``wire.serial``). Nothing further ahead than a Gap Ack Block can say is ever recorded, and no more ranges than a few
+SACKs could tell: what lies in a further one is not taken, and comes again.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Final, final
 
-from ...wire.sack import Ranges
+from ...wire.ranges import Ranges
 
 # Gap Ack Block offsets have 16 bits (section 3.3.4).
 MAX_AHEAD: Final = 65535
+# Ranges apart from each other: some times as many as one SACK has room for.
+MAX_RANGES: Final = 2048
 # Duplicates reported in one SACK; more of them say nothing new.
 MAX_DUPLICATES: Final = 32
 
@@ -46,8 +49,18 @@ class TsnMap:
             self.duplicates.append(tsn)
         return False
 
+    def has_place(self, tsn: int) -> bool:
+        """True if ``tsn``, which is new, can be recorded."""
+        ahead = tsn - self.cumulative_tsn
+        if ahead > MAX_AHEAD:
+            return False
+        if len(self.ranges) < MAX_RANGES or ahead == 1:
+            return True
+        index = bisect_right(self._starts, tsn + 1) - 1
+        return index >= 0 and (self._starts[index] == tsn + 1 or self.ranges[index][1] == tsn)
+
     def record(self, tsn: int) -> None:
-        """``tsn``, which is new and at most MAX_AHEAD ahead, was received."""
+        """``tsn``, which is new and has a place, was received."""
         ranges = self.ranges
         if tsn == self.cumulative_tsn + 1:
             self.cumulative_tsn = tsn

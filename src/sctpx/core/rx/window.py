@@ -29,9 +29,10 @@ class Window:
         self._step = min(size // 2, segment)
         self._crowded = False  # The peer was told that the window is closed, for there are too many messages.
 
-    def resize(self, size: int) -> None:
+    def resize(self, size: int, segment: int) -> None:
         """The buffer has another size: not below what it holds. What the peer was told it may still send."""
         self.size = max(size, self.held)
+        self._segment = segment
         self._step = min(self.size // 2, self._segment)
 
     def receive(self, length: int) -> None:

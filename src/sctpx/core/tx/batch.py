@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from typing import final
+from bisect import bisect_right
+from itertools import accumulate
+from typing import Final, final
 
-from ...wire.codes import COMMON_HEADER
+from ...wire.codes import CHUNK_DATA, COMMON_HEADER
 from ..path.path import Path
+
+_NOTHING: Final[list[int]] = []
 
 
 @final
 class Batch:
     """Consecutive TSNs sent together, in one ``bytes``. Chunks are found in it when they are needed."""
 
-    __slots__ = ("_offsets", "data", "first_tsn", "packets", "path", "payload", "segment", "sizes", "total")
+    __slots__ = (
+        "_ends",
+        "_firsts",
+        "_shifts",
+        "data",
+        "first_tsn",
+        "packets",
+        "path",
+        "payload",
+        "segment",
+        "sizes",
+        "total",
+    )
 
     def __init__(self, first_tsn: int, path: Path) -> None:
         self.first_tsn = first_tsn
@@ -27,7 +43,10 @@ class Batch:
         self.payload = 0
         """Bytes of user data."""
         self.total = 0
-        self._offsets: list[int] | None = None
+        # To find chunks, once the first one was asked for:
+        self._ends: list[int] | None = None
+        self._firsts = _NOTHING
+        self._shifts = _NOTHING
 
     def finish(self, data: bytes, segment: int) -> None:
         """All chunks were cut: these are the packets."""
@@ -37,23 +56,31 @@ class Batch:
 
     def chunk(self, index: int) -> bytes:
         """The DATA chunk with that index, with its padding."""
-        if self._offsets is None:
-            self._offsets = self._find_offsets()
-        offset = self._offsets[index]
-        return self.data[offset : offset + self.sizes[index]]
+        if self._ends is None:
+            self._ends = list(accumulate(self.sizes))
+            self._firsts = []
+            self._shifts = []
+            self._find_packets(self._ends)
+        end = self._ends[index]
+        end += self._shifts[bisect_right(self._firsts, index) - 1]
+        return self.data[end - self.sizes[index] : end]
 
-    def _find_offsets(self) -> list[int]:
-        """Where the chunks start. DATA chunks come last in a packet, behind what was bundled with them."""
-        offsets: list[int] = []
+    def _find_packets(self, ends: list[int]) -> None:
+        """Find the first chunk of each packet, and what lies in ``data`` before it that is no chunk of this batch.
+
+        ``ends`` is where the chunks would end one behind the other. DATA chunks come last in a packet, behind what was
+        bundled with them in the first one.
+        """
+        data = self.data
+        first = COMMON_HEADER
+        while data[first] != CHUNK_DATA:
+            first += (int.from_bytes(data[first + 2 : first + 4], "big") + 3) & ~3
         index = 0
-        for start in range(0, len(self.data), self.segment):
-            stop = min(start + self.segment, len(self.data))
-            offset = start + COMMON_HEADER
-            while offset < stop:
-                if self.data[offset] != 0:
-                    offset += (int.from_bytes(self.data[offset + 2 : offset + 4], "big") + 3) & ~3
-                    continue
-                offsets.append(offset)
-                offset += self.sizes[index]
-                index += 1
-        return offsets
+        done = 0
+        while index < len(ends):
+            self._firsts.append(index)
+            self._shifts.append(first - done)
+            stop = min(first - first % self.segment + self.segment, len(data))
+            done += stop - first
+            index = bisect_right(ends, done, index)
+            first = stop + COMMON_HEADER

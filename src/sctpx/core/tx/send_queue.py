@@ -73,14 +73,14 @@ class Room:
 class SendQueue:
     """Messages in the order they will be sent."""
 
-    __slots__ = ("_head", "_items", "_ssn", "contexts", "queued_bytes")
+    __slots__ = ("_contexts", "_contexts_past", "_head", "_items", "_ssn", "queued_bytes")
 
     def __init__(self) -> None:
         self._items: list[OutMessage] = []
         self._head = 0
         self._ssn: dict[int, int] = {}
-        self.contexts: list[tuple[int, object]] = []
-        """Of messages wholly cut: their last TSN and their context, for those that have one."""
+        self._contexts: list[tuple[int, object]] = []  # Those before ``_contexts_past`` do not count any more.
+        self._contexts_past = 0
         self.queued_bytes = 0
         """Bytes of user data not cut yet."""
 
@@ -100,13 +100,21 @@ class SendQueue:
         """All messages not wholly cut, in order."""
         return self._items[self._head :]
 
+    @property
+    def contexts(self) -> list[tuple[int, object]]:
+        """Of messages wholly cut: their last TSN and their context, for those that have one."""
+        return self._contexts[self._contexts_past :]
+
     def forget_contexts(self, cumulative_tsn: int) -> None:
         """All up to this TSN was acknowledged: nobody will ask for the contexts of these messages."""
-        contexts = self.contexts
-        past = 0
+        contexts = self._contexts
+        past = self._contexts_past
         while past < len(contexts) and contexts[past][0] <= cumulative_tsn:
             past += 1
-        del contexts[:past]
+        if 2 * past >= len(contexts):
+            del contexts[:past]
+            past = 0
+        self._contexts_past = past
 
     def _tidy(self) -> None:
         """Let go of the messages that are wholly cut."""
@@ -270,7 +278,7 @@ class SendQueue:
                     parts.append(PADDING[payload & 3])
             size = (size + 3) & ~3
             if message.context is not None:
-                self.contexts.append((tsn, message.context))
+                self._contexts.append((tsn, message.context))
             sizes.append(size)
             rwnd -= payload
             left -= size
@@ -318,7 +326,7 @@ class SendQueue:
         room.cwnd -= size
         if chunk_flags & DATA_END:
             if message.context is not None:
-                self.contexts.append((tsn, message.context))
+                self._contexts.append((tsn, message.context))
             self._head += 1
             self._tidy()
         return size

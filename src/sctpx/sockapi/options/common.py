@@ -20,7 +20,7 @@ from .. import constants as c
 from .association import reconfigured
 from .option import Option
 from .scope import Reach, Scope
-from .whole import Change
+from .whole import Change, flag
 
 _LARGEST_CLASS: Final = 255
 _ECN_BITS: Final = 3
@@ -86,6 +86,11 @@ def _common(name: str, level: int, linux: int, reach: Reach = Reach.SOCKET) -> O
     return Option(name, "sockets of every kind", int, reach, level=level, code=int(code))
 
 
+def _done(name: str, linux: int, setting: str) -> Option:
+    get, set_ = flag(setting)
+    return replace(_common(name, c.SOL_SOCKET, linux), get=get, set=set_)
+
+
 def _flag(name: str, linux: int) -> Option:
     get, set_ = _accepted(name)
     return replace(_common(name, c.SOL_SOCKET, linux), get=get, set=set_)
@@ -108,6 +113,7 @@ COMMON: Final[tuple[Option, ...]] = (
         shorter=(1,),
     ),
     replace(_common("IPV6_TCLASS", socket.IPPROTO_IPV6, 67, Reach.EVERY), get=get_traffic_class, set=_set_ipv6_class),
+    _done("SO_REUSEADDR", 2, "reuse_address"),
     _flag("SO_KEEPALIVE", 9),
     _flag("SO_BROADCAST", 6),
     _flag("SO_OOBINLINE", 10),

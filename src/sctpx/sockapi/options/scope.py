@@ -93,7 +93,7 @@ class Scope:
         """Put other parameters in force."""
         self.settings.config = config
         if self.association is not None:
-            self.association.reconfigure(config)
+            self.association.reconfigure(self.now, config)
 
     def live(self) -> Association:
         """The association. OSError EINVAL if there is none."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sctpx.core.rx.tsn_map import MAX_AHEAD, MAX_DUPLICATES, TsnMap
-from sctpx.wire.sack import Ranges
+from sctpx.core.rx.tsn_map import MAX_AHEAD, MAX_DUPLICATES, MAX_RANGES, TsnMap
+from sctpx.wire.ranges import Ranges
 
 INITIAL = 1 << 32
 
@@ -98,3 +98,25 @@ def test_half_a_million_tsns_in_sequence_leave_no_ranges() -> None:
         tsn_map.record(tsn)
     assert tsn_map.cumulative_tsn == INITIAL + 499_999
     assert tsn_map.ranges == []
+
+
+def test_there_is_a_place_for_so_many_ranges_and_always_for_what_adds_none() -> None:
+    tsn_map = TsnMap(INITIAL)
+    first = INITIAL + 10
+    for number in range(MAX_RANGES):
+        assert tsn_map.has_place(first + 3 * number)
+        tsn_map.record(first + 3 * number)
+    last = first + 3 * (MAX_RANGES - 1)
+    assert not tsn_map.has_place(first - 5)
+    assert not tsn_map.has_place(last + 3)
+    for tsn in (INITIAL, first - 1, first + 1, last - 1, last + 1):
+        assert tsn_map.has_place(tsn)
+    tsn_map.record(first + 1)
+    tsn_map.record(first + 2)  # Two ranges are one: there is a place again.
+    assert tsn_map.has_place(first - 5)
+
+
+def test_what_no_gap_ack_block_can_tell_has_no_place() -> None:
+    tsn_map = TsnMap(INITIAL)
+    assert tsn_map.has_place(INITIAL - 1 + MAX_AHEAD)
+    assert not tsn_map.has_place(INITIAL + MAX_AHEAD)

@@ -62,7 +62,7 @@ class WindowMachine(RuleBasedStateMachine):
 
     @rule(size=st.sampled_from([4096, 5000, 8192, 1 << 16, 1 << 20]))
     def resize(self, size: int) -> None:
-        self.window.resize(size)
+        self.window.resize(size, SEGMENT)
         assert self.window.size == max(size, self.held)
         self.shrunk = self.window.credit > self.window.size - self.held
         assert self.note_edge() == 0

@@ -17,13 +17,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sctpx.core.config import AssociationConfig
 from sctpx.core.path.path import Path
 from sctpx.core.tx.batch import Batch
-from sctpx.core.tx.outstanding import MISS_INDICATIONS, Outstanding, SackResult
+from sctpx.core.tx.loss import MISS_INDICATIONS
+from sctpx.core.tx.outstanding import Outstanding
+from sctpx.core.tx.sack_result import SackResult
 from sctpx.core.tx.send_queue import OutMessage, Room, SendQueue
 from sctpx.wire import control
 from sctpx.wire.checksum import header_checksum
 from sctpx.wire.codes import DATA_HEADER
 from sctpx.wire.packet import prefix
-from sctpx.wire.sack import Ranges
+from sctpx.wire.ranges import Ranges
 from sctpx.wire.serial import TSN_MASK
 from tests.unit.core.tx.packets import data_chunks, split_packets
 
@@ -125,6 +127,10 @@ class OutstandingMachine(RuleBasedStateMachine):
         self.ack_point = INITIAL - 1
         self.next_tsn = INITIAL
         self.fast_recovery_exit: int | None = None
+        self.patience = 0
+        """So many TSNs may be taken back."""
+        self.unbelieved = 0
+        """Below that TSN Gap Ack Blocks do not count."""
 
     @initialize(count=st.integers(1, 3))
     def begin(self, count: int) -> None:
@@ -153,6 +159,7 @@ class OutstandingMachine(RuleBasedStateMachine):
             assert chunk.tsn == self.next_tsn & TSN_MASK
             self.records[self.next_tsn] = Record(path, chunk.raw, self.next_tsn + 1)
             self.next_tsn += 1
+            self.patience += 1
         self.batches.append(SentBatch(self.next_tsn - 1, sum(len(chunk.data) for chunk in chunks)))
         self.outstanding.sent(batch)
         if path.rtt_tsn < 0:
@@ -178,12 +185,23 @@ class OutstandingMachine(RuleBasedStateMachine):
         fresh = [tsn for tsn in self.records if tsn > max(gaps | {self.ack_point + lost})][:arrived]
         self.acknowledge(self.ack_point, gaps | set(fresh))
 
-    def acknowledge(self, cumulative: int, gaps: set[int]) -> None:
-        """A SACK, and what the association does with its result."""
+    @precondition(lambda self: self.records)
+    @rule(data=st.data())
+    def the_peer_shuts_down(self, data: st.DataObject) -> None:
+        """A SHUTDOWN takes nothing back, unless it says that what follows its TSN is missing after all."""
+        cumulative = data.draw(st.integers(self.ack_point + 1, self.next_tsn - 1))
+        gaps = {tsn for tsn in self.tsns(ACKED) if tsn > cumulative + 1}
+        self.acknowledge(cumulative, gaps, shutdown=True)
+
+    def acknowledge(self, cumulative: int, gaps: set[int], shutdown: bool = False) -> None:
+        """A SACK or SHUTDOWN, and what the association does with its result."""
         before = {path: path.earliest_tsn for path in self.paths}
         timed = {path: path.rtt_tsn for path in self.paths}
-        expected = self.expect(cumulative, gaps)
-        result = self.outstanding.acknowledge(cumulative, ranges_of(gaps))
+        expected = self.expect(cumulative, gaps if shutdown else self.believed(cumulative, gaps))
+        if shutdown:
+            result = self.outstanding.acknowledge_without_blocks(cumulative)
+        else:
+            result = self.outstanding.acknowledge(cumulative, ranges_of(gaps))
         newly = expected.newly
         assert result.advanced == expected.advanced
         assert result.freed == expected.freed
@@ -202,6 +220,7 @@ class OutstandingMachine(RuleBasedStateMachine):
         assert result.marked == len(expected.marked)
         assert set(result.newly_marked) == {record.path for record in expected.marked}
         assert set(result.reneged) == {record.first for record in expected.reneged}
+        assert result.taken_back == len(expected.reneged)
         # What the association does (transfer.acknowledge).
         for slot, path in enumerate(result.paths):
             if path.flight_size == 0 or result.earliest[slot]:
@@ -211,6 +230,17 @@ class OutstandingMachine(RuleBasedStateMachine):
         if result.newly_marked and not self.outstanding.in_fast_recovery:
             self.outstanding.enter_fast_recovery()
             self.fast_recovery_exit = self.next_tsn - 1
+
+    def believed(self, cumulative: int, gaps: set[int]) -> set[int]:
+        """What counts of the blocks of a SACK: a peer may take back as much as was sent to it, all in all."""
+        if cumulative + 1 < self.unbelieved:
+            gaps = set()
+        self.patience -= len([tsn for tsn in self.tsns(ACKED) if tsn > cumulative and tsn not in gaps])
+        if self.patience >= 0:
+            return gaps
+        self.patience = 0
+        self.unbelieved = self.next_tsn
+        return set()
 
     def expect(self, cumulative: int, gaps: set[int]) -> Expected:
         """What the RFC says of each TSN when this SACK comes."""
@@ -286,6 +316,16 @@ class OutstandingMachine(RuleBasedStateMachine):
         self.fast_recovery_exit = None
         path.rtt_tsn = -1  # As the association does.
 
+    @rule()
+    def the_peer_has_dropped_all(self) -> None:
+        lost = self.tsns(FLIGHT)
+        self.outstanding.mark_all()
+        for tsn in lost:
+            self.records[tsn].mark()
+        self.fast_recovery_exit = None
+        for path in self.paths:
+            path.rtt_tsn = -1
+
     @precondition(lambda self: self.outstanding.marked_chunks)
     @rule(data=st.data())
     def retransmit(self, data: st.DataObject) -> None:
@@ -312,6 +352,7 @@ class OutstandingMachine(RuleBasedStateMachine):
             record.retransmitted = True
             record.sent_behind = self.next_tsn
             record.misses = 0
+            self.patience += 1
         assert self.outstanding.retransmit(path, room) == expected
         for other in self.paths:  # As the association does (section 6.3.1 C5).
             if other.rtt_tsn >= marked[0]:
@@ -501,7 +542,40 @@ def test_marking_and_reneging_without_end_costs_no_memory() -> None:
         for last in (1990, 1991, 1992):
             acknowledge(outstanding, 0, (2, 2), (1980, last))
         acknowledge(outstanding, 0, (2, 1999))
-        acknowledge(outstanding, 0, (2, 2))
+        acknowledge(outstanding, 0, (2, 2), (4, 1999))
         outstanding.check_invariants()
+        while outstanding.marked_chunks > 10:
+            outstanding.retransmit(path, LIMIT)
     assert outstanding.next_marked() == INITIAL
-    assert outstanding.queued_marks <= 2 * 2000 + 64  # Not that much for each round.
+    assert outstanding.queued_marks <= 3 * (2 * 2000 + 64)  # Not that much for each round.
+
+
+def test_a_peer_that_takes_back_more_than_was_sent_to_it_is_not_believed_any_more() -> None:
+    [path] = make_paths(1)
+    outstanding = Outstanding(INITIAL)
+    send(outstanding, path, *[10] * 40)
+    for _ in range(3):
+        assert acknowledge(outstanding, 0, (28, 40)).paths == [path]
+        assert acknowledge(outstanding, 0).taken_back == 13
+    # One more time would be one too many.
+    assert acknowledge(outstanding, 0, (28, 40)).paths == [path]
+    assert acknowledge(outstanding, 0).taken_back == 13
+    assert acknowledge(outstanding, 0, (28, 40)).paths == []
+    assert outstanding.flight_chunks + outstanding.marked_chunks == 40
+    # What lies in sequence is acknowledged as ever, and so is what was sent later.
+    send(outstanding, path, 10, 10, 10)
+    assert acknowledge(outstanding, 39, (42, 42)).paths == [path]
+    assert outstanding.flight_chunks == 4
+    acknowledge(outstanding, 40, (42, 42))
+    assert outstanding.flight_chunks == 2
+
+
+def test_a_shutdown_keeps_the_gap_ack_blocks_and_costs_nothing_above_what_it_acknowledges() -> None:
+    [path] = make_paths(1)
+    outstanding = Outstanding(INITIAL)
+    send(outstanding, path, *[10] * 20)
+    acknowledge(outstanding, 0, (3, 4), (6, 6), (9, 20))
+    base = INITIAL - 1
+    result = outstanding.acknowledge_without_blocks(base + 5)
+    assert (result.acknowledged, result.taken_back) == ([3 * 28], 1)  # 6 is missing, or 6 would be acknowledged.
+    assert outstanding.gaps == [(base + 9, base + 21)]

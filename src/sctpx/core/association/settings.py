@@ -1,0 +1,131 @@
+"""Other parameters for an association that lives (RFC 9260 section 11.1.12): what follows from each.
+
+Most parameters are looked at when they are needed, in ``tcb.config``. Some parts keep what they made of one: a path its
+RTO and its thresholds, the window its size, a timer its deadline. All of these follow here, so that it does not matter
+when a parameter was set. A path's parameter that was set for that path alone changes only when the association's does.
+
+What the peer was told or asked stays as it is: the numbers of streams, the INIT. So does the order in which an attempt
+that has begun asks the addresses.
+"""
+
+from __future__ import annotations
+
+from ..config import AssociationConfig
+from ..events import Writable
+from ..path import failover, rto
+from ..path.path import Path, largest_packet
+from ..timers import NEVER, nanoseconds
+from . import reachability, shutdown, transfer
+from .state import CLOSED
+from .tcb import Tcb
+
+
+def reconfigure(tcb: Tcb, now: int, config: AssociationConfig) -> None:
+    """The association behaves by ``config`` from now on."""
+    old = tcb.config
+    tcb.config = config
+    if tcb.state == CLOSED:
+        return
+    for path in tcb.paths:
+        _bound_rto(tcb, now, path, old)
+        _follow(tcb, now, path, old)
+    _shorten_timers(tcb, now)
+    if tcb.attempt is not None:
+        tcb.attempt.reconfigure(now, old, config)
+    shutdown.schedule_guard(tcb)
+    tcb.sack_policy.reconfigure(now, nanoseconds(config.sack_delay), config.stretch_sack)
+    tcb.limit_packets()
+    transfer.resize(tcb)
+    if tcb.wants_writable and tcb.buffered < config.send_buffer:
+        tcb.wants_writable = False
+        tcb.events.append(Writable(tcb.association))
+
+
+def configure_path(
+    tcb: Tcb,
+    now: int,
+    path: Path,
+    heartbeats: bool | None = None,
+    heartbeat_interval: int = -1,
+    max_retrans: int = -1,
+    encaps_port: int = -1,
+    potentially_failed_max_retrans: int = -1,
+    mtu: int = -1,
+    dscp: int = -1,
+    flow_label: int = -1,
+) -> None:
+    """Change what is set for one path. Left out, or below 0: as it is."""
+    if max_retrans >= 0:
+        path.max_retrans = max_retrans
+    if potentially_failed_max_retrans >= 0:
+        path.potentially_failed_max_retrans = potentially_failed_max_retrans
+    if encaps_port >= 0:
+        tcb.learn_port(path, encaps_port)
+    if mtu >= 0:
+        path.set_mtu(mtu)
+        tcb.limit_packets()
+    if dscp >= 0:
+        path.dscp = dscp
+    if flow_label >= 0:
+        path.flow_label = flow_label
+    path.mark(tcb.config)
+    if heartbeat_interval >= 0:
+        path.heartbeat_interval = heartbeat_interval
+    if heartbeats is not None:
+        path.heartbeat_enabled = heartbeats
+        if not heartbeats:
+            path.doubtful = False  # Nothing would be sent any more that could end the doubt.
+    judged = tcb.state != CLOSED and failover.judge(path)
+    if judged:
+        tcb.tell_state(path)
+    if judged or heartbeats is not None or heartbeat_interval >= 0:
+        reachability.schedule(tcb, now, path)
+
+
+def _bound_rto(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
+    """RTO.Initial holds until the first measurement, RTO.Min and RTO.Max always (section 6.3.1)."""
+    if path.srtt == 0 and path.rto == nanoseconds(old.rto_initial):
+        path.rto = nanoseconds(tcb.config.rto_initial)
+    rto.bound(path, tcb.config)
+    latest = now + path.rto
+    path.errors_pause = min(path.errors_pause, latest)
+    if path.t3_deadline != NEVER:
+        path.t3_deadline = min(path.t3_deadline, latest)
+    if path.heartbeat_timeout != NEVER:
+        path.heartbeat_timeout = min(path.heartbeat_timeout, latest)
+
+
+def _follow(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
+    """What the path has from the association's parameters changes if these did."""
+    config = tcb.config
+    if config.mtu != old.mtu:
+        before = largest_packet(old.mtu, path.remote, path.encaps_port)
+        largest = largest_packet(config.mtu, path.remote, path.encaps_port)
+        path.set_mtu(largest if path.mtu == before else min(path.mtu, largest))
+    interval = config.heartbeat_interval
+    other_interval = interval != old.heartbeat_interval
+    pf = config.potentially_failed_max_retrans
+    configure_path(
+        tcb,
+        now,
+        path,
+        heartbeats=interval > 0 if other_interval else None,
+        heartbeat_interval=nanoseconds(interval) if other_interval and interval > 0 else -1,
+        max_retrans=config.path_max_retrans if config.path_max_retrans != old.path_max_retrans else -1,
+        potentially_failed_max_retrans=pf if pf != old.potentially_failed_max_retrans else -1,
+    )
+
+
+def _shorten_timers(tcb: Tcb, now: int) -> None:
+    """What waits for an RTO waits no longer than the RTO is now."""
+    path = tcb.t1_cookie_path
+    if path is not None and tcb.t1_cookie_deadline != NEVER:
+        tcb.t1_cookie_deadline = min(tcb.t1_cookie_deadline, now + path.rto)
+    path = tcb.t2_path
+    if path is not None and tcb.t2_deadline != NEVER:
+        tcb.t2_deadline = min(tcb.t2_deadline, now + path.rto)
+    tcb.probe_interval = min(tcb.probe_interval, nanoseconds(tcb.config.rto_max))
+    if tcb.probe_deadline != NEVER and tcb.probe_interval:
+        tcb.probe_deadline = min(tcb.probe_deadline, now + tcb.probe_interval)
+    if tcb.paths:
+        tcb.heartbeat_window = min(tcb.heartbeat_window, now + min([path.rto for path in tcb.paths]))
