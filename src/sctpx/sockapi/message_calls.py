@@ -94,7 +94,8 @@ class MessageCalls:
     def _resolve(self, addresses: Sequence[HostPort]) -> Peer:
         """The addresses of a peer, with the UDP ports it is reached at."""
         state = self._state
-        return resolve_peer(state.host, addresses, state.family, state.settings.future.encaps_port)
+        settings = state.settings
+        return resolve_peer(state.host, addresses, state.family, settings.future.encaps_port, v6only=settings.v6only)
 
     # --- sending ---
 

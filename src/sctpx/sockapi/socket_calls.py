@@ -122,6 +122,10 @@ class SocketCalls(MessageCalls):
 
     # --- ports and associations ---
 
+    def _resolve_local(self, addresses: Sequence[HostPort]) -> tuple[list[bytes], list[int], bool]:
+        state = self._state
+        return resolve_local(state.host, addresses, state.family, v6only=state.settings.v6only)
+
     def bind(self, address: HostPort) -> None:
         """Take an SCTP port: ``(host, port)``; port 0 is any, ``""`` and the wildcards are all addresses of this host.
 
@@ -129,7 +133,7 @@ class SocketCalls(MessageCalls):
         """
         state = self._state
         state.check_open()
-        ips, ports, wildcard = resolve_local(state.host, single(address), self.family)
+        ips, ports, wildcard = self._resolve_local(single(address))
         with self._hub.lock:
             state.bind(ips, ports[0], wildcard=wildcard)
 
@@ -143,7 +147,7 @@ class SocketCalls(MessageCalls):
         """
         state = self._state
         state.check_open()
-        ips, ports, wildcard = resolve_local(state.host, listed(addresses, addrcnt), self.family)
+        ips, ports, wildcard = self._resolve_local(listed(addresses, addrcnt))
         if flags not in (c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR):
             raise OSError(errno.EINVAL, f"flags {flags:#x}")
         with self._hub.lock:
@@ -160,7 +164,7 @@ class SocketCalls(MessageCalls):
         backlog = as_int(backlog, "backlog")
         state = self._state
         state.check_open()
-        wildcard = [] if state.port is not None else resolve_local(state.host, [("", 0)], self.family)[0]
+        wildcard = [] if state.port is not None else self._resolve_local([("", 0)])[0]
         with self._hub.lock:
             state.listen(_USUAL_BACKLOG if backlog < 0 else backlog, wildcard)
             self._waiters.settle()

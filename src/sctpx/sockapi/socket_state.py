@@ -29,6 +29,7 @@ from ..core.events import (
     Writable,
 )
 from ..core.timers import NEVER
+from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
 from . import constants as c
 from .addresses import SocketAddress, socket_address
 from .buffers import Data
@@ -115,6 +116,18 @@ class SocketState(ABC):
         """Why the association ended, or the last one could not be set up, until somebody is told (SO_ERROR)."""
         self.closed = False
         self._lingering: list[SocketAssociation] = []
+
+    @property
+    def wildcards(self) -> list[bytes]:
+        """The wildcard of the family it keeps to; none if it has use for IPv4 and IPv6."""
+        if not self.ipv6:
+            return [bytes(IPV4_LENGTH)]
+        return [bytes(IPV6_LENGTH)] if self.settings.v6only else []
+
+    @property
+    def bound(self) -> bool:
+        """It has an SCTP port."""
+        return self.port is not None
 
     @property
     @abstractmethod
