@@ -21,13 +21,14 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from errno import EAGAIN, ENOBUFS
 from typing import Any, Final, Protocol, final
 
 from ..core.association.association import Association
-from ..core.config import NANOSECONDS
+from ..core.config import NANOSECONDS, AssociationConfig
+from ..core.endpoint import Endpoint
 from ..core.entropy import RandomBytes
 from ..core.events import CommunicationUp, Event
 from ..core.outputs import Transmit
@@ -35,6 +36,7 @@ from ..core.stack import Stack
 from ..core.timers import NEVER
 from ..link import Link, Received, ReturnedPacket
 from ..link.interfaces import AddressLike
+from ..sockapi.sctp_port import open_endpoint
 from .loops import Watchable, earliness, watchable
 from .waiting import Line
 
@@ -149,13 +151,40 @@ class Driver:
         self.link.add_address(address)
         self._watch()
 
+    def open_endpoint(
+        self,
+        port: int,
+        addresses: Sequence[bytes],
+        config: AssociationConfig,
+        *,
+        sources: Sequence[bytes] = (),
+        announce: Sequence[bytes] = (),
+    ) -> Endpoint:
+        """Take an SCTP port, 0 for a free one, for packets of these addresses of the link.
+
+        The rest is as ``Stack.open_endpoint`` has it. ``OSError`` (EADDRINUSE) as the stack and the link say.
+        """
+
+        return open_endpoint(
+            self.stack, self.link, self.now(), port, addresses, config, sources=sources, announce=announce
+        )
+
+    def has_sctp_port(self, port: int) -> bool:
+        """Whether an endpoint of the stack has this SCTP port."""
+        return port in self.stack.endpoints
+
     def register(self, port: int, holder: Holder) -> None:
         """``holder`` has this SCTP port of the stack."""
         self._holders[port] = holder
 
+    def holder(self, port: int) -> Holder | None:
+        """Who has this SCTP port of the stack."""
+        return self._holders.get(port)
+
     def release(self, port: int) -> None:
         """The SCTP port has been given up. After the last one the next ``flush`` closes the driver."""
         self._holders.pop(port, None)
+        self.link.close_port(port)
 
     # --- input ---
 

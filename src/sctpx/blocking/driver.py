@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections.abc import Iterable
 from errno import EAGAIN, ENOBUFS
 from typing import Any, Final, final
 
@@ -95,6 +96,18 @@ class Driver:
         if len(self.link.addresses) != known:
             self._note_sockets()
             hub.watch(self)
+
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        """Carry packets of an SCTP port at these addresses. ``OSError`` as ``Link.open_port`` says."""
+        self.link.open_port(port, addresses)
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Carry no more packets of an SCTP port at these addresses, or at any."""
+        self.link.close_port(port, addresses)
+
+    def has_sctp_port(self, port: int) -> bool:
+        """Whether an endpoint of the stack has this SCTP port."""
+        return port in self.stack.endpoints
 
     def max_packet(self, local: bytes) -> int:
         """The largest IP packet that can be sent from a local address, bytes."""

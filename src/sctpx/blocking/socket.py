@@ -12,12 +12,12 @@ import warnings
 from typing import final
 
 from ..core.config import AssociationConfig
-from ..link import SCTP_TUNNELING_PORT
+from ..link import SCTP_TUNNELING_PORT, LinkKind, check_kind
 from ..sockapi.constants import IPPROTO_SCTP
 from ..sockapi.one_to_one import OneToOne
 from ..sockapi.socket_calls import SocketCalls, make_state
 from . import readiness
-from .host import HOST
+from .host import HOSTS
 from .hub import hub
 from .waiters import SocketWaiters
 
@@ -40,6 +40,7 @@ class Socket(SocketCalls):
         *,
         udp_port: int | None = None,
         peer_udp_port: int = SCTP_TUNNELING_PORT,
+        link: LinkKind = "udp",
         config: AssociationConfig | None = None,
     ) -> None:
         """A new socket of one style or the other.
@@ -49,9 +50,14 @@ class Socket(SocketCalls):
         reached, unless SCTP_REMOTE_UDP_ENCAPS_PORT or an ``Address`` says otherwise. ``config`` has the protocol
         parameters to begin with; by default they are those of RFC 6458.
 
+        ``link`` says how packets travel: "udp", or "raw" for IP protocol 132 without UDP. Linux allows that with the
+        capability CAP_NET_RAW; without it ``bind`` and ``connect`` raise ``PermissionError``. The UDP ports have no
+        meaning then.
+
         ``OSError``: EAFNOSUPPORT, EINVAL (the type, a port), EPROTONOSUPPORT.
         """
-        state = make_state(HOST, family, type, proto, udp_port, peer_udp_port, config)
+        host = HOSTS[check_kind(link)]
+        state = make_state(host, family, type, proto, udp_port, peer_udp_port if host.usual_udp_port else 0, config)
         if state.timeout is None:
             state.timeout = stdlib.getdefaulttimeout()
         super().__init__(state, SocketWaiters(state))

@@ -1,7 +1,9 @@
 """Which association a packet is for: by its ports and our tag, or by its ports and the address it came from.
 
-Two attempts to connect may lie on the same peer without knowing it, until an INIT ACK names an address of the other
-one. An address then stands for whoever had it first, and for the other one once that is gone.
+Several associations may have one address of a peer. Two attempts to connect may lie on the same peer without knowing
+it, until an INIT ACK names an address of the other one. And several stacks behind one IP address, each with a UDP port
+of its own, may use the same SCTP port. An address then stands for the association that had it first, and for the next
+one when that is gone.
 """
 
 from __future__ import annotations
@@ -26,6 +28,12 @@ class Directory:
     def find(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
         """The association with that transport address of a peer."""
         return self._by_address.get(_key(remote, peer_port, local_port))
+
+    def at(self, remote: bytes, peer_port: int, local_port: int) -> list[Association]:
+        """All associations with that transport address, the first one first."""
+        key = _key(remote, peer_port, local_port)
+        first = self._by_address.get(key)
+        return [] if first is None else [first, *self._rivals.get(key, [])]
 
     def enter(self, association: Association) -> None:
         """Make an association findable by its tag and the peer's addresses as they are now."""

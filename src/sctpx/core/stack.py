@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from errno import EADDRINUSE, EALREADY, EINVAL, EISCONN
-from heapq import heapify, heappop, heappush
 from typing import Final, final
 
 from ..wire import causes, control
@@ -44,6 +43,7 @@ from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
 from .association.tcb import Reply, Tcb
 from .config import AssociationConfig
+from .deadlines import Deadlines
 from .directory import Directory
 from .endpoint import Endpoint
 from .entropy import RandomBytes, random_tag, random_u32
@@ -58,6 +58,8 @@ from .timers import NEVER
 
 # Stateless answers that wait to be sent; more than one batch of input can cause.
 MAX_RESPONSES: Final = 4096
+# Stacks of peers behind one IP address that may use one SCTP port.
+MAX_STACKS: Final = 8
 # Packets of different associations that leave together: what one system call takes.
 MAX_GATHERED: Final = 64
 
@@ -67,11 +69,10 @@ class Stack:
     """Endpoints and associations of one driver."""
 
     __slots__ = (
+        "_deadlines",
         "_directory",
         "_ephemeral",
         "_events",
-        "_heap",
-        "_heap_count",
         "_jar",
         "_last_id",
         "_next_id",
@@ -79,7 +80,6 @@ class Stack:
         "_ready",
         "_replies",
         "_responses",
-        "_superseded",
         "endpoints",
         "stats",
     )
@@ -94,9 +94,7 @@ class Stack:
         self._directory = Directory()
         self._ephemeral = EphemeralPorts(random_bytes)
         self._events: deque[Event] = deque()
-        self._heap: list[tuple[int, int, Association]] = []
-        self._heap_count = 0
-        self._superseded = 0
+        self._deadlines = Deadlines()
         self._last_id = 2  # 0 to 2 have a meaning of their own (RFC 6458 section 7.2).
         self._next_id = next_id
         self._ready: deque[Association] = deque()
@@ -159,7 +157,7 @@ class Stack:
         return association
 
     def find_association(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
-        """The association with that transport address of a peer."""
+        """The association with that transport address of a peer; of several the first one."""
         return self._directory.find(remote, peer_port, local_port)
 
     def index(self, association: Association) -> None:
@@ -171,19 +169,7 @@ class Stack:
             return
         self._directory.remove(association)
         association.endpoint.unaccepted.discard(association.id)
-        self._supersede(association)
-
-    def _supersede(self, association: Association) -> None:
-        """The association's entry in the heap does not matter any more: throw such out when they are many."""
-        if not association.entry:
-            return
-        association.entry = 0
-        association.scheduled = NEVER
-        self._superseded += 1
-        if self._superseded > len(self._heap) // 2 + 32:
-            self._superseded = 0
-            self._heap = [entry for entry in self._heap if entry[2].entry == entry[1]]
-            heapify(self._heap)
+        self._deadlines.forget(association)
 
     def touch(self, association: Association) -> None:
         """An association changed: it may have packets to send and other deadlines."""
@@ -323,10 +309,11 @@ class Stack:
 
     def _receive_reflected(self, arrival: Arrival) -> None:
         """A packet without a tag of ours: it may carry the peer's own, reflected (section 8.5.1 B, C)."""
-        association = self.find_association(arrival.remote, arrival.peer_port, arrival.local_port)
-        if association is None:
+        found = self._directory.at(arrival.remote, arrival.peer_port, arrival.local_port)
+        if not found:
             self._receive_out_of_the_blue(arrival)
             return
+        association = _with_peer_tag(found, arrival.tag)
         tcb = association.tcb
         for kind, flags, value in arrival.chunks:
             if not flags & FLAG_T or arrival.tag != tcb.peer_tag:
@@ -369,8 +356,9 @@ class Stack:
         if cause is not None:
             self._reply(arrival, tag, control.abort([cause]))
             return
-        association = self._find_by_addresses(arrival, setup.addresses)
-        if association is not None:
+        found = self._find_by_addresses(arrival, setup.addresses)
+        if found:
+            association = found[0]
             local, remote, port = restart.answer_to(association.tcb, arrival, setup)
             announce = association.endpoint.announced_to([remote])
             restart.handle_init(association.tcb, arrival.now, self._jar, announce, local, remote, port, setup)
@@ -396,13 +384,20 @@ class Stack:
         crowded = endpoint is not None and endpoint.backlog > 0 and endpoint.hears(arrival.local)
         self._reply(arrival, tag, control.abort([causes.out_of_resource()] if crowded else []))
 
-    def _find_by_addresses(self, arrival: Arrival, addresses: list[bytes]) -> Association | None:
-        """The association of a setup chunk, by its source or any address in it (section 5.1.2 D)."""
+    def _find_by_addresses(self, arrival: Arrival, addresses: list[bytes]) -> list[Association]:
+        """The associations that a setup chunk may be for, by its source or any address in it (section 5.1.2 D).
+
+        Hardly ever are there several. Those whose peer is at the UDP port that the packet came from go first.
+        """
+        there: list[Association] = []
+        elsewhere: list[Association] = []
         for ip in [arrival.remote, *addresses]:
-            association = self.find_association(ip, arrival.peer_port, arrival.local_port)
-            if association is not None:
-                return association
-        return None
+            for association in self._directory.at(ip, arrival.peer_port, arrival.local_port):
+                path = association.tcb.find_path(ip)
+                found = there if path is None or path.encaps_port == arrival.port else elsewhere
+                if association not in found:
+                    found.append(association)
+        return there + [association for association in elsewhere if association not in there]
 
     def _receive_cookie_echo(self, arrival: Arrival, namesake: Association | None) -> None:
         """COOKIE ECHO (sections 5.1.5 and 5.2.4); what is bundled with it counts once it is accepted.
@@ -414,25 +409,26 @@ class Stack:
         if cookie is None or not _is_for(cookie, arrival):
             self.stats.cookies_rejected += 1  # "MUST be silently discarded"
             return
-        association = self._find_by_addresses(arrival, cookie.addresses)
-        if namesake is not None and namesake is not association:
+        found = self._find_by_addresses(arrival, cookie.addresses)
+        if namesake is not None and namesake not in found:
             self.stats.cookies_rejected += 1
             return
-        if association is not None:
+        if found:
+            association = namesake or restart.meant_by(cookie, found)
             association.begin_round()
             tcb = association.tcb
             outcome = restart.handle_cookie_echo(tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
             if outcome == restart.ACCEPTED:
                 _receive_rest(association.tcb, arrival)  # After a restart, it is another one.
             self._after(association, arrival.local, arrival.remote, arrival.port)
-            if outcome != restart.ENDED:
+            if outcome != restart.ANOTHER:
                 return
         late = now - cookie.created - cookie.lifespan
         endpoint = self.endpoints.get(arrival.local_port)
         if late > 0:
             self.stats.cookies_stale += 1
             self._reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))
-        elif endpoint is None or endpoint.full:
+        elif endpoint is None or endpoint.full or len(found) >= MAX_STACKS:
             self._turn_away(arrival, cookie.peer_tag, endpoint)
         else:
             association = self.make_association(
@@ -462,24 +458,19 @@ class Stack:
     def _find_by_packet(self, remote: bytes, packet: bytes) -> Association | None:
         """The association that sent this packet."""
         try:
-            local_port, peer_port, _ = parse_prefix(packet)
+            local_port, peer_port, tag = parse_prefix(packet)
         except ParseError:
             return None
-        return self.find_association(remote, peer_port, local_port)
+        found = self._directory.at(remote, peer_port, local_port)
+        return _with_peer_tag(found, tag) if found else None
 
     def handle_timeout(self, now: int) -> None:
         """Time has passed: let every association with an expired deadline look at its timers."""
-        while self._heap and self._heap[0][0] <= now:
-            _, entry, association = heappop(self._heap)
-            if association.entry != entry:
-                self._superseded -= 1
-                continue  # Superseded by an earlier one.
-            association.entry = 0
-            association.scheduled = NEVER
+        while (association := self._deadlines.take(now)) is not None:
             tcb = association.tcb
             deadline = tcb.next_deadline()
             if deadline > now and not len(tcb.send_queue) and not tcb.outstanding.marked_chunks:
-                self._schedule(association, deadline)  # Idle, and what it was to be looked at for has moved on.
+                self._deadlines.enter(association, deadline)  # Idle, and what it was to be looked at for has moved on.
             elif tcb.state != CLOSED:
                 association.handle_timeout(now)
                 if association.tcb.state != CLOSED:
@@ -532,29 +523,25 @@ class Stack:
                 return transmit
             ready.popleft()
             association.ready = False
-            self._schedule(association, association.tcb.next_deadline())
+            self._deadlines.enter(association, association.tcb.next_deadline())
         return None
-
-    def _schedule(self, association: Association, deadline: int) -> None:
-        """Have the heap look at the association no later than its earliest deadline."""
-        if deadline < association.scheduled:
-            self._supersede(association)
-            association.scheduled = deadline
-            self._heap_count += 1
-            association.entry = self._heap_count
-            heappush(self._heap, (deadline, self._heap_count, association))
 
     def next_timeout(self) -> int | None:
         """When to call ``handle_timeout``, ns; None if nothing is waited for."""
-        heap = self._heap
-        while heap and heap[0][2].entry != heap[0][1]:
-            heappop(heap)
-            self._superseded -= 1
-        return heap[0][0] if heap else None
+        first = self._deadlines.first()
+        return first if first != NEVER else None
 
     def poll_event(self) -> Event | None:
         """The next event; None when there are no more."""
         return self._events.popleft() if self._events else None
+
+
+def _with_peer_tag(found: list[Association], tag: int) -> Association:
+    """The association whose peer has this Verification Tag; the first one if none has."""
+    for association in found:
+        if association.tcb.peer_tag == tag:
+            return association
+    return found[0]
 
 
 def _is_for(cookie: Cookie, arrival: Arrival) -> bool:

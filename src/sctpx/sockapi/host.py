@@ -44,6 +44,15 @@ class StackDriver(Protocol):
     def add_address(self, address: bytes) -> None:
         """Carry packets of one more local address, packed. ``OSError``: EADDRINUSE, EADDRNOTAVAIL."""
 
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        """Carry packets of an SCTP port at these of the local addresses, packed; at more of them later.
+
+        ``OSError`` (EADDRINUSE) if another program of the host has the port there: then it is opened at none.
+        """
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Carry no more packets of an SCTP port at these local addresses, or at any."""
+
     def max_packet(self, local: bytes) -> int:
         """The largest IP packet that can be sent from a local address, bytes with all headers."""
 
@@ -64,8 +73,10 @@ class SocketHost(Protocol):
         ``OSError``: EADDRNOTAVAIL, EADDRINUSE.
         """
 
-    def port_driver(self, addresses: Sequence[bytes], udp_port: int) -> StackDriver:
+    def port_driver(self, addresses: Sequence[bytes], udp_port: int, port: int) -> StackDriver:
         """A driver with these local addresses at least, on this UDP port; 0 for a free one that nobody else uses.
+
+        ``port`` is the SCTP port it is wanted for, 0 for any.
 
         ``OSError``: EADDRINUSE (another program has the port), EADDRNOTAVAIL.
         """

@@ -27,6 +27,7 @@ from ..core.events import ENDS, CommunicationUp, Event
 from ..core.timers import NEVER
 from .host import SocketHost, StackDriver
 from .peer import Peer
+from .sctp_port import open_endpoint
 from .socket_association import SocketAssociation
 
 if TYPE_CHECKING:
@@ -168,20 +169,25 @@ class Port:
         """Take an SCTP port of a driver; a driver that has no port closes itself. ``OSError`` (EADDRINUSE): taken."""
         sources = () if self.wildcard else self.addresses
         try:
-            endpoint = driver.stack.open_endpoint(number, sources, self._config(self.owner.settings.future.config))
+            endpoint = self._draw(driver, number, sources)
             for _ in range(0 if self.named else _DRAWS):
                 if number or not self._is_used_elsewhere(driver, endpoint.port):
                     break
                 endpoint.close(driver.now())
-                endpoint = driver.stack.open_endpoint(0, sources, endpoint.config)
-        except OSError as error:
+                driver.close_port(endpoint.port)
+                endpoint = self._draw(driver, 0, sources)
+        except OSError:
             driver.flush()
-            if error.errno == errno.EADDRINUSE:
+            if number in driver.stack.endpoints:
                 raise OSError(errno.EADDRINUSE, _taken(driver, number)) from None
             raise
         endpoint.announce[:] = self._announced()
         endpoint.scope = self._host.announced
         return endpoint
+
+    def _draw(self, driver: StackDriver, number: int, sources: Sequence[bytes]) -> Endpoint:
+        config = self._config(self.owner.settings.future.config)
+        return open_endpoint(driver.stack, driver, driver.now(), number, self.addresses, config, sources=sources)
 
     def _is_used_elsewhere(self, driver: StackDriver, number: int) -> bool:
         """Another driver has this SCTP port, too: a socket could not move there, and would be taken for another."""
@@ -193,6 +199,7 @@ class Port:
         old, before = self.driver, self.endpoint
         before.close(old.now())
         old.ports.release(before.port)
+        old.close_port(before.port)
         old.flush()
         self.driver, self.endpoint = driver, endpoint
         driver.ports.register(endpoint.port, self)
@@ -247,10 +254,11 @@ class Port:
     # --- addresses ---
 
     def add(self, addresses: Iterable[bytes]) -> None:
-        """More local addresses for associations to come. ``OSError`` as ``StackDriver.add_address``: none was added."""
+        """More local addresses for associations to come. ``OSError`` as ``StackDriver`` says: none was added."""
         fresh = [ip for ip in dict.fromkeys(addresses) if ip not in self.addresses]
         for ip in fresh:
             self.driver.add_address(ip)
+        self.driver.open_port(self.endpoint.port, fresh)
         self.addresses += fresh
         if not self.wildcard:
             self.endpoint.local = [*self.endpoint.local, *fresh]  # Associations that there are keep the list they have.
@@ -265,6 +273,8 @@ class Port:
         kept = [ip for ip in self.addresses if ip not in gone]
         if not kept:
             raise OSError(errno.EINVAL, "a socket cannot do without an address")
+        if not self.endpoint.associations:  # Those that there are keep the addresses they have.
+            self.driver.close_port(self.endpoint.port, gone)
         self.addresses = kept
         if not self.wildcard:
             self.endpoint.local = list(kept)
@@ -275,10 +285,11 @@ class Port:
     def take_over(self, owner: SocketState, addresses: Sequence[bytes], *, wildcard: bool) -> None:
         """Be another socket's from now on, for associations to come (SO_REUSEADDR). Those that there are go on.
 
-        The socket that was bound to it is closed. ``OSError`` as ``StackDriver.add_address``: nothing has changed.
+        The socket that was bound to it is closed. ``OSError`` as ``StackDriver`` says: nothing has changed.
         """
         for ip in addresses:
             self.driver.add_address(ip)
+        self.driver.open_port(self.endpoint.port, addresses)
         self.addresses = list(addresses)
         self.wildcard = wildcard
         self.named = True
@@ -329,6 +340,7 @@ class Port:
         if self._sockets <= 0 and not self.endpoint.associations:
             self.endpoint.close(now)
             self.driver.ports.release(self.endpoint.port)
+            self.driver.close_port(self.endpoint.port)
 
     # --- for the driver ---
 

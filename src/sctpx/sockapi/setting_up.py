@@ -52,7 +52,7 @@ class SettingUp(SocketState):
                 abandoned.take_over(self, addresses, wildcard=wildcard)
                 self.port = abandoned
                 return abandoned
-        driver = self.host.port_driver(addresses, udp_port) if named else self.host.client_driver(addresses)
+        driver = self.host.port_driver(addresses, udp_port, number) if named else self.host.client_driver(addresses)
         self.port = Port(self.host, driver, number, addresses, self, wildcard=wildcard, named=named)
         return self.port
 
@@ -62,7 +62,7 @@ class SettingUp(SocketState):
         if port.named or port.endpoint.associations or port.driver.udp_port == usual:
             return
         try:
-            port.move(self.host.port_driver(port.addresses, usual))
+            port.move(self.host.port_driver(port.addresses, usual, port.number))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
@@ -141,6 +141,8 @@ class SettingUp(SocketState):
     def start(self, peer: Peer, config: AssociationConfig) -> SocketAssociation:
         """Begin to set up an association with a peer. Raises like ``connect``."""
         self.check_connect()
+        if not self.host.usual_udp_port:
+            peer.check_without_udp()
         if self.settings.future.encaps_port == self.host.usual_udp_port:
             peer.find_listeners(lambda ip: listening_udp_port(self.host.drivers(), ip, peer.port))
         port = self.port

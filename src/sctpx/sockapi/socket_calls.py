@@ -114,7 +114,8 @@ class SocketCalls(MessageCalls):
         words = [name]
         local = self.getladdrs()
         if local:
-            words.append(f"on {local[0][0]} port {local[0][1]}, UDP port {self.udp_port}")
+            carried = f"UDP port {self.udp_port}" if self.udp_port else "without UDP"
+            words.append(f"on {local[0][0]} port {local[0][1]}, {carried}")
         with contextlib.suppress(OSError):
             peer = self.getpeername()
             words.append(f"with {peer[0]} port {peer[1]}")

@@ -13,7 +13,7 @@ Simulated sockets have their stacks run by it too: it is their ``StackDriver``.
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
 from sctpx.core.outputs import Transmit
@@ -65,6 +65,12 @@ class StackRunner:
         if address not in self.addresses:
             self._host.check_free(address, self.udp_port)
             self.addresses.append(address)
+
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        """Nothing: no other program of the host has SCTP ports behind this UDP port."""
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Nothing."""
 
     def max_packet(self, local: bytes) -> int:
         """The largest IP packet the interface of a local address takes, bytes."""

@@ -170,7 +170,7 @@ class HostSockets:
         self._for_clients.append(runner)
         return runner
 
-    def port_driver(self, addresses: Sequence[bytes], udp_port: int) -> StackRunner:
+    def port_driver(self, addresses: Sequence[bytes], udp_port: int, port: int) -> StackRunner:
         """What runs a stack on this UDP port, 0 for a free one. ``OSError``: EADDRNOTAVAIL, EADDRINUSE."""
         for runner in self._host.runners():
             if runner.udp_port == udp_port and not set(runner.addresses).isdisjoint(addresses):

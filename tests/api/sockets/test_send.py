@@ -402,8 +402,9 @@ def test_what_is_sent_before_the_association_is_up_is_checked_as_afterwards(expl
             assert b.recv(10) == b"right"
 
 
-@linux_only
+@pytest.mark.virtual_time
 def test_a_message_for_an_address_that_the_peer_does_not_keep_takes_another() -> None:
+    """The message is sent before the association is up. Real sockets may be quicker than the test."""
     with listening() as server, client(server) as a:
         a.setblocking(False)
         with pytest.raises(sctpx.ConnectInProgress):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -76,9 +76,19 @@ class MemoryLink:
         self.tried = 0
         self.peer: Driver | None = None
         self.closed = False
+        self.foreign_ports: list[int] = []
+        self.open_ports: list[int] = []
 
     def add_address(self, address: AddressLike) -> None:
         raise OSError(errno.EADDRNOTAVAIL, "no")
+
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        if port in self.foreign_ports:
+            raise OSError(errno.EADDRINUSE, "another program has it")
+        self.open_ports.append(port)
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        self.open_ports.remove(port)
 
     def socket_for(self, transmit: Transmit) -> PlugSocket:
         return self.plug
@@ -299,6 +309,52 @@ async def test_the_last_words_are_sent_before_a_driver_closes(worlds: list[World
     assert not world.link.closed
     await b.wait_closed()
     assert world.link.closed
+    world.close()
+
+
+# --- SCTP ports ---
+
+
+async def test_an_sctp_port_is_open_in_the_link_while_an_endpoint_has_it(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    assert world.link.open_ports == [world.a.port]
+    endpoint = Endpoint(world.drivers[0], 7000, [A], DEFAULT_CONFIG)
+    assert world.link.open_ports == [world.a.port, 7000]
+    endpoint.close()
+    assert world.link.open_ports == [world.a.port]
+    world.close()
+    assert world.link.open_ports == []
+
+
+async def test_a_port_of_another_program_is_refused_with_the_words_of_the_link(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    world.link.foreign_ports = [7000]
+    with pytest.raises(OSError, match="another program has it") as failure:
+        Endpoint(world.drivers[0], 7000, [A], DEFAULT_CONFIG)
+    assert failure.value.errno == errno.EADDRINUSE
+    world.link.foreign_ports = []
+    Endpoint(world.drivers[0], 7000, [A], DEFAULT_CONFIG).close()
+    world.close()
+
+
+async def test_a_port_that_is_drawn_is_no_other_programs(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    tried: list[int] = []
+    taken = world.link.open_port
+
+    def first_ones_are_foreign(port: int, addresses: Iterable[bytes]) -> None:
+        tried.append(port)
+        world.link.foreign_ports = tried[:3]
+        taken(port, addresses)
+
+    world.link.open_port = first_ones_are_foreign  # type: ignore[method-assign]
+    endpoint = Endpoint(world.drivers[0], 0, [A], DEFAULT_CONFIG)
+    assert len(set(tried)) == 4
+    assert endpoint.port == tried[3]
+    endpoint.close()
     world.close()
 
 
