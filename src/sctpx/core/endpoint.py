@@ -55,6 +55,7 @@ class Endpoint:
         "scope",
         "stack",
         "unaccepted",
+        "wildcards",
     )
 
     def __init__(
@@ -71,6 +72,8 @@ class Endpoint:
         """The SCTP port."""
         self.local = local
         """Its addresses, packed: sources to choose from, and where it is set up associations at. Empty for any."""
+        self.wildcards: list[bytes] = []
+        """Without addresses of its own: the wildcards of the families it keeps to; empty for both."""
         self.announce = announce
         """Addresses told to peers in INIT and INIT ACK; none when single-homed or behind a NAT."""
         self.scope: Scope | None = None
@@ -107,13 +110,20 @@ class Endpoint:
         """How packets to an address are marked that belong to no association; see ``Transmit``."""
         return flowinfo(self.config.dscp, self.config.flow_label, remote)
 
+    @property
+    def own_addresses(self) -> list[bytes]:
+        """Its addresses; without any the wildcards of the families it keeps to, and nothing if any will do."""
+        return self.local or self.wildcards
+
     def accept(self, association: Association) -> None:
         """The user took an incoming association: it does not count against the backlog any more."""
         self.unaccepted.discard(association.id)
 
     def hears(self, local: bytes) -> bool:
         """True if what comes to that address of the host is for this endpoint: to any, if it has none of its own."""
-        return not self.local or local in self.local
+        if self.local:
+            return local in self.local
+        return not self.wildcards or len(local) == len(self.wildcards[0])
 
     @property
     def full(self) -> bool:

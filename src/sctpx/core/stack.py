@@ -402,7 +402,7 @@ class Stack:
             self._turn_away(arrival, tag, endpoint)
             return
         cookie = make_cookie(
-            setup, endpoint.config, arrival.now, arrival.local, arrival.remote, arrival.port, endpoint.local
+            setup, endpoint.config, arrival.now, arrival.local, arrival.remote, arrival.port, endpoint.own_addresses
         )
         cookie.local_port = arrival.local_port
         cookie.peer_port = arrival.peer_port

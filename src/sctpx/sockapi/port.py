@@ -221,6 +221,7 @@ class Port:
         """The owner was told something: it holds for the associations that peers set up, and for when to look again."""
         owner = self.owner
         self.endpoint.config = self._config(owner.settings.future.config)
+        self.endpoint.wildcards = owner.wildcards
         if owner.has_deadlines:
             self.driver.ports.timed.add(self)
         else:

@@ -210,7 +210,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     winner = attempt.find(remote, port)
     if winner is not None:
         winner.on_answer(now, ANSWER_INIT_ACK, 0, [])
-    listed = peer_addresses(remote, setup.addresses, tcb.local_addresses)
+    listed = peer_addresses(remote, setup.addresses, tcb.own_addresses)
     keep_listed(tcb, attempt, listed, local, port, [remote])
     path = tcb.find_path(remote)
     if path is not None and winner is not None and winner.inits == 1:

@@ -344,6 +344,11 @@ class Tcb:
                 return path
         return None
 
+    @property
+    def own_addresses(self) -> list[bytes]:
+        """Its source addresses; without any the wildcards of the families that the endpoint keeps to."""
+        return self.local_addresses or self.association.endpoint.wildcards
+
     def flowinfo_to(self, remote: bytes) -> int:
         """How packets to that address are marked, whether it is a path already or not; see ``Transmit``."""
         path = self.find_path(remote)
