@@ -25,7 +25,7 @@ from ..core.timers import MILLISECOND, NEVER
 from ..link import Link
 from ..link.interfaces import AddressLike
 from ..sockapi.ending import Ending
-from ..sockapi.port import Ports
+from ..sockapi.ports import Ports
 from .hub import hub
 
 BATCHES_PER_ROUND: Final = 8
