@@ -81,6 +81,13 @@ class Socket(SocketCalls):
                 readiness.remember(descriptor, self)
             return descriptor
 
+    def _on_file_closed(self) -> None:
+        if hub.held_here and self._is_closing and self._files == 1:
+            self._files = 0
+            hub.defer(self._state.abandon)  # The garbage collection that came upon the file interrupts another call.
+        else:
+            super()._on_file_closed()
+
     def __del__(self) -> None:
         state = getattr(self, "_state", None)
         if state is None or state.closed or sys.is_finalizing():

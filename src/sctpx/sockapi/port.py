@@ -147,6 +147,7 @@ class Port:
         """Options of the owner may have changed: they hold for the associations that peers will set up."""
         owner = self.owner
         self.endpoint.config = self._config(owner.settings.future.config)
+        self.endpoint.wildcards = owner.wildcards
         if owner.has_deadlines:
             self.driver.ports.timed.add(self)
         else:

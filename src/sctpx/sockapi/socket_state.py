@@ -29,8 +29,10 @@ from ..core.events import (
     Writable,
 )
 from ..core.timers import NEVER
+from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
 from . import constants as c
 from .addresses import SocketAddress, socket_address
+from .buffers import Data
 from .delivery import ReceiveQueue
 from .failures import connect_failure, loss
 from .host import SocketHost
@@ -114,6 +116,18 @@ class SocketState(ABC):
         """Why the association ended, or could not be set up, until a call tells that (SO_ERROR)."""
         self.closed = False
         self._lingering: list[SocketAssociation] = []
+
+    @property
+    def wildcards(self) -> list[bytes]:
+        """The wildcard of the family it keeps to; none if it has use for IPv4 and IPv6."""
+        if not self.ipv6:
+            return [bytes(IPV4_LENGTH)]
+        return [bytes(IPV6_LENGTH)] if self.settings.v6only else []
+
+    @property
+    def bound(self) -> bool:
+        """It has an SCTP port."""
+        return self.port is not None
 
     @property
     @abstractmethod
@@ -261,7 +275,7 @@ class SocketState(ABC):
 
     # --- options ---
 
-    def set_option(self, level: int, name: int, value: Struct | int | bytes | bytearray | memoryview) -> None:
+    def set_option(self, level: int, name: int, value: Struct | int | Data) -> None:
         """Set an option, in all places that it is for or in none. ``OSError`` as ``options.set_option`` says.
 
         A new subscription to SCTP_SENDER_DRY_EVENT is answered at once if all data was acknowledged: "At the time when

@@ -113,10 +113,6 @@ class SimulatedSocket(SocketCalls):
         """Sending would not wait: what ``select`` says of a real socket."""
         return self._state.watch()[1]
 
-    def fileno(self) -> int:
-        """-1: there is no descriptor."""
-        return -1
-
 
 @final
 class HostSockets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -96,7 +97,7 @@ def test_a_message_larger_than_the_limit_is_too_large() -> None:
 
 def test_several_buffers_make_one_message() -> None:
     with connected() as (a, b):
-        assert a.sendmsg([b"one, ", bytearray(b"two, "), memoryview(b"three")]) == 15
+        assert a.sendmsg([b"one, ", bytearray(b"two, "), memoryview(b"th"), array("B", b"ree")]) == 15
         assert b.recv(100) == b"one, two, three"
 
 

@@ -21,6 +21,7 @@ from ...link import SCTP_TUNNELING_PORT
 from ...sockapi import constants as c
 from ...sockapi import structs as s
 from ...sockapi.addresses import SocketAddress
+from ...sockapi.buffers import Data, to_bytes
 from .constants import BINDX_ADD, FLAG_EOR, FLAG_NOTIFICATION, MSG_ABORT, MSG_EOF, SOL_SCTP, TCP_STYLE, UDP_STYLE
 from .events import info_values, notification, notification_factory, notification_values, sndrcvinfo
 from .fields import fill, pair, to_struct
@@ -134,7 +135,7 @@ class sctpsocket:
 
     def sctp_send(
         self,
-        msg: bytes | bytearray | memoryview | str,
+        msg: Data | str,
         to: SocketAddress | int = ("", 0),
         ppid: int | None = None,
         flags: int = 0,
@@ -149,7 +150,7 @@ class sctpsocket:
         ``ppid`` is in network byte order, ``flags`` are ``MSG_*``. Text is sent as UTF-8. ``ValueError`` for an empty
         message without MSG_EOF or MSG_ABORT; raises like ``Socket.sendmsg``: EOPNOTSUPP for a time to live.
         """
-        data = msg.encode() if isinstance(msg, str) else bytes(msg)
+        data = msg.encode() if isinstance(msg, str) else to_bytes(msg)
         if not data and not flags & (MSG_EOF | MSG_ABORT):
             raise ValueError("an empty message takes MSG_EOF or MSG_ABORT")
         if datalogging or self.datalogging:

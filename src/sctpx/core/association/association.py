@@ -455,6 +455,8 @@ class Association:
             handshake.handle_t1_cookie(tcb, now)
         if tcb.t5_deadline <= now:
             shutdown.handle_t5(tcb)
+        if tcb.drain_deadline <= now:
+            shutdown.handle_drain_guard(tcb)
         if tcb.t2_deadline <= now:
             shutdown.handle_t2(tcb, now)
         if tcb.sack_policy.deadline <= now:

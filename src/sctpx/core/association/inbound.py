@@ -404,7 +404,7 @@ def _handle_shutdown(tcb: Tcb, now: int, value: bytes) -> None:
         shutdown.answer_shutdown(tcb, now)
         return
     if state != SHUTDOWN_RECEIVED:
-        tcb.transition(SHUTDOWN_RECEIVED)
+        shutdown.receive(tcb, now)
     transfer.acknowledge_by_shutdown(tcb, now, extend_tsn(cumulative, tcb.outstanding.cumulative_tsn_ack_point))
     if tcb.state != CLOSED:
         if state != SHUTDOWN_RECEIVED:

@@ -265,6 +265,21 @@ def when_a_shutdown_that_runs_is_given_up() -> None:
             assert pair.a.events_of(CommunicationLost)[0].error == errno.ETIMEDOUT
 
 
+@of("drain_guard")
+def how_long_a_graceful_end_waits_for_progress() -> None:
+    with Scripted() as lab:
+        association = lab.up_outgoing()
+        lab.answers["DATA"] = lambda value: [lab.sack(0, 0)]
+        association.send(lab.a.now, b"not taken")
+        association.shutdown(lab.a.now)
+        since = lab.network.elapsed
+        lab.network.run_for(5)
+        change(lab.network, association, drain_guard=70.0)
+        lab.network.run(lambda: association.ended, 4000)
+        assert lab.network.elapsed - since == pytest.approx(70, abs=1)
+        assert lab.events_of(CommunicationLost)[0].error == errno.ETIMEDOUT
+
+
 @of("on_restart")
 def what_a_restart_of_the_peer_does() -> None:
     with Scripted() as lab:
