@@ -73,9 +73,12 @@ class AssociationConfig:
     """Give a connect up after this many seconds; None: when every address refused or ran out of INITs."""
 
     receive_buffer: int = 1 << 20
-    """Bytes of user data held for the peer's messages: the window it is told (a_rwnd). At least 4096."""
+    """Bytes of user data held for the peer's messages: the window it is told (a_rwnd). At least 4096. With the overhead
+    of 256 bytes for each message, they take at most four times as much: for messages of fewer than 86 bytes the window
+    closes earlier."""
     send_buffer: int = 1 << 20
-    """Bytes of user data accepted from the user and not acknowledged yet."""
+    """Bytes of messages accepted from the user and not acknowledged yet. Each counts 256 bytes more than its data: what
+    it costs to hold it. A message is taken as long as there is any room, whatever its size."""
     max_message_size: int = 16 << 20
     """Largest message ``send`` takes, bytes."""
     mtu: int = 1500

@@ -22,6 +22,7 @@ from ..core.association.association import Association
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from ..core.config import AssociationConfig
 from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted, SenderDry
+from ..core.overhead import MESSAGE
 from ..wire.codes import COMMON_HEADER, DATA_HEADER
 from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
 from .delivery import Place
@@ -54,8 +55,8 @@ class SocketAssociation:
     """An association of a socket."""
 
     __slots__ = (
+        "_pieces",
         "_record",
-        "_record_length",
         "_waiting",
         "_waiting_bytes",
         "active",
@@ -99,8 +100,8 @@ class SocketAssociation:
         """Where the reader of the association is."""
         self._waiting: deque[Outgoing] | None = None
         self._waiting_bytes = 0
-        self._record: list[Outgoing] = []
-        self._record_length = 0
+        self._record: Outgoing | None = None  # Its first piece,
+        self._pieces = bytearray()  # and the data of all of them.
 
     @property
     def id(self) -> int:
@@ -126,9 +127,14 @@ class SocketAssociation:
         return self.core.send_space - self._waiting_bytes
 
     @property
+    def pending(self) -> int:
+        """Bytes of user data that were accepted and the peer has not acknowledged for good."""
+        return self.core.pending + sum([len(message.data) for message in self._waiting or ()])
+
+    @property
     def dry(self) -> bool:
         """Everything that was sent has been acknowledged."""
-        return not self.starting and not self._record and self.space == self.core.config.send_buffer
+        return not self.starting and self._record is None and self.space == self.core.config.send_buffer
 
     def source(self) -> bytes:
         """The peer's primary address, packed."""
@@ -154,7 +160,7 @@ class SocketAssociation:
             return False
         if settings.disable_fragments:
             self.check_length(len(message.data))
-        if settings.explicit_eor and not (message.flags & SCTP_EOR and not self._record):
+        if settings.explicit_eor and not (message.flags & SCTP_EOR and self._record is None):
             self._add_piece(now, message)
         elif state == ESTABLISHED:
             self._to_core(now, message)
@@ -193,7 +199,7 @@ class SocketAssociation:
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(message)
-        self._waiting_bytes += len(message.data)
+        self._waiting_bytes += len(message.data) + MESSAGE
 
     def _to_core(self, now: int, message: Outgoing) -> None:
         data, stream, ppid, flags, context, remote = message
@@ -203,26 +209,28 @@ class SocketAssociation:
 
     def _add_piece(self, now: int, message: Outgoing) -> None:
         """Add a piece to a record: the first piece says how the record is sent, and the last piece sends the record."""
-        if self._record and (message.stream, message.ppid) != self._record[0][1:3]:
+        first = self._record or message
+        if (message.stream, message.ppid) != (first.stream, first.ppid):
             raise OSError(EINVAL, "another record has not been finished")
         self.check_stream(message.stream)
         if not message.data and not message.flags & SCTP_EOR:
             raise OSError(EINVAL, "an empty piece")
-        if self._record_length + len(message.data) > self.core.config.max_message_size:
+        if len(self._pieces) + len(message.data) > self.core.config.max_message_size:
             raise OSError(EMSGSIZE, "the record is longer than a message can be")
-        self._record.append(message)
-        self._record_length += len(message.data)
+        self._record = first
+        self._pieces += message.data
         if message.flags & SCTP_EOR:
-            whole = self._record[0]._replace(data=b"".join([piece.data for piece in self._record]))
-            self._record, self._record_length = [], 0
+            whole = first._replace(data=bytes(self._pieces))
+            self._record, self._pieces = None, bytearray()
             if self.starting:
                 self._hold(whole)
             else:
                 self._to_core(now, whole)
 
     def unsent(self) -> list[Outgoing]:
-        """The messages that never reached the core."""
-        return [*(self._waiting or ()), *self._record]
+        """The messages that never reached the core; of a record, what there is of it."""
+        record = [] if self._record is None else [self._record._replace(data=bytes(self._pieces))]
+        return [*(self._waiting or ()), *record]
 
     # --- the end ---
 

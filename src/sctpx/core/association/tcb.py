@@ -235,7 +235,7 @@ class Tcb:
         self.peer_window = 0
         """The a_rwnd of the peer's INIT or INIT ACK: its receive buffer."""
         self.buffered = 0
-        """Bytes of user data accepted and not yet acknowledged for good."""
+        """Bytes of the send buffer that are taken, by messages accepted and not yet acknowledged for good."""
         self.wants_writable = False
         self.was_dry = True
         self.burst = 0

@@ -25,6 +25,7 @@ from sctpx.core.events import (
     PathChange,
     Writable,
 )
+from sctpx.core.overhead import MESSAGE
 from sctpx.core.path.path import Path
 from sctpx.testing import SECOND, LinkSettings, Network, Pair
 from sctpx.wire import control
@@ -302,12 +303,12 @@ def the_window_that_the_peer_is_told() -> None:
 @of("send_buffer")
 def a_writer_that_waits_for_room() -> None:
     with backed_off(0) as pair:
-        change_a(pair, send_buffer=4)
+        change_a(pair, send_buffer=4 + MESSAGE)
         pair.a.association.want_writable()
         pair.network.run_for(0)
         assert (pair.a.association.send_space, pair.a.events_of(Writable)) == (0, [])
         change_a(pair, send_buffer=1000)
-        assert pair.a.association.send_space == 996
+        assert pair.a.association.send_space == 996 - MESSAGE
         assert len(pair.a.events_of(Writable)) == 1
 
 
