@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "wire": {"errors"},
     "core": {"errors", "wire"},
     "sockapi": {"errors", "wire", "core"},
-    "link": {"errors", "core.outputs"},
+    "link": {"errors", "core.outputs", "core.ip"},
     "aio": {"errors", "process_end", "wire", "core", "sockapi", "link"},
     "blocking": {"errors", "process_end", "wire", "core", "sockapi", "link"},
     "compat": {"errors", "wire", "core", "sockapi", "link", "blocking"},

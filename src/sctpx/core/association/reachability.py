@@ -11,6 +11,8 @@ from typing import Final
 from ...wire import control
 from ...wire.tlv import ParseError
 from ..events import CHANGE_CONFIRMED, CHANGE_PRIMARY, PATH_ACTIVE, PATH_INACTIVE, PathChange
+from ..init_answer import MAX_PEER_ADDRESSES
+from ..ip import without_zone, zone_of
 from ..path import failover, heartbeat, rto
 from ..path.path import Path
 from ..timers import NEVER, SECOND
@@ -181,6 +183,37 @@ def refuse(tcb: Tcb, now: int, path: Path, error: int) -> None:
         tcb.tell_state(path, error)
     path.heartbeat_timeout = NEVER
     schedule(tcb, now, path)
+
+
+def find_on_link(tcb: Tcb, now: int, remote: bytes, local: bytes, port: int) -> Path | None:
+    """The path to ``remote``, if that is a link-local address that the peer was known to have on another link.
+
+    The link of a listed address is a guess (``core.ip.place``), and a host may have one address on several links. What
+    came from ``remote`` to our address ``local`` with our tag shows that the peer is there. A path that is not
+    confirmed was guessed wrong and moves; a confirmed one stays, and the address is one more.
+    """
+    if not zone_of(remote):
+        return None
+    alike = [path for path in tcb.paths if without_zone(path.remote) == without_zone(remote)]
+    if not alike:
+        return None
+    for path in alike:
+        if not path.confirmed:
+            path.remote = remote
+            path.local = local
+            path.heartbeat_timeout = NEVER
+            path.error_count = 0
+            if path.state != PATH_ACTIVE:
+                path.state = PATH_ACTIVE
+                tcb.tell_state(path)
+            tcb.moved = True
+            break
+    else:
+        if len(tcb.paths) >= MAX_PEER_ADDRESSES:
+            return None
+        path = tcb.add_path(remote, local, port)
+    schedule(tcb, now, path)
+    return path
 
 
 def on_reached(tcb: Tcb, now: int, path: Path, fresh: bool = True) -> None:

@@ -28,7 +28,7 @@ def largest_packet(mtu: int, remote: bytes, encaps_port: int) -> int:
 
 def flowinfo(dscp: int, flow_label: int, remote: bytes) -> int:
     """How packets to ``remote`` are marked, as ``Transmit.flowinfo`` has it. IPv4 has no flow label."""
-    return dscp << DSCP_SHIFT | (flow_label if len(remote) == 16 else 0)
+    return dscp << DSCP_SHIFT | (flow_label if len(remote) != 4 else 0)
 
 
 @final
