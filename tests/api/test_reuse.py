@@ -8,6 +8,7 @@ import errno
 import pytest
 
 import sctpx
+from sctpx.link import LinkKind
 from tests.api.support import HOST, PORT, another_program, linux_only, raises_errno, until
 
 USUAL = 9899
@@ -119,8 +120,9 @@ async def test_a_client_on_a_port_of_its_own_connects_again_though_its_last_word
 
 
 @pytest.mark.udp_9899
-async def test_an_endpoint_that_named_no_port_is_found_once_it_listens() -> None:
-    async with await sctpx.open_endpoint(HOST) as endpoint:
+@pytest.mark.parametrize("link", [None, "udp"])
+async def test_an_endpoint_that_named_no_port_is_found_once_it_listens(link: LinkKind | None) -> None:
+    async with await sctpx.open_endpoint(HOST, link=link) as endpoint:
         port, before = endpoint.port, endpoint.udp_port
         assert before != USUAL
         server = endpoint.listen()

@@ -255,7 +255,7 @@ def test_it_is_told_at_each_address_where_another_udp_port_took_its_place_and_at
     """Only where it is confirmed (RFC 9260 section 5.4)."""
     with Scripted(paths=3) as lab:
         lab.up_incoming(addresses=list(lab.p.packed))
-        lab.ask(lab.init(addresses=lab.p.packed[:2], initiate_tag=0x12121212), tag=0, udp_port=40_000)
+        lab.ask(lab.init(addresses=list(lab.p.packed[:2]), initiate_tag=0x12121212), tag=0, udp_port=40_000)
         for _ in range(2):
             lab.ask(control.cookie_echo(lab.cookie()), udp_port=40_000, seconds=1)
         aborts = [packet.destination_text for packet in lab.heard if "ABORT" in packet.chunks]

@@ -156,7 +156,7 @@ async def open_endpoint(
     and what to do), EADDRNOTAVAIL, EINVAL, ``socket.gaierror``.
     """
     check_announce(announce)
-    named = port != 0 or udp_port is not None or link is not None
+    named = port != 0 or udp_port is not None or link not in (None, "udp")
     if udp_port is None:
         udp_port = SCTP_TUNNELING_PORT if port else 0
     check_udp_port(udp_port)

@@ -8,7 +8,7 @@ the whole stack, which is set anew only when something is due earlier than it, a
 Invariants: user code never runs within ``flush`` (futures wake tasks later, callbacks are scheduled), so the stack is
 never entered twice. Tasks that wait for what a readable socket brought are resumed when all of it has been handled:
 an answer leaves in the same iteration of the loop. A Transmit that the link has no room for is kept, and nothing else
-is polled until it is gone. A round sends a bounded number of batches; if there is more, it goes on in the next
+is polled until it is gone. A round sends a bounded number of bytes; if there is more, it goes on in the next
 iteration of the loop, after input had its turn. A driver that has lost its last endpoint closes itself, and its link
 with it, once everything has been sent.
 
@@ -41,7 +41,11 @@ from .loops import Watchable, earliness, watchable
 from .waiting import Line
 
 BATCHES_PER_ROUND: Final = 8
-"""What is received from a socket in one wake-up, and sent by the stack in one round."""
+"""What is received from a socket in one wake-up."""
+ROUND: Final = 8 * 65536
+"""Bytes that the stack sends in one round: so many large batches..."""
+SEND: Final = 4096
+"""...or more small packets, which cost less: what sending anything counts besides its bytes."""
 RETRY_DELAY: Final = 0.001
 """Seconds until a full queue of the interface (ENOBUFS) is tried again."""
 _DATAGRAM_LIMIT: Final = 65535
@@ -299,10 +303,12 @@ class Driver:
     def _transmit(self, now: int) -> None:
         poll_transmit = self.stack.poll_transmit
         send = self.link.send
-        for _ in range(BATCHES_PER_ROUND):
+        left = ROUND
+        while left > 0:
             transmit = poll_transmit(now)
             if transmit is None:
                 return
+            left -= len(transmit.data) + SEND
             error = send(transmit)
             if error:
                 self._on_send_error(now, transmit, error)

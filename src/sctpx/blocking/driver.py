@@ -6,7 +6,7 @@ leader, and ``run`` sends what that calls for. Where packets come one at a time,
 the socket is asked for another, so that an answer is not held up by a look that finds nothing.
 
 A Transmit the link has no room for is kept and tried again a little later; nothing else is polled until it is gone.
-In a leader's round a bounded number of batches is sent, so that input has its turn. A driver that has lost its last
+In a leader's round a bounded number of bytes is sent, so that input has its turn. A driver that has lost its last
 SCTP port closes itself, and its link with it.
 """
 
@@ -25,11 +25,15 @@ from ..core.timers import MILLISECOND, NEVER
 from ..link import Link
 from ..link.interfaces import AddressLike
 from ..sockapi.ending import Ending
-from ..sockapi.port import Ports
+from ..sockapi.ports import Ports
 from .hub import hub
 
 BATCHES_PER_ROUND: Final = 8
-"""What is received from a socket in one wake-up, and sent by the stack in a leader's round."""
+"""What is received from a socket in one wake-up."""
+ROUND: Final = 8 * 65536
+"""Bytes that the stack sends in a leader's round: so many large batches..."""
+SEND: Final = 4096
+"""...or more small packets, which cost less: what sending anything counts besides its bytes."""
 RETRY_DELAY: Final = MILLISECOND
 """Until a full queue of this host is tried again, ns."""
 
@@ -157,7 +161,7 @@ class Driver:
             self.stack.handle_timeout(now)
         if self.ports.timed:
             self.ports.handle_timeout(now)
-        self._step(now, BATCHES_PER_ROUND)
+        self._step(now, ROUND)
 
     def next_deadline(self) -> int:
         """When ``run`` has something to do, ns."""
@@ -202,7 +206,7 @@ class Driver:
                 hub.expect(self.next_deadline())
 
     def _step(self, now: int, limit: int) -> None:
-        """Packets and events until there are no more, or ``limit`` batches were sent.
+        """Packets and events until there are no more, or ``limit`` bytes were sent; all of them if that is 0.
 
         If a signal handler raises meanwhile, the next round goes on where this one was.
         """
@@ -231,13 +235,13 @@ class Driver:
         send = self.link.send
         sent = 0
         while (transmit := poll_transmit(now)) is not None:
+            sent += len(transmit.data) + SEND
             error = send(transmit)
             if error:
                 self._on_send_error(now, transmit, error)
                 if self._kept is not None:
                     return False
-            sent += 1
-            if sent == limit:
+            if 0 < limit <= sent:
                 return True
         return False
 

@@ -1,9 +1,9 @@
 """This host, as sockets need it: UDP ports, raw sockets, local addresses, names, the time.
 
-One UDP port is one driver, shared by all sockets of the process that use it. A client that does not care for its UDP
-port shares one with all others of its kind, however many there are. Whoever names a UDP port gets the driver that has
-it on one of the wanted addresses, or a new one. Without UDP, the driver of raw sockets at one of the wanted addresses
-takes every SCTP port it does not have yet. Drivers are opened under the hub's lock; names are looked up without.
+One UDP port is one driver, shared by all sockets of the process that use the port. All sockets that chose no UDP port
+share one. A socket that names a UDP port gets the driver that has the port on one of the wanted addresses, or a new
+driver. Without UDP, the driver of raw sockets at one of the wanted addresses takes every SCTP port that the driver does
+not have yet. Drivers are opened under the hub's lock; names are looked up without the lock.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """``Socket``: an SCTP socket whose calls wait for the network, in threads or in one.
 
-What its calls mean is in ``sockapi.socket_calls``. Here is what a program in real time adds: the lock and the waiting
-of all sockets of the process (``hub``), a descriptor for ``select``, and what becomes of a socket that is forgotten.
+``sockapi.socket_calls`` has the calls and their meaning. This file adds what a program in real time needs: the lock and
+the waiting of all sockets of the process (``hub``), a descriptor for ``select``, and the end of a socket that the
+program has lost.
 """
 
 from __future__ import annotations

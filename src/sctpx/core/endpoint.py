@@ -10,10 +10,11 @@ from .association.association import Association
 from .association.connect import AddressReport
 from .association.handshake import start
 from .association.state import COOKIE_ECHOED, COOKIE_WAIT
-from .config import AssociationConfig
+from .config import AssociationConfig, Limits
 from .path.path import flowinfo
 from .path.source import choose_source
 from .timers import nanoseconds
+from .token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from .stack import Stack
@@ -42,12 +43,15 @@ class Endpoint:
     """One SCTP port. Made by ``Stack.open_endpoint``."""
 
     __slots__ = (
+        "aborts",
         "announce",
         "associations",
         "backlog",
         "config",
+        "limits",
         "local",
         "port",
+        "refusals",
         "scope",
         "stack",
         "unaccepted",
@@ -55,7 +59,13 @@ class Endpoint:
     )
 
     def __init__(
-        self, stack: Stack, port: int, local: list[bytes], announce: list[bytes], config: AssociationConfig
+        self,
+        stack: Stack,
+        port: int,
+        local: list[bytes],
+        announce: list[bytes],
+        config: AssociationConfig,
+        limits: Limits,
     ) -> None:
         self.stack = stack
         self.port = port
@@ -70,6 +80,12 @@ class Endpoint:
         """Chooses those of ``announce`` that a peer known by some addresses is told; None for all."""
         self.config = config
         """For associations that peers set up, and the default for ours."""
+        self.limits = limits
+        """What strangers can have of it."""
+        self.aborts = TokenBucket(limits.aborts_per_second)
+        """For answers to packets out of the blue."""
+        self.refusals = TokenBucket(limits.aborts_per_second)
+        """For answers to INITs that are refused: a flood of other packets takes none of these."""
         self.associations: dict[int, Association] = {}
         """By association id."""
         self.backlog = 0

@@ -37,27 +37,27 @@ from ..wire.setup import initiate_tag
 from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
 from . import out_of_the_blue
+from .answers import Answers
 from .arrival import Arrival
 from .association import handshake, inbound, outbound, restart, returned, shutdown
 from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
 from .association.tcb import Reply, Tcb
-from .config import AssociationConfig
+from .config import AssociationConfig, Limits
 from .deadlines import Deadlines
-from .directory import Directory
+from .directory import Directory, with_peer_tag
 from .endpoint import Endpoint
 from .entropy import RandomBytes, random_tag, random_u32
 from .ephemeral import EphemeralPorts
 from .events import Event
-from .init_answer import init_ack, make_cookie, refusal
+from .init_answer import init_ack, make_cookie, refusal, told
 from .outputs import Transmit
 from .path.path import Path
-from .state_cookie import Cookie, CookieJar
+from .state_cookie import CookieJar
 from .stats import StackStats
 from .timers import NEVER
+from .token_bucket import TokenBucket
 
-# Stateless answers that wait to be sent; more than one batch of input can cause.
-MAX_RESPONSES: Final = 4096
 # Stacks of peers behind one IP address that may use one SCTP port.
 MAX_STACKS: Final = 8
 # Packets of different associations that leave together: what one system call takes.
@@ -69,6 +69,9 @@ class Stack:
     """Endpoints and associations of one driver."""
 
     __slots__ = (
+        "_aborts",
+        "_answer_is_next",
+        "_answers",
         "_deadlines",
         "_directory",
         "_ephemeral",
@@ -76,10 +79,11 @@ class Stack:
         "_jar",
         "_last_id",
         "_next_id",
+        "_put_off",
         "_random_bytes",
         "_ready",
+        "_refusals",
         "_replies",
-        "_responses",
         "endpoints",
         "stats",
     )
@@ -99,7 +103,13 @@ class Stack:
         self._next_id = next_id
         self._ready: deque[Association] = deque()
         self._replies: list[Reply] = []
-        self._responses: deque[Transmit] = deque()
+        limits = Limits()
+        self._answers = Answers(limits.answers)
+        self._answer_is_next = False  # Answers to strangers and associations take turns.
+        self._put_off: Transmit | None = None  # What an association had ready and another one could not go with.
+        # For SCTP ports that are nobody's.
+        self._aborts = TokenBucket(limits.aborts_per_second)
+        self._refusals = TokenBucket(limits.aborts_per_second)
 
     # --- endpoints and associations ---
 
@@ -109,10 +119,12 @@ class Stack:
         local: Sequence[bytes] = (),
         config: AssociationConfig | None = None,
         announce: Sequence[bytes] = (),
+        limits: Limits | None = None,
     ) -> Endpoint:
         """Take an SCTP port; 0 for any free one (``ephemeral``).
 
         ``local`` are its own addresses, all of the host's if empty, and ``announce`` those told to peers, packed.
+        ``limits`` are what strangers can have of it.
         Raises OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
         """
         if not 0 <= port <= 65535:
@@ -123,8 +135,9 @@ class Stack:
                 raise OSError(EADDRINUSE, "no SCTP port is free in this stack")
         elif port in self.endpoints:
             raise OSError(EADDRINUSE, f"SCTP port {port} is in use in this stack")
-        endpoint = Endpoint(self, port, list(local), list(announce), config or AssociationConfig())
+        endpoint = Endpoint(self, port, list(local), list(announce), config or AssociationConfig(), limits or Limits())
         self.endpoints[port] = endpoint
+        self._answers.limit = max([endpoint.limits.answers for endpoint in self.endpoints.values()])
         return endpoint
 
     def follow_udp_port(self, udp_port: int) -> None:
@@ -230,11 +243,17 @@ class Stack:
 
     def _answer(self, local: bytes, remote: bytes, port: int, packet: bytes, marked: int) -> None:
         """A packet that belongs to no association leaves."""
-        if len(self._responses) < MAX_RESPONSES:
-            self._responses.append(Transmit(local, remote, port, packet, len(packet), marked))
+        if not self._answers.add(Transmit(local, remote, port, packet, len(packet), marked)):
+            self.stats.answers_dropped += 1
 
     def _reply(self, arrival: Arrival, tag: int, chunk: bytes) -> None:
-        """Answer a packet outside of any association; it is marked as the packets of the port's associations are."""
+        """Answer a packet outside of any association; it is marked as the packets of the port's associations are.
+
+        Whoever sent it may have forged its source, so no answer is larger than the packet, but for an INIT ACK.
+        """
+        if COMMON_HEADER + len(chunk) > len(arrival.packet) and chunk[0] != CHUNK_INIT_ACK:
+            self.stats.answers_withheld += 1
+            return
         endpoint = self.endpoints.get(arrival.local_port)
         packet = finish_packet(prefix(arrival.local_port, arrival.peer_port, tag), chunk)
         marked = 0 if endpoint is None else endpoint.flowinfo_to(arrival.remote)
@@ -313,7 +332,7 @@ class Stack:
         if not found:
             self._receive_out_of_the_blue(arrival)
             return
-        association = _with_peer_tag(found, arrival.tag)
+        association = with_peer_tag(found, arrival.tag)
         tcb = association.tcb
         for kind, flags, value in arrival.chunks:
             if not flags & FLAG_T or arrival.tag != tcb.peer_tag:
@@ -337,7 +356,21 @@ class Stack:
         self.stats.out_of_the_blue += 1
         chunk = out_of_the_blue.answer(arrival.chunks)
         if chunk:
-            self._reply(arrival, arrival.tag, chunk)
+            endpoint = self.endpoints.get(arrival.local_port)
+            tokens = self._aborts if endpoint is None else endpoint.aborts
+            if tokens.take(arrival.now):
+                self._reply(arrival, arrival.tag, chunk)
+            else:
+                self.stats.answers_withheld += 1
+
+    def _refuse(self, arrival: Arrival, tag: int, seen: list[Cause]) -> None:
+        """Answer an INIT, or a COOKIE ECHO, that sets no association up."""
+        endpoint = self.endpoints.get(arrival.local_port)
+        tokens = self._refusals if endpoint is None else endpoint.refusals
+        if tokens.take(arrival.now):
+            self._reply(arrival, tag, control.abort(seen))
+        else:
+            self.stats.answers_withheld += 1
 
     def _receive_init(self, arrival: Arrival) -> None:
         """INIT (sections 3.3.2, 5.1 B and 5.2)."""
@@ -354,9 +387,9 @@ class Stack:
             # values [...]: it SHOULD respond with an ABORT chunk" (section 5.1)
             cause = causes.invalid_parameter()
         if cause is not None:
-            self._reply(arrival, tag, control.abort([cause]))
+            self._refuse(arrival, tag, [cause])
             return
-        found = self._find_by_addresses(arrival, setup.addresses)
+        found = self._directory.claimed_by(arrival, setup.addresses)
         if found:
             association = found[0]
             local, remote, port = restart.answer_to(association.tcb, arrival, setup)
@@ -375,29 +408,14 @@ class Stack:
         cookie.peer_port = arrival.peer_port
         cookie.local_tag = random_tag(self._random_bytes)
         cookie.local_initial_tsn = random_u32(self._random_bytes)
-        announce = endpoint.announced_to(cookie.addresses)
+        announce = told(setup, arrival.local, arrival.remote, endpoint.announced_to(cookie.addresses))
         chunk = init_ack(setup, cookie, self._jar, endpoint.config, arrival.now, announce)
         self._reply(arrival, tag, chunk)
 
     def _turn_away(self, arrival: Arrival, tag: int, endpoint: Endpoint | None) -> None:
         """Refuse an association: nobody listens at that port and address, or as many wait as may."""
         crowded = endpoint is not None and endpoint.backlog > 0 and endpoint.hears(arrival.local)
-        self._reply(arrival, tag, control.abort([causes.out_of_resource()] if crowded else []))
-
-    def _find_by_addresses(self, arrival: Arrival, addresses: list[bytes]) -> list[Association]:
-        """The associations that a setup chunk may be for, by its source or any address in it (section 5.1.2 D).
-
-        Hardly ever are there several. Those whose peer is at the UDP port that the packet came from go first.
-        """
-        there: list[Association] = []
-        elsewhere: list[Association] = []
-        for ip in [arrival.remote, *addresses]:
-            for association in self._directory.at(ip, arrival.peer_port, arrival.local_port):
-                path = association.tcb.find_path(ip)
-                found = there if path is None or path.encaps_port == arrival.port else elsewhere
-                if association not in found:
-                    found.append(association)
-        return there + [association for association in elsewhere if association not in there]
+        self._refuse(arrival, tag, [causes.out_of_resource()] if crowded else [])
 
     def _receive_cookie_echo(self, arrival: Arrival, namesake: Association | None) -> None:
         """COOKIE ECHO (sections 5.1.5 and 5.2.4); what is bundled with it counts once it is accepted.
@@ -405,11 +423,11 @@ class Stack:
         ``namesake`` has its ports and tag, if there is one: the cookie must be for that one, or ours were drawn twice.
         """
         now = arrival.now
-        cookie = self._jar.open(arrival.value, now)
-        if cookie is None or not _is_for(cookie, arrival):
+        cookie = self._jar.open(arrival.value, arrival.packet[:8], now)
+        if cookie is None:
             self.stats.cookies_rejected += 1  # "MUST be silently discarded"
             return
-        found = self._find_by_addresses(arrival, cookie.addresses)
+        found = self._directory.claimed_by(arrival, cookie.addresses)
         if namesake is not None and namesake not in found:
             self.stats.cookies_rejected += 1
             return
@@ -462,7 +480,7 @@ class Stack:
         except ParseError:
             return None
         found = self._directory.at(remote, peer_port, local_port)
-        return _with_peer_tag(found, tag) if found else None
+        return with_peer_tag(found, tag) if found else None
 
     def handle_timeout(self, now: int) -> None:
         """Time has passed: let every association with an expired deadline look at its timers."""
@@ -481,7 +499,7 @@ class Stack:
 
     def poll_transmit(self, now: int) -> Transmit | None:
         """The next packets to send; None when there is nothing more to send now."""
-        transmit = self._responses.popleft() if self._responses else self._poll_ready(now)
+        transmit = self._poll_ready(now) if not len(self._answers) else self._poll_in_turn(now)
         if transmit is None:
             return None
         # What is shorter than a segment is a packet that need not stay alone.
@@ -489,6 +507,12 @@ class Stack:
             self._gather(transmit, now)
         self.stats.packets_sent += -(-len(transmit.data) // transmit.segment)
         return transmit
+
+    def _poll_in_turn(self, now: int) -> Transmit | None:
+        """An answer to a stranger, or what an association has to send: a flood of strangers stops no association."""
+        self._answer_is_next = not self._answer_is_next
+        transmit = None if self._answer_is_next else self._poll_ready(now)
+        return self._answers.take() if transmit is None else transmit
 
     def _gather(self, transmit: Transmit, now: int) -> None:
         """Add the packets of this size that other associations have for the same place: together they are one send.
@@ -504,7 +528,7 @@ class Stack:
                 break
             alike = len(other.data) == size < other.segment
             if not alike or (other.local, other.remote, other.port, other.flowinfo) != place:
-                self._responses.append(other)  # It is the next one.
+                self._put_off = other
                 break
             packets.append(other.data)
         if len(packets) > 1:
@@ -513,6 +537,10 @@ class Stack:
 
     def _poll_ready(self, now: int) -> Transmit | None:
         """What associations have to send, by turns."""
+        put_off = self._put_off
+        if put_off is not None:
+            self._put_off = None
+            return put_off
         ready = self._ready
         while ready:
             association = ready[0]
@@ -534,20 +562,6 @@ class Stack:
     def poll_event(self) -> Event | None:
         """The next event; None when there are no more."""
         return self._events.popleft() if self._events else None
-
-
-def _with_peer_tag(found: list[Association], tag: int) -> Association:
-    """The association whose peer has this Verification Tag; the first one if none has."""
-    for association in found:
-        if association.tcb.peer_tag == tag:
-            return association
-    return found[0]
-
-
-def _is_for(cookie: Cookie, arrival: Arrival) -> bool:
-    """Whether ports and tag of the packet are those in the cookie (section 5.1.5, 3)."""
-    ours = cookie.peer_port, cookie.local_port, cookie.local_tag
-    return ours == (arrival.peer_port, arrival.local_port, arrival.tag)
 
 
 def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:

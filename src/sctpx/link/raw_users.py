@@ -5,13 +5,14 @@ that nobody listens, or that the process it was associated with is gone. One pro
 knows that the packet is for nobody. So the rule is:
 
 * A process answers for the SCTP ports that it has, and for no port that another process has (``port_owner``).
-* For a port that nobody has, one of the raw sockets at the address answers: the one with the lowest inode, which each
-  process finds out by itself.
+* For a port that nobody has, one of the raw sockets at the address answers: of those that have ports, the one with the
+  lowest inode, which each process finds out by itself.
 * Nobody answers for a port that nobody has while a raw socket of another SCTP implementation receives at the address.
   What ports that implementation has is not known, and an ABORT in its name would end its associations.
 
-Each raw socket of this package holds a name with its inode, so that others can tell it from those of strangers. All
-sockets are asked for when a packet has come and not before: they come and go without a word.
+Each raw socket of this package holds a name with its inode, so that others can tell it from those of strangers, and a
+second name while it has ports. All sockets are asked for when a packet has come and not before: they come and go
+without a word.
 """
 
 from __future__ import annotations
@@ -38,9 +39,12 @@ class Standing(Enum):
     """Another one answers for these ports, or nobody does."""
 
 
-def mark(inode: int) -> HeldName:
-    """Let the processes of this host know a raw socket as one of this package, until the mark is released."""
-    return HeldName(_name(inode))
+def mark(inode: int, *, has_ports: bool = False) -> HeldName:
+    """Let the processes of this host know a raw socket as one of this package, or as one that has ports.
+
+    Until the mark is released. ``OSError``: EMFILE.
+    """
+    return HeldName(_name(inode, has_ports=has_ports))
 
 
 def standing(ip: bytes, inode: int) -> Standing:
@@ -50,10 +54,11 @@ def standing(ip: bytes, inode: int) -> Standing:
     receiving = [sock.inode for sock in listed if sock.address == ip or not any(sock.address)]
     if receiving == [inode]:
         return Standing.ALONE
-    if inode not in receiving or inode != min(receiving):
+    if inode not in receiving or not all(is_held(_name(other)) for other in receiving):
         return Standing.SILENT
-    return Standing.FIRST if all(is_held(_name(other)) for other in receiving) else Standing.SILENT
+    lower = [other for other in receiving if other < inode]
+    return Standing.SILENT if any(is_held(_name(other, has_ports=True)) for other in lower) else Standing.FIRST
 
 
-def _name(inode: int) -> str:
-    return f"sctpx/raw/{inode}"
+def _name(inode: int, *, has_ports: bool = False) -> str:
+    return f"sctpx/raw/{inode}/ports" if has_ports else f"sctpx/raw/{inode}"

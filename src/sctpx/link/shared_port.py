@@ -56,7 +56,8 @@ def find_raw(carriers: Iterable[CarrierT], addresses: Sequence[bytes], port: int
         if not isinstance(link, RawLink) or set(link.addresses).isdisjoint(addresses):
             continue
         if link.has_port(port, addresses):
-            return carrier
+            free = carrier
+            break
         if free is None and not carrier.has_sctp_port(port):
             free = carrier
     if free is not None:

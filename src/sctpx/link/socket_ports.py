@@ -14,6 +14,7 @@ import socket
 from contextlib import suppress
 from typing import final
 
+from .held_name import HeldName
 from .packet_filter import Others, attach, program
 from .port_owner import PortOwner, is_owned, own
 from .raw_users import Standing, mark, standing
@@ -25,6 +26,7 @@ class SocketPorts:
 
     __slots__ = (
         "_foreign",
+        "_has_ports",
         "_inode",
         "_ip",
         "_mark",
@@ -43,6 +45,7 @@ class SocketPorts:
         self._scope_id = scope_id
         self._inode = os.fstat(sock.fileno()).st_ino
         self._mark = mark(self._inode)
+        self._has_ports: HeldName | None = None
         self.in_packets: set[bytes] = set()
         """The open ports as packets have them: two bytes in network order."""
         self._owners: dict[int, PortOwner] = {}
@@ -65,6 +68,8 @@ class SocketPorts:
         self.in_packets.add(port.to_bytes(2, "big"))
         try:
             self._set_filter()
+            if self._has_ports is None:
+                self._has_ports = mark(self._inode, has_ports=True)
         except OSError:
             self._forget(port)
             raise
@@ -80,11 +85,19 @@ class SocketPorts:
         """Give all ports up, after the socket was closed. Doing so twice does nothing."""
         for owner in self._owners.values():
             owner.release()
+        self._note_no_ports()
         self._mark.release()
 
     def _forget(self, port: int) -> None:
         self.in_packets.discard(port.to_bytes(2, "big"))
         self._owners.pop(port).release()
+        if not self._owners:
+            self._note_no_ports()
+
+    def _note_no_ports(self) -> None:
+        if self._has_ports is not None:
+            self._has_ports.release()
+            self._has_ports = None
 
     def _set_filter(self) -> None:
         """Let in what is for the ports here, and the packets for other ports that may have to be answered."""

@@ -1,8 +1,9 @@
-"""What sockets need of their surroundings, and get from whoever lets them run: threads and UDP, or a simulation.
+"""What sockets need of the system they run on: a real one, with threads and UDP sockets, or a simulated one.
 
-Two interfaces stand between the meaning of sockets, which is in this package, and the world. A ``StackDriver`` runs
-one ``Stack`` of the core and carries its packets; ``SocketHost`` opens such drivers and knows what else only the
-system knows: the time, local addresses, and what names stand for. Everything is called by one thread at a time.
+This package says what the calls of sockets mean, and does no I/O. Two interfaces connect it with a system. A
+``StackDriver`` runs one ``Stack`` of the core and carries the packets of the stack. A ``SocketHost`` opens such drivers
+and answers what only a system knows: the time, the local addresses, and what names stand for. One thread at a time
+calls the methods of both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..core.stack import Stack
 
 if TYPE_CHECKING:
-    from .port import Ports
+    from .ports import Ports
 
 
 class StackDriver(Protocol):
@@ -21,15 +22,15 @@ class StackDriver(Protocol):
 
     @property
     def stack(self) -> Stack:
-        """What it runs. Whoever changes something in the stack calls ``flush`` afterwards."""
+        """The stack. After a change in the stack, ``flush`` is to be called."""
 
     @property
     def ports(self) -> Ports:
-        """Who has which SCTP port of the stack. When nobody has one any more, the driver closes itself."""
+        """The users of the SCTP ports of the stack. When the last user is gone, the driver closes itself."""
 
     @property
     def closed(self) -> bool:
-        """It has closed itself, and runs nothing any more."""
+        """The driver has closed itself, and runs nothing any more."""
 
     @property
     def udp_port(self) -> int:
@@ -39,7 +40,7 @@ class StackDriver(Protocol):
         """The time, ns. Never goes back."""
 
     def flush(self) -> None:
-        """Send what the stack has to send, and pass on what it has to tell."""
+        """Send the packets of the stack, and pass its events on."""
 
     def add_address(self, address: bytes) -> None:
         """Carry packets of one more local address, packed. ``OSError``: EADDRINUSE, EADDRNOTAVAIL."""
@@ -68,7 +69,7 @@ class SocketHost(Protocol):
         """The time, ns."""
 
     def client_driver(self, addresses: Sequence[bytes]) -> StackDriver:
-        """A driver with these local addresses at least, on a UDP port that all who do not care for theirs share.
+        """A driver with these local addresses at least, on the UDP port that is shared by sockets which chose none.
 
         ``OSError``: EADDRNOTAVAIL, EADDRINUSE.
         """
@@ -91,10 +92,10 @@ class SocketHost(Protocol):
         """The local addresses, packed, that ``0.0.0.0`` or ``::`` (packed) stands for at this moment."""
 
     def announced(self, bound: list[bytes], peer: list[bytes]) -> list[bytes]:
-        """Which of our addresses a peer that is known by these addresses is told, all of them packed."""
+        """Those of the bound addresses that a peer with these addresses is told. All addresses are packed."""
 
     def lookup(self, name: str, *, ipv6: bool) -> list[bytes]:
-        """The addresses, packed, that a host name stands for; IPv4 ones only without ``ipv6``. It may take long.
+        """The addresses, packed, that a host name stands for; IPv4 ones only without ``ipv6``. The call may take long.
 
         ``OSError`` (``socket.gaierror``) if there are none, EINVAL for what is no name.
         """

@@ -1,7 +1,7 @@
 """The calls of a socket that send and receive, in the manner of Python's socket module and of RFC 6458 section 9.
 
-Arguments are checked and names looked up here, before the lock is taken; what the calls mean under it is in
-``messaging``. Here is the one place where a call that cannot be completed now waits, and tries again.
+A call checks its arguments and looks names up before it takes the lock. What the calls mean is in ``messaging``. This
+file has the one place where a call that cannot be completed now waits and tries again.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ class Sent(NamedTuple):
 
 
 class Hub(Protocol):
-    """What all sockets of a program share."""
+    """What all sockets of a program share: the lock."""
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
-        """Everything that touches a socket happens under it."""
+        """The lock: all work on sockets happens under it."""
 
 
 class Waiters(Alarm, Protocol):
-    """The calls of one socket that wait. All of it under the lock, which is free while somebody waits."""
+    """The calls of one socket that wait. The caller holds the lock, which is free while a call waits."""
 
     def wait(self, until: int, deadline: int) -> None:
-        """Wait for what ``not_now`` names so, at most until the deadline, ns; it may be for nothing."""
+        """Wait for ``READABLE``, ``WRITABLE`` or ``CHANGED``, at most until the deadline, ns. It may return early."""
 
     def settle(self) -> None:
-        """A call is over: if it left something to receive or room to send, the next one in line is woken."""
+        """A call is over: if it left something to receive or room to send, wake the next call that waits for that."""
 
 
 class MessageCalls:

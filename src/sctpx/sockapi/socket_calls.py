@@ -4,8 +4,8 @@ Both styles are one class, as in C: SOCK_STREAM is one-to-one, SOCK_SEQPACKET on
 of ``socket.socket``; where C returns -1 an ``OSError`` with that errno is raised, and what would be EFAULT there is a
 ``TypeError`` here. Sending and receiving are in ``message_calls``.
 
-Whoever lets sockets run makes a class of this one: it says how a call waits (``Waiters``), which lock there is
-(``Hub``), and on which host the sockets live (``SocketHost``).
+A subclass says how a call waits (``Waiters``), which lock there is (``Hub``), and on which host the sockets live
+(``SocketHost``).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def make_state(
 class SocketCalls(MessageCalls):
     """An SCTP socket (RFC 6458).
 
-    Used as a context manager it is closed in the end.
+    As a context manager, the socket is closed in the end.
     """
 
     def __init__(self, state: OneToOne | OneToMany, waiters: Waiters) -> None:
@@ -88,7 +88,7 @@ class SocketCalls(MessageCalls):
         self._is_closing = False
 
     def _branch(self, state: OneToOne) -> Self:
-        """A socket that comes from this one: accepted, or peeled off."""
+        """A socket for an association that was accepted or peeled off."""
         raise NotImplementedError
 
     @property
@@ -177,9 +177,7 @@ class SocketCalls(MessageCalls):
         """
         with self._hub.lock:
             accepted = self._until_done(0, self._state.accept)
-            association = accepted.association
-            assert association is not None
-            return self._branch(accepted), accepted.address(association.source(), association.core.peer_port)
+            return self._branch(accepted), accepted.accepted_from()
 
     def connect(self, address: HostPort) -> None:
         """Associate with a peer through one address, or all addresses of a name. Raises like ``connectx``."""

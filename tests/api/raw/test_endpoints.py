@@ -77,6 +77,19 @@ async def test_the_same_port_of_a_link_of_ones_own_is_refused_in_the_stack() -> 
             await sctpx.open_endpoint(port=PORT, link=link)
 
 
+async def test_a_server_is_started_anew_while_associations_of_the_one_before_go_on() -> None:
+    first = await sctpx.start_server(None, HOST, PORT, link="raw")
+    async with sctpx.connect(HOST, PORT, link="raw") as association:
+        served = await first.accept()
+        first.close()
+        async with await sctpx.start_server(None, [HOST, OTHER], PORT, link="raw") as second:
+            async with sctpx.connect(OTHER, PORT, link="raw") as other:
+                await other.send(b"to the second")
+                assert (await (await second.accept()).recv()).data == b"to the second"
+            await association.send(b"to the first")
+            assert (await served.recv()).data == b"to the first"
+
+
 async def test_a_filtered_raw_link_carries_packets() -> None:
     async with (
         await sctpx.start_server(None, port=PORT, link=FilteredLink(RawLink.open([HOST]))),

@@ -12,7 +12,7 @@ import pytest
 
 from sctpx import AssociationAborted
 from sctpx.aio.association import Association
-from sctpx.aio.driver import BATCHES_PER_ROUND, Driver
+from sctpx.aio.driver import BATCHES_PER_ROUND, ROUND, SEND, Driver
 from sctpx.aio.endpoint import DEFAULT_CONFIG, Endpoint
 from sctpx.core.config import AssociationConfig
 from sctpx.core.outputs import Transmit
@@ -223,11 +223,12 @@ async def test_an_error_about_the_destination_is_told_to_the_stack(worlds: list[
 # --- rounds ---
 
 
-async def test_a_round_sends_a_bounded_number_of_batches_and_then_input_has_its_turn(worlds: list[World]) -> None:
+async def test_a_round_sends_a_bounded_number_of_bytes_and_then_input_has_its_turn(worlds: list[World]) -> None:
     world = World()
     worlds.append(world)
     world.link.errors = []
-    peers = [Endpoint(world.drivers[1], PORT + 1 + number, [B], DEFAULT_CONFIG) for number in range(20)]
+    count = ROUND // (4000 + SEND) + 10
+    peers = [Endpoint(world.drivers[1], PORT + 1 + number, [B], DEFAULT_CONFIG) for number in range(count)]
     clients = [Endpoint(world.drivers[0], 0, [A], DEFAULT_CONFIG) for _ in peers]
     for peer in peers:
         peer.listen(lambda _: None)
@@ -237,16 +238,16 @@ async def test_a_round_sends_a_bounded_number_of_batches_and_then_input_has_its_
     await steps(5)
     world.link.plug.fill()
     world.link.errors = [errno.EAGAIN]
-    for number, association in enumerate(associations):
-        await association.send(bytes(4 + 4 * number))  # Of one size they would leave together.
+    for association in associations:
+        await association.send(bytes(4000))
     sent = len(world.link.sent)
     world.link.plug.empty()
     rounds = []
-    while len(world.link.sent) < sent + 20:
+    while len(world.link.sent) < sent + count:
         before = len(world.link.sent)
         await asyncio.sleep(0)
-        rounds.append(len(world.link.sent) - before)
-    assert max(rounds) <= BATCHES_PER_ROUND + 1
+        rounds.append(sum(len(transmit.data) + SEND for transmit in world.link.sent[before:]))
+    assert ROUND <= max(rounds) <= ROUND + 8 * SEND
     for endpoint in (*clients, *peers):
         endpoint.close()
     world.close()

@@ -363,6 +363,16 @@ def test_of_several_links_one_hears_control_packets_for_ports_that_nobody_has(op
     assert sorted(sum(len(batch[3]) for batch in batches) for batches in received) in ([0, 0, 200], [0, 0, 300])
 
 
+def test_a_link_that_has_no_port_at_an_address_any_more_leaves_answering_to_another(open_raw: OpenRaw) -> None:
+    idle, link = open_raw("127.0.0.1"), open_raw("127.0.0.1", ports=[6000])
+    idle.close_port(PORT)
+    link.send(transmit("127.0.0.1", packet(port=9, kind=INIT)))
+    assert [batch[3] for batch in collected(link, 1)] == [packet(port=9, kind=INIT)]
+    idle.open_port(PORT, idle.addresses)
+    link.send(transmit("127.0.0.1", packet(port=9, kind=INIT)))
+    assert [len(collected(idle, 1)), nothing_arrives(link)] == [1, True]
+
+
 def test_beside_a_stranger_no_link_hears_packets_for_ports_it_does_not_have(open_raw: OpenRaw) -> None:
     link = open_raw("127.0.0.1")
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, 132):

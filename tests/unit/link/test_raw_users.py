@@ -28,13 +28,15 @@ def open_raw() -> Iterator[Callable[..., int]]:
     """Open a raw socket, with our mark or as strangers do: its inode. All are closed in the end."""
     with ExitStack() as opened:
 
-        def open_one(ip: str, *, marked: bool = True, protocol: int = 132) -> int:
+        def open_one(ip: str, *, marked: bool = True, has_ports: bool = True, protocol: int = 132) -> int:
             family = socket.AF_INET6 if ":" in ip else socket.AF_INET
             sock = opened.enter_context(socket.socket(family, socket.SOCK_RAW, protocol))
             sock.bind((ip, 0))
             inode = os.fstat(sock.fileno()).st_ino
             if marked:
                 opened.callback(mark(inode).release)
+            if marked and has_ports:
+                opened.callback(mark(inode, has_ports=True).release)
             return inode
 
         yield open_one
@@ -59,6 +61,14 @@ def test_of_several_sockets_of_ours_one_answers(open_raw: Callable[..., int], ip
     found = {inode: at(ip, inode) for inode in inodes}
     assert found.pop(min(inodes)) is Standing.FIRST
     assert set(found.values()) == {Standing.SILENT}
+
+
+@both_families
+def test_a_socket_without_ports_leaves_answering_to_another(open_raw: Callable[..., int], ip: str) -> None:
+    without, first, second = open_raw(ip, has_ports=False), open_raw(ip), open_raw(ip)
+    assert without < first < second
+    assert at(ip, first) is Standing.FIRST
+    assert at(ip, second) is Standing.SILENT
 
 
 @both_families

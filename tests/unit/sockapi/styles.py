@@ -15,7 +15,7 @@ from sctpx.sockapi.not_now import NotNow
 from sctpx.sockapi.one_to_many import OneToMany
 from sctpx.sockapi.one_to_one import OneToOne
 from sctpx.sockapi.peer import Peer
-from sctpx.sockapi.port import Ports
+from sctpx.sockapi.ports import Ports
 from sctpx.sockapi.settings import EndpointSettings
 from sctpx.sockapi.socket_association import Outgoing, SocketAssociation
 

@@ -10,14 +10,15 @@ from errno import ECONNRESET
 from typing import TYPE_CHECKING, Final
 
 from ...wire import causes, control
+from ...wire.codes import CHUNK_HEADER, COMMON_HEADER
 from ...wire.serial import TSN_MASK, UNWRAPPED
 from ...wire.setup import Setup
 from ...wire.setup import parse as parse_setup
 from ..arrival import Arrival
 from ..entropy import random_tag, random_u32
 from ..events import CommunicationLost, Restarted, Writable
-from ..init_answer import init_ack, make_cookie, peer_addresses
-from ..path.path import Path
+from ..init_answer import init_ack, make_cookie, peer_addresses, told
+from ..path.path import Path, largest_packet
 from ..rx.reassembly import MORE
 from ..state_cookie import Cookie, CookieJar
 from . import handshake, reachability, shutdown
@@ -35,6 +36,8 @@ ACCEPTED: Final = 1
 """The association is the one of the cookie: the rest of the packet counts."""
 ANOTHER: Final = 2
 """The cookie is for another association."""
+# An IPv6 address parameter.
+_LARGEST_ADDRESS: Final = 20
 
 
 def answer_to(tcb: Tcb, arrival: Arrival, setup: Setup) -> tuple[bytes, bytes, int]:
@@ -74,7 +77,9 @@ def handle_init(
         named = peer_addresses(remote, setup.addresses, tcb.own_addresses)
         added = [ip for ip in named if tcb.find_path(ip) is None]
         if added:
-            cause = causes.restart_with_new_addresses(added)
+            # As many of them as one packet takes: it goes to whoever sent the INIT.
+            room = largest_packet(tcb.config.mtu, remote, port) - COMMON_HEADER - 2 * CHUNK_HEADER
+            cause = causes.restart_with_new_addresses(added[: room // _LARGEST_ADDRESS])
             tcb.replies.append((setup.initiate_tag, control.abort([cause]), None))
             return
         if not tcb.local_tie_tag:
@@ -90,6 +95,7 @@ def handle_init(
     else:
         cookie.local_tag = random_tag(tcb.random_bytes)
         cookie.local_initial_tsn = random_u32(tcb.random_bytes)
+        announce = told(setup, local, remote, announce)
     tcb.replies.append((setup.initiate_tag, init_ack(setup, cookie, jar, config, now, announce), None))
 
 
@@ -210,6 +216,9 @@ def _restart(old: Tcb, now: int, cookie: Cookie, left: list[Path], local: bytes,
     handshake.send_cookie_ack(tcb, now, local, remote)
     if old.shutdown_requested:
         shutdown.shutdown(tcb, now)  # The user wanted an end, whoever the peer is now.
+        if old.t5_started >= 0:
+            tcb.t5_started = old.t5_started  # And has waited for it: restarts do not put it off.
+            shutdown.schedule_guards(tcb)
     return ACCEPTED
 
 
