@@ -464,7 +464,7 @@ class Stack:
         if late > 0:
             self.stats.cookies_stale += 1
             self._reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))
-        elif endpoint is None or endpoint.full or len(found) >= MAX_STACKS:
+        elif endpoint is None or endpoint.full or len([one for one in found if not one.ended]) >= MAX_STACKS:
             self._turn_away(arrival, cookie.peer_tag, endpoint)
         else:
             association = self.make_association(

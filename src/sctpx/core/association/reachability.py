@@ -93,17 +93,25 @@ def send_heartbeat(tcb: Tcb, now: int, path: Path) -> None:
 def ask(tcb: Tcb, now: int, path: Path) -> int:
     """Ask by a HEARTBEAT whether the peer lives at ``path``: what is known so far, ``ASKED``, ``LIVES`` or ``SILENT``.
 
-    Where something has gone unanswered already, nothing is asked. An answer is worth something for a while.
+    A lost packet is no proof that the peer is gone: the peer is asked twice, and whatever was lost before. An inactive
+    path is not asked, nor one of which the network has just said that nobody is there. An answer is worth something for
+    a while.
     """
-    if path.state != PATH_ACTIVE or path.error_count or not heartbeats_run(tcb):
+    if path.state == PATH_INACTIVE or path.timeout_foreseen or not heartbeats_run(tcb):
         return SILENT
-    if path.asked < 0 or now - path.asked > ANSWER_HOLDS:
+    if path.asked < 0 or now - path.asked_again > ANSWER_HOLDS:
+        path.asked = path.asked_again = now
         send_heartbeat(tcb, now, path)
-        path.asked = now
         return ASKED
-    if path.last_acknowledged > path.asked:
+    if path.last_acknowledged >= path.asked:
         return LIVES
-    return ASKED if now - path.asked < path.rto // 2 else SILENT
+    if now - path.asked_again < rto.measured(path, tcb.config) // 2:
+        return ASKED
+    if path.asked_again > path.asked:
+        return SILENT
+    path.asked_again = now
+    send_heartbeat(tcb, now, path)
+    return ASKED
 
 
 def bundled_heartbeat(tcb: Tcb, now: int, path: Path) -> bytes:
