@@ -18,9 +18,10 @@ each time.
 
 A signal handler can raise between any two steps of the main thread. So the lock is taken and given back in C, one place
 takes it again after waiting, and leaving a line can be done twice: what is interrupted is one call, not all sockets.
-A signal handler can also make calls that wait, while it interrupts a call of the main thread that waits. The interrupted
-call can do nothing before the handler returns. So a call in the handler takes the lead from it and gives the lead back,
-and where a follower is promoted, it is the one that came last: a call that is interrupted came before its handler's.
+A signal handler can also make calls that wait, while it interrupts a call of the main thread that waits. The
+interrupted call can do nothing before the handler returns. So a call in the handler takes the lead from it and gives
+the lead back, and the follower that is promoted is the one that came last: the interrupted call came before the
+handler's.
 
 The hub lives as long as the process. In the child of a ``fork`` it starts anew and empty. When the process ends
 (``process_end``) all sockets are shut down gracefully, as long as their peers make progress and within a limited time
