@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from ..link import SCTP_TUNNELING_PORT, Link
 from ..link.interfaces import source_for
 from ..sockapi.peer import Peer
@@ -112,6 +112,7 @@ async def open_endpoint(
     streams: int | None = None,
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
+    limits: Limits | None = None,
     link: Link[Any] | None = None,
 ) -> Endpoint:
     """Open an SCTP port that both connects and listens: ``Endpoint.connect``, ``Endpoint.listen``.
@@ -119,7 +120,8 @@ async def open_endpoint(
     ``local`` are our addresses; ``None``, ``""``, ``"0.0.0.0"`` and ``"::"`` stand for those of the interfaces.
     ``port`` 0 is any free SCTP port. ``udp_port`` is our UDP port: by default 9899 if ``port`` is given, since peers
     are to find it, and any free one if not; 0 takes a free one. Endpoints of one event loop can share a UDP port, each
-    with its SCTP port. The other arguments are those of ``connect``, for all associations of the endpoint.
+    with its SCTP port. ``limits`` are what strangers can have of the SCTP port. The other arguments are those of
+    ``connect``, for all associations of the endpoint.
 
     ``OSError``: EADDRINUSE (another program has the UDP port, or another endpoint the SCTP port: the message says who
     and what to do), EADDRNOTAVAIL, EINVAL, ``socket.gaierror``.
@@ -143,6 +145,7 @@ async def open_endpoint(
         announce=announce,
         close_timeout=close_timeout,
         on_event=on_event,
+        limits=limits,
     )
 
 
@@ -158,6 +161,7 @@ async def start_server(
     streams: int | None = None,
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
+    limits: Limits | None = None,
     link: Link[Any] | None = None,
 ) -> Server:
     """Listen on an SCTP port, and call ``handler`` with each association that a peer sets up.
@@ -178,6 +182,7 @@ async def start_server(
         streams=streams,
         close_timeout=close_timeout,
         on_event=on_event,
+        limits=limits,
         link=link,
     )
     try:

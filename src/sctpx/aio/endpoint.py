@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias, final, get_args
 
 from ..core.association.association import Association as CoreAssociation
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from ..core.stats import StackStats
 from ..link import SCTP_TUNNELING_PORT
 from ..link.interfaces import announced_in_scope, source_for
@@ -140,6 +140,7 @@ class Endpoint:
         announce: Announce = "auto",
         close_timeout: float | None = CLOSE_TIMEOUT,
         on_event: OnEvent | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Take an SCTP port of a driver that has the local addresses. ``OSError`` (EADDRINUSE) if it is taken."""
         self._driver = driver
@@ -158,7 +159,7 @@ class Endpoint:
         sources = () if wildcard else local
         told = local if announce == "all" or (announce == "auto" and len(local) > 1) else ()
         try:
-            self._core = driver.stack.open_endpoint(port, sources, tuned(config, mtu=self._mtu), told)
+            self._core = driver.stack.open_endpoint(port, sources, tuned(config, mtu=self._mtu), told, limits)
         except OSError as error:
             driver.flush()
             if error.errno == errno.EADDRINUSE:

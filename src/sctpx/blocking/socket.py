@@ -11,7 +11,7 @@ import sys
 import warnings
 from typing import final
 
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from ..link import SCTP_TUNNELING_PORT
 from ..sockapi.constants import IPPROTO_SCTP
 from ..sockapi.one_to_one import OneToOne
@@ -41,17 +41,19 @@ class Socket(SocketCalls):
         udp_port: int | None = None,
         peer_udp_port: int = SCTP_TUNNELING_PORT,
         config: AssociationConfig | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """A new socket of one style or the other.
 
         ``udp_port`` is our UDP port (RFC 6951): by default 9899 once it is bound to an SCTP port or listens, and
         otherwise any free one, which is shared; 0 takes a free one of its own. ``peer_udp_port`` is where peers are
         reached, unless SCTP_REMOTE_UDP_ENCAPS_PORT or an ``Address`` says otherwise. ``config`` has the protocol
-        parameters to begin with; by default they are those of RFC 6458.
+        parameters to begin with; by default they are those of RFC 6458. ``limits`` are what strangers can have of the
+        socket's SCTP port.
 
         ``OSError``: EAFNOSUPPORT, EINVAL (the type, a port), EPROTONOSUPPORT.
         """
-        state = make_state(HOST, family, type, proto, udp_port, peer_udp_port, config)
+        state = make_state(HOST, family, type, proto, udp_port, peer_udp_port, config, limits)
         if state.timeout is None:
             state.timeout = stdlib.getdefaulttimeout()
         super().__init__(state, SocketWaiters(state))

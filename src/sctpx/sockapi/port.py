@@ -168,12 +168,14 @@ class Port:
         """Take an SCTP port of a driver; a driver that has no port closes itself. ``OSError`` (EADDRINUSE): taken."""
         sources = () if self.wildcard else self.addresses
         try:
-            endpoint = driver.stack.open_endpoint(number, sources, self._config(self.owner.settings.future.config))
+            settings = self.owner.settings
+            config = self._config(settings.future.config)
+            endpoint = driver.stack.open_endpoint(number, sources, config, limits=settings.limits)
             for _ in range(0 if self.named else _DRAWS):
                 if number or not self._is_used_elsewhere(driver, endpoint.port):
                     break
                 endpoint.close(driver.now())
-                endpoint = driver.stack.open_endpoint(0, sources, endpoint.config)
+                endpoint = driver.stack.open_endpoint(0, sources, config, limits=settings.limits)
         except OSError as error:
             driver.flush()
             if error.errno == errno.EADDRINUSE:

@@ -1,8 +1,8 @@
 """The next SSN of each stream (RFC 9260 section 6.5).
 
 The peer may use 65,536 streams, and each one it ever used is remembered as long as the association lives. The first
-ones, which nearly everybody uses alone, are in a dictionary; the others in pages of two bytes for each stream. So all of
-them together take less than 200 KiB.
+ones, which nearly everybody uses alone, are in a dictionary; the others in pages of two bytes for each stream. So all
+streams together take less than 200 KiB.
 """
 
 from __future__ import annotations
