@@ -37,7 +37,7 @@ def test_a_new_socket_has_the_timeout_that_the_socket_module_gives_new_ones() ->
 def test_a_socket_has_its_limits_and_tells_how_often_they_were_met() -> None:
     with new_socket(limits=sctpx.Limits(associations_per_peer=1), udp_port=0) as server:
         with raises_errno(errno.EINVAL):
-            assert server.stats
+            repr(server.stats)
         server.bind(HERE)
         server.listen()
         with new_socket(peer_udp_port=server.udp_port) as first, new_socket(peer_udp_port=server.udp_port) as second:
