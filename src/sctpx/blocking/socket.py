@@ -12,7 +12,7 @@ import sys
 import warnings
 from typing import final
 
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from ..link import SCTP_TUNNELING_PORT, LinkKind, check_kind
 from ..sockapi.constants import IPPROTO_SCTP
 from ..sockapi.one_to_one import OneToOne
@@ -43,13 +43,15 @@ class Socket(SocketCalls):
         peer_udp_port: int = SCTP_TUNNELING_PORT,
         link: LinkKind = "udp",
         config: AssociationConfig | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """A new socket of one style or the other.
 
         ``udp_port`` is our UDP port (RFC 6951): by default 9899 once it is bound to an SCTP port or listens, and
         otherwise any free one, which is shared; 0 takes a free one of its own. ``peer_udp_port`` is where peers are
         reached, unless SCTP_REMOTE_UDP_ENCAPS_PORT or an ``Address`` says otherwise. ``config`` has the protocol
-        parameters to begin with; by default they are those of RFC 6458.
+        parameters to begin with; by default they are those of RFC 6458. ``limits`` are what strangers can have of the
+        socket's SCTP port.
 
         ``link`` says how packets travel: "udp", or "raw" for IP protocol 132 without UDP. Linux allows that with the
         capability CAP_NET_RAW; without it ``bind`` and ``connect`` raise ``PermissionError``. The UDP ports have no
@@ -58,7 +60,8 @@ class Socket(SocketCalls):
         ``OSError``: EAFNOSUPPORT, EINVAL (the type, a port), EPROTONOSUPPORT.
         """
         host = HOSTS[check_kind(link)]
-        state = make_state(host, family, type, proto, udp_port, peer_udp_port if host.usual_udp_port else 0, config)
+        peer_udp_port = peer_udp_port if host.usual_udp_port else 0
+        state = make_state(host, family, type, proto, udp_port, peer_udp_port, config, limits)
         if state.timeout is None:
             state.timeout = stdlib.getdefaulttimeout()
         super().__init__(state, SocketWaiters(state))

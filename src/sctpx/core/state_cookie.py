@@ -35,17 +35,17 @@ MAX_EXTENSIONS: Final = 31
 # The low bits of created; its two highest bits, lifespan (22 bits) and what follows (8 bits); peer's tag, our TSN,
 # peer's TSN, peer's a_rwnd, peer's outbound streams, peer's inbound streams, UDP port of the peer, number of the peer's
 # other addresses. "What follows" is whether our address and the source are IPv6, whether there are Tie-Tags, and the
-# number of extensions. The number of addresses, which is below 64, has whether our address and the source have a zone.
-_FIXED: Final = Struct(">IIIIIIHHHB")
+# number of extensions. The number of addresses, which is below 256, has whether our address and the source have a zone.
+_FIXED: Final = Struct(">IIIIIIHHHH")
 _TIE_TAGS: Final = Struct(">II")
 _LOW: Final = 0xFFFFFFFF
 _CREATED: Final = 0x3FFFFFFFF
 _LOCAL_IS_V6: Final = 0x80
 _SOURCE_IS_V6: Final = 0x40
 _HAS_TIE_TAGS: Final = 0x20
-_LOCAL_HAS_ZONE: Final = 0x80
-_SOURCE_HAS_ZONE: Final = 0x40
-_OTHERS: Final = 0x3F
+_LOCAL_HAS_ZONE: Final = 0x8000
+_SOURCE_HAS_ZONE: Final = 0x4000
+_OTHERS: Final = 0xFF
 
 
 @final
