@@ -35,7 +35,7 @@ FIELDS = {
     "udp_port": U16,
     "local": ADDRESS,
     "source": ADDRESS,
-    "addresses": st.lists(ADDRESS, max_size=63),
+    "addresses": st.lists(ADDRESS, max_size=254),
     "extensions": st.binary(max_size=MAX_EXTENSIONS),
 }
 
