@@ -95,6 +95,8 @@ class Socket(SocketCalls):
         state = getattr(self, "_state", None)
         if state is None or state.closed or sys.is_finalizing():
             return
-        if state.port is not None:
+        if state.port is None:
+            state.disown()  # No driver knows the socket: there is only a descriptor to close.
+        else:
             hub.defer(state.abandon)
         warnings.warn("unclosed SCTP socket", ResourceWarning, source=self, stacklevel=2)
