@@ -159,7 +159,7 @@ def test_so_many_addresses_of_a_peer_that_answers_are_kept() -> None:
     with Scripted(paths=3) as lab:
         lab.endpoint.limits = Limits(peer_addresses=2)
         association = lab.connect("10.0.1.2")
-        lab.ask(lab.init_ack(addresses=lab.p.packed))
+        lab.ask(lab.init_ack(addresses=list(lab.p.packed)))
         assert [path.remote for path in association.paths] == list(lab.p.packed[:2])
         assert association.stats.addresses_passed_over == 1
 
