@@ -265,6 +265,7 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
         tcb.error_count = 0
     if not path.confirmed:
         path.confirmed = True
+        tcb.moved = True  # It is an address of the peer only now.
         if tcb.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
             tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
     on_reached(tcb, now, path)
