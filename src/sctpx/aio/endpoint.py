@@ -263,8 +263,7 @@ class Endpoint:
             else:
                 peer.check_without_udp()
             self._check_open()
-            if self._local.wildcards:
-                self._local.add(peer.find_sources(source_for))
+            if self._local.wildcards and self._local.add(peer.find_sources(source_for)):
                 self._on_addresses()
             chosen = tuned(config or self._core.config, streams, attempt_delay, timeout)
             return await self.associate(peer, chosen)

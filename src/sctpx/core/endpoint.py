@@ -130,8 +130,16 @@ class Endpoint:
         return False
 
     def announced_to(self, peer: list[bytes]) -> list[bytes]:
-        """Our addresses to tell a peer known by these."""
-        return self.announce if self.scope is None else self.scope(self.announce, peer)
+        """Our addresses to tell a peer known by these. Associations share the list where it is the same."""
+        if self.scope is None:
+            return self.announce
+        told = self.scope(self.announce, peer)
+        return self.announce if told == self.announce else told
+
+    def known_to(self, peer: list[bytes], local: bytes) -> list[bytes]:
+        """Our addresses as a peer knows them that set an association up at ``local``, and is known by these."""
+        own = self.announced_to(peer) or [local]
+        return self.local if own == self.local else own
 
     def flowinfo_to(self, remote: bytes) -> int:
         """How packets to an address are marked that belong to no association; see ``Transmit``."""

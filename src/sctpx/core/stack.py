@@ -410,7 +410,7 @@ class Stack:
                 endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn
             )
             # Other addresses of ours the peer does not know: what came from there would be out of the blue.
-            association.tcb.local_addresses = endpoint.announced_to(cookie.addresses) or [cookie.local]
+            association.tcb.local_addresses = endpoint.known_to(cookie.addresses, cookie.local)
             endpoint.admit(association, cookie.source)
             association.begin_round()
             handshake.accept(association.tcb, now, cookie, arrival.local, arrival.remote, arrival.port)

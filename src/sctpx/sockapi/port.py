@@ -181,8 +181,8 @@ class Port:
 
     def add(self, addresses: Iterable[bytes]) -> None:
         """Add local addresses for future associations. ``OSError`` as ``StackDriver`` says: none was added."""
-        self._local.add(addresses)
-        self._on_addresses()
+        if self._local.add(addresses):
+            self._on_addresses()
 
     def remove(self, addresses: Iterable[bytes]) -> None:
         """Remove local addresses for future associations. ``OSError`` (EINVAL): no such address, or the last one."""

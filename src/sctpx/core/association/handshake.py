@@ -210,7 +210,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
     tcb.extensions = setup.extensions
-    if local and not parse_setup(tcb.init_chunk[4:]).addresses:
+    if local and tcb.local_addresses != [local] and not parse_setup(tcb.init_chunk[4:]).addresses:
         # Our INIT has listed none: the peer knows its source "as the only destination transport address" (5.1.2 A).
         tcb.local_addresses = [local]
     if setup.unrecognized:
