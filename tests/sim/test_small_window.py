@@ -62,9 +62,7 @@ class Receiver:
                     self.held = 0
                 if one.flags & DATA_END:
                     self.delivering = False
-        if asked or self.packets >= 2:
-            self.acknowledge()
-        elif self.a_rwnd - self.told > self.buffer // 16:
+        if asked or self.packets >= 2 or self.a_rwnd - self.told > self.buffer // 16:
             self.acknowledge()
         return len(packets)
 
