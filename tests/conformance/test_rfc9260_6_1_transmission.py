@@ -220,7 +220,7 @@ def test_a_what_was_in_flight_when_the_window_closed_may_time_out_without_end() 
     assert peer.take_tsns()[:3] == [2, 3, 4]
 
 
-def test_a_a_window_that_opens_again_and_again_draws_the_flight_no_more_than_once_an_rto() -> None:
+def test_a_a_window_that_opens_again_and_again_draws_the_flight_once_an_rto_and_else_a_packet_each_time() -> None:
     """Two small SACKs, whenever the peer likes, for all that is in flight: an amplifier."""
     peer = Peer(max_burst=100)
     last = peer.grow(40 * PMDCS)
@@ -229,10 +229,73 @@ def test_a_a_window_that_opens_again_and_again_draws_the_flight_no_more_than_onc
     for _ in range(50):
         peer.sack(last, a_rwnd=0)
         peer.sack(last)
-    assert len(peer.take_tsns()) == flight
+    assert len(peer.take_tsns()) == flight + 49
     peer.sack(last, a_rwnd=0)
     peer.sack(last, after=1.0)
     assert len(peer.take_tsns()) <= 2 * flight
+
+
+def test_a_what_a_window_draws_that_opens_again_and_again_is_bounded_by_what_is_acknowledged() -> None:
+    peer = Peer(max_burst=100)
+    last = peer.grow(40 * PMDCS)
+    peer.send(*[FULL] * 30)
+    peer.take()
+    peer.sack(last, a_rwnd=0)
+    peer.sack(last)
+    peer.take()
+    for tsn in range(last + 1, last + 20):
+        peer.sack(tsn - 1, a_rwnd=0)
+        peer.sack(tsn - 1)
+        assert peer.take_tsns() == [tsn]
+        peer.sack(tsn)
+        assert peer.take_tsns() == [tsn + 1, tsn + 2]
+
+
+def test_a_a_window_that_closes_and_opens_twice_within_an_rto_costs_round_trips_and_no_timeout() -> None:
+    peer = Peer(max_burst=100)
+    last = peer.grow(40 * PMDCS)
+    peer.send(*[FULL] * 30)
+    assert len(peer.take_tsns()) == 30
+    for _ in range(2):
+        peer.sack(last, a_rwnd=0, after=0.01)
+        peer.sack(last, after=0.01)
+    missing = set(range(last + 1, last + 31))
+    peer.take()  # All of that is dropped, but for the last packet.
+    missing.remove(last + 1)
+    rounds = 0
+    while missing:
+        rounds += 1
+        assert rounds < 10
+        peer.sack(min(missing) - 1, after=0.01)
+        missing.difference_update(peer.take_tsns())
+    assert peer.elapsed < 0.2
+
+
+def test_a_marked_chunks_go_on_while_the_window_has_room_for_them() -> None:
+    """The window has closed and opened again since they were marked, with something in flight."""
+    peer = Peer(max_burst=100)
+    last = peer.grow(10 * PMDCS)
+    peer.send(*[FULL] * 40)
+    peer.take()
+    peer.sack(last, a_rwnd=0)
+    peer.sack(last)
+    sent = peer.take_tsns()
+    assert sent[0] == last + 1
+    peer.sack(last, a_rwnd=0, after=0.01)
+    peer.sack(last, after=0.01)
+    assert peer.take_tsns() == [last + 1]
+    peer.sack(last + 1)
+    assert peer.take_tsns() == [last + 2, last + 3]
+
+
+def test_a_a_window_that_opens_a_little_draws_as_much_as_it_has_room_for() -> None:
+    peer = Peer(max_burst=100)
+    last = peer.grow(40 * PMDCS)
+    peer.send(*[FULL] * 30)
+    peer.take()
+    peer.sack(last, a_rwnd=0)
+    peer.sack(last, a_rwnd=5 * FULL)
+    assert peer.take_tsns() == [*range(last + 1, last + 6)]
 
 
 def test_a_an_error_that_was_counted_before_the_peer_said_that_it_has_no_room_is_forgiven() -> None:

@@ -178,6 +178,8 @@ def _data_can_go(tcb: Tcb, now: int) -> bool:
             return True
         if tcb.probing != PROBE_NONE and tcb.outstanding.flight_size:
             return False  # The peer has no room: one packet at a time asks for it.
+        if tcb.repeat_room == 0 and tcb.outstanding.flight_size:
+            return False  # The peer has to acknowledge something first (``transfer._repeat_dropped``).
         return congestion.room(_retransmission_path(tcb, tsn)) > 0
     message = tcb.send_queue.peek()
     if message is None or tcb.burst <= 0:
@@ -314,6 +316,8 @@ def _retransmit(tcb: Tcb, now: int, path: Path, lead: bytes, room: int) -> Trans
             other.rtt_tsn = -1
     tcb.fast_retransmit_now = False
     tcb.peer_rwnd = max(tcb.peer_rwnd - (outstanding.flight_payload - before), 0)
+    if tcb.repeat_room > 0:
+        tcb.repeat_room = max(tcb.repeat_room - sum(map(len, chunks)), 0)
     tcb.stats.chunks_retransmitted += len(chunks)
     path.last_data_sent = now
     # "MUST restart the timer if the earliest [...] outstanding DATA chunk sent to that address is being

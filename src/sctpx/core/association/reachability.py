@@ -268,5 +268,31 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
         tcb.moved = True  # It is an address of the peer only now.
         if tcb.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
             tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
+    failed = path.error_count > 0
     on_reached(tcb, now, path)
+    if failed:
+        _repeat_lost(tcb, now, path)
     schedule(tcb, now, path)
+
+
+def _repeat_lost(tcb: Tcb, now: int, path: Path) -> None:
+    """``path`` works again: data that its failure left waiting for T3-rtx goes again at once, as far as cwnd allows.
+
+    That is data sent to ``path`` before the HEARTBEAT that is answered now. It is also data that another failed path
+    has had for one RTO, without what timeouts added to that: it would wait for a T3-rtx of up to RTO.Max. T3-rtx starts
+    anew with the RTO that was measured by the HEARTBEAT (section 6.3.3). No timeout and no error is counted.
+    """
+    for other in tcb.paths:
+        if other.flight_size == 0:
+            continue
+        if other is path:
+            lost = path.last_data_sent <= path.heartbeat_sent
+        else:
+            lost = other.error_count > 0 and now - other.last_data_sent >= rto.without_backoff(other, tcb.config)
+        if lost:
+            other.t3_deadline = NEVER
+            other.rtt_tsn = -1
+            # Rule C of section 6.2.1: what is marked counts back into rwnd.
+            before = tcb.outstanding.flight_payload
+            tcb.outstanding.mark_path(other)
+            tcb.peer_rwnd += before - tcb.outstanding.flight_payload
