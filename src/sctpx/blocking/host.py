@@ -7,8 +7,6 @@ it on one of the wanted addresses, or a new one. Drivers are opened under the hu
 
 from __future__ import annotations
 
-import errno
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final, final
@@ -16,6 +14,7 @@ from weakref import WeakSet
 
 from ..link import SCTP_TUNNELING_PORT, UdpLink, shared_port
 from ..link.interfaces import announced_in_scope, bindable_addresses, source_for
+from ..link.names import lookup
 from .driver import Driver
 from .hub import hub
 
@@ -64,14 +63,7 @@ class ThisHost:
 
     def lookup(self, name: str, *, ipv6: bool) -> list[bytes]:
         """What a host name stands for, asked of the system's resolver."""
-        try:
-            entries = socket.getaddrinfo(name, None, 0 if ipv6 else socket.AF_INET, type=socket.SOCK_DGRAM)
-        except UnicodeError:
-            raise OSError(errno.EINVAL, f"{name!r} is no host name") from None
-        except socket.gaierror as error:
-            error.filename = name  # What it is about.
-            raise
-        return [socket.inet_pton(entry[0], str(entry[4][0]).partition("%")[0]) for entry in entries]
+        return lookup(name, ipv6=ipv6)
 
 
 def _open(addresses: Sequence[bytes], udp_port: int) -> Driver:

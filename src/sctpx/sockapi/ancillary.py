@@ -134,7 +134,7 @@ def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
         if level != c.IPPROTO_SCTP:
             raise OSError(errno.EINVAL, f"control message of level {level}")
         if kind in (c.SCTP_DSTADDRV4, c.SCTP_DSTADDRV6):
-            addresses.append(_address(kind, data))
+            addresses.append(to_address(kind, data))
             continue
         # "There can be only one such type of ancillary data for each sendmsg()" (section 5.2.1).
         slot = c.SCTP_SNDINFO if kind == c.SCTP_SNDRCV else kind
@@ -142,15 +142,15 @@ def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
             raise OSError(errno.EINVAL, "two control messages speak of the same")
         seen.add(slot)
         if kind == c.SCTP_SNDINFO:
-            sent = from_sndinfo(_struct(SndInfo, data))
+            sent = from_sndinfo(to_struct(SndInfo, data))
         elif kind == c.SCTP_SNDRCV:
-            sent = from_sndrcvinfo(_struct(SndRcvInfo, data))
+            sent = from_sndrcvinfo(to_struct(SndRcvInfo, data))
         elif kind == c.SCTP_INIT:
-            init = _struct(InitMsg, data)
+            init = to_struct(InitMsg, data)
         elif kind == c.SCTP_PRINFO:
-            check_policy(_struct(PrInfo, data).pr_policy)
+            check_policy(to_struct(PrInfo, data).pr_policy)
         elif kind == c.SCTP_AUTHINFO:
-            _struct(AuthInfo, data)
+            to_struct(AuthInfo, data)
             raise OSError(errno.EOPNOTSUPP, "messages cannot be authenticated (RFC 4895) yet")
         else:
             raise OSError(errno.EINVAL, f"no control message for sending has the type {kind}")
@@ -159,7 +159,8 @@ def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
     return replace(sent, init=init, addresses=tuple(addresses)) if init or addresses else sent
 
 
-def _struct(kind: type[_S], data: Struct | Buffer | str) -> _S:
+def to_struct(kind: type[_S], data: Struct | Buffer | str) -> _S:
+    """The struct that the data of a control message is. ``OSError`` (EINVAL) if it is of another kind or length."""
     if isinstance(data, kind):
         data.pack()  # Only what fits its fields.
         return data
@@ -168,7 +169,8 @@ def _struct(kind: type[_S], data: Struct | Buffer | str) -> _S:
     return kind.unpack(data)
 
 
-def _address(kind: int, data: Struct | Buffer | str) -> bytes:
+def to_address(kind: int, data: Struct | Buffer | str) -> bytes:
+    """The address in SCTP_DSTADDRV4 or _V6, packed. ``OSError`` (EINVAL) if there is none of a single host."""
     if isinstance(data, Struct):
         raise OSError(errno.EINVAL, f"{type(data).__name__} where an address belongs")
     ip = pack_ip(data) if isinstance(data, str) else bytes(data)
@@ -194,7 +196,7 @@ def from_sendv(info: Struct | Buffer | None, infotype: int | None = None) -> lis
     kind = _SENDV.get(infotype)
     if kind is None or info is None:
         raise OSError(errno.EINVAL, f"infotype {infotype} with {type(info).__name__}")
-    value = _struct(kind, info)
+    value = to_struct(kind, info)
     if not isinstance(value, SendvSpa):
         return [(c.IPPROTO_SCTP, _SENDV_CMSG[infotype], value)]
     parts: list[Item] = []

@@ -14,11 +14,9 @@ from ..core.config import NANOSECONDS
 from ..core.timers import NEVER
 from . import ancillary
 from .addresses import SocketAddress, socket_address
-from .delivery import Piece
+from .backend import Piece, SocketBackend
 from .messaging import Received
 from .not_now import NotNow
-from .one_to_many import OneToMany
-from .one_to_one import OneToOne
 from .peer import Peer
 from .resolving import Addresses, HostPort, listed, resolve_peer, single
 from .send import Data, to_bytes
@@ -59,7 +57,7 @@ class MessageCalls:
     """The calls of a socket that send and receive."""
 
     _hub: Hub
-    _state: OneToOne | OneToMany
+    _state: SocketBackend
     _waiters: Waiters
 
     # --- waiting ---
@@ -76,9 +74,9 @@ class MessageCalls:
             patience = state.patience(result)
             deadline = NEVER
             if patience is not None:
-                deadline = min(state.host.now() + int(patience * NANOSECONDS), NEVER)
+                deadline = min(state.names.now() + int(patience * NANOSECONDS), NEVER)
             while True:
-                if state.host.now() >= deadline:
+                if state.names.now() >= deadline:
                     raise state.time_is_up(result)
                 waiters.wait(result.until, deadline)
                 result = attempt(*arguments) if result.again is None else result.again()
@@ -93,7 +91,7 @@ class MessageCalls:
     def _resolve(self, addresses: Sequence[HostPort]) -> Peer:
         """The addresses of a peer, with the UDP ports it is reached at."""
         state = self._state
-        return resolve_peer(state.host, addresses, state.family, state.settings.future.encaps_port)
+        return resolve_peer(state.names, addresses, state.family, state.peer_udp_port)
 
     # --- sending ---
 
@@ -157,7 +155,7 @@ class MessageCalls:
         state = self._state
         state.check_open()
         # A wrong item raises before anything is looked up.
-        options = ancillary.parse(items, state.settings.future)
+        options = state.prepare(items)
         if options.addresses:
             port = to[0][1] if to else 0
             to = [*to, *((socket_address(ip, 0)[0], port) for ip in options.addresses)]

@@ -14,6 +14,7 @@ from typing import final
 from ..core.association.association import Association
 from ..core.events import ShutdownComplete
 from . import constants as c
+from .addresses import SocketAddress
 from .ancillary import SendOptions
 from .delivery import END, Piece
 from .host import SocketHost
@@ -88,6 +89,12 @@ class OneToOne(Messaging):
         assert port is not None
         port.endpoint.accept(association.core)
         return take_over(self, port, association)
+
+    def accepted_from(self) -> SocketAddress:
+        """The peer's address, even if the association is over by now."""
+        association = self.association
+        assert association is not None
+        return self.address(association.source(), association.core.peer_port)
 
     def take(self, association: SocketAssociation, other: Messaging, port: Port) -> None:
         """Have an association that was another socket's: accepted, or branched off (section 9.2)."""

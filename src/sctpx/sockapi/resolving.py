@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 from . import constants as c
 from .addresses import Address, SocketAddress, canonical, check_port, is_wildcard, parse_ip, unpack_sockaddrs
-from .host import SocketHost
+from .host import NameHost
 from .peer import Peer
 
 HostPort: TypeAlias = SocketAddress | tuple[Address, int]
@@ -81,7 +81,7 @@ def _is_one(address: Any) -> bool:
     )
 
 
-def resolve_peer(host: SocketHost, addresses: Sequence[HostPort], family: int, udp_port: int) -> Peer:
+def resolve_peer(host: NameHost, addresses: Sequence[HostPort], family: int, udp_port: int) -> Peer:
     """The addresses of one peer; ``udp_port`` is for those that do not have one of their own.
 
     ``OSError``: as ``addresses.check_peers`` says, EAFNOSUPPORT (IPv6 on a socket of family AF_INET), or
@@ -97,7 +97,7 @@ def resolve_peer(host: SocketHost, addresses: Sequence[HostPort], family: int, u
     return Peer(resolved, udp_port)
 
 
-def resolve_local(host: SocketHost, addresses: Sequence[HostPort], family: int) -> tuple[list[bytes], list[int], bool]:
+def resolve_local(host: NameHost, addresses: Sequence[HostPort], family: int) -> tuple[list[bytes], list[int], bool]:
     """Our own addresses, the ports beside them, and whether they are a wildcard's.
 
     ``OSError``: EINVAL (a wildcard beside others, a port that is none), EAFNOSUPPORT, ``socket.gaierror``.
@@ -125,7 +125,7 @@ def resolve_local(host: SocketHost, addresses: Sequence[HostPort], family: int) 
     return list(dict.fromkeys(ips)), ports, wildcard
 
 
-def _resolve(host: SocketHost, name: str, family: int) -> list[bytes]:
+def _resolve(host: NameHost, name: str, family: int) -> list[bytes]:
     """The addresses a host name stands for, of the families the socket has."""
     ip = parse_ip(name)
     if ip is not None:

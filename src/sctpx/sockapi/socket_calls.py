@@ -20,6 +20,7 @@ from typing import Any, Final, Self, TypeAlias
 from ..core.config import NANOSECONDS, AssociationConfig
 from . import constants as c
 from .addresses import SocketAddress, check_port
+from .backend import SocketBackend
 from .host import SocketHost
 from .message_calls import MessageCalls, Waiters
 from .not_now import CHANGED
@@ -76,11 +77,11 @@ class SocketCalls(MessageCalls):
     Used as a context manager it is closed in the end.
     """
 
-    def __init__(self, state: OneToOne | OneToMany, waiters: Waiters) -> None:
+    def __init__(self, state: SocketBackend, waiters: Waiters) -> None:
         self._state = state
         self._waiters = state.alarm = waiters
 
-    def _branch(self, state: OneToOne) -> Self:
+    def _branch(self, state: Any) -> Self:
         """A socket that comes from this one: accepted, or peeled off."""
         raise NotImplementedError
 
@@ -122,7 +123,7 @@ class SocketCalls(MessageCalls):
         """
         state = self._state
         state.check_open()
-        ips, ports, wildcard = resolve_local(state.host, single(address), self.family)
+        ips, ports, wildcard = resolve_local(state.names, single(address), self.family)
         with self._hub.lock:
             state.bind(ips, ports[0], wildcard=wildcard)
 
@@ -136,7 +137,7 @@ class SocketCalls(MessageCalls):
         """
         state = self._state
         state.check_open()
-        ips, ports, wildcard = resolve_local(state.host, listed(addresses, addrcnt), self.family)
+        ips, ports, wildcard = resolve_local(state.names, listed(addresses, addrcnt), self.family)
         if flags not in (c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR):
             raise OSError(errno.EINVAL, f"flags {flags:#x}")
         with self._hub.lock:
@@ -152,7 +153,7 @@ class SocketCalls(MessageCalls):
         """
         state = self._state
         state.check_open()
-        wildcard = [] if state.port is not None else resolve_local(state.host, [("", 0)], self.family)[0]
+        wildcard = [] if state.bound else resolve_local(state.names, [("", 0)], self.family)[0]
         with self._hub.lock:
             state.listen(128 if backlog < 0 else backlog, wildcard)
             self._waiters.settle()
@@ -164,9 +165,7 @@ class SocketCalls(MessageCalls):
         """
         with self._hub.lock:
             accepted = self._until_done(0, self._state.accept)
-            association = accepted.association
-            assert association is not None
-            return self._branch(accepted), accepted.address(association.source(), association.core.peer_port)
+            return self._branch(accepted), accepted.accepted_from()
 
     def connect(self, address: HostPort) -> None:
         """Associate with a peer through one address, or all addresses of a name. Raises like ``connectx``."""
@@ -252,8 +251,7 @@ class SocketCalls(MessageCalls):
     @property
     def udp_port(self) -> int:
         """Our UDP port (RFC 6951); 0 before the socket has one."""
-        port = self._state.port
-        return 0 if port is None else port.driver.udp_port
+        return self._state.udp_port
 
     # --- options ---
 
@@ -282,7 +280,8 @@ class SocketCalls(MessageCalls):
     def opt_info(self, assoc_id: int, option: int, asked: Struct | Data | None = None) -> Value:
         """An option of an association (``sctp_opt_info``, RFC 6458 section 9): typed. Raises like ``getsockopt``."""
         with self._hub.lock:
-            return self._state.get_option(c.IPPROTO_SCTP, option, asked, assoc_id)
+            value: Value = self._state.get_option(c.IPPROTO_SCTP, option, asked, assoc_id)
+            return value
 
     # --- waiting ---
 
@@ -331,8 +330,8 @@ class SocketCalls(MessageCalls):
             state = self._state
             seconds = state.close()
             if seconds:
-                deadline = state.host.now() + int(seconds * NANOSECONDS)
-                while state.lingering and state.host.now() < deadline:
+                deadline = state.names.now() + int(seconds * NANOSECONDS)
+                while state.lingering and state.names.now() < deadline:
                     self._waiters.wait(CHANGED, deadline)
 
     def __enter__(self) -> Self:

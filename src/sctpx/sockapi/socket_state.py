@@ -33,7 +33,7 @@ from . import constants as c
 from .addresses import SocketAddress, socket_address
 from .delivery import ReceiveQueue
 from .failures import connect_failure, loss
-from .host import SocketHost
+from .host import NameHost, SocketHost
 from .not_now import READABLE, NotNow
 from .notifications import Failed, notifications, send_failed
 from .options import Value, get_option, set_option
@@ -128,6 +128,26 @@ class SocketState(ABC):
         """``OSError`` (EBADF) if it is closed."""
         if self.closed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    @property
+    def names(self) -> NameHost:
+        """What looks names up."""
+        return self.host
+
+    @property
+    def bound(self) -> bool:
+        """It has an SCTP port."""
+        return self.port is not None
+
+    @property
+    def udp_port(self) -> int:
+        """Our UDP port (RFC 6951); 0 before there is one."""
+        return 0 if self.port is None else self.port.driver.udp_port
+
+    @property
+    def peer_udp_port(self) -> int:
+        """The UDP port of peers to come, unless an address says otherwise."""
+        return self.settings.future.encaps_port
 
     def now(self) -> int:
         """The time, ns."""

@@ -7,6 +7,7 @@ raises ``IOError`` these raise ``OSError``, which is the same; wrong arguments a
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import MutableMapping, Sequence
 from datetime import datetime
@@ -17,10 +18,10 @@ from typing import Any, Final, Self, TypeAlias
 from ...blocking.functions import sctp_recvmsg
 from ...blocking.socket import Socket
 from ...errors import ConnectInProgress
-from ...link import SCTP_TUNNELING_PORT
 from ...sockapi import constants as c
 from ...sockapi import structs as s
 from ...sockapi.addresses import SocketAddress
+from ...sockapi.backend import USERSPACE
 from .constants import BINDX_ADD, FLAG_EOR, FLAG_NOTIFICATION, MSG_ABORT, MSG_EOF, SOL_SCTP, TCP_STYLE, UDP_STYLE
 from .events import info_values, notification, notification_factory, notification_values, sndrcvinfo
 from .fields import fill, pair, to_struct
@@ -34,6 +35,8 @@ class sctpsocket:
     """An SCTP socket of either style; ``sctpsocket_tcp`` and ``sctpsocket_udp`` are those to use.
 
     ``sk`` is a ``sctpx.Socket`` to go on with. Attributes that are not here are those of the socket, ``sock()``.
+    ``backend`` is who carries the associations, ``"userspace"`` or ``"kernel"``: by default what the environment
+    variable SCTPX_BACKEND says, so that a script need not be changed for it.
     """
 
     def __init__(
@@ -43,9 +46,12 @@ class sctpsocket:
         sk: Socket | None = None,
         *,
         udp_port: int | None = None,
-        peer_udp_port: int = SCTP_TUNNELING_PORT,
+        peer_udp_port: int | None = None,
+        backend: str | None = None,
     ) -> None:
-        self._sk = sk or Socket(family, style, udp_port=udp_port, peer_udp_port=peer_udp_port)
+        self._sk = sk or Socket(
+            family, style, udp_port=udp_port, peer_udp_port=peer_udp_port, backend=backend or default_backend()
+        )
         self._family = family
         self._style = style
         self._ttl = 0
@@ -337,8 +343,8 @@ class sctpsocket:
 class sctpsocket_tcp(sctpsocket):
     """A socket with one association, as TCP has them (SOCK_STREAM). Where methods take an id it is 0."""
 
-    def __init__(self, family: int, sk: Socket | None = None, **udp_ports: Any) -> None:
-        super().__init__(family, TCP_STYLE, sk, **udp_ports)
+    def __init__(self, family: int, sk: Socket | None = None, **options: Any) -> None:
+        super().__init__(family, TCP_STYLE, sk, **options)
 
     def peeloff(self, *params: Any) -> sctpsocket_tcp:
         """``OSError``: not with this style."""
@@ -356,12 +362,17 @@ class sctpsocket_tcp(sctpsocket):
 class sctpsocket_udp(sctpsocket):
     """A socket with any number of associations, told apart by their ids (SOCK_SEQPACKET)."""
 
-    def __init__(self, family: int, sk: Socket | None = None, **udp_ports: Any) -> None:
-        super().__init__(family, UDP_STYLE, sk, **udp_ports)
+    def __init__(self, family: int, sk: Socket | None = None, **options: Any) -> None:
+        super().__init__(family, UDP_STYLE, sk, **options)
 
     def accept(self, *params: Any) -> tuple[sctpsocket_tcp, Address]:
         """``OSError``: not with this style."""
         raise OSError(errno.EOPNOTSUPP, "a UDP-style socket accepts associations by itself")
+
+
+def default_backend() -> str:
+    """Who carries the associations of a socket that does not say it."""
+    return os.environ.get("SCTPX_BACKEND") or USERSPACE
 
 
 def _several(sockaddrs: Sequence[SocketAddress]) -> list[SocketAddress]:
