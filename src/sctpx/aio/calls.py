@@ -7,6 +7,7 @@ from typing import Any
 from ..core.config import AssociationConfig
 from ..link import SCTP_TUNNELING_PORT, Link
 from ..link.interfaces import source_for
+from ..sockapi.backend import KERNEL, USERSPACE, check_backend
 from ..sockapi.peer import Peer
 from .association import CLOSE_TIMEOUT, Association, OnEvent
 from .driver import Driver
@@ -21,6 +22,7 @@ from .endpoint import (
     check_udp_port,
     tuned,
 )
+from .over_kernel.endpoint import kernel_encaps_port, open_kernel_endpoint
 from .resolve import Hosts, LocalHosts, resolve_local, resolve_peer
 from .server import Handler, Server
 from .sharing import client_driver, link_driver, port_driver
@@ -30,7 +32,7 @@ def connect(
     hosts: Hosts,
     port: int,
     *,
-    peer_udp_port: int = SCTP_TUNNELING_PORT,
+    peer_udp_port: int | None = None,
     local: LocalHosts = None,
     local_port: int = 0,
     udp_port: int = 0,
@@ -42,6 +44,7 @@ def connect(
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
     link: Link[Any] | None = None,
+    backend: str = USERSPACE,
 ) -> Connecting:
     """Associate with a peer through one or several of its addresses: ``sctp_connectx``.
 
@@ -56,13 +59,15 @@ def connect(
     ``timeout`` ends the attempt after so many seconds; without it, it ends when every address refused or was asked
     nine times. ``report`` tells what each answered, on the association and on the exception.
 
-    ``port`` is the peer's SCTP port, ``peer_udp_port`` the UDP port it is reached at (RFC 6951). ``local`` are our
+    ``port`` is the peer's SCTP port, ``peer_udp_port`` the UDP port it is reached at (RFC 6951), by default 9899; with
+    the kernel what its ``net.sctp.encap_port`` says, which is without UDP unless it was changed. ``local`` are our
     addresses; by default those the system would send from. ``local_port`` is our SCTP port and ``udp_port`` our UDP
     port, 0 for any free one. ``announce`` says which of our addresses the peer is told: "auto" those in its reach if
     there are several, "all", or "none" (behind a NAT). ``streams`` are asked for outbound, the rest is in ``config``.
     ``close_timeout`` is how many seconds leaving the context gives a shutdown before it aborts. ``on_event`` is called
     with the association and each of its events, from the first one on. ``link`` carries the packets instead of UDP
-    sockets opened here, and is closed with the last endpoint on it.
+    sockets opened here, and is closed with the last endpoint on it. ``backend="kernel"`` has the SCTP of Linux carry
+    the association (docs/kernel.md); what the kernel cannot do is EOPNOTSUPP.
 
     ``OSError``: ``ConnectionRefusedError`` (all addresses refused), ``TimeoutError`` (any stayed silent), or the errno
     of the network (all unreachable), each also a ``ConnectError`` with the report; EINVAL (no addresses, one that is
@@ -70,11 +75,34 @@ def connect(
     ``socket.gaierror``.
     """
 
+    async def over_kernel() -> Association:
+        encaps_port = kernel_encaps_port() if peer_udp_port is None else peer_udp_port
+        peer = await resolve_peer(hosts, port, encaps_port)
+        endpoint = await open_kernel_endpoint(
+            local,
+            local_port,
+            peer=peer,
+            udp_port=udp_port,
+            peer_udp_port=peer_udp_port,
+            announce=announce,
+            config=config,
+            streams=streams,
+            attempt_delay=attempt_delay,
+            close_timeout=close_timeout,
+            on_event=on_event,
+            link=link,
+        )
+        try:
+            return await endpoint.begin(peer, endpoint.config, timeout)
+        finally:
+            endpoint.close_when_idle()
+
     async def begin() -> Association:
         check_udp_port(udp_port)
         check_announce(announce)
         chosen = tuned(config or DEFAULT_CONFIG, streams, attempt_delay, timeout)
-        peer = await resolve_peer(hosts, port, 0 if link is not None and not link.port else peer_udp_port)
+        encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
+        peer = await resolve_peer(hosts, port, 0 if link is not None and not link.port else encaps_port)
         driver, addresses = await _client_side(peer, local, udp_port, link)
         endpoint = Endpoint(
             driver, local_port, addresses, chosen, announce=announce, close_timeout=close_timeout, on_event=on_event
@@ -84,7 +112,7 @@ def connect(
         finally:
             endpoint.close_when_idle()
 
-    return Connecting(begin)
+    return Connecting(over_kernel if check_backend(backend) == KERNEL else begin)
 
 
 async def _client_side(
@@ -113,6 +141,7 @@ async def open_endpoint(
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
     link: Link[Any] | None = None,
+    backend: str = USERSPACE,
 ) -> Endpoint:
     """Open an SCTP port that both connects and listens: ``Endpoint.connect``, ``Endpoint.listen``.
 
@@ -125,6 +154,18 @@ async def open_endpoint(
     and what to do), EADDRNOTAVAIL, EINVAL, ``socket.gaierror``.
     """
     check_announce(announce)
+    if check_backend(backend) == KERNEL:
+        return await open_kernel_endpoint(
+            local,
+            port,
+            udp_port=udp_port or 0,
+            announce=announce,
+            config=config,
+            streams=streams,
+            close_timeout=close_timeout,
+            on_event=on_event,
+            link=link,
+        )
     if udp_port is None:
         udp_port = SCTP_TUNNELING_PORT if port else 0
     check_udp_port(udp_port)
@@ -151,7 +192,7 @@ async def start_server(
     local: LocalHosts = None,
     port: int = 0,
     *,
-    udp_port: int = SCTP_TUNNELING_PORT,
+    udp_port: int | None = None,
     backlog: int = 128,
     announce: Announce = "auto",
     config: AssociationConfig | None = None,
@@ -159,6 +200,7 @@ async def start_server(
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
     link: Link[Any] | None = None,
+    backend: str = USERSPACE,
 ) -> Server:
     """Listen on an SCTP port, and call ``handler`` with each association that a peer sets up.
 
@@ -169,6 +211,8 @@ async def start_server(
     The server is to be closed, or entered: leaving it closes the associations, too. The other arguments and the errors
     are those of ``open_endpoint``, but the UDP port is 9899 unless told otherwise.
     """
+    if udp_port is None and check_backend(backend) == USERSPACE:
+        udp_port = SCTP_TUNNELING_PORT
     endpoint = await open_endpoint(
         local,
         port,
@@ -179,6 +223,7 @@ async def start_server(
         close_timeout=close_timeout,
         on_event=on_event,
         link=link,
+        backend=backend,
     )
     try:
         server = endpoint.listen(handler, backlog)

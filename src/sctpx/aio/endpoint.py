@@ -107,7 +107,6 @@ class Connecting(Awaitable[Association], AbstractAsyncContextManager[Association
             await self._association.__aexit__(kind, value, traceback)
 
 
-@final
 class Endpoint:
     """One SCTP port, which both connects and listens. Made by ``open_endpoint``.
 
@@ -206,7 +205,7 @@ class Endpoint:
         hosts: Hosts,
         port: int,
         *,
-        peer_udp_port: int = SCTP_TUNNELING_PORT,
+        peer_udp_port: int | None = None,
         streams: int | None = None,
         attempt_delay: float | Unset | None = UNSET,
         timeout: float | None = None,
@@ -219,7 +218,8 @@ class Endpoint:
         """
 
         async def begin() -> Association:
-            peer = await resolve_peer(hosts, port, peer_udp_port if self.udp_port else 0)
+            encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
+            peer = await resolve_peer(hosts, port, encaps_port if self.udp_port else 0)
             if self._wildcard:
                 peer.find_sources(source_for)
             chosen = tuned(config or self._core.config, streams, attempt_delay, timeout)
@@ -251,7 +251,7 @@ class Endpoint:
         if self._server is not None:
             raise OSError(errno.EINVAL, "the endpoint listens already")
         self._core.listen(backlog)
-        self._server = Server(self, self._core, handler, backlog)
+        self._server = Server(self, handler, backlog)
         return self._server
 
     def stop_listening(self) -> None:
@@ -305,6 +305,16 @@ class Endpoint:
         if self._server is not None:
             self._server.on_incoming(owner)
         return owner
+
+    def on_taken(self, association: Association) -> None:
+        """The server: somebody has an association that waited to be taken."""
+        core = self._core.associations.get(association.id)
+        if core is not None:
+            self._core.accept(core)
+
+    def refuse(self) -> None:
+        """The server: further associations are refused."""
+        self._core.stop_listening()
 
     def on_association_ended(self) -> None:
         """An association: it is over."""

@@ -1,12 +1,14 @@
 """What the kernel hands over with ``recvmsg``, as sctpx tells it: notifications and control messages. Only computing.
 
 The structs are the same. Three values differ, and are made the same here: Linux leaves cause codes in notifications in
-network byte order, tells why a path changed with numbers of its own where others have an errno, and pads nothing.
+network byte order, gives the causes of an ABORT without the head of its chunk, and tells why a path changed with
+numbers of its own where others have an errno.
 """
 
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias, final
@@ -35,6 +37,9 @@ _KINDS: Final[dict[int, type[Struct]]] = {
     c.SCTP_NXTINFO: NxtInfo,
 }
 _CAUSE: Final = 0xFFFF
+_CHUNK: Final = struct.Struct(">BBH")
+_ABORT: Final = 6
+"""The type of an ABORT chunk."""
 
 
 @final
@@ -57,7 +62,7 @@ def notification(data: bytes) -> Notification | None:
     except OSError:
         return None
     if isinstance(found, AssocChange):
-        return replace(found, sac_error=socket.ntohs(found.sac_error))
+        return replace(found, sac_error=socket.ntohs(found.sac_error), sac_info=_abort_chunk(found))
     if isinstance(found, SendFailed):
         return replace(found, ssf_error=socket.ntohs(found.ssf_error & _CAUSE))
     if isinstance(found, SendFailedEvent):
@@ -65,6 +70,13 @@ def notification(data: bytes) -> Notification | None:
     if isinstance(found, PaddrChange):
         return replace(found, spc_error=0)
     return found
+
+
+def _abort_chunk(lost: AssocChange) -> bytes:
+    """The ABORT chunk that ended an association, of which the kernel gives the causes."""
+    if lost.sac_state != c.SCTP_COMM_LOST or not lost.sac_info:
+        return lost.sac_info
+    return _CHUNK.pack(_ABORT, 0, _CHUNK.size + len(lost.sac_info)) + lost.sac_info
 
 
 def infos(control: Iterable[Control]) -> dict[int, Struct]:

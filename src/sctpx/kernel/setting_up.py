@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Self, final
 
+from ..core.config import NANOSECONDS
 from ..errors import ConnectInProgress
 from ..sockapi import constants as c
 from ..sockapi.addresses import SocketAddress, ip_text, pack_sockaddrs, unpack_sockaddrs
@@ -19,7 +20,7 @@ from ..sockapi.host import NameHost
 from ..sockapi.not_now import CHANGED, READABLE, UNTIL_READABLE, NotNow
 from ..sockapi.options import assoc_field
 from ..sockapi.peer import Peer
-from ..sockapi.socket_state import Alarm
+from ..sockapi.socket_state import Alarm, Silence
 from ..sockapi.status import AddressReport
 from ..sockapi.structs import InitMsg, PaddrInfo, RtoInfo, SndInfo, Status, Timeval, UdpEncaps
 from . import options, system
@@ -46,7 +47,7 @@ class SettingUp:
         self.one_to_many = sock.type == socket.SOCK_SEQPACKET and not self.peeled
         self.closed = False
         self.timeout = timeout
-        self.alarm: Alarm
+        self.alarm: Alarm = Silence()
         self.lingering = False
         self.recvrcvinfo = False
         """SCTP_RECVRCVINFO as the user sees it: in the kernel it is always on."""
@@ -54,6 +55,8 @@ class SettingUp:
         """The user was told that the association of a one-to-one socket ended abruptly."""
         self.peer: SocketAddress | None = None
         """Where the association came from, of a socket that ``accept`` gave."""
+        self.half_closed = False
+        """The peer has sent everything, and the reader waits for the end: the kernel says "readable" meanwhile."""
         self._id = peeled
         self._shutting_down = False
 
@@ -196,7 +199,7 @@ class SettingUp:
                 if is_connect_failure(error.errno or 0):
                     raise cannot_connect(error.errno or 0, peer.unusable) from None
                 raise
-        self.lost = False
+        self.lost = self.half_closed = False
         self._id = 0 if self.one_to_many else assoc_id
         self._shutting_down = False
         attempt = Attempt(self, assoc_id, tuple(peer.unusable))
@@ -214,11 +217,7 @@ class SettingUp:
 
     def _outcome(self) -> int | None:
         """How the connect of a one-to-one socket went: an errno, 0 for well, ``None`` for not yet."""
-        poll = select.poll()
-        poll.register(self.fileno(), select.POLLOUT)
-        if not poll.poll(0):
-            return None
-        return self.sock.getsockopt(c.SOL_SOCKET, socket.SO_ERROR)
+        return None if not self.has_room() else self.sock.getsockopt(c.SOL_SOCKET, socket.SO_ERROR)
 
     def _outcome_of_many(self, attempt: Attempt) -> int | None:
         """The same of a one-to-many socket, of which the kernel tells only that there is no such association any more.
@@ -228,8 +227,7 @@ class SettingUp:
         try:
             state = self.status(attempt.assoc_id).sstat_state
         except OSError:
-            over = (self.names.now() - attempt.begun) / 1e9 >= attempt.longest * _NEARLY
-            return errno.ETIMEDOUT if over else errno.ECONNREFUSED
+            return errno.ETIMEDOUT if attempt.ran_out() else errno.ECONNREFUSED
         return None if state in _STARTING else 0
 
     def longest_attempt(self) -> float:
@@ -247,7 +245,9 @@ class SettingUp:
         if self.one_to_many:
             info = SndInfo(snd_flags=c.SCTP_ABORT, snd_assoc_id=attempt.assoc_id)
             with suppress(OSError):
-                self.sock.sendmsg([], [(c.IPPROTO_SCTP, c.SCTP_SNDINFO, info.pack())], c.MSG_DONTWAIT)
+                self.sock.sendmsg(
+                    [], [(c.IPPROTO_SCTP, c.SCTP_SNDINFO, info.pack())], c.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+                )
         return cannot_connect(errno.ETIMEDOUT, attempt.unusable)
 
     def peeloff(self, assoc_id: int) -> Self:
@@ -358,6 +358,20 @@ class SettingUp:
 
     # --- the end ---
 
+    def has_room(self) -> bool:
+        """Sending would not wait."""
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLOUT)
+        return bool(poll.poll(0))
+
+    def abort(self, reason: bytes) -> None:
+        """Abort the association of a socket that was peeled off, for this reason; nothing if it is over already."""
+        info = SndInfo(snd_flags=c.SCTP_ABORT)
+        with suppress(OSError):
+            self.sock.sendmsg(
+                [reason], [(c.IPPROTO_SCTP, c.SCTP_SNDINFO, info.pack())], c.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+            )
+
     def shutdown(self, *, read: bool, write: bool) -> None:
         """End the association of a one-to-one socket gracefully. ``OSError``: ENOTCONN, EOPNOTSUPP (one-to-many)."""
         self.check_open()
@@ -366,10 +380,18 @@ class SettingUp:
         self._shutting_down = write
         if self.peeled:
             if write:
-                info = SndInfo(snd_flags=c.SCTP_EOF)
-                self.sock.sendmsg([], [(c.IPPROTO_SCTP, c.SCTP_SNDINFO, info.pack())], c.MSG_DONTWAIT)
+                self._end_peeled()
             return
         self.sock.shutdown(socket.SHUT_RDWR if read and write else socket.SHUT_RD if read else socket.SHUT_WR)
+
+    def _end_peeled(self) -> None:
+        """The kernel does nothing for such a socket in ``shutdown``; one that is ending already need not be ended."""
+        if not self.alive():
+            raise OSError(errno.ENOTCONN, "the socket is not connected")
+        info = SndInfo(snd_flags=c.SCTP_EOF)
+        with suppress(BrokenPipeError):
+            flags = c.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+            self.sock.sendmsg([], [(c.IPPROTO_SCTP, c.SCTP_SNDINFO, info.pack())], flags)
 
     def close(self) -> float:
         """Close it; the kernel waits as SO_LINGER says. Closing twice does nothing."""
@@ -400,6 +422,10 @@ class Attempt(NotNow):
         self.unusable = unusable
         self.begun = sock.names.now()
         self.longest = sock.longest_attempt() if sock.one_to_many else 0.0
+
+    def ran_out(self) -> bool:
+        """So much time has passed that the kernel has sent all INITs, and waited for the last one."""
+        return self._socket.names.now() - self.begun >= int(self.longest * _NEARLY * NANOSECONDS)
 
     def refusal(self) -> OSError:
         """EINPROGRESS, with the id."""

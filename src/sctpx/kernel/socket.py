@@ -20,7 +20,7 @@ from ..sockapi.addresses import SocketAddress, check_port
 from ..sockapi.messaging import Received
 from ..sockapi.not_now import UNTIL_READABLE, UNTIL_WRITABLE, NotNow
 from ..sockapi.peer import Peer
-from ..sockapi.structs import NxtInfo, RcvInfo, RecvvRn, Struct, UdpEncaps
+from ..sockapi.structs import Event, NxtInfo, RcvInfo, RecvvRn, Struct, UdpEncaps
 from . import parameters, system
 from .failures import loss
 from .received import FLAGS, Control, KernelPiece, infos, notification
@@ -70,9 +70,7 @@ class KernelSocket(SettingUp):
         if told & c.MSG_NOTIFICATION:
             return self._notification(data, told & FLAGS, address, flags & c.MSG_PEEK)
         if not data and not told & c.MSG_EOR:
-            if self.lost:
-                raise OSError(errno.ENOTCONN, "the association is over")
-            return _END
+            return self._at_end()
         return KernelPiece(data, told & FLAGS, address or None, tuple(control), None)
 
     def _read(self, limit: int, flags: int) -> tuple[bytes, list[Control], int, Any] | None:
@@ -82,6 +80,14 @@ class KernelSocket(SettingUp):
             return None
         except OSError as error:
             raise self._told(error) from None
+
+    def _at_end(self) -> KernelPiece | NotNow:
+        """The peer has sent everything. A reader that subscribed to that is told first that the association is over."""
+        if self.lost:
+            raise OSError(errno.ENOTCONN, "the association is over")
+        asked = Event(se_type=c.SCTP_ASSOC_CHANGE)
+        self.half_closed = self.alive() and bool(self.get_option(c.IPPROTO_SCTP, c.SCTP_EVENT, asked).se_on)
+        return UNTIL_READABLE if self.half_closed else _END
 
     def _gone(self) -> KernelPiece:
         """There is no association, and the kernel has no error: it ended gracefully, or somebody was told how it ended.

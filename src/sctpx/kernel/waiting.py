@@ -49,7 +49,7 @@ class KernelWaiters:
         """Wait for what ``not_now`` names so, at most until the deadline, ns; it may be for nothing."""
         state = self._state
         poll = select.poll()
-        blind = until == CHANGED and state.one_to_many
+        blind = state.one_to_many if until == CHANGED else until == READABLE and state.half_closed
         if not blind:
             poll.register(state.fileno(), select.POLLIN if until == READABLE else select.POLLOUT)
         if self._bell < 0:

@@ -10,13 +10,14 @@ from typing import Final
 from ..core.events import CommunicationLost
 from ..errors import AssociationAborted, AssociationLost, AssociationRestarted, ConnectError, connect_error
 from ..wire.codes import CAUSE_NAMES, CAUSE_PROTOCOL_VIOLATION, CAUSE_USER_ABORT
+from . import events
 from .status import AddressReport
 
 _ADDRESSES_TOLD: Final = 8
 _REASON_TOLD: Final = 200
 
 
-def loss(event: CommunicationLost) -> AssociationAborted | AssociationLost:
+def loss(event: CommunicationLost | events.CommunicationLost) -> AssociationAborted | AssociationLost:
     """The exception for an association that ended abruptly."""
     if event.restarted:
         return AssociationRestarted()

@@ -68,20 +68,20 @@ class Alarm(Protocol):
         """The socket is closed: everybody should look again, and whatever showed its state is to be given up."""
 
 
-class _Silence:
+class Silence:
     """The alarm of a socket that nobody waits for yet."""
 
     def on_readable(self) -> None:
-        pass
+        """Nobody is told."""
 
     def on_writable(self) -> None:
-        pass
+        """Nobody is told."""
 
     def on_changed(self) -> None:
-        pass
+        """Nobody is told."""
 
     def on_closed(self) -> None:
-        pass
+        """Nobody is told."""
 
 
 class SocketState(ABC):
@@ -102,7 +102,7 @@ class SocketState(ABC):
         """Our UDP port, as asked for: ``None`` for the usual one, 0 for any."""
         self.timeout: float | None = None
         """Seconds a call waits; ``None`` for as long as it takes, 0 for not at all."""
-        self.alarm: Alarm = _Silence()
+        self.alarm: Alarm = Silence()
         self.port: Port | None = None
         """The SCTP port; ``None`` until the socket is bound."""
         self.queue = ReceiveQueue(settings)

@@ -128,16 +128,28 @@ class Program:
 
     def line(self) -> str:
         """The next line of output. ``AssertionError`` with all of it when the program has ended."""
-        read = self._lines.readline()
+        read = self._next()
+        if isinstance(read, int):
+            raise AssertionError(f"{self._name} ended with {read}:\n" + "\n".join(self._told))
+        return read
+
+    def _next(self) -> str | int:
+        """The next line, or the exit status behind the last one."""
+        read: Any = self._lines.readline()
         if self._process is None:
-            said = json.loads(read) if read else -1
-            if isinstance(said, int):
-                raise AssertionError(f"{self._name} ended with {said}:\n" + "\n".join(self._told))
-            read = said
+            read = json.loads(read) if read else -1
         elif not read:
-            raise AssertionError(f"{self._name} ended:\n" + "\n".join(self._told))
+            read = self._process.wait(10)
+        if isinstance(read, int):
+            return read
         self._told.append(read.rstrip("\n"))
         return self._told[-1]
+
+    def finish(self) -> tuple[int, str]:
+        """Its exit status, and all that it has said, once it has ended."""
+        while not isinstance(read := self._next(), int):
+            pass
+        return read, "\n".join(self._told)
 
     def result(self) -> Any:
         """The JSON value that stands alone in the next line which has one. Other lines are kept for failures."""

@@ -8,17 +8,23 @@ string, and its exit status as a JSON number ends the connection. A connection t
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+SIOCETHTOOL = 0x8946
+ETHTOOL_OFF = (0x24, 0x1F, 0x2C)
+"""ETHTOOL_SGSO, ETHTOOL_STSO, ETHTOOL_SGRO."""
 LIBC = ctypes.CDLL(None, use_errno=True)
 MOUNTS = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/tmp"), ("tmpfs", "/run")]
 ENVIRONMENT = {"PATH": "/usr/bin:/usr/sbin:/bin:/sbin", "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -41,6 +47,17 @@ def load(modules: list[str]) -> None:
         data = Path(name).read_bytes()
         if LIBC.syscall(175, data, ctypes.c_ulong(len(data)), b"") < 0:  # init_module of x86-64
             say(f"module {name}: {os.strerror(ctypes.get_errno())}")
+
+
+def send_packets_whole() -> None:
+    """Switch segmentation offload off: the tap driver of user-mode Linux drops SCTP packets that were built as one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        for name in os.listdir("/sys/class/net"):
+            for command in ETHTOOL_OFF:
+                value = ctypes.create_string_buffer(struct.pack("=II", command, 0))
+                request = struct.pack("16sP", name.encode(), ctypes.addressof(value)).ljust(40, b"\0")
+                with contextlib.suppress(OSError):
+                    fcntl.ioctl(asked, SIOCETHTOOL, request)
 
 
 def run(connection: socket.socket) -> None:
@@ -78,6 +95,7 @@ def main() -> None:
         Path("/proc/sys", *name.split(".")).write_text(str(value))
     batch = "\n".join(wishes["network"]) + "\n"
     subprocess.run(["ip", "-force", "-batch", "-"], input=batch, text=True, check=False)
+    send_packets_whole()
     for name, value in wishes["sysctl"].items():
         Path("/proc/sys", *name.split(".")).write_text(str(value))
     address, port = wishes["control"]
