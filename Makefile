@@ -55,7 +55,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# Real peers must be there: Debian's libusrsctp-dev and a C compiler.
+# Real peers must be there: Debian's libusrsctp-dev, a C compiler, tshark, and Python's own tests (libpython3-testsuite).
 interop: $(VENV)/.dev
 	SCTPX_REQUIRE_INTEROP=1 $(BIN)/python -m pytest tests/interop
 

@@ -152,6 +152,14 @@ _SIZES: Final = (
     ),
     replace(
         BULK,
+        name="bulk-64k-raw",
+        title="bulk, 64 KiB messages, over IP itself (as root)",
+        stacks=OURS,
+        options={"link": "raw"},
+        conditions={**BULK.conditions, "offload": "none: raw sockets have none"},
+    ),
+    replace(
+        BULK,
         name="bulk-64k-sockets",
         title="bulk, 64 KiB messages, through blocking sockets",
         stacks=OURS,

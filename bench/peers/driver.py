@@ -37,6 +37,8 @@ class Options:
     """Of the floor: ``gro``, ``udp`` or ``tcp``."""
     api: str = "asyncio"
     """Of ours: that, or ``sockets`` for blocking ones."""
+    link: str = "udp"
+    """Of ours: that, or ``raw`` for SCTP over IP itself."""
     loop: str = "asyncio"
     """Of ours: asyncio's event loop, or ``uvloop``."""
     laddr: str = "127.0.0.1"

@@ -49,6 +49,8 @@ class LargePackets:
         self.addresses = inner.addresses
         self.sockets = inner.sockets
         self.add_address = inner.add_address
+        self.open_port = inner.open_port
+        self.close_port = inner.close_port
         self.socket_for = inner.socket_for
         self.receive = inner.receive
         self.receive_errors = inner.receive_errors
@@ -67,7 +69,9 @@ class Side:
         self._options = options
         config = sctpx.AssociationConfig(mtu=options.mtu, stretch_sack=bool(options.stretch))
         self._ours: dict[str, Any] = {"config": config, "close_timeout": 0.0}
-        if options.offload and options.mtu == ETHERNET_MTU:
+        if options.link == "raw":
+            self._ours |= {"local": options.local, "link": "raw"}
+        elif options.offload and options.mtu == ETHERNET_MTU:
             self._ours |= {"local": options.local, "udp_port": options.ludp}
         else:
             link = UdpLink.open(options.local, options.ludp, offload=bool(options.offload))

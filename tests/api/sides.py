@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
+from sctpx.link import LinkKind
 from tests.api import support
 from tests.api.sockets.support import REAL_TIME, RealTime, VirtualTime
 from tests.api.support import PORT
@@ -157,10 +158,11 @@ class Api(Protocol):
 
 
 class Asyncio:
-    """asyncio, in the event loop of this name."""
+    """asyncio, in the event loop of this name. ``link`` says how packets travel."""
 
-    def __init__(self, event_loop: str) -> None:
+    def __init__(self, event_loop: str, link: LinkKind = "udp") -> None:
         self.event_loop = event_loop
+        self._link: LinkKind = link
 
     async def connect(
         self,
@@ -171,11 +173,12 @@ class Asyncio:
         streams: int = 10,
         timeout: float | None = None,
     ) -> Side:
-        return AsyncSide(await sctpx.connect(hosts, port, peer_udp_port=udp_port, streams=streams, timeout=timeout))
+        ways: dict[str, Any] = {"link": self._link, "peer_udp_port": udp_port}
+        return AsyncSide(await sctpx.connect(hosts, port, streams=streams, timeout=timeout, **ways))
 
     @asynccontextmanager
     async def listening(self, hosts: Sequence[str], *, streams: int = 10) -> AsyncIterator[tuple[int, Any]]:
-        async with await sctpx.start_server(None, hosts, PORT, udp_port=0, streams=streams) as server:
+        async with await sctpx.start_server(None, hosts, PORT, udp_port=0, streams=streams, link=self._link) as server:
 
             async def accept() -> Side:
                 return AsyncSide(await server.accept())

@@ -13,7 +13,7 @@ import pytest
 from bench import guard
 from bench.build import Unavailable
 from bench.measure import Place, run_once
-from bench.network import Network
+from bench.network import Loopback, Network, can_make_namespaces
 from bench.results import Results, Row
 from bench.stacks import COMPILED, FLOOR, PURE, USRSCTP, Stack
 from bench.table import figures_table, targets_table
@@ -47,6 +47,16 @@ def test_a_bulk_transfer_reports_its_goodput_and_its_cpu_time(stack: Stack) -> N
 
 def test_a_bulk_transfer_through_sockets_reports_its_goodput() -> None:
     assert goodput(*run_once(Place(work("bulk-64k-sockets"), OURS, Network()), 1)) > 0
+
+
+def test_a_bulk_transfer_over_raw_ip_reports_its_goodput() -> None:
+    if not can_make_namespaces():
+        pytest.skip("raw sockets take root")
+    try:
+        with Loopback(1500) as network:
+            assert goodput(*run_once(Place(work("bulk-64k-raw"), OURS, network), 1)) > 0
+    except Unavailable as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.mark.parametrize(

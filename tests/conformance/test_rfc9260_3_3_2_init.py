@@ -224,10 +224,13 @@ def test_a_thousand_addresses_do_not_make_a_thousand_paths() -> None:
         assert len(paths_after_setup(lab)) <= 64
 
 
-def test_what_the_listener_announces_is_in_the_init_ack() -> None:
-    with listening(paths=2) as lab:
-        lab.ask(lab.init(), tag=0)
-        assert lab.setup("INIT ACK").addresses == list(lab.a.packed)
+def test_what_the_listener_announces_is_in_the_init_ack_but_for_its_source() -> None:
+    """Section 12.4: "SHOULD attempt to make the INIT ACK chunk as small as possible"; section 5.1.2 C: the receiver
+    takes the source address from the packet.
+    """
+    with listening(paths=3) as lab:
+        lab.ask(lab.init(), tag=0, source="10.0.2.2")
+        assert lab.setup("INIT ACK").addresses == [lab.a.packed[0], lab.a.packed[2]]
     with listening(paths=1) as lab:
         lab.ask(lab.init(), tag=0)
         assert lab.setup("INIT ACK").addresses == []

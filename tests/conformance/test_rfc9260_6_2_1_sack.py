@@ -6,6 +6,7 @@ import pytest
 
 from sctpx.core.association.state import ESTABLISHED
 from sctpx.core.events import CommunicationLost, SenderDry, Writable
+from sctpx.core.overhead import MESSAGE
 from sctpx.wire.causes import parse as parse_causes
 from sctpx.wire.codes import CAUSE_PROTOCOL_VIOLATION
 from sctpx.wire.tlv import chunk
@@ -167,18 +168,20 @@ def test_duplicates_in_a_sack_change_nothing() -> None:
 
 
 def test_acknowledged_data_makes_room_in_the_send_buffer_and_the_last_makes_it_dry() -> None:
-    peer = Peer(send_buffer=3000)
+    cost = 1000 + MESSAGE
+    peer = Peer(send_buffer=3 * cost)
     peer.association.want_writable()
     for _ in range(4):
         peer.send(1000)
-    assert peer.association.send_space == -1000
+    assert (peer.association.send_space, peer.association.pending) == (-cost, 4000)
     peer.sack(1)
     assert (peer.association.send_space, len(peer.events_of(Writable))) == (0, 0)
     peer.sack(2)
-    assert (peer.association.send_space, len(peer.events_of(Writable))) == (1000, 1)
+    assert (peer.association.send_space, len(peer.events_of(Writable))) == (cost, 1)
     assert not peer.events_of(SenderDry)
     peer.sack(4)
-    assert (peer.association.send_space, len(peer.events_of(SenderDry))) == (3000, 1)
+    assert (peer.association.send_space, len(peer.events_of(SenderDry))) == (3 * cost, 1)
+    assert peer.association.pending == 0
 
 
 def test_a_shutdown_acknowledges_and_takes_nothing_back_and_counts_into_the_window() -> None:

@@ -7,6 +7,7 @@ import pytest
 from sctpx.core.association.state import SHUTDOWN_ACK_SENT, SHUTDOWN_RECEIVED, SHUTDOWN_SENT
 from sctpx.core.association.transfer import MAX_SACKS
 from sctpx.core.events import CommunicationLost
+from sctpx.core.overhead import MESSAGE
 from sctpx.core.rx.tsn_map import MAX_RANGES
 from sctpx.wire import control
 from sctpx.wire.causes import parse as parse_causes
@@ -275,16 +276,40 @@ def test_a_flood_of_tiny_messages_that_nobody_reads_is_bounded_by_the_window() -
     peer = Peer(receive_buffer=4096)
     for first in range(1, 20_000, 50):
         peer.deliver(*[peer.data(tsn, 1) for tsn in range(first, first + 50)])
-    assert peer.association.readable == 4096
-    assert peer.take()[-1].sack == (4096, 0, [], [])
+    assert peer.association.readable == 4 * 4096 // (1 + MESSAGE)
+    assert peer.take()[-1].sack == (peer.association.readable, 0, [], [])
 
 
-def test_a_flood_of_tiny_fragments_is_bounded_by_the_ranges_that_are_kept() -> None:
+def test_messages_that_are_never_due_are_dropped_before_they_cost_too_much() -> None:
+    """In sequence, with SSNs that begin at 1: nothing that could still come makes it their turn."""
     peer = Peer(receive_buffer=4096)
+    for first in range(1, 20_000, 50):
+        peer.deliver(*[peer.data(tsn, 1, ssn=tsn) for tsn in range(first, first + 50)])
+    assert peer.association.tcb.reassembly.apart == 2 * 4 * 4096 // (1 + MESSAGE * 3 // 2)
+    assert peer.association.readable == 0
+    assert not peer.association.ended
+
+
+@pytest.mark.parametrize(("buffer", "kept"), [(4096, 4 * 4096 // (1 + 2 * MESSAGE) + 1), (1 << 20, MAX_RANGES)])
+def test_a_flood_of_tiny_fragments_is_bounded_by_what_they_cost_and_by_the_ranges_that_are_kept(
+    buffer: int, kept: int
+) -> None:
+    peer = Peer(receive_buffer=buffer)
     for first in range(2, 40_000, 100):
         peer.deliver(*[peer.data(tsn, 1, flags=0, ssn=0) for tsn in range(first, first + 100, 2)])
-    assert peer.association.tcb.window.held == MAX_RANGES
+    assert peer.association.tcb.window.held == kept
     assert peer.association.readable == 0
+
+
+def test_what_comes_next_in_sequence_is_taken_although_what_waits_for_it_has_filled_the_memory() -> None:
+    peer = Peer(receive_buffer=4096)
+    for tsn in range(100, 1, -1):
+        peer.deliver(peer.data(tsn, 1))
+    waiting = peer.association.tcb.reassembly.apart
+    assert 40 < waiting < 45
+    for tsn in range(1, 100 - waiting + 1):
+        peer.deliver(peer.data(tsn, 1))
+    assert peer.association.readable == 100
 
 
 # In which states.

@@ -144,7 +144,7 @@ def test_a_port_of_0_is_no_port() -> None:
         assert lab.ask(lab.data(), tag=TAG, a_port=0) == []
 
 
-@pytest.mark.parametrize("rest", [b"", b"\0\0\0", b"\0\3\0\3", b"\0\3\0\x40"])
+@pytest.mark.parametrize("rest", [b"\0\3\0\3", b"\0\3\0\x40"])
 def test_rule_8_goes_for_a_packet_without_a_whole_chunk_too(rest: bytes) -> None:
     """A packet is out of the blue "if it is correctly formed (i.e., passed the receiver's CRC32c check)"."""
     with stranger(listening=True) as lab:
@@ -156,6 +156,15 @@ def test_rule_8_goes_for_a_packet_without_a_whole_chunk_too(rest: bytes) -> None
         assert lab.ask(rest, tag=TAG) == []  # Section 8.5.
         assert lab.ask(rest, source="10.0.2.2") == ["A: ABORT T"]
         assert not association.ended
+
+
+@pytest.mark.parametrize("rest", [b"", b"\0\0\0"])
+def test_what_is_smaller_than_an_abort_draws_none(rest: bytes) -> None:
+    """Section 12.2.4, and a departure from rule 8: the source may be forged."""
+    with stranger(listening=True) as lab:
+        assert lab.ask(rest, tag=TAG) == []
+        assert lab.a.stack.stats.answers_withheld == 1
+        assert lab.a.stack.stats.out_of_the_blue == 1
 
 
 def test_no_answer_is_larger_than_what_it_answers() -> None:

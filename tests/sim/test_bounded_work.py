@@ -16,12 +16,13 @@ import pytest
 from sctpx.core.association.state import CLOSED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
 from sctpx.testing import seeded_random
 from sctpx.wire import control
-from sctpx.wire.codes import CHUNK_SACK, COMMON_HEADER
+from sctpx.wire.codes import CHUNK_DATA, CHUNK_INIT, CHUNK_SACK, COMMON_HEADER
+from sctpx.wire.packet import finish_packet, prefix
 from sctpx.wire.params import address_type
 from sctpx.wire.sack import FIXED
 from sctpx.wire.setup import Setup
-from sctpx.wire.tlv import chunk
-from tests.conformance.peer import Peer
+from sctpx.wire.tlv import chunk, item, join
+from tests.conformance.peer import PEER_TAG, PORT, Peer
 from tests.sim.steps import only_interpreted, steps_of
 
 pytestmark = only_interpreted
@@ -176,6 +177,32 @@ def test_the_fragments_of_a_message_from_the_end() -> None:
 def test_the_same_small_chunk_a_thousand_times_in_a_packet(said: bytes) -> None:
     attack = Attack(paths=3, chunks=100)
     attack.deliver(*[said] * 1000)
+
+
+SOME_ADDRESSES: Final = [bytes([11, number >> 8 & 255, number & 255, 1]) for number in range(4000)]
+FIXED_OF_INIT: Final = Setup(1, 1 << 16, 10, 10, 1).encode()[4:]
+STRANGE: Final[dict[str, tuple[int, bytes]]] = {
+    "an INIT with many addresses": (0, chunk(CHUNK_INIT, 0, FIXED_OF_INIT + join([(5, ip) for ip in SOME_ADDRESSES]))),
+    "an INIT with one address again and again": (0, chunk(CHUNK_INIT, 0, FIXED_OF_INIT + item(5, bytes(4)) * 4000)),
+    "an INIT with many unknown parameters": (0, chunk(CHUNK_INIT, 0, FIXED_OF_INIT + item(0xC123, b"") * 8000)),
+    "a forged cookie": (7, control.cookie_echo(bytes(60_000))),
+    "many chunks out of the blue": (7, chunk(CHUNK_DATA, 0, b"") * 8000),
+    "many ERRORs out of the blue": (7, chunk(9, 0, b"") * 8000),
+    "many reflected ABORTs": (PEER_TAG, chunk(6, 1, b"") * 8000),
+    "an ABORT with many causes": (PEER_TAG, chunk(6, 1, item(99, b"") * 8000)),
+    "many reflected SHUTDOWN COMPLETEs": (PEER_TAG, control.shutdown_complete(True) * 8000),
+}
+
+
+@pytest.mark.parametrize("source", [b"\n\0\1\2", b"\n\x09\0\1"], ids=["from the peer's address", "from elsewhere"])
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_packet_of_a_stranger(name: str, source: bytes) -> None:
+    attack = Attack(chunks=100)
+    attack.peer.association.endpoint.listen()
+    tag, said = STRANGE[name]
+    packet = finish_packet(prefix(PORT, PORT, tag), said)
+    stack, now = attack.peer.stack, attack.peer.now
+    attack.check(lambda: stack.receive(now, b"\n\0\1\1", source, 9899, packet, len(packet)), len(packet))
 
 
 # --- any of them in any order ---

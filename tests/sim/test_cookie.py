@@ -192,7 +192,7 @@ def test_a_cookie_with_any_byte_changed_is_silently_discarded() -> None:
         assert lab.ask(control.cookie_echo(cookie)) == ["P: COOKIE ACK"]
 
 
-@pytest.mark.parametrize("length", [0, 1, 4, 31, 32, 33, 64, 100])
+@pytest.mark.parametrize("length", [0, 1, 4, 16, 32, 33, 54, 55])
 def test_a_cookie_of_any_other_length_is_silently_discarded(length: int) -> None:
     with listening() as lab:
         cookie = cookie_of(lab)

@@ -1,7 +1,8 @@
 """Several stacks behind one IP address: programs of one host, or hosts behind a NAT.
 
 An association is known by its IP addresses and SCTP ports alone (RFC 6951 section 5.4: "the UDP header is removed.
-Then, the generic lookup is performed"). Two stacks that use one SCTP port are one endpoint to the peer.
+Then, the generic lookup is performed"). Where two stacks use one SCTP port, a peer must find out whether the second one
+is the first one restarted.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import pytest
 import sctpx
 from sctpx.core.association.association import Association
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import CommunicationLost, CommunicationUp, Restarted
+from sctpx.core.events import CannotStart, CommunicationLost, CommunicationUp, PathChange, Restarted
 from sctpx.testing import Host, Network
 from sctpx.wire import control
-from sctpx.wire.codes import CAUSE_PROTOCOL_VIOLATION
+from sctpx.wire.codes import CAUSE_OUT_OF_RESOURCE, CAUSE_PROTOCOL_VIOLATION
 from tests.sim.scripted import PORT, UDP_PORT, Scripted
 
 BEHIND = "10.0.9.9"
@@ -70,28 +71,148 @@ def test_nor_do_the_sockets_of_one_host() -> None:
         assert all(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 for sock in socks)
 
 
-@pytest.mark.parametrize("on_restart", ["continue", "end"])
-def test_the_second_one_with_an_sctp_port_takes_it_over_and_the_first_one_is_told(on_restart: str) -> None:
-    config = AssociationConfig(on_restart="end" if on_restart == "end" else "continue")
+# One SCTP port
+
+
+def ups(server: Host) -> list[Association]:
+    """The server's associations, in the order in which they came up."""
+    return [event.association for event in server.events if isinstance(event, CommunicationUp)]
+
+
+def check_that_both_work(network: Network, ours: Association, theirs: Association) -> None:
+    """Messages go both ways between a client and the server."""
+    now = network.clock.now
+    ours.send(now, b"question")
+    theirs.send(now, b"answer")
+    network.run_for(1)
+    assert ([message[0] for message in theirs.read()], [message[0] for message in ours.read()]) == (
+        [b"question"],
+        [b"answer"],
+    )
+
+
+@pytest.mark.parametrize("config", [AssociationConfig(), AssociationConfig(on_restart="end")], ids=["continue", "end"])
+def test_where_the_first_one_lives_the_second_one_has_an_association_of_its_own(config: AssociationConfig) -> None:
     network, server, [alice, bob] = network_with("alice", "bob", config=config)
     with network:
         first = connect(network, alice, server)
         second = connect(network, bob, server)
+        assert network.elapsed == pytest.approx(0.04 + 1.04)  # The COOKIE ECHO went twice.
+        assert [type(event) for event in server.events] == [CommunicationUp, CommunicationUp]
+        assert [[path.encaps_port for path in association.paths] for association in ups(server)] == [[40_000], [40_001]]
+        for _ in range(2):
+            check_that_both_work(network, first, ups(server)[0])
+            check_that_both_work(network, second, ups(server)[1])
+
+
+def test_each_of_them_restarts_and_ends_for_itself() -> None:
+    network, server, clients = network_with("alice", "bob", "carol")
+    with network:
+        for client in clients:
+            connect(network, client, server)
+        _, bob, carol = clients
+        bob.crash()
+        bob.events.clear()
+        bob.restart()
+        again = connect(network, bob, server)
+        assert [event.association for event in server.events if isinstance(event, Restarted)] == [ups(server)[1]]
+        check_that_both_work(network, again, ups(server)[1])
+        # Carol has forgotten everything: what is sent there draws an ABORT with a reflected tag, of no other.
+        carol.crash()
+        carol.restart()
+        ups(server)[2].send(network.clock.now, b"?")
+        network.run_for(1)
+        assert [association.ended for association in ups(server)] == [False, False, True]
+        again.shutdown(network.clock.now)
+        network.run_for(1)
+        assert [association.ended for association in ups(server)] == [False, True, True]
+
+
+def test_what_icmp_says_of_one_says_nothing_of_the_others() -> None:
+    network, server, clients = network_with("alice", "bob", "carol")
+    with network:
+        for client in clients:
+            connect(network, client, server)
+        clients[1].udp_port = 41_000  # Nobody has the old UDP port any more.
+        ups(server)[1].send(network.clock.now, b"?")
+        network.run_for(0.1)
+        assert [association.paths[0].error_count for association in ups(server)] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("config", [AssociationConfig(), AssociationConfig(on_restart="end")], ids=["continue", "end"])
+@pytest.mark.parametrize("silent", [True, False], ids=["silent", "ICMP"])
+def test_where_nobody_answers_at_the_old_udp_port_it_is_a_restart(config: AssociationConfig, silent: bool) -> None:
+    """RFC 6951 section 5.5: a UDP port that is closed stands for a stack that is gone."""
+    network, server, [client, other] = network_with("client", "other", config=config)
+    with network:
+        connect(network, client, server)
+        if silent:
+            client.crash()
+        else:
+            client.udp_port = 41_000
+        network.recording.clear()
+        again = connect(network, other, server)
+        restarted = [Restarted] if config.on_restart == "continue" else [CommunicationLost, CommunicationUp]
+        told = [type(event) for event in server.events[1:] if not isinstance(event, PathChange)]
+        assert told == restarted
+        [theirs] = server.stack.endpoints[PORT].associations.values()
+        assert [path.encaps_port for path in theirs.paths] == [other.udp_port]
+        check_that_both_work(network, again, theirs)
+
+
+def test_one_that_lives_and_could_not_be_asked_is_told_by_an_abort() -> None:
+    network, server, [alice, bob] = network_with("alice", "bob")
+    with network:
+        first = connect(network, alice, server)
+        network.drop("HEARTBEAT", times=None)
+        connect(network, bob, server)
         network.run(lambda: first.ended, 1)
         lost = alice.events[-1]
         assert isinstance(lost, CommunicationLost)
         assert (lost.error, lost.by_peer) == (errno.ECONNRESET, True)
         assert [code for code, _ in lost.causes] == [CAUSE_PROTOCOL_VIOLATION]
         assert b"another UDP port" in lost.causes[0][1]
-        assert [type(event) for event in server.events[1:]] == (
-            [Restarted] if on_restart == "continue" else [CommunicationLost, CommunicationUp]
-        )
-        [theirs] = server.stack.endpoints[PORT].associations.values()
-        assert [path.encaps_port for path in theirs.paths] == [bob.udp_port]
-        second.send(network.clock.now, b"from bob")
-        theirs.send(network.clock.now, b"to bob")
-        network.run_for(1)
-        assert [message[0] for message in (*theirs.read(), *second.read())] == [b"from bob", b"to bob"]
+
+
+def test_a_path_that_has_left_something_unanswered_is_not_asked() -> None:
+    """The association begins anew at once."""
+    network, server, [client, other] = network_with("client", "other")
+    with network:
+        connect(network, client, server)
+        client.crash()
+        ups(server)[0].send(network.clock.now, b"?")
+        network.run_for(1.5)
+        before = network.elapsed
+        connect(network, other, server)
+        assert network.elapsed - before == pytest.approx(0.04)
+        assert any(isinstance(event, Restarted) for event in server.events)
+
+
+def test_there_are_no_more_than_eight_of_them() -> None:
+    """Each INIT from that address looks at all of them."""
+    network, server, clients = network_with(*[f"client{number}" for number in range(9)])
+    with network:
+        for client in clients[:8]:
+            connect(network, client, server)
+        clients[8].open_endpoint(CLIENT_PORT).connect(network.clock.now, server.peer_addresses, PORT)
+        network.run(lambda: clients[8].events)
+        [refused] = clients[8].events
+        assert isinstance(refused, CannotStart)
+        assert [code for code, _ in refused.causes] == [CAUSE_OUT_OF_RESOURCE]
+        assert [association.ended for association in ups(server)] == [False] * 8
+
+
+def test_two_that_come_at_the_same_time_both_come_up() -> None:
+    """When the second INIT is answered, there is no association with the first one yet."""
+    network, server, [alice, bob] = network_with("alice", "bob")
+    with network:
+        endpoints = [client.open_endpoint(CLIENT_PORT) for client in (alice, bob)]
+        pairs = [endpoint.connect(network.clock.now, server.peer_addresses, PORT) for endpoint in endpoints]
+        network.run(lambda: len(ups(server)) == 2, 5)
+        network.run(lambda: alice.events and bob.events)
+        by_port = {association.paths[0].encaps_port: association for association in ups(server)}
+        for client, association in zip((alice, bob), pairs, strict=True):
+            check_that_both_work(network, association, by_port[client.udp_port])
 
 
 def test_a_restart_at_the_same_udp_port_sends_nothing_but_the_answers() -> None:
@@ -118,7 +239,10 @@ def test_a_peer_that_did_restart_does_not_mind_the_abort() -> None:
         association = lab.up_incoming()
         old_tag, lab.p_tag = lab.p_tag, 0x12121212
         lab.ask(lab.init(), tag=0, udp_port=40_000)
-        told = lab.ask(control.cookie_echo(lab.cookie()), udp_port=40_000)
+        echo = control.cookie_echo(lab.cookie())
+        assert [packet.split(" ")[1] for packet in lab.ask(echo, udp_port=40_000)] == ["HEARTBEAT"]
+        lab.network.run_for(0.9)
+        told = lab.ask(echo, udp_port=40_000)
         assert sorted(line.partition(": ")[2].split()[0] for line in told) == ["ABORT", "COOKIE"]
         abort = next(packet for packet in lab.heard if "ABORT" in packet.chunks)
         assert abort.data[4:8] == old_tag.to_bytes(4, "big")
@@ -130,9 +254,20 @@ def test_a_peer_that_did_restart_does_not_mind_the_abort() -> None:
 def test_it_is_told_at_each_address_where_another_udp_port_took_its_place_and_at_no_other() -> None:
     """Only where it is confirmed (RFC 9260 section 5.4)."""
     with Scripted(paths=3) as lab:
-        lab.answers["HEARTBEAT"] = lambda value: []
         lab.up_incoming(addresses=list(lab.p.packed))
-        lab.ask(lab.init(addresses=[lab.p.packed[0], lab.p.packed[1]], initiate_tag=0x12121212), tag=0, udp_port=40_000)
-        lab.ask(control.cookie_echo(lab.cookie()), udp_port=40_000)
+        lab.ask(lab.init(addresses=list(lab.p.packed[:2]), initiate_tag=0x12121212), tag=0, udp_port=40_000)
+        for _ in range(2):
+            lab.ask(control.cookie_echo(lab.cookie()), udp_port=40_000, seconds=1)
         aborts = [packet.destination_text for packet in lab.heard if "ABORT" in packet.chunks]
         assert aborts == [lab.p.addresses[0]]
+
+
+def test_a_copy_of_the_cookie_echo_right_behind_it_does_not_hurry_the_answer() -> None:
+    with Scripted() as lab:
+        association = lab.up_incoming()
+        lab.ask(lab.init(initiate_tag=0x12121212), tag=0, udp_port=40_000)
+        echo = control.cookie_echo(lab.cookie())
+        for _ in range(4):
+            lab.say(echo, udp_port=40_000)
+        assert [line.split()[1] for line in lab.listen_for(0.4)] == ["HEARTBEAT"]
+        assert [path.encaps_port for path in association.paths] == [UDP_PORT]

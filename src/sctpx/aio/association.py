@@ -25,11 +25,12 @@ from ..core.config import AssociationConfig
 from ..core.stats import AssociationStats
 from ..errors import AssociationClosed
 from ..sockapi.addresses import ip_text, pack_ip
+from ..sockapi.buffers import Data, to_bytes
 from ..sockapi.ending import tell_loss
 from ..sockapi.events import CommunicationLost, Event, to_event
 from ..sockapi.failures import connect_failure, loss
 from ..sockapi.receive import Message, to_message, to_messages
-from ..sockapi.send import Data, Outgoing, Undelivered, parse_outgoing, to_bytes, to_undelivered
+from ..sockapi.send import Outgoing, Undelivered, parse_outgoing, to_undelivered
 from ..sockapi.status import AddressReport, PathInfo, address_reports, local_ips, path_info
 from .driver import Driver
 from .event_stream import EventStream

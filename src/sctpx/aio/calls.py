@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.config import AssociationConfig
-from ..link import SCTP_TUNNELING_PORT, Link
+from ..link import SCTP_TUNNELING_PORT, Link, LinkKind, check_kind
 from ..link.interfaces import source_for
 from ..sockapi.backend import KERNEL, USERSPACE, check_backend
 from ..sockapi.peer import Peer
@@ -20,12 +20,13 @@ from .endpoint import (
     Unset,
     check_announce,
     check_udp_port,
+    find_listeners,
     tuned,
 )
 from .over_kernel.endpoint import kernel_encaps_port, open_kernel_endpoint
 from .resolve import Hosts, LocalHosts, resolve_local, resolve_peer
 from .server import Handler, Server
-from .sharing import client_driver, link_driver, port_driver
+from .sharing import client_driver, link_driver, port_driver, raw_driver
 
 
 def connect(
@@ -43,7 +44,8 @@ def connect(
     config: AssociationConfig | None = None,
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
-    link: Link[Any] | None = None,
+    link: Link[Any] | LinkKind | None = None,
+    reuse_address: bool = False,
     backend: str = USERSPACE,
 ) -> Connecting:
     """Associate with a peer through one or several of its addresses: ``sctp_connectx``.
@@ -65,14 +67,18 @@ def connect(
     port, 0 for any free one. ``announce`` says which of our addresses the peer is told: "auto" those in its reach if
     there are several, "all", or "none" (behind a NAT). ``streams`` are asked for outbound, the rest is in ``config``.
     ``close_timeout`` is how many seconds leaving the context gives a shutdown before it aborts. ``on_event`` is called
-    with the association and each of its events, from the first one on. ``link`` carries the packets instead of UDP
+    with the association and each of its events, from the first one on. ``reuse_address`` takes ``local_port`` over from
+    associations that are being shut down; one with the same peer is aborted.
+
+    ``link`` says how packets travel: "udp" (the default), or "raw" for IP protocol 132 without UDP, which Linux allows
+    with the capability CAP_NET_RAW and which makes no use of the UDP ports. A ``Link`` carries the packets instead of
     sockets opened here, and is closed with the last endpoint on it. ``backend="kernel"`` has the SCTP of Linux carry
     the association (docs/kernel.md); what the kernel cannot do is EOPNOTSUPP.
 
     ``OSError``: ``ConnectionRefusedError`` (all addresses refused), ``TimeoutError`` (any stayed silent), or the errno
     of the network (all unreachable), each also a ``ConnectError`` with the report; EINVAL (no addresses, one that is
     none of a single host, a port that is none), EAFNOSUPPORT, EADDRNOTAVAIL and EADDRINUSE (our side),
-    ``socket.gaierror``.
+    ``socket.gaierror``; with "raw" ``PermissionError``, and EBUSY where the kernel has SCTP of its own.
     """
 
     async def over_kernel() -> Association:
@@ -91,6 +97,7 @@ def connect(
             close_timeout=close_timeout,
             on_event=on_event,
             link=link,
+            reuse_address=reuse_address,
         )
         try:
             return await endpoint.begin(peer, endpoint.config, timeout)
@@ -102,10 +109,21 @@ def connect(
         check_announce(announce)
         chosen = tuned(config or DEFAULT_CONFIG, streams, attempt_delay, timeout)
         encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
-        peer = await resolve_peer(hosts, port, 0 if link is not None and not link.port else encaps_port)
-        driver, addresses = await _client_side(peer, local, udp_port, link)
+        peer = await resolve_peer(hosts, port, encaps_port if _uses_udp(link) else 0)
+        if not _uses_udp(link):
+            peer.check_without_udp()
+        elif link is None or link == "udp":
+            find_listeners(peer, encaps_port)
+        driver, addresses = await _client_side(peer, local, local_port, udp_port, link)
         endpoint = Endpoint(
-            driver, local_port, addresses, chosen, announce=announce, close_timeout=close_timeout, on_event=on_event
+            driver,
+            local_port,
+            addresses,
+            chosen,
+            announce=announce,
+            close_timeout=close_timeout,
+            on_event=on_event,
+            reuse_address=reuse_address,
         )
         try:
             return await endpoint.associate(peer, chosen)
@@ -116,10 +134,10 @@ def connect(
 
 
 async def _client_side(
-    peer: Peer, local: LocalHosts, udp_port: int, link: Link[Any] | None
+    peer: Peer, local: LocalHosts, local_port: int, udp_port: int, link: Link[Any] | LinkKind | None
 ) -> tuple[Driver, list[bytes]]:
     """The driver for an association with a peer, and the local addresses to use."""
-    if link is not None:
+    if link is not None and not isinstance(link, str):
         return link_driver(link), list(link.addresses)
     wildcard = local is None
     if local is not None:
@@ -127,7 +145,16 @@ async def _client_side(
         peer.keep_reachable(addresses)
     if wildcard:
         addresses = peer.find_sources(source_for)
+    if link == "raw":
+        return raw_driver(addresses, local_port), addresses
     return (port_driver(addresses, udp_port) if udp_port else client_driver(addresses)), addresses
+
+
+def _uses_udp(link: Link[Any] | LinkKind | None) -> bool:
+    """Whether packets travel in UDP. ``ValueError`` for a string that names no kind of link."""
+    if link is None or isinstance(link, str):
+        return check_kind(link or "udp") == "udp"
+    return link.port != 0
 
 
 async def open_endpoint(
@@ -140,15 +167,20 @@ async def open_endpoint(
     streams: int | None = None,
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
-    link: Link[Any] | None = None,
+    link: Link[Any] | LinkKind | None = None,
+    reuse_address: bool = False,
     backend: str = USERSPACE,
 ) -> Endpoint:
     """Open an SCTP port that both connects and listens: ``Endpoint.connect``, ``Endpoint.listen``.
 
     ``local`` are our addresses; ``None``, ``""``, ``"0.0.0.0"`` and ``"::"`` stand for those of the interfaces.
     ``port`` 0 is any free SCTP port. ``udp_port`` is our UDP port: by default 9899 if ``port`` is given, since peers
-    are to find it, and any free one if not; 0 takes a free one. Endpoints of one event loop can share a UDP port, each
-    with its SCTP port. The other arguments are those of ``connect``, for all associations of the endpoint.
+    are to find it. Without both, it is any free one, and 9899 once the endpoint listens, if no other program has that;
+    endpoints of this event loop find the listener in any case. 0 takes a free one. Endpoints of one event loop can
+    share a UDP port, each with its SCTP port. With ``link="raw"`` there is no UDP port, and an SCTP port of an address
+    has one endpoint on the whole host. ``reuse_address`` takes the SCTP port over if only associations still have it,
+    of a server that is closed or on their way to their end; they go on. The other arguments are those of ``connect``,
+    for all associations of the endpoint.
 
     ``OSError``: EADDRINUSE (another program has the UDP port, or another endpoint the SCTP port: the message says who
     and what to do), EADDRNOTAVAIL, EINVAL, ``socket.gaierror``.
@@ -165,16 +197,19 @@ async def open_endpoint(
             close_timeout=close_timeout,
             on_event=on_event,
             link=link,
+            reuse_address=reuse_address,
         )
+    named = port != 0 or udp_port is not None or link not in (None, "udp")
     if udp_port is None:
         udp_port = SCTP_TUNNELING_PORT if port else 0
     check_udp_port(udp_port)
     chosen = tuned(config or DEFAULT_CONFIG, streams)
-    if link is not None:
+    by_udp = _uses_udp(link)
+    if link is not None and not isinstance(link, str):
         driver, addresses, wildcard = link_driver(link), list(link.addresses), False
     else:
         addresses, wildcard = await resolve_local(local)
-        driver = port_driver(addresses, udp_port)
+        driver = port_driver(addresses, udp_port) if by_udp else raw_driver(addresses, port)
     return Endpoint(
         driver,
         port,
@@ -184,6 +219,8 @@ async def open_endpoint(
         announce=announce,
         close_timeout=close_timeout,
         on_event=on_event,
+        reuse_address=reuse_address,
+        named=named,
     )
 
 
@@ -199,7 +236,8 @@ async def start_server(
     streams: int | None = None,
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
-    link: Link[Any] | None = None,
+    link: Link[Any] | LinkKind | None = None,
+    reuse_address: bool = True,
     backend: str = USERSPACE,
 ) -> Server:
     """Listen on an SCTP port, and call ``handler`` with each association that a peer sets up.
@@ -209,7 +247,8 @@ async def start_server(
     ``None`` the associations wait for ``Server.accept``, at most ``backlog`` of them; more are refused.
 
     The server is to be closed, or entered: leaving it closes the associations, too. The other arguments and the errors
-    are those of ``open_endpoint``, but the UDP port is 9899 unless told otherwise.
+    are those of ``open_endpoint``, but the UDP port is 9899 unless told otherwise, and ``reuse_address`` is on, as with
+    asyncio's servers: a server can be started anew while associations of the one before are being served.
     """
     if udp_port is None and check_backend(backend) == USERSPACE:
         udp_port = SCTP_TUNNELING_PORT
@@ -223,6 +262,7 @@ async def start_server(
         close_timeout=close_timeout,
         on_event=on_event,
         link=link,
+        reuse_address=reuse_address,
         backend=backend,
     )
     try:

@@ -8,7 +8,7 @@ the whole stack, which is set anew only when something is due earlier than it, a
 Invariants: user code never runs within ``flush`` (futures wake tasks later, callbacks are scheduled), so the stack is
 never entered twice. Tasks that wait for what a readable socket brought are resumed when all of it has been handled:
 an answer leaves in the same iteration of the loop. A Transmit that the link has no room for is kept, and nothing else
-is polled until it is gone. A round sends a bounded number of batches; if there is more, it goes on in the next
+is polled until it is gone. A round sends a bounded number of bytes; if there is more, it goes on in the next
 iteration of the loop, after input had its turn. A driver that has lost its last endpoint closes itself, and its link
 with it, once everything has been sent.
 
@@ -21,13 +21,14 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from errno import EAGAIN, ENOBUFS
 from typing import Any, Final, Protocol, final
 
 from ..core.association.association import Association
-from ..core.config import NANOSECONDS
+from ..core.config import NANOSECONDS, AssociationConfig
+from ..core.endpoint import Endpoint
 from ..core.entropy import RandomBytes
 from ..core.events import CommunicationUp, Event
 from ..core.outputs import Transmit
@@ -35,11 +36,16 @@ from ..core.stack import Stack
 from ..core.timers import NEVER
 from ..link import Link, Received, ReturnedPacket
 from ..link.interfaces import AddressLike
+from ..sockapi.sctp_port import open_endpoint
 from .loops import Watchable, earliness, watchable
 from .waiting import Line
 
 BATCHES_PER_ROUND: Final = 8
-"""What is received from a socket in one wake-up, and sent by the stack in one round."""
+"""What is received from a socket in one wake-up."""
+ROUND: Final = 8 * 65536
+"""Bytes that the stack sends in one round: so many large batches..."""
+SEND: Final = 4096
+"""...or more small packets, which cost less: what sending anything counts besides its bytes."""
 RETRY_DELAY: Final = 0.001
 """Seconds until a full queue of the interface (ENOBUFS) is tried again."""
 _DATAGRAM_LIMIT: Final = 65535
@@ -149,13 +155,40 @@ class Driver:
         self.link.add_address(address)
         self._watch()
 
+    def open_endpoint(
+        self,
+        port: int,
+        addresses: Sequence[bytes],
+        config: AssociationConfig,
+        *,
+        sources: Sequence[bytes] = (),
+        announce: Sequence[bytes] = (),
+    ) -> Endpoint:
+        """Take an SCTP port, 0 for a free one, for packets of these addresses of the link.
+
+        The rest is as ``Stack.open_endpoint`` has it. ``OSError`` (EADDRINUSE) as the stack and the link say.
+        """
+
+        return open_endpoint(
+            self.stack, self.link, self.now(), port, addresses, config, sources=sources, announce=announce
+        )
+
+    def has_sctp_port(self, port: int) -> bool:
+        """Whether an endpoint of the stack has this SCTP port."""
+        return port in self.stack.endpoints
+
     def register(self, port: int, holder: Holder) -> None:
         """``holder`` has this SCTP port of the stack."""
         self._holders[port] = holder
 
+    def holder(self, port: int) -> Holder | None:
+        """Who has this SCTP port of the stack."""
+        return self._holders.get(port)
+
     def release(self, port: int) -> None:
         """The SCTP port has been given up. After the last one the next ``flush`` closes the driver."""
         self._holders.pop(port, None)
+        self.link.close_port(port)
 
     # --- input ---
 
@@ -270,10 +303,12 @@ class Driver:
     def _transmit(self, now: int) -> None:
         poll_transmit = self.stack.poll_transmit
         send = self.link.send
-        for _ in range(BATCHES_PER_ROUND):
+        left = ROUND
+        while left > 0:
             transmit = poll_transmit(now)
             if transmit is None:
                 return
+            left -= len(transmit.data) + SEND
             error = send(transmit)
             if error:
                 self._on_send_error(now, transmit, error)

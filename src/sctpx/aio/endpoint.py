@@ -4,6 +4,9 @@ An ``Endpoint`` has one SCTP port of the stack of a driver, which others may sha
 private one for its association, on the UDP port all such clients of the loop share; it is *fleeting*: it goes with its
 last association. The public calls are in ``calls``.
 
+Where only associations still have a port, another endpoint can take it over (``reuse_address``). The associations stay
+with the endpoint they belong to, and the port goes when both endpoints are done with it.
+
 Which addresses a peer is told is decided here for each peer, by scope: ``announce="auto"`` tells several or none, "all"
 all that are bound, "none" none, for hosts behind a NAT (RFC 6951 section 5.7).
 """
@@ -12,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import lru_cache
@@ -20,7 +23,9 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias, final, get_args
 
 from ..core.association.association import Association as CoreAssociation
+from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from ..core.config import AssociationConfig
+from ..core.endpoint import Endpoint as CoreEndpoint
 from ..core.stats import StackStats
 from ..link import SCTP_TUNNELING_PORT
 from ..link.interfaces import announced_in_scope, source_for
@@ -30,6 +35,7 @@ from .association import CLOSE_TIMEOUT, Association, OnEvent
 from .driver import Driver
 from .resolve import Hosts, resolve_peer
 from .server import Handler, Server, is_request
+from .sharing import drivers_here, port_driver
 
 Announce: TypeAlias = Literal["auto", "all", "none"]
 """Which local addresses peers are told."""
@@ -119,8 +125,12 @@ class Endpoint:
         "_core",
         "_driver",
         "_fleeting",
+        "_heir",
         "_local",
         "_mtu",
+        "_named",
+        "_reuse",
+        "_served",
         "_server",
         "_wildcard",
         "close_timeout",
@@ -139,15 +149,25 @@ class Endpoint:
         announce: Announce = "auto",
         close_timeout: float | None = CLOSE_TIMEOUT,
         on_event: OnEvent | None = None,
+        reuse_address: bool = False,
+        named: bool = True,
     ) -> None:
-        """Take an SCTP port of a driver that has the local addresses. ``OSError`` (EADDRINUSE) if it is taken."""
+        """Take an SCTP port of a driver that has the local addresses. ``OSError`` (EADDRINUSE) if it is taken.
+
+        One that is not ``named`` has an SCTP port and a UDP port that nobody chose: it moves to UDP port 9899 when it
+        listens.
+        """
         self._driver = driver
         self._local = local
         self._wildcard = wildcard
         self._server: Server | None = None
+        self._named = named
+        self._served = False
         self._fleeting = False
+        self._heir: Endpoint | None = None
+        self._reuse = reuse_address
         self.closed = False
-        """Whether it has given its SCTP port up."""
+        """Whether it can neither connect nor listen any more."""
         self.close_timeout = close_timeout
         """``Association.close_timeout`` of its associations."""
         self.on_event = on_event
@@ -156,21 +176,36 @@ class Endpoint:
         # With a wildcard each path leaves from the local address that is nearest to it: the link knows.
         sources = () if wildcard else local
         told = local if announce == "all" or (announce == "auto" and len(local) > 1) else ()
-        try:
-            self._core = driver.stack.open_endpoint(port, sources, tuned(config, mtu=self._mtu), told)
-        except OSError as error:
-            driver.flush()
-            if error.errno == errno.EADDRINUSE:
-                where = f" on UDP port {driver.link.port}" if driver.link.port else ""
-                text = f"SCTP port {port}{where} is in use in this event loop: choose another with port= or udp_port="
-                raise OSError(errno.EADDRINUSE, text) from None
-            raise
-        if announce == "auto":
-            self._core.scope = announced_in_scope
+        holder = driver.holder(port)
+        if reuse_address and isinstance(holder, Endpoint) and holder.is_left:
+            driver.link.open_port(port, local)
+            self._core = holder.hand_over(self)
+            self._core.local = list(sources)  # Associations that there are keep the list they have.
+            self._core.announce = list(told)
+            self._core.config = tuned(config, mtu=self._mtu)
+        else:
+            self._core = self._open(driver, port, sources, tuned(config, mtu=self._mtu), told)
+        self._core.scope = announced_in_scope if announce == "auto" else None
         driver.register(self._core.port, self)
 
+    def _open(
+        self, driver: Driver, port: int, sources: Sequence[bytes], config: AssociationConfig, told: Sequence[bytes]
+    ) -> CoreEndpoint:
+        try:
+            return driver.open_endpoint(port, self._local, config, sources=sources, announce=told)
+        except OSError:
+            driver.flush()
+            if port not in driver.stack.endpoints:
+                raise
+            where = f" on UDP port {driver.link.port}" if driver.link.port else ""
+            holder = driver.holder(port)
+            who = holder.occupation() if isinstance(holder, Endpoint) else ""
+            text = f"SCTP port {port}{where} is in use in this event loop{who}: choose another with port= or udp_port="
+            raise OSError(errno.EADDRINUSE, text) from None
+
     def __repr__(self) -> str:
-        return f"<sctpx.Endpoint port {self.port} on {', '.join(self.local_addresses)} UDP port {self.udp_port}>"
+        carried = f"UDP port {self.udp_port}" if self.udp_port else "without UDP"
+        return f"<sctpx.Endpoint port {self.port} on {', '.join(self.local_addresses)} {carried}>"
 
     @property
     def port(self) -> int:
@@ -191,7 +226,7 @@ class Endpoint:
     def associations(self) -> list[Association]:
         """Those that are up or being set up."""
         owners = [core.owner for core in self._core.associations.values()]
-        return [owner for owner in owners if isinstance(owner, Association)]
+        return [owner for owner in owners if isinstance(owner, Association) and owner.endpoint is self]
 
     @property
     def stats(self) -> StackStats:
@@ -220,6 +255,10 @@ class Endpoint:
         async def begin() -> Association:
             encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
             peer = await resolve_peer(hosts, port, encaps_port if self.udp_port else 0)
+            if self.udp_port:
+                find_listeners(peer, encaps_port)
+            else:
+                peer.check_without_udp()
             if self._wildcard:
                 peer.find_sources(source_for)
             chosen = tuned(config or self._core.config, streams, attempt_delay, timeout)
@@ -232,11 +271,20 @@ class Endpoint:
         self._check_open()
         peer.keep_reachable(self._local)
         now = self._driver.now()
+        if self._reuse:
+            self._abort_what_is_ending(now, peer)
         core = self._core.connect(now, peer.addresses, peer.port, tuned(config, mtu=self._mtu))
         core.owner = association = Association(core, self._driver, self, started=now, unusable=tuple(peer.unusable))
         self._driver.flush()
         await association.wait_established()
         return association
+
+    def _abort_what_is_ending(self, now: int, peer: Peer) -> None:
+        """An association with this peer that is being shut down since before gives way to a new one."""
+        for address in peer.addresses:
+            core = self._driver.stack.find_association(address.ip, peer.port, self.port)
+            if core is not None and _is_ending(core):
+                core.abort(now)
 
     def _check_open(self) -> None:
         if self.closed:
@@ -250,9 +298,35 @@ class Endpoint:
         self._check_open()
         if self._server is not None:
             raise OSError(errno.EINVAL, "the endpoint listens already")
+        if backlog >= 1 and not self._named and not self._core.associations:
+            self._move_where_peers_look()
         self._core.listen(backlog)
         self._server = Server(self, handler, backlog)
+        self._served = True
         return self._server
+
+    def _move_where_peers_look(self) -> None:
+        """Take UDP port 9899 with the same SCTP port, unless another program has it."""
+        if self.udp_port == SCTP_TUNNELING_PORT:
+            return
+        old, before = self._driver, self._core
+        try:
+            driver = port_driver(self._local, SCTP_TUNNELING_PORT)
+            core = self._open(driver, before.port, before.local, before.config, before.announce)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return
+        core.scope = before.scope
+        before.close(old.now())
+        old.release(before.port)
+        old.flush()
+        self._driver, self._core = driver, core
+        driver.register(core.port, self)
+
+    def listens_at(self, ip: bytes) -> bool:
+        """It takes associations with peers that know it by this address, packed, and is not ``named``."""
+        return not self._named and self._server is not None and ip in self._local
 
     def stop_listening(self) -> None:
         """Refuse further associations. Nothing if it does not listen."""
@@ -264,19 +338,44 @@ class Endpoint:
 
     def close(self) -> None:
         """Stop listening, abort what is left and give the port up. Closing twice does nothing."""
-        if self.closed:
+        if self.closed and self._heir is None:
             return
         self.stop_listening()
         self.closed = True
-        self._core.close(self._driver.now())
-        self._driver.release(self._core.port)
-        self._driver.flush()
+        for association in self.associations:
+            association.abort()
+        self.close_when_idle()
 
     def close_when_idle(self) -> None:
         """Close with the last association; now if there is none."""
         self._fleeting = True
-        if not self._core.associations:
-            self.close()
+        self._give_up_idle_port()
+        self._driver.flush()
+
+    def _give_up_idle_port(self) -> None:
+        """Give the SCTP port up once there are no associations and this endpoint is done with it."""
+        if self._fleeting and not self._core.associations and self._driver.holder(self.port) is self:
+            self.closed = True
+            self._core.close(self._driver.now())
+            self._driver.release(self.port)
+
+    @property
+    def is_left(self) -> bool:
+        """Only associations still have its port, of a server that is closed or on their way to their end."""
+        over = self._served or all(map(_is_ending, self._core.associations.values()))
+        return self._fleeting and self._server is None and over
+
+    def occupation(self) -> str:
+        """What it has its port for, in words that end an error message."""
+        if not self.is_left:
+            return " by a server" if self._server is not None else " by an endpoint that is open"
+        return " by associations of a closed endpoint (reuse_address=True takes the port over)"
+
+    def hand_over(self, heir: Endpoint) -> CoreEndpoint:
+        """The port is another endpoint's from now on; the associations that are left go on."""
+        self.closed = True
+        self._heir = heir
+        return self._core
 
     async def __aenter__(self) -> Self:
         return self
@@ -318,10 +417,29 @@ class Endpoint:
 
     def on_association_ended(self) -> None:
         """An association: it is over."""
-        if self._fleeting and not self._core.associations and not self.closed:
-            self.closed = True
-            self._core.close(self._driver.now())
-            self._driver.release(self._core.port)
+        if self._heir is not None:
+            self._heir.on_association_ended()
+        else:
+            self._give_up_idle_port()
+
+
+def find_listeners(peer: Peer, peer_udp_port: int) -> None:
+    """Send to the UDP port of an endpoint of this loop that listens and named no port, where the peer is such a one."""
+    if peer_udp_port == SCTP_TUNNELING_PORT:
+        peer.find_listeners(lambda ip: _listening_udp_port(ip, peer.port))
+
+
+def _listening_udp_port(ip: bytes, port: int) -> int:
+    for driver in drivers_here():
+        holder = driver.holder(port)
+        if isinstance(holder, Endpoint) and holder.listens_at(ip):
+            return driver.link.port
+    return 0
+
+
+def _is_ending(core: CoreAssociation) -> bool:
+    """It is being shut down."""
+    return core.state not in (COOKIE_WAIT, COOKIE_ECHOED, ESTABLISHED)
 
 
 def check_announce(announce: str) -> Announce:

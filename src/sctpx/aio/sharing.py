@@ -1,9 +1,10 @@
 """Which driver carries an endpoint: one UDP port is one driver, shared by all who use it in one event loop.
 
-Three kinds of users come here. A client that does not care for its UDP port shares one ephemeral port with all others
+Four kinds of users come here. A client that does not care for its UDP port shares one ephemeral port with all others
 of its kind, however many there are. Whoever names a UDP port gets the driver that has it on one of the wanted
 addresses, or a new one: two servers on different addresses may have the same UDP and SCTP port without knowing of each
-other. Whoever brings a link of its own gets the driver of that link.
+other. Whoever does without UDP gets the driver of raw sockets at one of the wanted addresses, or a new one. Whoever
+brings a link of its own gets the driver of that link.
 
 A driver leaves the table when it closes itself. The drivers that are left when their loop is closed, or when the
 process ends, are ended then (``ending``). In the child of a ``fork`` the table is empty: the drivers are the parent's.
@@ -18,7 +19,7 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from .. import process_end
-from ..link import Link, UdpLink, shared_port
+from ..link import Link, open_link, shared_port
 from . import ending
 from .driver import Driver
 
@@ -29,8 +30,8 @@ _for_clients: Final[set[Driver]] = set()
 
 
 def client_driver(addresses: Sequence[bytes]) -> Driver:
-    """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``UdpLink.open``."""
-    for driver in _here():
+    """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``open_link``."""
+    for driver in drivers_here():
         if driver in _for_clients and shared_port.extend(driver, addresses):
             return driver
     driver = _opened(addresses, 0)
@@ -39,19 +40,25 @@ def client_driver(addresses: Sequence[bytes]) -> Driver:
 
 
 def port_driver(addresses: Sequence[bytes], udp_port: int) -> Driver:
-    """A driver on this UDP port, 0 for one of its own, with these local addresses. ``OSError`` as ``UdpLink.open``."""
-    return shared_port.find(_here(), addresses, udp_port) or _opened(addresses, udp_port)
+    """A driver on this UDP port, 0 for one of its own, with these local addresses. ``OSError`` as ``open_link``."""
+    return shared_port.find(drivers_here(), addresses, udp_port) or _opened(addresses, udp_port)
+
+
+def raw_driver(addresses: Sequence[bytes], port: int) -> Driver:
+    """A driver of raw sockets with these local addresses, for an SCTP port, 0 for any. ``OSError`` as ``open_link``."""
+    return shared_port.find_raw(drivers_here(), addresses, port) or _made(open_link("raw", addresses))
 
 
 def link_driver(link: Link[Any]) -> Driver:
     """The driver of this link."""
-    for driver in _here():
+    for driver in drivers_here():
         if driver.link is link:
             return driver
     return _made(link)
 
 
-def _here() -> list[Driver]:
+def drivers_here() -> list[Driver]:
+    """Those of the running event loop."""
     for loop in list(_drivers):
         if loop.is_closed():  # Without notice.
             ending.end_loop(loop, _of(loop), 0)
@@ -64,7 +71,7 @@ def _of(loop: asyncio.AbstractEventLoop) -> list[Driver]:
 
 def _opened(addresses: Sequence[bytes], udp_port: int) -> Driver:
     """A new driver on a UDP port, which the system chooses if it is 0."""
-    driver = _made(UdpLink.open(addresses, udp_port))
+    driver = _made(open_link("udp", addresses, udp_port))
     if not udp_port:
         driver.stack.follow_udp_port(driver.link.port)
     return driver

@@ -6,7 +6,7 @@ leader, and ``run`` sends what that calls for. Where packets come one at a time,
 the socket is asked for another, so that an answer is not held up by a look that finds nothing.
 
 A Transmit the link has no room for is kept and tried again a little later; nothing else is polled until it is gone.
-In a leader's round a bounded number of batches is sent, so that input has its turn. A driver that has lost its last
+In a leader's round a bounded number of bytes is sent, so that input has its turn. A driver that has lost its last
 SCTP port closes itself, and its link with it.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections.abc import Iterable
 from errno import EAGAIN, ENOBUFS
 from typing import Any, Final, final
 
@@ -24,11 +25,15 @@ from ..core.timers import MILLISECOND, NEVER
 from ..link import Link
 from ..link.interfaces import AddressLike
 from ..sockapi.ending import Ending
-from ..sockapi.port import Ports
+from ..sockapi.ports import Ports
 from .hub import hub
 
 BATCHES_PER_ROUND: Final = 8
-"""What is received from a socket in one wake-up, and sent by the stack in a leader's round."""
+"""What is received from a socket in one wake-up."""
+ROUND: Final = 8 * 65536
+"""Bytes that the stack sends in a leader's round: so many large batches..."""
+SEND: Final = 4096
+"""...or more small packets, which cost less: what sending anything counts besides its bytes."""
 RETRY_DELAY: Final = MILLISECOND
 """Until a full queue of this host is tried again, ns."""
 
@@ -96,6 +101,18 @@ class Driver:
             self._note_sockets()
             hub.watch(self)
 
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        """Carry packets of an SCTP port at these addresses. ``OSError`` as ``Link.open_port`` says."""
+        self.link.open_port(port, addresses)
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Carry no more packets of an SCTP port at these addresses, or at any."""
+        self.link.close_port(port, addresses)
+
+    def has_sctp_port(self, port: int) -> bool:
+        """Whether an endpoint of the stack has this SCTP port."""
+        return port in self.stack.endpoints
+
     def max_packet(self, local: bytes) -> int:
         """The largest IP packet that can be sent from a local address, bytes."""
         return self.link.max_packet(local, local)
@@ -144,7 +161,7 @@ class Driver:
             self.stack.handle_timeout(now)
         if self.ports.timed:
             self.ports.handle_timeout(now)
-        self._step(now, BATCHES_PER_ROUND)
+        self._step(now, ROUND)
 
     def next_deadline(self) -> int:
         """When ``run`` has something to do, ns."""
@@ -189,7 +206,7 @@ class Driver:
                 hub.expect(self.next_deadline())
 
     def _step(self, now: int, limit: int) -> None:
-        """Packets and events until there are no more, or ``limit`` batches were sent.
+        """Packets and events until there are no more, or ``limit`` bytes were sent; all of them if that is 0.
 
         If a signal handler raises meanwhile, the next round goes on where this one was.
         """
@@ -218,13 +235,13 @@ class Driver:
         send = self.link.send
         sent = 0
         while (transmit := poll_transmit(now)) is not None:
+            sent += len(transmit.data) + SEND
             error = send(transmit)
             if error:
                 self._on_send_error(now, transmit, error)
                 if self._kept is not None:
                     return False
-            sent += 1
-            if sent == limit:
+            if 0 < limit <= sent:
                 return True
         return False
 

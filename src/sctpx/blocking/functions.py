@@ -16,11 +16,11 @@ from typing import Any, TypeAlias
 from ..sockapi import ancillary
 from ..sockapi import constants as c
 from ..sockapi.addresses import SocketAddress
+from ..sockapi.buffers import Data
 from ..sockapi.message_calls import Sent
 from ..sockapi.messaging import Received
 from ..sockapi.options import Value
 from ..sockapi.resolving import Addresses, HostPort
-from ..sockapi.send import Data
 from ..sockapi.structs import SndInfo, SndRcvInfo, Struct
 from .readiness import find
 from .socket import Socket

@@ -1,8 +1,9 @@
-"""This host, as sockets need it: UDP ports, local addresses, names, the time.
+"""This host, as sockets need it: UDP ports, raw sockets, local addresses, names, the time.
 
-One UDP port is one driver, shared by all sockets of the process that use it. A client that does not care for its UDP
-port shares one with all others of its kind, however many there are. Whoever names a UDP port gets the driver that has
-it on one of the wanted addresses, or a new one. Drivers are opened under the hub's lock; names are looked up without.
+One UDP port is one driver, shared by all sockets of the process that use the port. All sockets that chose no UDP port
+share one. A socket that names a UDP port gets the driver that has the port on one of the wanted addresses, or a new
+driver. Without UDP, the driver of raw sockets at one of the wanted addresses takes every SCTP port that the driver does
+not have yet. Drivers are opened under the hub's lock; names are looked up without the lock.
 """
 
 from __future__ import annotations
@@ -12,42 +13,20 @@ from collections.abc import Iterator, Sequence
 from typing import Final, final
 from weakref import WeakSet
 
-from ..link import SCTP_TUNNELING_PORT, UdpLink, shared_port
+from ..link import SCTP_TUNNELING_PORT, LinkKind, open_link, shared_port
 from ..link.interfaces import announced_in_scope, bindable_addresses, source_for
 from ..link.names import lookup
+from ..sockapi.host import SocketHost
 from .driver import Driver
 from .hub import hub
 
 
-@final
-class ThisHost:
-    """The ``SocketHost`` of blocking sockets."""
-
-    usual_udp_port = SCTP_TUNNELING_PORT
-
-    def __init__(self) -> None:
-        self._for_clients: WeakSet[Driver] = WeakSet()  # Those whose users do not care for their UDP port.
+class _ThisHost:
+    """What does not depend on how packets travel."""
 
     def now(self) -> int:
         """The time, ns."""
         return time.monotonic_ns()
-
-    def client_driver(self, addresses: Sequence[bytes]) -> Driver:
-        """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``UdpLink.open``."""
-        for driver in _drivers():
-            if driver in self._for_clients and shared_port.extend(driver, addresses):
-                return driver
-        driver = _open(addresses, 0)
-        self._for_clients.add(driver)
-        return driver
-
-    def port_driver(self, addresses: Sequence[bytes], udp_port: int) -> Driver:
-        """A driver on this UDP port, 0 for one of its own, with these addresses. ``OSError`` as ``UdpLink.open``."""
-        return shared_port.find(_drivers(), addresses, udp_port) or _open(addresses, udp_port)
-
-    def drivers(self) -> Iterator[Driver]:
-        """Those of all blocking sockets of this process."""
-        return _drivers()
 
     def source_for(self, peer: str) -> bytes:
         """The local address the system would send from."""
@@ -66,10 +45,56 @@ class ThisHost:
         return lookup(name, ipv6=ipv6)
 
 
-def _open(addresses: Sequence[bytes], udp_port: int) -> Driver:
-    """A new driver: the one place where blocking sockets choose what carries their packets."""
-    driver = Driver(UdpLink.open(addresses, udp_port))
-    if not udp_port:  # The system has chosen one.
+@final
+class UdpHost(_ThisHost):
+    """The ``SocketHost`` of blocking sockets over UDP."""
+
+    usual_udp_port = SCTP_TUNNELING_PORT
+
+    def __init__(self) -> None:
+        self._for_clients: WeakSet[Driver] = WeakSet()  # Those whose users do not care for their UDP port.
+
+    def client_driver(self, addresses: Sequence[bytes]) -> Driver:
+        """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``open_link``."""
+        for driver in _drivers():
+            if driver in self._for_clients and shared_port.extend(driver, addresses):
+                return driver
+        driver = _opened(addresses, 0)
+        self._for_clients.add(driver)
+        return driver
+
+    def port_driver(self, addresses: Sequence[bytes], udp_port: int, port: int) -> Driver:
+        """A driver on this UDP port, 0 for one of its own, with these addresses. ``OSError`` as ``open_link``."""
+        return shared_port.find(_drivers(), addresses, udp_port) or _opened(addresses, udp_port)
+
+    def drivers(self) -> list[Driver]:
+        """Those of all blocking sockets over UDP of this process."""
+        return [driver for driver in _drivers() if driver.udp_port]
+
+
+@final
+class RawHost(_ThisHost):
+    """The ``SocketHost`` of blocking sockets over IP itself."""
+
+    usual_udp_port = 0
+
+    def client_driver(self, addresses: Sequence[bytes]) -> Driver:
+        """A driver of raw sockets with at least these local addresses. ``OSError`` as ``open_link``."""
+        return self.port_driver(addresses, 0, 0)
+
+    def port_driver(self, addresses: Sequence[bytes], udp_port: int, port: int) -> Driver:
+        """A driver of raw sockets with these local addresses that does not have this SCTP port yet."""
+        return shared_port.find_raw(_drivers(), addresses, port) or Driver(open_link("raw", addresses))
+
+    def drivers(self) -> list[Driver]:
+        """Those of all blocking sockets over IP itself of this process."""
+        return [driver for driver in _drivers() if not driver.udp_port]
+
+
+def _opened(addresses: Sequence[bytes], udp_port: int) -> Driver:
+    """A new driver on a UDP port, which the system chooses if it is 0."""
+    driver = Driver(open_link("udp", addresses, udp_port))
+    if not udp_port:
         driver.stack.follow_udp_port(driver.link.port)
     return driver
 
@@ -78,5 +103,5 @@ def _drivers() -> Iterator[Driver]:
     return (carrier for carrier in hub.carriers if isinstance(carrier, Driver))
 
 
-HOST: Final = ThisHost()
-"""The one of this process."""
+HOSTS: Final[dict[LinkKind, SocketHost]] = {"udp": UdpHost(), "raw": RawHost()}
+"""Those of this process, by how packets travel."""

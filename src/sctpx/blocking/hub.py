@@ -10,7 +10,7 @@ The I/O thread does the leader's work while no call waits: retransmissions, ackn
 associations go on while the program does something else. It does not take over at once: as long as calls keep
 leading, it sleeps for a while (``GRACE``), looks again, and parks for good while one call waits for long. A call takes
 the lead from it without asking: the thread, when something wakes it, sees that it does not lead any more and
-leaves what has arrived to the other.
+leaves what has arrived to the other. The thread begins with the first driver, and ends a little after the last one.
 
 Whoever waits for the network does so until the earliest deadline known then; a change that brings an earlier one
 interrupts it. A deadline that moved into the future is not followed: it costs one needless look, not a system call
@@ -46,6 +46,8 @@ from .waiting import Line, Waiter
 
 GRACE: Final = 0.02
 """Seconds the I/O thread lets pass without a leader before it leads."""
+IDLE: Final = 100 * MILLISECOND
+"""How long the I/O thread outlives the last driver, ns: a program without sockets has no thread of ours."""
 LOOK: Final = 100 * MILLISECOND
 """How often it is seen at the end of the process whether peers make progress, ns."""
 LAST_WORDS: Final = 200 * MILLISECOND
@@ -119,10 +121,15 @@ class Hub:
 
         ``RuntimeError`` in a signal handler that interrupts whoever holds it: half a change cannot be built on.
         """
-        if self._lock._is_owned():  # noqa: SLF001 - what ``threading.Condition`` asks of a lock
+        if self.held_here:
             raise RuntimeError("a signal handler cannot use a socket while it interrupts a call of a socket")
         lock: RLock = self._lock
         return lock
+
+    @property
+    def held_here(self) -> bool:
+        """This thread has the lock: a signal handler or a finalizer that sees it so interrupts a call."""
+        return bool(self._lock._is_owned())  # noqa: SLF001 - what ``threading.Condition`` asks of a lock
 
     def _unlocked(self, wait: Callable[..., T], *arguments: Any) -> T:
         """Let others have the lock while this waits. Whatever a signal handler raises, the lock is held afterwards."""
@@ -168,6 +175,7 @@ class Hub:
             self._selector.unregister(descriptor)
         if not self.carriers:
             self.emptied.wake_all()
+            self.interrupt()  # The thread sees that there is nothing left to do.
 
     def _open(self) -> None:
         self._interrupting = self._interrupting or socket.socketpair()
@@ -315,11 +323,15 @@ class Hub:
             while True:
                 turns = self._turns
                 if self._leader is None:
-                    self._thread_polls_until = self._arm()
+                    idle = not self.carriers
+                    self._thread_polls_until = self._arm(time.monotonic_ns() + IDLE if idle else NEVER)
                     ready = self._select(self._thread_polls_until)
                     self._thread_polls_until = 0
                     if self._leader is None:
                         self._work(ready)
+                        if idle and not ready and not self.carriers:
+                            self._thread = None  # Another begins with the next driver.
+                            return
                 if turns != self._turns or self._leader is not None:
                     self._rest()
 

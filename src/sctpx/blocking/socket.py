@@ -1,13 +1,14 @@
 """``Socket``: an SCTP socket whose calls wait for the network, in threads or in one.
 
-What its calls mean is in ``sockapi.socket_calls``, and who carries its associations is its backend's business: the core
-of sctpx, or the kernel (``kernel``). Here is what a program in real time adds for the first: the lock and the waiting
-of all such sockets of the process (``hub``), a descriptor for ``select``, and what becomes of a socket that is
-forgotten. A socket of the kernel has a lock and a descriptor of its own, and nothing runs for it in this process.
+``sockapi.socket_calls`` has the calls and their meaning, and a backend carries the associations: the core of sctpx, or
+the kernel (``kernel``). This file adds what a program in real time needs: the lock and the waiting of all sockets of
+the process (``hub``), a descriptor for ``select``, and the end of a socket that the program has lost. A socket of the
+kernel has a lock and a descriptor of its own.
 """
 
 from __future__ import annotations
 
+import errno
 import socket as stdlib
 import sys
 import warnings
@@ -16,14 +17,14 @@ from typing import final
 from ..core.config import AssociationConfig
 from ..kernel.socket import KernelSocket, open_kernel_socket
 from ..kernel.waiting import KernelWaiters
-from ..link import SCTP_TUNNELING_PORT
+from ..link import SCTP_TUNNELING_PORT, LinkKind, check_kind
 from ..sockapi.backend import KERNEL, USERSPACE, SocketBackend, check_backend
 from ..sockapi.constants import IPPROTO_SCTP
 from ..sockapi.one_to_many import OneToMany
 from ..sockapi.one_to_one import OneToOne
 from ..sockapi.socket_calls import SocketCalls, make_state
 from . import readiness
-from .host import HOST
+from .host import HOSTS
 from .hub import hub
 from .waiters import SocketWaiters
 
@@ -45,6 +46,7 @@ class Socket(SocketCalls):
         *,
         udp_port: int | None = None,
         peer_udp_port: int | None = None,
+        link: LinkKind = "udp",
         config: AssociationConfig | None = None,
         backend: str = USERSPACE,
     ) -> None:
@@ -59,20 +61,27 @@ class Socket(SocketCalls):
         kernel what its ``net.sctp.encap_port`` says, which is without UDP unless it was changed. ``config`` has the
         protocol parameters to begin with; by default they are those of RFC 6458, or the kernel's.
 
+        ``link`` says how packets travel: "udp", or "raw" for IP protocol 132 without UDP. Linux allows that with the
+        capability CAP_NET_RAW; without it ``bind`` and ``connect`` raise ``PermissionError``. The UDP ports have no
+        meaning then.
+
         ``OSError``: EAFNOSUPPORT, EINVAL (the type, a port), EPROTONOSUPPORT (the protocol; or the system has no SCTP
         of its own: the message says how to get it), EOPNOTSUPP (the kernel takes no such argument). ``ValueError`` for
         a backend that does not exist.
         """
         state: SocketBackend
         if check_backend(backend) == KERNEL:
+            if check_kind(link) != "udp":
+                raise OSError(errno.EOPNOTSUPP, f"link={link!r} is for backend='userspace': the kernel has its own")
             state = open_kernel_socket(family, type, proto, udp_port, peer_udp_port, config)
         else:
+            host = HOSTS[check_kind(link)]
             encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
-            state = make_state(HOST, family, type, proto, udp_port, encaps_port, config)
+            state = make_state(host, family, type, proto, udp_port, encaps_port if host.usual_udp_port else 0, config)
         self._begin(state)
 
     def _begin(self, state: SocketBackend) -> None:
-        """Calls of a socket of the kernel wait in the kernel, those of all others at the hub."""
+        """Calls of a socket of the kernel wait in the kernel, and those of all others at the hub."""
         if state.timeout is None:
             state.timeout = stdlib.getdefaulttimeout()
         if isinstance(state, KernelSocket):
@@ -107,6 +116,14 @@ class Socket(SocketCalls):
                     descriptor = self._waiters.open_descriptor()
                 readiness.remember(descriptor, self)
             return descriptor
+
+    def _on_file_closed(self) -> None:
+        state = self._state
+        if isinstance(state, OneToOne) and hub.held_here and self._is_closing and self._files == 1:
+            self._files = 0
+            hub.defer(state.abandon)  # The garbage collection that came upon the file interrupts another call.
+        else:
+            super()._on_file_closed()
 
     def __del__(self) -> None:
         state = getattr(self, "_state", None)

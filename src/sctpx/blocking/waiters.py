@@ -1,9 +1,10 @@
-"""The calls of one socket that wait, and the descriptor that shows its state to ``select``.
+"""The calls of one socket that wait, and the descriptor that shows the state of the socket to ``select``.
 
-A call that waits stands in the line for what it waits for; the alarm of the socket wakes the first in line, or all of
-them. All of this happens under the hub's lock, which is free while a call waits.
+A call that waits joins the ``Line`` for what it waits for. The alarm of the socket wakes the first call of a line, or
+all of them. All of this happens under the hub's lock, which is free while a call waits.
 
-It does not know the ``Socket`` in front of it, so that one that nobody holds any more is collected and closes itself.
+``SocketWaiters`` does not know its ``Socket``, so that Python can collect a socket that the program has lost, and the
+socket closes itself.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class SocketWaiters:
     # --- waiting ---
 
     def wait(self, until: int, deadline: int) -> None:
-        """Stand in line until woken, at most until the deadline, ns."""
+        """Wait until woken, at most until the deadline, ns."""
         self._waiting += 1
         try:
             hub.wait(self._lines[until], deadline)
@@ -44,7 +45,7 @@ class SocketWaiters:
             self._waiting -= 1
 
     def settle(self) -> None:
-        """A call is over: if it left something to receive or room to send, the next one in line is woken."""
+        """A call is over: if it left something to receive or room to send, wake the next call that waits for that."""
         if self._waiting:
             if self._readers and self._state.readable:
                 self._readers.wake()
@@ -65,7 +66,7 @@ class SocketWaiters:
     def on_writable(self) -> None:
         """There may be room to send."""
         if self._state.one_to_many:
-            self._writers.wake_all()  # Each may wait for another association.
+            self._writers.wake_all()  # Each call may wait for another association.
         else:
             self._writers.wake()
         if self._readiness is not None:
@@ -79,7 +80,7 @@ class SocketWaiters:
             self._show()
 
     def on_closed(self) -> None:
-        """The socket is closed: calls that wait find that out, and the descriptor is given up."""
+        """The socket is closed: wake the calls that wait, and close the descriptor."""
         for line in self._lines:
             line.wake_all()
         if self._readiness is not None:
@@ -105,13 +106,13 @@ class SocketWaiters:
             self._readiness.update(*self._state.watch())
 
     def close_copy(self) -> None:
-        """This process is the child of a fork, and the socket its parent's."""
+        """This process is the child of a fork, and the socket is the parent's."""
         if not self._state.closed:
             self._state.disown()
 
 
 _all: Final[WeakSet[SocketWaiters]] = WeakSet()
-"""Those of all open sockets."""
+"""The ``SocketWaiters`` of all open sockets."""
 
 
 def _close_after_fork() -> None:

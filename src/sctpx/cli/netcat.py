@@ -22,7 +22,7 @@ from ..aio import connect as start_connect
 from ..core.config import AssociationConfig
 from ..core.rx.reassembly import MORE
 from ..errors import AssociationAborted, AssociationLost, ConnectError
-from ..link import SCTP_TUNNELING_PORT
+from ..link import SCTP_TUNNELING_PORT, LinkKind
 from ..sockapi import events
 from ..sockapi.events import Event
 from ..sockapi.receive import Message
@@ -31,7 +31,7 @@ from ..wire.codes import CAUSE_NAMES
 from .failure import explain, one_line
 from .interrupt import in_good_order, on_interrupt, run
 from .output import make_console
-from .parameters import SCTP_PORT, UDP_PORT, integer, seconds
+from .parameters import SCTP_PORT, UDP_PORT, integer, link_option, seconds
 from .parameters import addresses as address_list
 from .parameters import size as size_type
 from .report import report_table
@@ -197,14 +197,20 @@ class _Listener:
         await asyncio.Event().wait()
 
 
-async def _listen(addresses: list[str], port: int, udp_port: int, once: bool, manners: _Manners) -> None:
+def _port_text(port: int, udp_port: int) -> str:
+    """The ports of an endpoint; without UDP there is one."""
+    return f"port {port} udp-port {udp_port}" if udp_port else f"port {port}"
+
+
+async def _listen(
+    addresses: list[str], port: int, udp_port: int, once: bool, link: LinkKind, manners: _Manners
+) -> None:
     server = await start_server(
-        None, addresses, port, udp_port=udp_port, close_timeout=_CLOSE_TIMEOUT, on_event=manners.on_event
+        None, addresses, port, udp_port=udp_port, close_timeout=_CLOSE_TIMEOUT, on_event=manners.on_event, link=link
     )
     async with server:
         if manners.verbose:
-            where = ",".join(server.local_addresses)
-            _tell(f"listening on {where} port {server.port} udp-port {server.udp_port}")
+            _tell(f"listening on {','.join(server.local_addresses)} {_port_text(server.port, server.udp_port)}")
         listener = _Listener(manners, server)
         serving = asyncio.create_task(listener.serve_one() if once else listener.serve_all())
         feeding = asyncio.create_task(listener.feed())
@@ -283,6 +289,7 @@ def _print_report(report: Sequence[AddressReport]) -> None:
 def _common(command: _Command) -> _Command:
     """The options of both."""
     for option in (
+        link_option,
         click.option("-v", "--verbose", is_flag=True, help="Tell what happens on standard error."),
         click.option("--echo", is_flag=True, help="Send back what comes."),
         click.option("--message-size", type=size_type, metavar="SIZE", help="Messages of this size instead of lines."),
@@ -309,6 +316,7 @@ Examples:
   sctpx listen 192.0.2.10,198.51.100.10 5000
   sctpx listen -v --echo 127.0.0.1,127.0.0.2 5000
   sctpx listen --once 0.0.0.0 5000 > received
+  sctpx listen --link raw 192.0.2.10,198.51.100.10 36412
 """,
 )
 @click.argument("addresses", type=address_list, metavar="ADDRESS[,ADDRESS...]")
@@ -333,6 +341,7 @@ def listen(
     message_size: int | None,
     echo: bool,
     verbose: bool,
+    link: LinkKind,
 ) -> None:
     """Take associations on one or several local ADDRESSes and an SCTP PORT.
 
@@ -341,7 +350,7 @@ def listen(
     """
     manners = _Manners(stream=stream, ppid=ppid, message_size=message_size, echo=echo, verbose=verbose)
     with one_line():
-        run(_listen(addresses, port, udp_port, once, manners))
+        run(_listen(addresses, port, udp_port, once, link, manners))
 
 
 @click.command(
@@ -351,6 +360,7 @@ Examples:
   sctpx connect 192.0.2.10,198.51.100.10,2001:db8::10 5000
   echo hello | sctpx connect -v --report 127.0.0.1,127.0.0.2 5000
   sctpx connect --stream 3 --ppid 60 --message-size 64Ki 192.0.2.1 5000 < data
+  sctpx connect --link raw 192.0.2.10,198.51.100.10 36412
 """,
 )
 @click.argument("addresses", type=address_list, metavar="ADDRESS[,ADDRESS...]")
@@ -390,6 +400,7 @@ def connect(
     message_size: int | None,
     echo: bool,
     verbose: bool,
+    link: LinkKind,
 ) -> None:
     """Associate with a peer through one or several of its ADDRESSes, at an SCTP PORT.
 
@@ -400,7 +411,7 @@ def connect(
 
     async def call() -> None:
         if verbose:
-            _tell(f"connecting to {','.join(addresses)} port {port} udp-port {peer_udp_port}")
+            _tell(f"connecting to {','.join(addresses)} {_port_text(port, peer_udp_port if link == 'udp' else 0)}")
         connecting = start_connect(
             addresses,
             port,
@@ -411,6 +422,7 @@ def connect(
             streams=max(stream + 1, AssociationConfig.streams),
             close_timeout=_CLOSE_TIMEOUT,
             on_event=manners.on_event,
+            link=link,
         )
         try:
             async with in_good_order(connecting) as association:

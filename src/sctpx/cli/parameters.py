@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import click
+
+from ..link import LINK_KINDS
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?", re.IGNORECASE)
 _BRACKETS: Final = re.compile(r"\[(.*)\]")
@@ -63,3 +65,16 @@ def seconds(text: str) -> float:
 SCTP_PORT: Final = integer(1, 65535)
 UDP_PORT: Final = integer(0, 65535)
 MTU: Final = integer(576, 65535)
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def link_option(command: _Command) -> _Command:
+    """``--link``, for commands that open a link."""
+    return click.option(
+        "--link",
+        type=click.Choice(LINK_KINDS),
+        default=LINK_KINDS[0],
+        show_default=True,
+        help="udp: SCTP over UDP. raw: SCTP over IP itself, which takes the privilege CAP_NET_RAW and no UDP port.",
+    )(command)

@@ -6,7 +6,7 @@ Times are in seconds here, where people write them; the core counts in nanosecon
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 NANOSECONDS: Final = 1_000_000_000
 MIN_SEGMENT: Final = 484
@@ -55,6 +55,9 @@ class AssociationConfig:
     """Valid.Cookie.Life, seconds."""
     shutdown_guard: float | None = None
     """T5-shutdown-guard, seconds; None: five times RTO.Max, whatever that is (RFC 9260 section 9.2)."""
+    drain_guard: float | None = 300.0
+    """A graceful end waits until the peer has acknowledged all data, but no longer than so many seconds without any new
+    acknowledgement from a peer that answers; then it aborts. None: for ever."""
     on_restart: Literal["continue", "end"] = "continue"
     """What becomes of the association when the peer restarts (RFC 9260 section 5.2.4 A).
 
@@ -70,9 +73,12 @@ class AssociationConfig:
     """Give a connect up after this many seconds; None: when every address refused or ran out of INITs."""
 
     receive_buffer: int = 1 << 20
-    """Bytes of user data held for the peer's messages: the window it is told (a_rwnd). At least 4096."""
+    """Bytes of user data held for the peer's messages: the window it is told (a_rwnd). At least 4096. With the overhead
+    of 256 bytes for each message, they take at most four times as much: for messages of fewer than 86 bytes the window
+    closes earlier."""
     send_buffer: int = 1 << 20
-    """Bytes of user data accepted from the user and not acknowledged yet."""
+    """Bytes of messages accepted from the user and not acknowledged yet. Each counts 256 bytes more than its data: what
+    it costs to hold it. A message is taken as long as there is any room, whatever its size."""
     max_message_size: int = 16 << 20
     """Largest message ``send`` takes, bytes."""
     mtu: int = 1500
@@ -103,19 +109,43 @@ class AssociationConfig:
         return min(self.partial_delivery_point, latest) if self.partial_delivery_point else latest
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if field.type == "int" and not isinstance(getattr(self, field.name), int):
-                raise TypeError(f"{field.name} is {getattr(self, field.name)!r}: it counts, and is an int")
-        for name, low, high in _BOUNDS:
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name} is {value!r}: not between {low} and {high}")
+        _check(self, _BOUNDS)
         if self.on_restart not in _ON_RESTART:
             raise ValueError(f"on_restart is {self.on_restart!r}: not one of {', '.join(_ON_RESTART)}")
         if 0 < self.max_segment < MIN_SEGMENT:
             raise ValueError(f"max_segment is {self.max_segment}: below {MIN_SEGMENT}")
         if not self.rto_min <= self.rto_initial <= self.rto_max:
             raise ValueError("rto_initial is not between rto_min and rto_max")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What strangers can have of one SCTP port, however many they are. Every field can be left at its default.
+
+    What one association may cost is in ``AssociationConfig``: its buffers and streams. Counters tell how often a limit
+    was met: ``Endpoint.stats``.
+    """
+
+    aborts_per_second: float = 500.0
+    """Answers to packets that belong to no association, and as many again to INITs that are refused; 0: none.
+    As many leave at once after a second of rest."""
+    answers: int = 256
+    """Answers that may wait to be sent, INIT ACKs among them; beyond, the oldest are dropped. Of the ports that share a
+    UDP port the largest limit holds."""
+
+    def __post_init__(self) -> None:
+        _check(self, _LIMITS)
+
+
+def _check(values: Any, bounds: tuple[tuple[str, float, float], ...]) -> None:
+    """TypeError, ValueError: a field that counts is no int, or a field is out of bounds."""
+    for field in fields(values):
+        if field.type == "int" and not isinstance(getattr(values, field.name), int):
+            raise TypeError(f"{field.name} is {getattr(values, field.name)!r}: it counts, and is an int")
+    for name, low, high in bounds:
+        value = getattr(values, name)
+        if value is not None and not low <= value <= high:
+            raise ValueError(f"{name} is {value!r}: not between {low} and {high}")
 
 
 _ON_RESTART: Final = ("continue", "end")
@@ -136,6 +166,7 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("sack_delay", 0, 0.5),
     ("cookie_life", 0.001, 3600),
     ("shutdown_guard", 0.001, 86400),
+    ("drain_guard", 0.001, 86400),
     ("attempt_delay", 0.01, 3600),
     ("connect_timeout", 0.001, 86400),
     ("receive_buffer", 4096, 1 << 31),
@@ -146,4 +177,9 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("flow_label", 0, 0xFFFFF),
     ("max_segment", 0, 65535),
     ("partial_delivery_point", 0, 1 << 31),
+)
+
+_LIMITS: Final[tuple[tuple[str, float, float], ...]] = (
+    ("aborts_per_second", 0, 1_000_000_000),
+    ("answers", 1, 1 << 20),
 )

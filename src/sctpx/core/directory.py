@@ -1,13 +1,16 @@
 """Which association a packet is for: by its ports and our tag, or by its ports and the address it came from.
 
-Two attempts to connect may lie on the same peer without knowing it, until an INIT ACK names an address of the other
-one. An address then stands for whoever had it first, and for the other one once that is gone.
+Several associations may have one address of a peer. Two attempts to connect may lie on the same peer without knowing
+it, until an INIT ACK names an address of the other one. And several stacks behind one IP address, each with a UDP port
+of its own, may use the same SCTP port. An address then stands for the association that had it first, and for the next
+one when that is gone.
 """
 
 from __future__ import annotations
 
 from typing import final
 
+from .arrival import Arrival
 from .association.association import Association
 
 
@@ -26,6 +29,26 @@ class Directory:
     def find(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
         """The association with that transport address of a peer."""
         return self._by_address.get(_key(remote, peer_port, local_port))
+
+    def at(self, remote: bytes, peer_port: int, local_port: int) -> list[Association]:
+        """All associations with that transport address, the first one first."""
+        key = _key(remote, peer_port, local_port)
+        first = self._by_address.get(key)
+        return [] if first is None else [first, *self._rivals.get(key, [])]
+
+    def claimed_by(self, arrival: Arrival, addresses: list[bytes]) -> list[Association]:
+        """The associations a setup chunk may be for, by its source or any address in it (RFC 9260 section 5.1.2 D).
+
+        Hardly ever are there several. Those whose peer is at the UDP port that the packet came from go first.
+        """
+        there: dict[Association, None] = {}
+        elsewhere: dict[Association, None] = {}
+        for ip in [arrival.remote, *addresses]:
+            for association in self.at(ip, arrival.peer_port, arrival.local_port):
+                path = association.tcb.find_path(ip)
+                found = there if path is None or path.encaps_port == arrival.port else elsewhere
+                found[association] = None
+        return [*there, *[association for association in elsewhere if association not in there]]
 
     def enter(self, association: Association) -> None:
         """Make an association findable by its tag and the peer's addresses as they are now."""
@@ -66,6 +89,14 @@ class Directory:
             self._by_address[key] = rivals.pop(0)
         if rivals:
             self._rivals[key] = rivals
+
+
+def with_peer_tag(found: list[Association], tag: int) -> Association:
+    """The association whose peer has this Verification Tag; the first one if none has."""
+    for association in found:
+        if association.tcb.peer_tag == tag:
+            return association
+    return found[0]
 
 
 def _key(remote: bytes, peer_port: int, local_port: int) -> bytes:

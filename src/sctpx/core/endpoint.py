@@ -10,10 +10,11 @@ from .association.association import Association
 from .association.connect import AddressReport
 from .association.handshake import start
 from .association.state import COOKIE_ECHOED, COOKIE_WAIT
-from .config import AssociationConfig
+from .config import AssociationConfig, Limits
 from .path.path import flowinfo
 from .path.source import choose_source
 from .timers import nanoseconds
+from .token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from .stack import Stack
@@ -41,22 +42,50 @@ class PeerAddress:
 class Endpoint:
     """One SCTP port. Made by ``Stack.open_endpoint``."""
 
-    __slots__ = ("announce", "associations", "backlog", "config", "local", "port", "scope", "stack", "unaccepted")
+    __slots__ = (
+        "aborts",
+        "announce",
+        "associations",
+        "backlog",
+        "config",
+        "limits",
+        "local",
+        "port",
+        "refusals",
+        "scope",
+        "stack",
+        "unaccepted",
+        "wildcards",
+    )
 
     def __init__(
-        self, stack: Stack, port: int, local: list[bytes], announce: list[bytes], config: AssociationConfig
+        self,
+        stack: Stack,
+        port: int,
+        local: list[bytes],
+        announce: list[bytes],
+        config: AssociationConfig,
+        limits: Limits,
     ) -> None:
         self.stack = stack
         self.port = port
         """The SCTP port."""
         self.local = local
         """Its addresses, packed: sources to choose from, and where it is set up associations at. Empty for any."""
+        self.wildcards: list[bytes] = []
+        """Without addresses of its own: the wildcards of the families it keeps to; empty for both."""
         self.announce = announce
         """Addresses told to peers in INIT and INIT ACK; none when single-homed or behind a NAT."""
         self.scope: Scope | None = None
         """Chooses those of ``announce`` that a peer known by some addresses is told; None for all."""
         self.config = config
         """For associations that peers set up, and the default for ours."""
+        self.limits = limits
+        """What strangers can have of it."""
+        self.aborts = TokenBucket(limits.aborts_per_second)
+        """For answers to packets out of the blue."""
+        self.refusals = TokenBucket(limits.aborts_per_second)
+        """For answers to INITs that are refused: a flood of other packets takes none of these."""
         self.associations: dict[int, Association] = {}
         """By association id."""
         self.backlog = 0
@@ -81,13 +110,20 @@ class Endpoint:
         """How packets to an address are marked that belong to no association; see ``Transmit``."""
         return flowinfo(self.config.dscp, self.config.flow_label, remote)
 
+    @property
+    def own_addresses(self) -> list[bytes]:
+        """Its addresses; without any the wildcards of the families it keeps to, and nothing if any will do."""
+        return self.local or self.wildcards
+
     def accept(self, association: Association) -> None:
         """The user took an incoming association: it does not count against the backlog any more."""
         self.unaccepted.discard(association.id)
 
     def hears(self, local: bytes) -> bool:
         """True if what comes to that address of the host is for this endpoint: to any, if it has none of its own."""
-        return not self.local or local in self.local
+        if self.local:
+            return local in self.local
+        return not self.wildcards or len(local) == len(self.wildcards[0])
 
     @property
     def full(self) -> bool:

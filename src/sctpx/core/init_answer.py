@@ -17,22 +17,41 @@ from ..wire.setup import MINIMUM_RWND, Setup
 from ..wire.tlv import item
 from .config import AssociationConfig
 from .path.path import largest_packet
-from .state_cookie import MAX_EXTENSION_MS, Cookie, CookieJar
+from .state_cookie import MAX_EXTENSION_MS, MAX_EXTENSIONS, Cookie, CookieJar
 from .timers import MILLISECOND, nanoseconds
 
 # More addresses than that in one INIT or INIT ACK are passed over: each costs memory and heartbeats.
 MAX_PEER_ADDRESSES: Final = 64
-# Supported Extensions is a list of chunk types: the cookie has room for so many.
-MAX_EXTENSIONS: Final = 32
+# Reports may take so many bytes more than what they report: the headers of a few.
+REPORT_HEADERS: Final = 32
+# A host name has 255 bytes at most (RFC 1035 section 2.3.4), and perhaps a zero behind it.
+MAX_HOST_NAME: Final = 256
 
 
 def refusal(setup: Setup) -> Cause | None:
     """Why an INIT with a tag cannot be accepted; None if it can."""
     if setup.a_rwnd < MINIMUM_RWND or setup.outbound_streams == 0 or setup.inbound_streams == 0:
         return causes.invalid_parameter()
-    if setup.host_name is not None:
-        return causes.unresolvable_address(item(PARAM_HOST_NAME, setup.host_name))
-    return None
+    return named_host(setup)
+
+
+def named_host(setup: Setup) -> Cause | None:
+    """What to answer an INIT or INIT ACK that names a host instead of addresses (section 5.1.2 B)."""
+    if setup.host_name is None:
+        return None
+    if len(setup.host_name) > MAX_HOST_NAME:
+        return causes.invalid_parameter()  # Quoted, it could be 64 KiB.
+    return causes.unresolvable_address(item(PARAM_HOST_NAME, setup.host_name))
+
+
+def told(setup: Setup, local: bytes, remote: bytes, announce: list[bytes]) -> list[bytes]:
+    """Which of our addresses an INIT ACK to a stranger has to list: it is to be small (section 12.4).
+
+    Not the one it is sent from, which the receiver takes from the packet (section 5.1.2 C); and none of a family that
+    the peer does not speak, as far as the INIT tells (section 5.1.2).
+    """
+    spoken = setup.families and [*setup.families, len(remote)]
+    return [ip for ip in announce if ip != local and (not spoken or len(ip) in spoken)]
 
 
 def peer_addresses(source: bytes, listed: list[bytes], locals_: list[bytes]) -> list[bytes]:
@@ -100,5 +119,7 @@ def init_ack(
     ack.addresses = announce
     ack.unrecognized = setup.unrecognized
     ack.cookie = jar.sign(cookie, now)
-    # "MAY elect to omit some or all of the 'Unrecognized Parameter' parameters to reduce the size" (section 12.4)
-    return ack.encode(ack=True, limit=largest_packet(config.mtu, cookie.source, cookie.udp_port) - COMMON_HEADER)
+    # "MAY elect to omit some or all of the 'Unrecognized Parameter' parameters to reduce the size" (section 12.4): what
+    # the INIT ACK repeats of the INIT, in reports and in the cookie, takes hardly more bytes than it took there.
+    limit = largest_packet(config.mtu, cookie.source, cookie.udp_port) - COMMON_HEADER
+    return ack.encode(ack=True, limit=limit, reports=setup.parameters - cookie.spoken + REPORT_HEADERS)

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from errno import EADDRINUSE, EALREADY, EINVAL, EISCONN
-from heapq import heapify, heappop, heappush
 from typing import Final, final
 
 from ..wire import causes, control
@@ -38,26 +37,29 @@ from ..wire.setup import initiate_tag
 from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
 from . import out_of_the_blue
+from .answers import Answers
 from .arrival import Arrival
 from .association import handshake, inbound, outbound, restart, returned, shutdown
 from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
 from .association.tcb import Reply, Tcb
-from .config import AssociationConfig
-from .directory import Directory
+from .config import AssociationConfig, Limits
+from .deadlines import Deadlines
+from .directory import Directory, with_peer_tag
 from .endpoint import Endpoint
 from .entropy import RandomBytes, random_tag, random_u32
 from .ephemeral import EphemeralPorts
 from .events import Event
-from .init_answer import init_ack, make_cookie, refusal
+from .init_answer import init_ack, make_cookie, refusal, told
 from .outputs import Transmit
 from .path.path import Path
-from .state_cookie import Cookie, CookieJar
+from .state_cookie import CookieJar
 from .stats import StackStats
 from .timers import NEVER
+from .token_bucket import TokenBucket
 
-# Stateless answers that wait to be sent; more than one batch of input can cause.
-MAX_RESPONSES: Final = 4096
+# Stacks of peers behind one IP address that may use one SCTP port.
+MAX_STACKS: Final = 8
 # Packets of different associations that leave together: what one system call takes.
 MAX_GATHERED: Final = 64
 
@@ -67,19 +69,21 @@ class Stack:
     """Endpoints and associations of one driver."""
 
     __slots__ = (
+        "_aborts",
+        "_answer_is_next",
+        "_answers",
+        "_deadlines",
         "_directory",
         "_ephemeral",
         "_events",
-        "_heap",
-        "_heap_count",
         "_jar",
         "_last_id",
         "_next_id",
+        "_put_off",
         "_random_bytes",
         "_ready",
+        "_refusals",
         "_replies",
-        "_responses",
-        "_superseded",
         "endpoints",
         "stats",
     )
@@ -94,14 +98,18 @@ class Stack:
         self._directory = Directory()
         self._ephemeral = EphemeralPorts(random_bytes)
         self._events: deque[Event] = deque()
-        self._heap: list[tuple[int, int, Association]] = []
-        self._heap_count = 0
-        self._superseded = 0
+        self._deadlines = Deadlines()
         self._last_id = 2  # 0 to 2 have a meaning of their own (RFC 6458 section 7.2).
         self._next_id = next_id
         self._ready: deque[Association] = deque()
         self._replies: list[Reply] = []
-        self._responses: deque[Transmit] = deque()
+        limits = Limits()
+        self._answers = Answers(limits.answers)
+        self._answer_is_next = False  # Answers to strangers and associations take turns.
+        self._put_off: Transmit | None = None  # What an association had ready and another one could not go with.
+        # For SCTP ports that are nobody's.
+        self._aborts = TokenBucket(limits.aborts_per_second)
+        self._refusals = TokenBucket(limits.aborts_per_second)
 
     # --- endpoints and associations ---
 
@@ -111,10 +119,12 @@ class Stack:
         local: Sequence[bytes] = (),
         config: AssociationConfig | None = None,
         announce: Sequence[bytes] = (),
+        limits: Limits | None = None,
     ) -> Endpoint:
         """Take an SCTP port; 0 for any free one (``ephemeral``).
 
         ``local`` are its own addresses, all of the host's if empty, and ``announce`` those told to peers, packed.
+        ``limits`` are what strangers can have of it.
         Raises OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
         """
         if not 0 <= port <= 65535:
@@ -125,8 +135,9 @@ class Stack:
                 raise OSError(EADDRINUSE, "no SCTP port is free in this stack")
         elif port in self.endpoints:
             raise OSError(EADDRINUSE, f"SCTP port {port} is in use in this stack")
-        endpoint = Endpoint(self, port, list(local), list(announce), config or AssociationConfig())
+        endpoint = Endpoint(self, port, list(local), list(announce), config or AssociationConfig(), limits or Limits())
         self.endpoints[port] = endpoint
+        self._answers.limit = max([endpoint.limits.answers for endpoint in self.endpoints.values()])
         return endpoint
 
     def follow_udp_port(self, udp_port: int) -> None:
@@ -159,7 +170,7 @@ class Stack:
         return association
 
     def find_association(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
-        """The association with that transport address of a peer."""
+        """The association with that transport address of a peer; of several the first one."""
         return self._directory.find(remote, peer_port, local_port)
 
     def index(self, association: Association) -> None:
@@ -171,19 +182,7 @@ class Stack:
             return
         self._directory.remove(association)
         association.endpoint.unaccepted.discard(association.id)
-        self._supersede(association)
-
-    def _supersede(self, association: Association) -> None:
-        """The association's entry in the heap does not matter any more: throw such out when they are many."""
-        if not association.entry:
-            return
-        association.entry = 0
-        association.scheduled = NEVER
-        self._superseded += 1
-        if self._superseded > len(self._heap) // 2 + 32:
-            self._superseded = 0
-            self._heap = [entry for entry in self._heap if entry[2].entry == entry[1]]
-            heapify(self._heap)
+        self._deadlines.forget(association)
 
     def touch(self, association: Association) -> None:
         """An association changed: it may have packets to send and other deadlines."""
@@ -244,11 +243,17 @@ class Stack:
 
     def _answer(self, local: bytes, remote: bytes, port: int, packet: bytes, marked: int) -> None:
         """A packet that belongs to no association leaves."""
-        if len(self._responses) < MAX_RESPONSES:
-            self._responses.append(Transmit(local, remote, port, packet, len(packet), marked))
+        if not self._answers.add(Transmit(local, remote, port, packet, len(packet), marked)):
+            self.stats.answers_dropped += 1
 
     def _reply(self, arrival: Arrival, tag: int, chunk: bytes) -> None:
-        """Answer a packet outside of any association; it is marked as the packets of the port's associations are."""
+        """Answer a packet outside of any association; it is marked as the packets of the port's associations are.
+
+        Whoever sent it may have forged its source, so no answer is larger than the packet, but for an INIT ACK.
+        """
+        if COMMON_HEADER + len(chunk) > len(arrival.packet) and chunk[0] != CHUNK_INIT_ACK:
+            self.stats.answers_withheld += 1
+            return
         endpoint = self.endpoints.get(arrival.local_port)
         packet = finish_packet(prefix(arrival.local_port, arrival.peer_port, tag), chunk)
         marked = 0 if endpoint is None else endpoint.flowinfo_to(arrival.remote)
@@ -323,10 +328,11 @@ class Stack:
 
     def _receive_reflected(self, arrival: Arrival) -> None:
         """A packet without a tag of ours: it may carry the peer's own, reflected (section 8.5.1 B, C)."""
-        association = self.find_association(arrival.remote, arrival.peer_port, arrival.local_port)
-        if association is None:
+        found = self._directory.at(arrival.remote, arrival.peer_port, arrival.local_port)
+        if not found:
             self._receive_out_of_the_blue(arrival)
             return
+        association = with_peer_tag(found, arrival.tag)
         tcb = association.tcb
         for kind, flags, value in arrival.chunks:
             if not flags & FLAG_T or arrival.tag != tcb.peer_tag:
@@ -350,7 +356,21 @@ class Stack:
         self.stats.out_of_the_blue += 1
         chunk = out_of_the_blue.answer(arrival.chunks)
         if chunk:
-            self._reply(arrival, arrival.tag, chunk)
+            endpoint = self.endpoints.get(arrival.local_port)
+            tokens = self._aborts if endpoint is None else endpoint.aborts
+            if tokens.take(arrival.now):
+                self._reply(arrival, arrival.tag, chunk)
+            else:
+                self.stats.answers_withheld += 1
+
+    def _refuse(self, arrival: Arrival, tag: int, seen: list[Cause]) -> None:
+        """Answer an INIT, or a COOKIE ECHO, that sets no association up."""
+        endpoint = self.endpoints.get(arrival.local_port)
+        tokens = self._refusals if endpoint is None else endpoint.refusals
+        if tokens.take(arrival.now):
+            self._reply(arrival, tag, control.abort(seen))
+        else:
+            self.stats.answers_withheld += 1
 
     def _receive_init(self, arrival: Arrival) -> None:
         """INIT (sections 3.3.2, 5.1 B and 5.2)."""
@@ -367,10 +387,11 @@ class Stack:
             # values [...]: it SHOULD respond with an ABORT chunk" (section 5.1)
             cause = causes.invalid_parameter()
         if cause is not None:
-            self._reply(arrival, tag, control.abort([cause]))
+            self._refuse(arrival, tag, [cause])
             return
-        association = self._find_by_addresses(arrival, setup.addresses)
-        if association is not None:
+        found = self._directory.claimed_by(arrival, setup.addresses)
+        if found:
+            association = found[0]
             local, remote, port = restart.answer_to(association.tcb, arrival, setup)
             announce = association.endpoint.announced_to([remote])
             restart.handle_init(association.tcb, arrival.now, self._jar, announce, local, remote, port, setup)
@@ -381,28 +402,20 @@ class Stack:
             self._turn_away(arrival, tag, endpoint)
             return
         cookie = make_cookie(
-            setup, endpoint.config, arrival.now, arrival.local, arrival.remote, arrival.port, endpoint.local
+            setup, endpoint.config, arrival.now, arrival.local, arrival.remote, arrival.port, endpoint.own_addresses
         )
         cookie.local_port = arrival.local_port
         cookie.peer_port = arrival.peer_port
         cookie.local_tag = random_tag(self._random_bytes)
         cookie.local_initial_tsn = random_u32(self._random_bytes)
-        announce = endpoint.announced_to(cookie.addresses)
+        announce = told(setup, arrival.local, arrival.remote, endpoint.announced_to(cookie.addresses))
         chunk = init_ack(setup, cookie, self._jar, endpoint.config, arrival.now, announce)
         self._reply(arrival, tag, chunk)
 
     def _turn_away(self, arrival: Arrival, tag: int, endpoint: Endpoint | None) -> None:
         """Refuse an association: nobody listens at that port and address, or as many wait as may."""
         crowded = endpoint is not None and endpoint.backlog > 0 and endpoint.hears(arrival.local)
-        self._reply(arrival, tag, control.abort([causes.out_of_resource()] if crowded else []))
-
-    def _find_by_addresses(self, arrival: Arrival, addresses: list[bytes]) -> Association | None:
-        """The association of a setup chunk, by its source or any address in it (section 5.1.2 D)."""
-        for ip in [arrival.remote, *addresses]:
-            association = self.find_association(ip, arrival.peer_port, arrival.local_port)
-            if association is not None:
-                return association
-        return None
+        self._refuse(arrival, tag, [causes.out_of_resource()] if crowded else [])
 
     def _receive_cookie_echo(self, arrival: Arrival, namesake: Association | None) -> None:
         """COOKIE ECHO (sections 5.1.5 and 5.2.4); what is bundled with it counts once it is accepted.
@@ -410,29 +423,30 @@ class Stack:
         ``namesake`` has its ports and tag, if there is one: the cookie must be for that one, or ours were drawn twice.
         """
         now = arrival.now
-        cookie = self._jar.open(arrival.value, now)
-        if cookie is None or not _is_for(cookie, arrival):
+        cookie = self._jar.open(arrival.value, arrival.packet[:8], now)
+        if cookie is None:
             self.stats.cookies_rejected += 1  # "MUST be silently discarded"
             return
-        association = self._find_by_addresses(arrival, cookie.addresses)
-        if namesake is not None and namesake is not association:
+        found = self._directory.claimed_by(arrival, cookie.addresses)
+        if namesake is not None and namesake not in found:
             self.stats.cookies_rejected += 1
             return
-        if association is not None:
+        if found:
+            association = namesake or restart.meant_by(cookie, found)
             association.begin_round()
             tcb = association.tcb
             outcome = restart.handle_cookie_echo(tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
             if outcome == restart.ACCEPTED:
                 _receive_rest(association.tcb, arrival)  # After a restart, it is another one.
             self._after(association, arrival.local, arrival.remote, arrival.port)
-            if outcome != restart.ENDED:
+            if outcome != restart.ANOTHER:
                 return
         late = now - cookie.created - cookie.lifespan
         endpoint = self.endpoints.get(arrival.local_port)
         if late > 0:
             self.stats.cookies_stale += 1
             self._reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))
-        elif endpoint is None or endpoint.full:
+        elif endpoint is None or endpoint.full or len(found) >= MAX_STACKS:
             self._turn_away(arrival, cookie.peer_tag, endpoint)
         else:
             association = self.make_association(
@@ -462,24 +476,19 @@ class Stack:
     def _find_by_packet(self, remote: bytes, packet: bytes) -> Association | None:
         """The association that sent this packet."""
         try:
-            local_port, peer_port, _ = parse_prefix(packet)
+            local_port, peer_port, tag = parse_prefix(packet)
         except ParseError:
             return None
-        return self.find_association(remote, peer_port, local_port)
+        found = self._directory.at(remote, peer_port, local_port)
+        return with_peer_tag(found, tag) if found else None
 
     def handle_timeout(self, now: int) -> None:
         """Time has passed: let every association with an expired deadline look at its timers."""
-        while self._heap and self._heap[0][0] <= now:
-            _, entry, association = heappop(self._heap)
-            if association.entry != entry:
-                self._superseded -= 1
-                continue  # Superseded by an earlier one.
-            association.entry = 0
-            association.scheduled = NEVER
+        while (association := self._deadlines.take(now)) is not None:
             tcb = association.tcb
             deadline = tcb.next_deadline()
             if deadline > now and not len(tcb.send_queue) and not tcb.outstanding.marked_chunks:
-                self._schedule(association, deadline)  # Idle, and what it was to be looked at for has moved on.
+                self._deadlines.enter(association, deadline)  # Idle, and what it was to be looked at for has moved on.
             elif tcb.state != CLOSED:
                 association.handle_timeout(now)
                 if association.tcb.state != CLOSED:
@@ -490,7 +499,7 @@ class Stack:
 
     def poll_transmit(self, now: int) -> Transmit | None:
         """The next packets to send; None when there is nothing more to send now."""
-        transmit = self._responses.popleft() if self._responses else self._poll_ready(now)
+        transmit = self._poll_ready(now) if not len(self._answers) else self._poll_in_turn(now)
         if transmit is None:
             return None
         # What is shorter than a segment is a packet that need not stay alone.
@@ -498,6 +507,12 @@ class Stack:
             self._gather(transmit, now)
         self.stats.packets_sent += -(-len(transmit.data) // transmit.segment)
         return transmit
+
+    def _poll_in_turn(self, now: int) -> Transmit | None:
+        """An answer to a stranger, or what an association has to send: a flood of strangers stops no association."""
+        self._answer_is_next = not self._answer_is_next
+        transmit = None if self._answer_is_next else self._poll_ready(now)
+        return self._answers.take() if transmit is None else transmit
 
     def _gather(self, transmit: Transmit, now: int) -> None:
         """Add the packets of this size that other associations have for the same place: together they are one send.
@@ -513,7 +528,7 @@ class Stack:
                 break
             alike = len(other.data) == size < other.segment
             if not alike or (other.local, other.remote, other.port, other.flowinfo) != place:
-                self._responses.append(other)  # It is the next one.
+                self._put_off = other
                 break
             packets.append(other.data)
         if len(packets) > 1:
@@ -522,6 +537,10 @@ class Stack:
 
     def _poll_ready(self, now: int) -> Transmit | None:
         """What associations have to send, by turns."""
+        put_off = self._put_off
+        if put_off is not None:
+            self._put_off = None
+            return put_off
         ready = self._ready
         while ready:
             association = ready[0]
@@ -532,35 +551,17 @@ class Stack:
                 return transmit
             ready.popleft()
             association.ready = False
-            self._schedule(association, association.tcb.next_deadline())
+            self._deadlines.enter(association, association.tcb.next_deadline())
         return None
-
-    def _schedule(self, association: Association, deadline: int) -> None:
-        """Have the heap look at the association no later than its earliest deadline."""
-        if deadline < association.scheduled:
-            self._supersede(association)
-            association.scheduled = deadline
-            self._heap_count += 1
-            association.entry = self._heap_count
-            heappush(self._heap, (deadline, self._heap_count, association))
 
     def next_timeout(self) -> int | None:
         """When to call ``handle_timeout``, ns; None if nothing is waited for."""
-        heap = self._heap
-        while heap and heap[0][2].entry != heap[0][1]:
-            heappop(heap)
-            self._superseded -= 1
-        return heap[0][0] if heap else None
+        first = self._deadlines.first()
+        return first if first != NEVER else None
 
     def poll_event(self) -> Event | None:
         """The next event; None when there are no more."""
         return self._events.popleft() if self._events else None
-
-
-def _is_for(cookie: Cookie, arrival: Arrival) -> bool:
-    """Whether ports and tag of the packet are those in the cookie (section 5.1.5, 3)."""
-    ours = cookie.peer_port, cookie.local_port, cookie.local_tag
-    return ours == (arrival.peer_port, arrival.local_port, arrival.tag)
 
 
 def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:

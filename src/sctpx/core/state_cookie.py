@@ -2,9 +2,13 @@
 
 The listener keeps nothing between INIT and COOKIE ECHO; the peer carries this. Secrets are random, replaced
 every hour, and the one before stays valid for another: no cookie that lives up to an hour dies with its secret
-before its time. HMAC-SHA-256; the first byte says which secret.
+before its time. HMAC-SHA-256, of which the first half is sent; the first byte says which secret.
 
-What is inside is not secret, but for the tags, which the peer may know: Tie-Tags are random numbers made for
+The cookie makes the INIT ACK larger than the INIT, so it is as small as it can be (section 12.4): ports and our tag are
+not in it. The COOKIE ECHO has them in its header, and the MAC covers them. When it was made is told in microseconds, of
+which 34 bits go round in more than the life of two secrets, its life in milliseconds.
+
+What is inside is not secret, but for the peer's tag, which the peer may know: Tie-Tags are random numbers made for
 the purpose (section 5.2.2).
 """
 
@@ -14,19 +18,29 @@ import hmac
 from struct import Struct
 from typing import Final, final
 
+from ..wire.packet import parse_prefix, prefix
 from .entropy import RandomBytes
-from .timers import SECOND
+from .timers import MICROSECOND, MILLISECOND, SECOND
 
 SECRET_LENGTH: Final = 32
-MAC_LENGTH: Final = 32
+MAC_LENGTH: Final = 16
 SECRET_LIFE: Final = 3600 * SECOND
 # Cookie Preservative may add that much (section 3.3.2.1.3).
 MAX_EXTENSION_MS: Final = 60_000
+# Supported Extensions is a list of chunk types: the cookie has room for so many.
+MAX_EXTENSIONS: Final = 31
 
-# created, lifespan (both ns), our tag, peer's tag, our TSN, peer's TSN, peer's a_rwnd, peer's outbound streams,
-# peer's inbound streams, our port, peer's port, Tie-Tags, UDP port of the peer, and the lengths of what follows:
-# our address, source address, number of addresses, extensions.
-_FIXED: Final = Struct(">qqIIIIIHHHHIIHBBBB")
+# The low bits of created; its two highest bits, lifespan (22 bits) and what follows (8 bits); peer's tag, our TSN,
+# peer's TSN, peer's a_rwnd, peer's outbound streams, peer's inbound streams, UDP port of the peer, number of the peer's
+# other addresses. "What follows" is whether our address and the source are IPv6, whether there are Tie-Tags, and the
+# number of extensions.
+_FIXED: Final = Struct(">IIIIIIHHHB")
+_TIE_TAGS: Final = Struct(">II")
+_LOW: Final = 0xFFFFFFFF
+_CREATED: Final = 0x3FFFFFFFF
+_LOCAL_IS_V6: Final = 0x80
+_SOURCE_IS_V6: Final = 0x40
+_HAS_TIE_TAGS: Final = 0x20
 
 
 @final
@@ -75,70 +89,84 @@ class Cookie:
         self.source = b""
         """The address the INIT came from and the INIT ACK went to."""
         self.addresses: list[bytes] = []
-        """All addresses of the peer, ``source`` included."""
+        """All addresses of the peer; ``source`` is the first."""
         self.extensions = b""
         """Chunk types the peer supports, for the extensions to ask."""
 
+    @property
+    def header(self) -> bytes:
+        """Ports and our tag, as the packet with the COOKIE ECHO begins."""
+        return prefix(self.peer_port, self.local_port, self.local_tag)
+
+    @property
+    def spoken(self) -> int:
+        """Bytes for what the peer said of itself: its other addresses, and its extensions."""
+        return sum([1 + len(ip) for ip in self.addresses[1:]]) + len(self.extensions)
+
     def encode(self) -> bytes:
-        """The cookie's bytes, without the MAC."""
+        """The cookie's bytes, without ``header`` and without the MAC."""
+        follows = len(self.extensions)
+        if len(self.local) == 16:
+            follows |= _LOCAL_IS_V6
+        if len(self.source) == 16:
+            follows |= _SOURCE_IS_V6
+        tie_tags = b""
+        if self.local_tie_tag or self.peer_tie_tag:
+            follows |= _HAS_TIE_TAGS
+            tie_tags = _TIE_TAGS.pack(self.local_tie_tag, self.peer_tie_tag)
+        created = -(-self.created // MICROSECOND) & _CREATED
         fixed = _FIXED.pack(
-            self.created,
-            self.lifespan,
-            self.local_tag,
+            created & _LOW,
+            created >> 32 << 30 | -(-self.lifespan // MILLISECOND) << 8 | follows,
             self.peer_tag,
             self.local_initial_tsn,
             self.peer_initial_tsn,
             self.peer_a_rwnd,
             self.peer_outbound_streams,
             self.peer_inbound_streams,
-            self.local_port,
-            self.peer_port,
-            self.local_tie_tag,
-            self.peer_tie_tag,
             self.udp_port,
-            len(self.local),
-            len(self.source),
-            len(self.addresses),
-            len(self.extensions),
+            len(self.addresses) - 1,
         )
-        others = [bytes((len(ip),)) + ip for ip in self.addresses]
-        return b"".join([fixed, self.local, self.source, *others, self.extensions])
+        others = [bytes((len(ip),)) + ip for ip in self.addresses[1:]]
+        return b"".join([fixed, tie_tags, self.local, self.source, *others, self.extensions])
 
 
-def decode(data: bytes) -> Cookie:
-    """The cookie of bytes that passed the MAC: they are our own."""
+def decode(data: bytes, header: bytes, now: int) -> Cookie:
+    """The cookie of bytes that passed the MAC, with the header of their packet: they are our own."""
     cookie = Cookie()
-    fields = _FIXED.unpack_from(data)
     (
-        cookie.created,
-        cookie.lifespan,
-        cookie.local_tag,
+        created,
+        more,
         cookie.peer_tag,
         cookie.local_initial_tsn,
         cookie.peer_initial_tsn,
         cookie.peer_a_rwnd,
         cookie.peer_outbound_streams,
         cookie.peer_inbound_streams,
-        cookie.local_port,
-        cookie.peer_port,
-        cookie.local_tie_tag,
-        cookie.peer_tie_tag,
         cookie.udp_port,
-        local_length,
-        source_length,
-        address_count,
-        extension_count,
-    ) = fields
+        others,
+    ) = _FIXED.unpack_from(data)
+    now_us = -(-now // MICROSECOND)
+    age = (now_us - (more >> 30 << 32 | created)) & _CREATED
+    cookie.created = (now_us - age) * MICROSECOND
+    cookie.lifespan = (more >> 8 & 0x3FFFFF) * MILLISECOND
+    cookie.peer_port, cookie.local_port, cookie.local_tag = parse_prefix(header)
     offset = _FIXED.size
-    cookie.local = data[offset : offset + local_length]
-    offset += local_length
-    cookie.source = data[offset : offset + source_length]
-    offset += source_length
-    for _ in range(address_count):
+    if more & _HAS_TIE_TAGS:
+        cookie.local_tie_tag, cookie.peer_tie_tag = _TIE_TAGS.unpack_from(data, offset)
+        offset += _TIE_TAGS.size
+    length = 16 if more & _LOCAL_IS_V6 else 4
+    cookie.local = data[offset : offset + length]
+    offset += length
+    length = 16 if more & _SOURCE_IS_V6 else 4
+    cookie.source = data[offset : offset + length]
+    offset += length
+    cookie.addresses = [cookie.source]
+    for _ in range(others):
         length = data[offset]
         cookie.addresses.append(data[offset + 1 : offset + 1 + length])
         offset += 1 + length
-    cookie.extensions = data[offset : offset + extension_count]
+    cookie.extensions = data[offset:]
     return cookie
 
 
@@ -162,10 +190,13 @@ class CookieJar:
         """The State Cookie parameter's value."""
         self._rotate(now)
         data = bytes((self._key_id,)) + cookie.encode()
-        return data + _mac(self._secret, data)
+        return data + _mac(self._secret, cookie.header, data)
 
-    def open(self, value: bytes, now: int) -> Cookie | None:
-        """The contents of a State Cookie of ours; None if we did not make it, or too long ago."""
+    def open(self, value: bytes, header: bytes, now: int) -> Cookie | None:
+        """The contents of a State Cookie of ours, which came in a packet with this ``header``, ports and tag.
+
+        None if we did not make it, or not for these ports and this tag (section 5.1.5, 1 to 3), or too long ago.
+        """
         self._rotate(now)
         if len(value) < 1 + _FIXED.size + MAC_LENGTH:
             return None
@@ -176,9 +207,9 @@ class CookieJar:
         else:
             return None
         data = value[:-MAC_LENGTH]
-        if not hmac.compare_digest(_mac(secret, data), value[-MAC_LENGTH:]):
+        if not hmac.compare_digest(_mac(secret, header, data), value[-MAC_LENGTH:]):
             return None
-        return decode(data[1:])
+        return decode(data[1:], header, now)
 
     def _rotate(self, now: int) -> None:
         if now < self._renew:
@@ -193,7 +224,8 @@ class CookieJar:
         return hmac.new(self._random_bytes(SECRET_LENGTH), digestmod="sha256")
 
 
-def _mac(secret: hmac.HMAC, data: bytes) -> bytes:
+def _mac(secret: hmac.HMAC, header: bytes, data: bytes) -> bytes:
     mac = secret.copy()
+    mac.update(header)
     mac.update(data)
-    return mac.digest()
+    return mac.digest()[:MAC_LENGTH]

@@ -72,6 +72,8 @@ class StackStats:
     """What one stack did."""
 
     __slots__ = (
+        "answers_dropped",
+        "answers_withheld",
         "bad_checksum",
         "cookies_rejected",
         "cookies_stale",
@@ -86,6 +88,11 @@ class StackStats:
         self.packets_sent = 0
         self.packets_received = 0
         self.bad_checksum = 0
+        self.answers_dropped = 0
+        """Answers to strangers that had to wait for too long: newer ones came (``Limits.answers``)."""
+        self.answers_withheld = 0
+        """Answers to strangers that were one too many in a second (``Limits.aborts_per_second``), or larger than what
+        they answer."""
         self.out_of_the_blue = 0
         """Packets that belong to no association (RFC 9260 section 8.4)."""
         self.discarded = 0

@@ -11,6 +11,7 @@ from typing import Final
 NEVER: Final = (1 << 62) - 1
 """A deadline that is not set. The largest number that compiled code compares in one step."""
 
+MICROSECOND: Final = 1_000
 MILLISECOND: Final = 1_000_000
 SECOND: Final = 1_000_000_000
 

@@ -23,6 +23,7 @@ NOT_THE_KERNELS: Final = frozenset(
         "heartbeat_max_burst",
         "stretch_sack",
         "shutdown_guard",
+        "drain_guard",
         "on_restart",
         "attempt_delay",
         "connect_timeout",

@@ -81,6 +81,13 @@ class SettingUp:
         return system.sysctl("udp_port")
 
     @property
+    def v6only(self) -> bool:
+        """IPv4 addresses are not for it (IPV6_V6ONLY)."""
+        if self.family != socket.AF_INET6:
+            return False
+        return bool(self.sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
+
+    @property
     def bound(self) -> bool:
         """It has an SCTP port."""
         return bool(self.sock.getsockname()[1])

@@ -69,7 +69,7 @@ class KernelSocket(SettingUp):
         data, control, told, address = read
         if told & c.MSG_NOTIFICATION:
             return self._notification(data, told & FLAGS, address, flags & c.MSG_PEEK)
-        if not data and not told & c.MSG_EOR:
+        if not data and not told & c.MSG_EOR and not address:  # Of a message the kernel tells the address.
             return self._at_end()
         return KernelPiece(data, told & FLAGS, address or None, tuple(control), None)
 

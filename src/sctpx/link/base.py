@@ -8,6 +8,7 @@ returns; only opening it and adding to it raise.
 
 The driver's side of the bargain:
 
+* ``open_port`` before the first packet of an SCTP port leaves, ``close_port`` when the port is given up.
 * Readable socket: ``receive``, then ``receive_errors`` on the same socket. Both, each time: an error that waits
   makes a socket readable, and ``receive_errors`` costs nothing when ``receive`` saw no sign of one.
 * ``send`` answers 0 when all of a ``Transmit`` is on its way. Otherwise **the Transmit holds what is left**: the
@@ -22,7 +23,7 @@ The driver's side of the bargain:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
 from ..core.outputs import Transmit
@@ -75,6 +76,16 @@ class Link(Protocol[SocketT]):
 
     def add_address(self, address: AddressLike) -> None:
         """Carry packets of one more local address. ``OSError`` (EADDRNOTAVAIL, EADDRINUSE) if that cannot be."""
+
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        """Carry packets of an SCTP port at these of the link's addresses; a port can be opened at more of them later.
+
+        ``OSError`` (EADDRINUSE) if another program has the port there, and then it is opened at none. A link that is
+        the only user of its UDP port has nothing to do.
+        """
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Carry no more packets of an SCTP port at these addresses, or at any. A port that is not open is no error."""
 
     def socket_for(self, transmit: Transmit) -> SocketT | None:
         """The socket a Transmit leaves by; ``None`` if no local address can send it."""

@@ -21,7 +21,10 @@ _ORIGIN_ICMP: Final = 2
 _ORIGIN_ICMP6: Final = 3
 
 _ICMP_DESTINATION_UNREACHABLE: Final = 3
+_ICMP_PROTOCOL_UNREACHABLE: Final = 2
+_ICMP_PORT_UNREACHABLE: Final = 3
 _ICMP6_DESTINATION_UNREACHABLE: Final = 1
+_ICMP6_PORT_UNREACHABLE: Final = 4
 _ICMP6_PACKET_TOO_BIG: Final = 2
 _ICMP6_PARAMETER_PROBLEM: Final = 4
 _ICMP6_UNRECOGNIZED_NEXT_HEADER: Final = 1
@@ -67,6 +70,23 @@ class QueuedError:
         if self.type == _ICMP6_PARAMETER_PROBLEM:
             return self.code == _ICMP6_UNRECOGNIZED_NEXT_HEADER
         return self.type in (_ICMP6_DESTINATION_UNREACHABLE, _ICMP6_PACKET_TOO_BIG)
+
+    @property
+    def protocol_unreachable(self) -> bool:
+        """Whether nothing at the destination takes the protocol: "Unrecognized Next Header Type" for IPv6."""
+        if self.origin == _ORIGIN_ICMP:
+            return (self.type, self.code) == (_ICMP_DESTINATION_UNREACHABLE, _ICMP_PROTOCOL_UNREACHABLE)
+        kind = self.origin, self.type, self.code
+        return kind == (_ORIGIN_ICMP6, _ICMP6_PARAMETER_PROBLEM, _ICMP6_UNRECOGNIZED_NEXT_HEADER)
+
+    @property
+    def port_unreachable(self) -> bool:
+        """Whether nothing at the destination has the UDP port."""
+        kind = self.origin, self.type, self.code
+        return kind in (
+            (_ORIGIN_ICMP, _ICMP_DESTINATION_UNREACHABLE, _ICMP_PORT_UNREACHABLE),
+            (_ORIGIN_ICMP6, _ICMP6_DESTINATION_UNREACHABLE, _ICMP6_PORT_UNREACHABLE),
+        )
 
 
 def parse_extended_error(value: bytes, remote: bytes, port: int, payload: bytes) -> QueuedError | None:

@@ -103,6 +103,14 @@ class FilteredLink:
         """Carry packets of one more local address."""
         self.inner.add_address(address)
 
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        """Take an SCTP port at these local addresses."""
+        self.inner.open_port(port, addresses)
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Give an SCTP port up at these local addresses, or at all."""
+        self.inner.close_port(port, addresses)
+
     def socket_for(self, transmit: Transmit) -> FilteredSocket | None:
         """The socket a Transmit leaves by."""
         inner = self.inner.socket_for(transmit)

@@ -76,6 +76,15 @@ def parse_address(address: AddressLike) -> tuple[bytes, int]:
     return parsed.packed, scope_id
 
 
+def local_address(address: AddressLike) -> tuple[bytes, int]:
+    """A local address as packed bytes and scope id. ``OSError`` (EINVAL) if nothing can be sent from it."""
+    ip, scope_id = parse_address(address)
+    parsed = ipaddress.ip_address(ip)
+    if parsed.is_unspecified or parsed.is_multicast:
+        raise OSError(errno.EINVAL, f"{parsed} is no address to send from; for a wildcard give those it stands for")
+    return ip, scope_id or link_scope(ip)
+
+
 def family_of(ip: bytes) -> socket.AddressFamily:
     """``AF_INET`` or ``AF_INET6``."""
     return socket.AF_INET if len(ip) == IPV4_BYTES else socket.AF_INET6

@@ -1,4 +1,4 @@
-"""How UDP packets are marked: the traffic class (DSCP and ECN bits) of the IP header, and the flow label of IPv6.
+"""How packets are marked: the traffic class (DSCP and ECN bits) of the IP header, and the flow label of IPv6.
 
 Marks are the ``flowinfo`` of ``core.outputs.Transmit``. They go beside each packet, as ancillary data, since
 associations with different marks share a socket. On a system without such ancillary data the traffic class is set on
@@ -27,6 +27,9 @@ _IPV6_FLOWINFO: Final = 11
 _IPV6_FLOWLABEL_MGR: Final = 32
 TRAFFIC_CLASS: Final = ((socket.IPPROTO_IP, _IP_TOS), (socket.IPPROTO_IPV6, _IPV6_TCLASS))
 """Level and name of the traffic class over IPv4 and over IPv6, as an option and as ancillary data."""
+
+ECN: Final = 3 << CLASS_SHIFT
+"""The ECN bits in the flow information of a ``Transmit``."""
 
 # struct in6_flowlabel_req: address, label, action (0: get one), who may use it, flags, how long (two fields), padding.
 _LEASE: Final = struct.Struct("=16s4sBBHHHI")

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, final
 from weakref import WeakValueDictionary
@@ -29,8 +29,8 @@ from ..core.outputs import CLASS_SHIFT, Transmit
 from .base import Received, ReturnedPacket
 from .capabilities import Capabilities, probe
 from .heap import keep_freed_memory
-from .interfaces import DEFAULT_MTU, AddressLike, SocketAddress, link_scope, nearest, parse_address
-from .marks import traffic_class
+from .interfaces import DEFAULT_MTU, AddressLike, SocketAddress, local_address, nearest
+from .marks import ECN, traffic_class
 from .port_holder import port_holder
 from .remembered import Remembered
 from .udp_socket import GSO_REFUSALS, UdpSocket
@@ -41,8 +41,6 @@ SCTP_TUNNELING_PORT: Final = 9899
 _PORT_ATTEMPTS: Final = 16
 _SEGMENTS_LIMIT: Final = 64
 _GSO_BYTES_LIMIT: Final = 65507
-_ECN: Final = 3 << CLASS_SHIFT
-"""The ECN bits in the flow information of a ``Transmit``."""
 
 _bound: WeakValueDictionary[tuple[bytes, int], UdpSocket] = WeakValueDictionary()
 """The sockets of this process's links by address and port, to say so when one of them is in the way."""
@@ -84,7 +82,7 @@ class UdpLink:
         ``OSError``: EINVAL (no address, or one that is none), EADDRINUSE (the port is taken; the message says where,
         and by whom if that can be told), EADDRNOTAVAIL (not an address of this host), EAFNOSUPPORT.
         """
-        wanted = [_local_address(address) for address in addresses]
+        wanted = [local_address(address) for address in addresses]
         if not wanted:
             raise OSError(errno.EINVAL, "a link needs at least one local address")
         keep_freed_memory()
@@ -124,7 +122,7 @@ class UdpLink:
         """One more local address on the link's port; one it has already is no error. ``OSError`` as for ``open``."""
         if address in self._sockets:
             return
-        ip, scope_id = _local_address(address)
+        ip, scope_id = local_address(address)
         try:
             self._bind(ip, scope_id)
         except OSError as error:
@@ -137,6 +135,12 @@ class UdpLink:
         self._port = sock.port
         self._sockets[ip] = _bound[ip, sock.port] = sock
         self._nearest.clear()
+
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        """Nothing: the UDP port is this link's alone, and with it all SCTP ports behind it."""
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Nothing, as for ``open_port``."""
 
     def close(self) -> None:
         """Close all sockets. Packets handed over are still sent; closing twice does nothing."""
@@ -177,7 +181,7 @@ class UdpLink:
         segment = transmit.segment
         if len(transmit.data) <= segment and not transmit.flowinfo:
             return sock.send(transmit.data, 0, 0, destination)
-        flowinfo = transmit.flowinfo if self.ecn else transmit.flowinfo & ~_ECN
+        flowinfo = transmit.flowinfo if self.ecn else transmit.flowinfo & ~ECN
         if flowinfo and not self._capabilities.marks:
             with traffic_class(sock.socket, flowinfo >> CLASS_SHIFT):
                 return self._send_batch(sock, transmit, destination, 0)
@@ -217,15 +221,6 @@ def _send_pieces(
         if code:
             return offset, code
     return len(data), 0
-
-
-def _local_address(address: AddressLike) -> tuple[bytes, int]:
-    """A local address as packed bytes and scope id. ``OSError`` (EINVAL) if nothing can be sent from it."""
-    ip, scope_id = parse_address(address)
-    parsed = ipaddress.ip_address(ip)
-    if parsed.is_unspecified or parsed.is_multicast:
-        raise OSError(errno.EINVAL, f"{parsed} is no address to send from; for a wildcard give those it stands for")
-    return ip, scope_id or link_scope(ip)
 
 
 def _explained(error: OSError, ip: bytes, port: int) -> OSError:

@@ -24,14 +24,13 @@ from typing import Any, Final, TypeAlias, final
 
 from ..core.outputs import FLOW_LABEL
 from .base import Received, ReturnedPacket
+from .buffers import enlarge_buffers
 from .capabilities import SOL_UDP, UDP_GRO, Capabilities
 from .error_queue import IP_RECVERR, IPV6_RECVERR, read_error_queue
 from .interfaces import LINK_LOCAL, SocketAddress, address_mtu, family_of, link_scope, scope_of, socket_address
 from .marks import TRAFFIC_CLASS, ancillary, lease_flow_label
 from .remembered import Remembered
 
-_BUFFER_BYTES: Final = 4 << 20
-_SMALLEST_BUFFER_BYTES: Final = 256 << 10
 _DATAGRAM_LIMIT: Final = 65535
 _ANCILLARY_LIMIT: Final = 128
 _ERRORS_AT_ONCE: Final = 64
@@ -275,8 +274,7 @@ def _bound_socket(ip: bytes, scope_id: int, port: int, capabilities: Capabilitie
         sock.setblocking(False)
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        _enlarge(sock, socket.SO_RCVBUF)
-        _enlarge(sock, socket.SO_SNDBUF)
+        enlarge_buffers(sock)
         if sys.platform == "linux":
             _set_linux_options(sock, capabilities)
         sock.bind(socket_address(ip, port, scope_id))
@@ -284,18 +282,6 @@ def _bound_socket(ip: bytes, scope_id: int, port: int, capabilities: Capabilitie
         sock.close()
         raise
     return sock
-
-
-def _enlarge(sock: socket.socket, option: int) -> None:
-    """Ask for 4 MiB, and for less where that is refused. Linux gives what it allows without a word."""
-    size = _BUFFER_BYTES
-    while size >= _SMALLEST_BUFFER_BYTES:
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, option, size)
-        except OSError:
-            size //= 2
-        else:
-            return
 
 
 def _set_linux_options(sock: socket.socket, capabilities: Capabilities) -> None:

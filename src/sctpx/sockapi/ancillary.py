@@ -12,11 +12,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias, TypeVar, final
+from operator import index
+from typing import Any, Final, TypeAlias, TypeVar, final
 
 from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
 from . import constants as c
 from .addresses import canonical, check_unicast, pack_ip
+from .buffers import Data, to_bytes
 from .receive import Message
 from .settings import AssociationSettings, EndpointSettings
 from .structs import (
@@ -34,8 +36,7 @@ from .structs import (
     Struct,
 )
 
-Buffer: TypeAlias = bytes | bytearray | memoryview
-Item: TypeAlias = tuple[int, int, "Struct | Buffer | str"]
+Item: TypeAlias = tuple[int, int, "Struct | Data | str"]
 """``(cmsg_level, cmsg_type, cmsg_data)``; an IP address may be a string."""
 _S = TypeVar("_S", bound=Struct)
 
@@ -124,13 +125,13 @@ def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
     """The control messages of one ``sendmsg``; ``defaults`` holds where there is no SNDINFO (section 8.1.31).
 
     OSError: EINVAL for a level, type or length that is none, or two items that speak of the same; EOPNOTSUPP for what
-    needs an extension.
+    needs an extension. ``TypeError``, before all else, for an item that is not one.
     """
     sent: SendOptions | None = None
     init: InitMsg | None = None
     addresses: list[bytes] = []
     seen = set[int]()
-    for level, kind, data in items:
+    for level, kind, data in [_checked(item) for item in items]:
         if level != c.IPPROTO_SCTP:
             raise OSError(errno.EINVAL, f"control message of level {level}")
         if kind in (c.SCTP_DSTADDRV4, c.SCTP_DSTADDRV6):
@@ -159,7 +160,16 @@ def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
     return replace(sent, init=init, addresses=tuple(addresses)) if init or addresses else sent
 
 
-def to_struct(kind: type[_S], data: Struct | Buffer | str) -> _S:
+def _checked(item: Item) -> tuple[int, int, Struct | bytes | str]:
+    """A control message of the right shape."""
+    given: Any = item
+    if not isinstance(given, tuple | list) or len(given) != 3:
+        raise TypeError(f"a control message is (level, type, data), not {item!r}")
+    level, kind, data = given
+    return index(level), index(kind), data if isinstance(data, Struct | str) else to_bytes(data)
+
+
+def to_struct(kind: type[_S], data: Struct | Data | str) -> _S:
     """The struct that the data of a control message is. ``OSError`` (EINVAL) if it is of another kind or length."""
     if isinstance(data, kind):
         data.pack()  # Only what fits its fields.
@@ -169,11 +179,11 @@ def to_struct(kind: type[_S], data: Struct | Buffer | str) -> _S:
     return kind.unpack(data)
 
 
-def to_address(kind: int, data: Struct | Buffer | str) -> bytes:
+def to_address(kind: int, data: Struct | Data | str) -> bytes:
     """The address in SCTP_DSTADDRV4 or _V6, packed. ``OSError`` (EINVAL) if there is none of a single host."""
     if isinstance(data, Struct):
         raise OSError(errno.EINVAL, f"{type(data).__name__} where an address belongs")
-    ip = pack_ip(data) if isinstance(data, str) else bytes(data)
+    ip = pack_ip(data) if isinstance(data, str) else to_bytes(data)
     if len(ip) != (IPV4_LENGTH if kind == c.SCTP_DSTADDRV4 else IPV6_LENGTH):
         raise OSError(errno.EINVAL, f"an address of {len(ip)} bytes in a control message of type {kind}")
     ip = canonical(ip)
@@ -181,7 +191,7 @@ def to_address(kind: int, data: Struct | Buffer | str) -> bytes:
     return ip
 
 
-def from_sendv(info: Struct | Buffer | None, infotype: int | None = None) -> list[Item]:
+def from_sendv(info: Struct | Data | None, infotype: int | None = None) -> list[Item]:
     """The ``info`` of ``sctp_sendv`` as control messages (section 9.12). A struct need not be named by ``infotype``.
 
     OSError EINVAL for a type that does not exist, or an info that is not of it.
@@ -196,7 +206,7 @@ def from_sendv(info: Struct | Buffer | None, infotype: int | None = None) -> lis
     kind = _SENDV.get(infotype)
     if kind is None or info is None:
         raise OSError(errno.EINVAL, f"infotype {infotype} with {type(info).__name__}")
-    value = to_struct(kind, info)
+    value = to_struct(kind, info if isinstance(info, Struct) else to_bytes(info))
     if not isinstance(value, SendvSpa):
         return [(c.IPPROTO_SCTP, _SENDV_CMSG[infotype], value)]
     parts: list[Item] = []

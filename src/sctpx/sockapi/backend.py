@@ -90,6 +90,10 @@ class SocketBackend(Protocol):
         """Our UDP port; 0 before there is one, or without encapsulation."""
 
     @property
+    def v6only(self) -> bool:
+        """IPv4 addresses are not for it (IPV6_V6ONLY)."""
+
+    @property
     def bound(self) -> bool:
         """It has an SCTP port."""
 

@@ -1,14 +1,14 @@
 """What a socket gives its reader, in order: messages of its associations and notifications between them.
 
-Messages stay in the core until they are read, so that what the reader leaves there keeps the peer's window closed. The
-queue holds only where they stand in the order: a *run* stands for all messages of an association up to a position, or,
-while it is open, for all that are still to come. A notification closes the run of its association and a new one begins
-behind it. The open runs of several associations take turns, one message each.
+Messages stay in the core until they are read, so that unread messages keep the peer's window closed. The queue holds
+only the order of messages: a *run* stands for all messages of an association up to a position, or, while the run is
+open, for all messages that are still to come. A notification closes the run of its association, and a new run begins
+behind the notification. The open runs of several associations take turns, one message each.
 
-What is read next is held here once anybody has asked for it: a message that was larger than the reader's buffer, one
-that was only looked at (MSG_PEEK), or told of (SCTP_NXTINFO). A message of which parts are to come (partial delivery)
-lets others in between as SCTP_FRAGMENT_INTERLEAVE says (RFC 6458 section 8.1.20); the core keeps the messages of one
-association apart, so levels 1 and 2 are the same here.
+The queue holds the next item itself once a call has asked for it: a message that was larger than the reader's buffer, a
+message that a call only looked at (MSG_PEEK), or a message that a call told of (SCTP_NXTINFO). While a message is
+delivered in parts (partial delivery), other messages come in between as SCTP_FRAGMENT_INTERLEAVE says (RFC 6458 section
+8.1.20). The core keeps the messages of one association apart, so that levels 1 and 2 are the same here.
 """
 
 from __future__ import annotations
@@ -39,14 +39,27 @@ class Run:
     def __init__(self, association: SocketAssociation, until: int = OPEN) -> None:
         self.association = association
         self.until = until
-        """The position behind its last message, counted from the association's first."""
+        """The position behind the last message of the run, counted from the association's first message."""
+
+
+@final
+class Place:
+    """Where the reader of one association is. Only queues write it."""
+
+    __slots__ = ("run", "taken")
+
+    def __init__(self) -> None:
+        self.taken = 0
+        """Messages taken from the core."""
+        self.run: Run | None = None
+        """The open run, for the messages that are still to come."""
 
 
 @final
 class Item:
     """A message, a part of one, or a notification, on its way to the reader."""
 
-    __slots__ = ("association", "data", "message", "notice", "offset", "source")
+    __slots__ = ("association", "complete", "data", "message", "notice", "offset", "source")
 
     def __init__(
         self, association: SocketAssociation, message: Message | None, notice: Notification | None, source: bytes = b""
@@ -57,22 +70,19 @@ class Item:
         self.notice = notice
         """``None`` for a message."""
         self.data = notice.pack() if notice is not None else message[0] if message is not None else b""
+        self.complete = message is None or not message[5] & MORE
+        """The end of the item is the end of a message, or of a notification."""
         self.offset = 0
-        """What has been read of it, bytes."""
+        """Bytes of the item that were read."""
         self.source = source
         """The peer's address that a message came from, packed."""
 
     @property
     def cost(self) -> int:
-        """Bytes that a notification takes of the receive buffer. What was in the send buffer before takes none."""
+        """Bytes that a notification takes of the receive buffer: 0 for one with data that the send buffer held."""
         if self.notice is None or isinstance(self.notice, SendFailed | SendFailedEvent):
             return 0
         return NOTICE_COST + len(self.data)
-
-    @property
-    def complete(self) -> bool:
-        """Its end is the end of a message."""
-        return self.message is None or not self.message[5] & MORE
 
 
 class Piece(NamedTuple):
@@ -82,7 +92,7 @@ class Piece(NamedTuple):
     flags: int
     """``MSG_EOR`` with the end of a message, ``MSG_NOTIFICATION``."""
     item: Item | None
-    """What it is of; ``None`` at the end of all."""
+    """The item that the piece is a part of; ``None`` at the end of file."""
 
 
 END: Final = Piece(b"", 0, None)
@@ -106,14 +116,20 @@ class ReceiveQueue:
 
     def on_readable(self, association: SocketAssociation) -> None:
         """The core has messages of this association."""
-        if association.run is None:
-            association.run = Run(association)
-            self._entries.append(association.run)
+        place = association.place
+        if place.run is None:
+            place.run = Run(association)
+            self._entries.append(place.run)
+
+    def drop(self, association: SocketAssociation) -> None:
+        """Take the messages that the core has of this association, and forget them."""
+        association.place.taken += len(association.core.read())
 
     def on_notice(self, association: SocketAssociation, notice: Notification, readable: int) -> None:
         """Something happened after which ``readable`` messages of the core were ready."""
-        position = association.taken + readable
-        run = association.run
+        place = association.place
+        position = place.taken + readable
+        run = place.run
         if run is not None:
             run.until = position
         elif readable:
@@ -122,8 +138,8 @@ class ReceiveQueue:
         self._entries.append(item)
         self._noticed += item.cost
         if run is not None:
-            association.run = Run(association)
-            self._entries.append(association.run)
+            place.run = Run(association)
+            self._entries.append(place.run)
 
     @property
     def has_room(self) -> bool:
@@ -136,7 +152,7 @@ class ReceiveQueue:
             self._unfinished = None
 
     def keep(self, association: SocketAssociation) -> None:
-        """Take from the core what is there of this association: what comes later is not read any more."""
+        """Take the messages that the core has of this association now: later ones are not read any more."""
         kept: deque[Run | Item] = deque()
         for entry in self._entries:
             if isinstance(entry, Item) or entry.association is not association:
@@ -145,10 +161,10 @@ class ReceiveQueue:
             while (item := self._read(entry)) is not None:
                 kept.append(item)
         self._entries = kept
-        self._unfinished = association.run = None
+        self._unfinished = association.place.run = None
 
     def move(self, association: SocketAssociation, other: ReceiveQueue) -> None:
-        """What is there for this association is another socket's from now on."""
+        """The messages and notifications of this association are for the reader of another socket from now on."""
         if self._head is not None and self._head.association is association:
             self._head, other._head = None, self._head
         moved = [entry for entry in self._entries if entry.association is association]
@@ -167,13 +183,13 @@ class ReceiveQueue:
         return self.head() is not None
 
     def head(self) -> Item | None:
-        """What is read next, without taking it."""
+        """The item that is read next; the call does not take it."""
         if self._head is None:
             self._head = self._fetch()
         return self._head
 
     def take(self, limit: int, *, peek: bool = False) -> Piece | None:
-        """Up to ``limit`` bytes of what is next; ``None`` if nothing is there."""
+        """Up to ``limit`` bytes of the next item; ``None`` if there is none."""
         item = self._head
         if item is None:
             item = self._head = self._fetch()
@@ -205,10 +221,10 @@ class ReceiveQueue:
                 return entry
             item = self._read(entry)
             if item is None:
-                if entry is entry.association.run:
-                    entry.association.run = None
+                if entry is entry.association.place.run:
+                    entry.association.place.run = None
                 continue
-            if entry is entry.association.run:
+            if entry is entry.association.place.run:
                 entries.append(entry)
             else:
                 entries.appendleft(entry)
@@ -216,7 +232,7 @@ class ReceiveQueue:
         return None
 
     def _continue(self, association: SocketAssociation) -> Item | None:
-        """The next part of a message that nothing may come between."""
+        """The next part of a message whose parts must follow each other."""
         for entry in self._entries:
             if isinstance(entry, Run) and entry.association is association:
                 item = self._read(entry)
@@ -226,10 +242,10 @@ class ReceiveQueue:
 
     def _read(self, run: Run) -> Item | None:
         association = run.association
-        core = association.core
-        if association.taken >= run.until or not core.readable:
+        core, place = association.core, association.place
+        if place.taken >= run.until or not core.readable:
             return None
-        association.taken += 1
+        place.taken += 1
         source = core.source
         item = Item(association, core.read(1)[0], None, source)
         if not self._settings.fragment_interleave:

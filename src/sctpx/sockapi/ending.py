@@ -44,9 +44,8 @@ class Loss(NamedTuple):
 def _loss_by_abort(association: Association, reason: str) -> Loss | None:
     """What is lost if the association is aborted now; ``None`` if that is nothing."""
     owner = association.owner
-    space = owner.space if isinstance(owner, SocketAssociation) else association.send_space
-    lost = association.config.send_buffer - space
-    if lost <= 0:
+    lost = owner.pending if isinstance(owner, SocketAssociation) else association.pending
+    if not lost:
         return None
     addresses = [path.remote for path in association.paths] or [candidate.ip for candidate in association.report]
     return Loss(f"{', '.join(map(ip_text, addresses))} SCTP port {association.peer_port}", lost, reason)

@@ -1,8 +1,9 @@
-"""What sockets need of their surroundings, and get from whoever lets them run: threads and UDP, or a simulation.
+"""What sockets need of the system they run on: a real one, with threads and UDP sockets, or a simulated one.
 
-Two interfaces stand between the meaning of sockets, which is in this package, and the world. A ``StackDriver`` runs
-one ``Stack`` of the core and carries its packets; ``SocketHost`` opens such drivers and knows what else only the
-system knows: the time, local addresses, and what names stand for. Everything is called by one thread at a time.
+This package says what the calls of sockets mean, and does no I/O. Two interfaces connect it with a system. A
+``StackDriver`` runs one ``Stack`` of the core and carries the packets of the stack. A ``SocketHost`` opens such drivers
+and answers what only a system knows: the time, the local addresses, and what names stand for. One thread at a time
+calls the methods of both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..core.stack import Stack
 
 if TYPE_CHECKING:
-    from .port import Ports
+    from .ports import Ports
 
 
 class StackDriver(Protocol):
@@ -21,15 +22,15 @@ class StackDriver(Protocol):
 
     @property
     def stack(self) -> Stack:
-        """What it runs. Whoever changes something in the stack calls ``flush`` afterwards."""
+        """The stack. After a change in the stack, ``flush`` is to be called."""
 
     @property
     def ports(self) -> Ports:
-        """Who has which SCTP port of the stack. When nobody has one any more, the driver closes itself."""
+        """The users of the SCTP ports of the stack. When the last user is gone, the driver closes itself."""
 
     @property
     def closed(self) -> bool:
-        """It has closed itself, and runs nothing any more."""
+        """The driver has closed itself, and runs nothing any more."""
 
     @property
     def udp_port(self) -> int:
@@ -39,10 +40,19 @@ class StackDriver(Protocol):
         """The time, ns. Never goes back."""
 
     def flush(self) -> None:
-        """Send what the stack has to send, and pass on what it has to tell."""
+        """Send the packets of the stack, and pass its events on."""
 
     def add_address(self, address: bytes) -> None:
         """Carry packets of one more local address, packed. ``OSError``: EADDRINUSE, EADDRNOTAVAIL."""
+
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        """Carry packets of an SCTP port at these of the local addresses, packed; at more of them later.
+
+        ``OSError`` (EADDRINUSE) if another program of the host has the port there: then it is opened at none.
+        """
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Carry no more packets of an SCTP port at these local addresses, or at any."""
 
     def max_packet(self, local: bytes) -> int:
         """The largest IP packet that can be sent from a local address, bytes with all headers."""
@@ -72,13 +82,15 @@ class SocketHost(NameHost, Protocol):
         """The UDP port where peers expect a listener: 9899 (RFC 6951 section 5.1), 0 if packets travel without UDP."""
 
     def client_driver(self, addresses: Sequence[bytes]) -> StackDriver:
-        """A driver with these local addresses at least, on a UDP port that all who do not care for theirs share.
+        """A driver with these local addresses at least, on the UDP port that is shared by sockets which chose none.
 
         ``OSError``: EADDRNOTAVAIL, EADDRINUSE.
         """
 
-    def port_driver(self, addresses: Sequence[bytes], udp_port: int) -> StackDriver:
+    def port_driver(self, addresses: Sequence[bytes], udp_port: int, port: int) -> StackDriver:
         """A driver with these local addresses at least, on this UDP port; 0 for a free one that nobody else uses.
+
+        ``port`` is the SCTP port it is wanted for, 0 for any.
 
         ``OSError``: EADDRINUSE (another program has the port), EADDRNOTAVAIL.
         """
@@ -90,4 +102,4 @@ class SocketHost(NameHost, Protocol):
         """The local address, packed, that packets to an IP address would leave from. ``OSError`` if there is no way."""
 
     def announced(self, bound: list[bytes], peer: list[bytes]) -> list[bytes]:
-        """Which of our addresses a peer that is known by these addresses is told, all of them packed."""
+        """Those of the bound addresses that a peer with these addresses is told. All addresses are packed."""

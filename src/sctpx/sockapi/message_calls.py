@@ -1,7 +1,7 @@
 """The calls of a socket that send and receive, in the manner of Python's socket module and of RFC 6458 section 9.
 
-Arguments are checked and names looked up here, before the lock is taken; what the calls mean under it is in
-``messaging``. Here is the one place where a call that cannot be completed now waits, and tries again.
+A call checks its arguments and looks names up before it takes the lock. What the calls mean is in ``messaging``. This
+file has the one place where a call that cannot be completed now waits and tries again.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from ..core.config import NANOSECONDS
 from ..core.timers import NEVER
 from . import ancillary
 from .addresses import SocketAddress, socket_address
+from .arguments import as_ancillary_size, as_int, as_size
 from .backend import Piece, SocketBackend
+from .buffers import Data, Room, fill, held_by, to_bytes, writable
 from .messaging import Received
 from .not_now import NotNow
 from .peer import Peer
 from .resolving import Addresses, HostPort, listed, resolve_peer, single
-from .send import Data, to_bytes
 from .socket_state import Alarm
 from .structs import RcvInfo, Struct
 
@@ -36,21 +37,21 @@ class Sent(NamedTuple):
 
 
 class Hub(Protocol):
-    """What all sockets of a program share."""
+    """What all sockets of a program share: the lock."""
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
-        """Everything that touches a socket happens under it."""
+        """The lock: all work on sockets happens under it."""
 
 
 class Waiters(Alarm, Protocol):
-    """The calls of one socket that wait. All of it under the lock, which is free while somebody waits."""
+    """The calls of one socket that wait. The caller holds the lock, which is free while a call waits."""
 
     def wait(self, until: int, deadline: int) -> None:
-        """Wait for what ``not_now`` names so, at most until the deadline, ns; it may be for nothing."""
+        """Wait for ``READABLE``, ``WRITABLE`` or ``CHANGED``, at most until the deadline, ns. It may return early."""
 
     def settle(self) -> None:
-        """A call is over: if it left something to receive or room to send, the next one in line is woken."""
+        """A call is over: if it left something to receive or room to send, wake the next call that waits for that."""
 
 
 class MessageCalls:
@@ -91,7 +92,7 @@ class MessageCalls:
     def _resolve(self, addresses: Sequence[HostPort]) -> Peer:
         """The addresses of a peer, with the UDP ports it is reached at."""
         state = self._state
-        return resolve_peer(state.names, addresses, state.family, state.peer_udp_port)
+        return resolve_peer(state.names, addresses, state.family, state.peer_udp_port, v6only=state.v6only)
 
     # --- sending ---
 
@@ -102,6 +103,8 @@ class MessageCalls:
         data), EMSGSIZE, EAGAIN.
         """
         data = to_bytes(data)
+        if flags.__class__ is not int or flags:  # A call less, most of the time: ping-pong notices.
+            flags = as_int(flags, "flags")
         with self._hub.lock:
             self._until_done(flags, self._state.send, data)
         return len(data)
@@ -131,8 +134,9 @@ class MessageCalls:
 
         Raises like ``sendto``; EINVAL and EOPNOTSUPP for ancillary data that is wrong or needs an extension.
         """
+        data = b"".join([to_bytes(buffer) for buffer in buffers])
         to = () if address is None else single(address)
-        return self._send(_joined(buffers), tuple(ancdata), to, flags).length
+        return self._send(data, tuple(ancdata), to, flags).length
 
     def sendv(
         self,
@@ -152,6 +156,7 @@ class MessageCalls:
         return self._send(_joined(buffers), tuple(ancillary.from_sendv(info, infotype)), to, flags)
 
     def _send(self, data: bytes, items: Sequence[ancillary.Item], to: Sequence[HostPort], flags: int) -> Sent:
+        flags = as_int(flags, "flags")
         state = self._state
         state.check_open()
         # A wrong item raises before anything is looked up.
@@ -168,30 +173,36 @@ class MessageCalls:
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Up to ``bufsize`` bytes of the next message; ``b""`` when the peer has ended the association.
 
-        The rest of a longer message comes with the next call. ``OSError``: ENOTCONN, ECONNRESET, ETIMEDOUT, EAGAIN.
+        The rest of a longer message comes with the next call. For 0 bytes nothing is waited for. ``OSError``: ENOTCONN,
+        ECONNRESET, ETIMEDOUT, EAGAIN.
         """
+        if bufsize.__class__ is not int or bufsize < 1 or flags.__class__ is not int or flags:
+            bufsize, flags = as_size(bufsize, "recv"), as_int(flags, "flags")
+            if not bufsize:
+                self._state.check_open()
+                return b""
         with self._hub.lock:
             return self._until_done(flags, self._state.receive, bufsize, flags).data
 
-    def recv_into(self, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0) -> int:
-        """Like ``recv``, into a buffer: how many bytes."""
-        return self.recvfrom_into(buffer, nbytes, flags)[0]
+    def recv_into(self, buffer: Room, nbytes: int = 0, flags: int = 0) -> int:
+        """Like ``recv``, into a buffer: how many bytes. ``ValueError`` for more than the buffer holds."""
+        view, size = _room(buffer, nbytes, "recv_into")
+        data = self.recv(size, flags)
+        fill([view], data)
+        return len(data)
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, SocketAddress | None]:
         """Like ``recv``, with the address of the peer that the message came from; ``None`` with the end."""
+        bufsize, flags = as_size(bufsize, "recvfrom"), as_int(flags, "flags")
         with self._hub.lock:
-            piece = self._until_done(flags, self._state.receive, bufsize, flags)
+            piece = self._receive(bufsize, flags)
             return piece.data, self._state.source(piece)
 
-    def recvfrom_into(
-        self, buffer: bytearray | memoryview, nbytes: int = 0, flags: int = 0
-    ) -> tuple[int, SocketAddress | None]:
-        """Like ``recvfrom``, into a buffer: how many bytes, and the address."""
-        view = memoryview(buffer).cast("B")
-        if view.readonly:
-            raise TypeError("a buffer that can be written to, not a read-only one")
-        data, source = self.recvfrom(min(nbytes or len(view), len(view)), flags)
-        view[: len(data)] = data
+    def recvfrom_into(self, buffer: Room, nbytes: int = 0, flags: int = 0) -> tuple[int, SocketAddress | None]:
+        """Like ``recvfrom``, into a buffer: how many bytes, and the address. ``ValueError`` as ``recv_into``."""
+        view, size = _room(buffer, nbytes, "recvfrom_into")
+        data, source = self.recvfrom(size, flags)
+        fill([view], data)
         return len(data), source
 
     def recvmsg(
@@ -202,26 +213,55 @@ class MessageCalls:
         Ancillary data comes as its structs in C, as many as ``ancbufsize`` bytes have room for, control headers
         included.
         """
+        bufsize, ancbufsize = as_size(bufsize, "recvmsg"), as_ancillary_size(ancbufsize)
+        flags = as_int(flags, "flags")
         with self._hub.lock:
             state = self._state
-            piece = self._until_done(flags, state.receive, bufsize, flags)
+            piece = self._receive(bufsize, flags)
             items, cut = state.control_messages(piece, ancbufsize)
             return piece.data, items, piece.flags | cut, state.source(piece)
 
+    def recvmsg_into(
+        self, buffers: Iterable[Room], ancbufsize: int = 0, flags: int = 0
+    ) -> tuple[int, list[tuple[int, int, bytes]], int, SocketAddress | None]:
+        """Like ``recvmsg``, into buffers that are filled one after the other: how many bytes, and the rest."""
+        views = [writable(buffer) for buffer in buffers]
+        data, items, told, source = self.recvmsg(sum([view.nbytes for view in views]), ancbufsize, flags)
+        fill(views, data)
+        return len(data), items, told, source
+
     def recvv(self, bufsize: int, flags: int = 0) -> Received:
         """The next message or notification with its attributes in one struct (RFC 6458 section 9.13)."""
+        bufsize, flags = as_size(bufsize, "recvv"), as_int(flags, "flags")
         with self._hub.lock:
-            return self._state.received(self._until_done(flags, self._state.receive, bufsize, flags))
+            return self._state.received(self._receive(bufsize, flags))
 
     def received_info(self, bufsize: int, flags: int = 0) -> tuple[Piece, RcvInfo | None, SocketAddress | None]:
         """What ``sctp_recvmsg`` is made of: a piece, what is known of it whether asked for or not, and the address."""
+        bufsize, flags = as_size(bufsize, "recvmsg"), as_int(flags, "flags")
         with self._hub.lock:
             state = self._state
-            piece = self._until_done(flags, state.receive, bufsize, flags)
+            piece = self._receive(bufsize, flags)
             return piece, state.rcvinfo(piece), state.source(piece)
+
+    def _receive(self, bufsize: int, flags: int) -> Piece:
+        """What is next, once it is there. Under the lock."""
+        return self._until_done(flags, self._state.receive, bufsize, flags)
+
+
+def _room(buffer: Room, nbytes: int, call: str) -> tuple[memoryview, int]:
+    """A buffer to receive into, and how many bytes: ``nbytes``, or with 0 all it holds."""
+    view = writable(buffer)
+    size = as_size(nbytes, call)
+    if size > view.nbytes:
+        raise ValueError(f"{size} bytes to receive, and a buffer of {view.nbytes} in {call}")
+    return view, size or view.nbytes
 
 
 def _joined(buffers: Data | Iterable[Data]) -> bytes:
-    if isinstance(buffers, bytes | bytearray | memoryview):
-        return bytes(buffers)
-    return b"".join([to_bytes(buffer) for buffer in buffers])
+    """One buffer, or several, as one message."""
+    whole = held_by(buffers)
+    if whole is not None:
+        return whole
+    several: Any = buffers
+    return b"".join([to_bytes(buffer) for buffer in several])

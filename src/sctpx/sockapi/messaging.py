@@ -59,7 +59,7 @@ class Messaging(SettingUp):
 
     @abstractmethod
     def nothing_to_receive(self) -> Piece | NotNow:
-        """What ``receive`` answers when nothing is there."""
+        """The result of ``receive`` when there is nothing to receive."""
 
     def source(self, piece: Piece) -> SocketAddress | None:
         """The address of the peer that a message came from; ``None`` at the end."""
@@ -69,7 +69,7 @@ class Messaging(SettingUp):
         return self.address(item.source or item.association.source(), item.association.core.peer_port)
 
     def control_messages(self, piece: Piece, room: int) -> tuple[list[tuple[int, int, bytes]], int]:
-        """What is asked for beside a message, as it is in C, in so many bytes; MSG_CTRUNC if more is known."""
+        """The control messages that the program asked for, as they are in C, in ``room`` bytes; MSG_CTRUNC if cut."""
         item = piece.item
         if item is None or item.message is None or not self.settings.wants_ancillary(item.association.settings):
             return [], 0
@@ -79,7 +79,7 @@ class Messaging(SettingUp):
         return packed, c.MSG_CTRUNC if cut else 0
 
     def received(self, piece: Piece) -> Received:
-        """A message or notification with what is asked for beside it in one struct (section 9.13)."""
+        """A message or notification, with the infos that the program asked for in one struct (section 9.13)."""
         item = piece.item
         if item is None:
             return Received(piece.data, None, c.SCTP_RECVV_NOINFO, None, piece.flags)
@@ -89,12 +89,12 @@ class Messaging(SettingUp):
         return Received(piece.data, self.source(piece), infotype, info, piece.flags)
 
     def rcvinfo(self, piece: Piece) -> RcvInfo | None:
-        """What is known of a message, whether asked for or not; ``None`` for a notification, and at the end."""
+        """What is known of a message, also without SCTP_RECVRCVINFO; ``None`` for a notification, and at the end."""
         item = piece.item
         return None if item is None or item.message is None else self._infos(piece, item)[0]
 
     def _infos(self, piece: Piece, item: Item) -> tuple[RcvInfo, NxtInfo | None]:
-        """What is known of a message, and of what follows it once it was read whole."""
+        """What is known of a message and, once the message was read whole, of the item that follows it."""
         assert item.message is not None
         association = item.association
         info = ancillary.rcvinfo(
@@ -139,7 +139,7 @@ class Messaging(SettingUp):
 
     @abstractmethod
     def destination(self, options: SendOptions, peer: Peer | None) -> SocketAssociation | None:
-        """The association to send on; ``None`` if one is to be set up with the peer. ``OSError`` (EPIPE): neither."""
+        """The association to send on; ``None``: set one up with the peer. ``OSError`` (EPIPE) without both."""
 
     @abstractmethod
     def chosen_address(self, association: SocketAssociation, peer: Peer, flags: int) -> bytes:
@@ -152,7 +152,7 @@ class Messaging(SettingUp):
             raise OSError(errno.EINVAL, f"the association is with port {port}, not {peer.port}")
 
     def _set_up(self, peer: Peer, message: Outgoing, options: SendOptions) -> SocketAssociation:
-        """Begin an association for a message. ``OSError`` if the message could not be sent on it."""
+        """Begin an association for a message. ``OSError`` if the association could not take the message."""
         if options.flags & (c.SCTP_EOF | c.SCTP_ABORT):
             raise OSError(errno.EINVAL, "there is no association to end")
         init = options.init
@@ -165,7 +165,7 @@ class Messaging(SettingUp):
         return self.start(peer, config)
 
     def send_on(self, association: SocketAssociation, message: Outgoing) -> int | NotNow:
-        """Send a message on an association, or do what its flags say: SCTP_EOF, SCTP_ABORT. The association's id.
+        """Send a message on an association, or end the association as the flags say. The result is its id.
 
         ``OSError``: EINVAL (SCTP_EOF with data, or no data without one of both flags), EMSGSIZE (too large, or more
         than a packet takes while SCTP_DISABLE_FRAGMENTS is on), EPIPE, ESHUTDOWN.
@@ -181,14 +181,14 @@ class Messaging(SettingUp):
         return association.core.id
 
     def _send_again(self, association: SocketAssociation, message: Outgoing) -> int | NotNow:
-        """There may be room by now; or the association may be another socket's."""
+        """Try to send again. ``OSError`` (EPIPE) if the association belongs to another socket by now."""
         self.check_open()
         if association.socket is not self:
             raise OSError(errno.EPIPE, "the association is another socket's")
         return self.send_on(association, message)
 
     def _end(self, now: int, association: SocketAssociation, message: Outgoing) -> None:
-        """The flags of a message end its association."""
+        """End an association as the flags of a message say: SCTP_EOF, SCTP_ABORT."""
         if message.flags & c.SCTP_ABORT:
             if association.end is not None:
                 raise OSError(errno.EPIPE, "the association is over")

@@ -1,8 +1,8 @@
 """How a call of a socket says "not now": by its result, which tells what to wait for and how to go on.
 
-No call of a socket in ``sockapi`` waits. Such a call succeeds, raises, or returns a ``NotNow``. Whoever made the call
-waits for what ``until`` names, in its own way, and then tries again: the same call, or ``again`` where only a part of
-it is left to do. A caller that does not wait raises ``refusal()``, one that waited for too long ``time_is_up()``.
+No call of a socket in ``sockapi`` waits. A call succeeds, raises, or returns a ``NotNow``. The caller then waits, in
+its own way, for what ``until`` names, and tries again: the same call, or ``again`` where only a part of the call is
+left. A caller that must not wait raises ``refusal()``, and a caller that waited for too long raises ``time_is_up()``.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class NotNow:
         self.until = until
         """What to wait for: ``READABLE``, ``WRITABLE`` or ``CHANGED``."""
         self.again = again
-        """What to try then, which may say "not now" again; ``None``: the same call."""
+        """What to try then; the result may be "not now" again. ``None``: the same call."""
 
     def refusal(self) -> OSError:
         """What a socket that does not wait raises."""
         return BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     def time_is_up(self) -> OSError:
-        """What a socket raises that waited as long as its timeout says."""
+        """What a socket raises when its timeout has passed."""
         return TimeoutError("timed out")
 
 
 UNTIL_READABLE: Final = NotNow(READABLE)
-"""Try the same call again when there is something to receive or to accept."""
+"""Wait for something to receive or to accept, and try the same call again."""
 UNTIL_WRITABLE: Final = NotNow(WRITABLE)
-"""Try the same call again when there is room to send."""
+"""Wait for room to send, and try the same call again."""

@@ -1,7 +1,7 @@
 """The one-to-many style (RFC 6458 section 3): a socket with any number of associations, told apart by their ids.
 
-Associations come about by ``connect``, by sending to a peer there is none with, and, if the socket listens, by peers;
-nobody accepts them one by one. ``sctp_peeloff`` makes one of them a one-to-one socket.
+``connect`` sets an association up, and so does sending to a peer without one. If the socket listens, peers set
+associations up, and the socket accepts them by itself. ``sctp_peeloff`` makes a one-to-one socket of an association.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ class OneToMany(Messaging):
 
     @property
     def members(self) -> Mapping[int, SocketAssociation]:
-        """All its associations."""
+        """All associations of the socket."""
         return self.associations
 
     @property
     def listens(self) -> bool:
-        """It takes associations from peers."""
+        """The socket takes associations from peers."""
         return self._listening
 
     def start_listening(self, backlog: int) -> None:
-        """Take associations from peers, or with a backlog of 0 no more."""
+        """Take associations from peers; with a backlog of 0, take no more."""
         self._listening = backlog > 0
 
     def adopt(self, core: Association, now: int) -> SocketAssociation | None:
@@ -74,7 +74,7 @@ class OneToMany(Messaging):
         return association
 
     def peeloff(self, assoc_id: int) -> OneToOne:
-        """An association as a socket of its own (section 9.2). ``OSError`` (EINVAL) if none such is up.
+        """An association as a socket of its own (section 9.2). ``OSError`` (EINVAL): no such association is up.
 
         Calls that wait for the association on this socket learn that it is another socket's.
         """
@@ -105,21 +105,21 @@ class OneToMany(Messaging):
             raise OSError(errno.ENOTCONN, "the socket has no associations and does not listen")
 
     def send(self, data: bytes) -> int | NotNow:
-        """``OSError`` (EPIPE): it has to be said who to send to."""
+        """``OSError`` (EPIPE): a one-to-many socket needs an address or an association to send to."""
         self.check_open()
         raise OSError(errno.EPIPE, "a one-to-many socket sends to an address or on an association")
 
     def send_message(
         self, data: bytes, items: Sequence[ancillary.Item], options: SendOptions, peer: Peer | None
     ) -> int | NotNow:
-        """As for every socket, and to all its associations with SCTP_SENDALL: 0 then."""
+        """Send as every socket does; with SCTP_SENDALL, send to all associations, and the result is 0."""
         if options.flags & c.SCTP_SENDALL:
             self.check_open()
             return self._send_to_all(outgoing(data, options))
         return super().send_message(data, items, options, peer)
 
     def destination(self, options: SendOptions, peer: Peer | None) -> SocketAssociation | None:
-        """The association with the id, or with the peer; ``None`` if one is to be set up with the peer.
+        """The association with the id, or with the peer; ``None``: set one up with the peer.
 
         ``OSError``: EPIPE (no such id, neither id nor peer), EADDRNOTAVAIL (the association with the peer is another
         socket's).
@@ -132,7 +132,7 @@ class OneToMany(Messaging):
         if peer is None:
             raise OSError(errno.EPIPE, "neither an address nor an association to send to")
         for address in peer.addresses:
-            # The peer may not have kept the first one.
+            # The peer may not have kept the first address.
             association = self._find_by_address(address.ip, peer.port)
             if association is not None:
                 return association
@@ -148,7 +148,7 @@ class OneToMany(Messaging):
         return association
 
     def chosen_address(self, association: SocketAssociation, peer: Peer, flags: int) -> bytes:
-        """The address, if SCTP_ADDR_OVER says so: else it has only told the association.
+        """The address, with SCTP_ADDR_OVER; without that flag, the address only serves to find the association.
 
         ``OSError`` (EINVAL): a port that is not the peer's.
         """

@@ -1,7 +1,7 @@
 """The one-to-one style (RFC 6458 section 4): a socket that listens, or has one association.
 
-It is used as a TCP socket is. What is different is its end: SCTP has no half-closed state, so ``shutdown(SHUT_WR)``
-ends the association in both directions; what was sent before is still delivered, both ways.
+Programs use it as a TCP socket. Only the end is different: SCTP has no half-closed state, so ``shutdown(SHUT_WR)`` ends
+the association in both directions. What was sent before is still delivered, both ways.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ class OneToOne(Messaging):
     def __init__(self, host: SocketHost, settings: EndpointSettings, family: int, udp_port: int | None = None) -> None:
         super().__init__(host, settings, family, udp_port)
         self.association: SocketAssociation | None = None
-        """The one it has, or had."""
+        """The association that the socket has, or had last."""
         self.backlog = 0
-        """Associations that may wait for ``accept``; 0 while it does not listen."""
+        """How many associations may wait for ``accept``; 0 while the socket does not listen."""
         self._incoming: deque[SocketAssociation] = deque()
 
     @property
     def members(self) -> Mapping[int, SocketAssociation]:
-        """The association it has."""
+        """The association that the socket has."""
         association = self.association
         return {} if association is None or association.end is not None else {association.id: association}
 
     def find(self, assoc_id: int = 0) -> SocketAssociation:
-        """The association, if it is up or coming up, whatever the id. ``OSError`` (ENOTCONN) without one."""
+        """The association, whatever the id. ``OSError`` (ENOTCONN) without one, or if it is over."""
         association = self.association
         if association is None or association.end is not None:
             raise OSError(errno.ENOTCONN, "the socket is not connected")
@@ -56,11 +56,11 @@ class OneToOne(Messaging):
 
     @property
     def listens(self) -> bool:
-        """It takes associations from peers."""
+        """The socket takes associations from peers."""
         return self.backlog > 0
 
     def start_listening(self, backlog: int) -> None:
-        """Remember how many associations may wait. ``OSError`` (EINVAL) if it has an association itself."""
+        """Remember how many associations may wait. ``OSError`` (EINVAL) if the socket has an association itself."""
         if self.association is not None and self.association.end is None:
             raise OSError(errno.EINVAL, "the socket is connected")
         self.backlog = backlog
@@ -75,7 +75,7 @@ class OneToOne(Messaging):
         return association
 
     def accept(self) -> OneToOne | NotNow:
-        """The association that has waited longest, even if it is over already, as a socket of its own.
+        """The association that has waited longest, as a socket of its own. The association may be over already.
 
         ``OSError`` (EINVAL): the socket does not listen.
         """
@@ -91,13 +91,13 @@ class OneToOne(Messaging):
         return take_over(self, port, association)
 
     def accepted_from(self) -> SocketAddress:
-        """The peer's address, even if the association is over by now."""
+        """The peer's primary address, also if the association is over already."""
         association = self.association
         assert association is not None
         return self.address(association.source(), association.core.peer_port)
 
     def take(self, association: SocketAssociation, other: Messaging, port: Port) -> None:
-        """Have an association that was another socket's: accepted, or branched off (section 9.2)."""
+        """Get an association from another socket: by ``accept``, or by ``sctp_peeloff`` (section 9.2)."""
         other.associations.pop(association.id, None)
         port.retain()
         self.port = port
@@ -111,7 +111,7 @@ class OneToOne(Messaging):
     # --- connecting ---
 
     def check_connect(self) -> None:
-        """``OSError``: EISCONN (it listens, or has an association), EALREADY (one is in the making)."""
+        """``OSError``: EISCONN (the socket listens, or has an association), EALREADY (it is being set up)."""
         if self.backlog:
             raise OSError(errno.EISCONN, "the socket listens")
         association = self.association
@@ -133,7 +133,7 @@ class OneToOne(Messaging):
         return self.report(self.association or self.find())
 
     def attach(self, core: Association, now: int, unusable: tuple[AddressReport, ...] = ()) -> SocketAssociation:
-        """An association of the core becomes the one of this socket, or one that waits for ``accept``."""
+        """Make an association of the core the one of this socket, or let it wait for ``accept``."""
         association = super().attach(core, now, unusable)
         if not self.backlog:
             self.association = association
@@ -162,7 +162,7 @@ class OneToOne(Messaging):
         raise OSError(errno.ENOTCONN, "the association is over")
 
     def _is_complete(self, association: SocketAssociation) -> bool:
-        """The peer has sent everything. A reader that subscribed to that is told first that the association is over."""
+        """The peer has sent everything. With SCTP_ASSOC_CHANGE, the notification of the end comes before."""
         if association.end is not None:
             return isinstance(association.end, ShutdownComplete)
         return association.peer_done and c.SCTP_ASSOC_CHANGE not in association.settings.subscribed
@@ -180,7 +180,7 @@ class OneToOne(Messaging):
         return self.send_on(association, message)
 
     def _sending(self) -> SocketAssociation:
-        """The association to send on. ``OSError``: EPIPE without one; what ended it if nobody was told yet."""
+        """The association to send on. ``OSError``: EPIPE without one, or the error of its end, once."""
         if self.closed:
             self.check_open()
         association = self.association
@@ -191,13 +191,13 @@ class OneToOne(Messaging):
         return association
 
     def destination(self, options: SendOptions, peer: Peer | None) -> SocketAssociation | None:
-        """The association it has; ``None`` if one is to be set up with the peer. ``OSError`` (EPIPE) for neither."""
+        """The association; ``None``: set one up with the peer. ``OSError`` (EPIPE) without both."""
         if self.association is None and not self.backlog and peer is not None:
             return None
         return self._sending()
 
     def chosen_address(self, association: SocketAssociation, peer: Peer, flags: int) -> bytes:
-        """A single address is one to send to. A list is there to set an association up, and chooses nothing.
+        """A single address is the one to send to. A list only serves to set an association up.
 
         ``OSError`` (EINVAL): a port that is not the peer's.
         """
@@ -227,13 +227,13 @@ class OneToOne(Messaging):
     # --- the end ---
 
     def on_ended(self, association: SocketAssociation) -> None:
-        """An association is over. One that waits for ``accept`` goes on waiting."""
+        """An association is over. An association that waits for ``accept`` goes on waiting."""
         if association is self.association:
             self.error = self.failure(association)
             self.associations.pop(association.id, None)
 
     def shutdown(self, *, read: bool, write: bool) -> None:
-        """End the association gracefully, or take no more messages; those that are there can be read.
+        """End the association gracefully, or take no more messages; the messages that are there can be read.
 
         ``OSError`` (ENOTCONN): the socket is not connected.
         """
@@ -249,14 +249,14 @@ class OneToOne(Messaging):
         self.alarm.on_changed()
 
     def _close(self, *, abort: bool) -> None:
-        """It is closed. Associations that nobody accepted are aborted."""
+        """Close the socket. Associations that nobody accepted are aborted."""
         listened, self.backlog = self.backlog > 0, 0
         self._incoming.clear()
         super()._close(abort=abort or listened)
 
 
 def take_over(old: Messaging, port: Port, association: SocketAssociation) -> OneToOne:
-    """An association of one socket as a socket of its own, with what is set for both (section 7.2)."""
+    """A new socket for an association of another socket, with the options of both (section 7.2)."""
     new = OneToOne(old.host, old.settings.inherit(association.settings), old.family, old.asked_udp_port)
     new.take(association, old, port)
     return new
@@ -264,7 +264,7 @@ def take_over(old: Messaging, port: Port, association: SocketAssociation) -> One
 
 @final
 class _StillClosing(NotNow):
-    """The association that the socket has is being shut down; only then it can have another."""
+    """The socket can have another association when the one that it has is over."""
 
     __slots__ = ("_socket",)
 

@@ -79,6 +79,13 @@ class Peer:
             raise connect_failure(failures[0].error, self.unusable)
         return list(dict.fromkeys(address.source for address in self.addresses))
 
+    def check_without_udp(self) -> None:
+        """``OSError`` (EINVAL) if an address was given a UDP port, where packets travel without UDP."""
+        for address in self.addresses:
+            if address.udp_port:
+                text = f"{ip_text(address.ip)} has UDP port {address.udp_port}, and this endpoint does without UDP"
+                raise OSError(errno.EINVAL, text)
+
     def keep_reachable(self, local: Sequence[bytes]) -> None:
         """Only addresses of the families of our own can be used.
 

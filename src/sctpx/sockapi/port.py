@@ -1,15 +1,17 @@
-"""SCTP ports that sockets have: the ports of one stack, and the rules of one port.
+"""An SCTP port that sockets use: which addresses and which UDP port it has, and how long it lives.
 
-A peer finds a listener by its SCTP port and the usual UDP port. A socket that named neither of its ports has any UDP
-port that is free, as long as it does not listen; then it moves to the usual one, with its SCTP port. Where another
-program has the usual UDP port, the socket listens where it is, and ``listening_udp_port`` finds it in this program.
+Several sockets can use one port: the socket that was bound to the port, and the sockets that got associations of the
+port by ``accept`` or ``sctp_peeloff``. The port lives until all these sockets are closed and all associations of the
+port are over: a closed socket leaves associations that are still being shut down. Another socket can take such a port
+over (SO_REUSEADDR).
 
-Several sockets can live on one port: the one that was bound to it, and those that hold associations of the port since
-``accept`` or ``sctp_peeloff``. The port lives until the last of these sockets is closed and the last association of the
-port is over: what a closed socket left to be shut down gracefully keeps the port.
+A peer looks for a listener at the usual UDP port. A socket that named neither an SCTP port nor a UDP port gets any
+free UDP port, and moves to the usual UDP port when it listens; the SCTP port stays the same. If another program has the
+usual UDP port, the socket stays where it is, and ``listening_udp_port`` finds it for the sockets of this program.
 
-Which addresses a peer is told is decided for each peer, by scope; none if there is only one (``aio.endpoint`` does the
-same). With a wildcard, and on a socket that was never bound, the link knows which address is nearest to a peer.
+For each peer, the scope of addresses decides which local addresses the peer is told; a single address is not told
+(``aio.endpoint`` does the same). With a wildcard, and on a socket that was never bound, the link chooses the local
+address that is nearest to a peer.
 """
 
 from __future__ import annotations
@@ -18,103 +20,28 @@ import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, final
 
 from ..core.association.association import Association
 from ..core.config import AssociationConfig
 from ..core.endpoint import Endpoint
-from ..core.events import ENDS, CommunicationUp, Event
-from ..core.timers import NEVER
 from .host import SocketHost, StackDriver
 from .peer import Peer
+from .sctp_port import open_endpoint
 from .socket_association import SocketAssociation
 
 if TYPE_CHECKING:
     from .socket_state import SocketState
 
 SMALLEST_MTU: Final = 576
-"""What ``AssociationConfig.mtu`` has at least, bytes."""
+"""The least value of ``AssociationConfig.mtu``, bytes."""
 _DRAWS: Final = 64
-"""How often a port is drawn again that another driver has, too."""
-
-
-class PortUser(Protocol):
-    """Whoever has an SCTP port of a stack, and is told what happens on it."""
-
-    def adopt(self, association: Association) -> object | None:
-        """A peer set up an association: its owner, which handles its events; ``None`` if nobody wants it."""
-
-    def on_association_ended(self, now: int) -> None:
-        """An association of the port is over."""
-
-    def next_deadline(self) -> int:
-        """When ``handle_timeout`` has something to do, ns."""
-
-    def handle_timeout(self, now: int) -> None:
-        """Time has passed."""
-
-    def shut_down(self, now: int) -> None:
-        """The program ends: begin to end all associations gracefully."""
-
-
-@final
-class Ports:
-    """The SCTP ports of one stack, and the way of events from the stack to the users of its ports."""
-
-    __slots__ = ("timed", "users")
-
-    def __init__(self) -> None:
-        self.users: dict[int, PortUser] = {}
-        """By SCTP port."""
-        self.timed: set[PortUser] = set()
-        """Those that have deadlines of their own."""
-
-    def register(self, number: int, user: PortUser) -> None:
-        """``user`` has this SCTP port."""
-        self.users[number] = user
-
-    def release(self, number: int) -> None:
-        """The SCTP port has been given up."""
-        user = self.users.pop(number, None)
-        if user is not None:
-            self.timed.discard(user)
-
-    def dispatch(self, now: int, event: Event) -> None:
-        """An event of the stack: to the owner of the association and, where it begins or ends, to the port."""
-        association = event.association
-        owner: Any = association.owner
-        if owner is not None and type(event) not in ENDS:
-            owner.handle_event(now, event)
-            return
-        user = self.users.get(association.endpoint.port)
-        if owner is None and user is not None and isinstance(event, CommunicationUp):
-            association.owner = owner = user.adopt(association)
-            if owner is None:
-                association.abort(now)
-        if owner is not None:
-            owner.handle_event(now, event)
-        if type(event) in ENDS and user is not None:
-            user.on_association_ended(now)
-
-    def next_deadline(self) -> int:
-        """When ``handle_timeout`` has something to do, ns."""
-        return min([user.next_deadline() for user in self.timed], default=NEVER)
-
-    def handle_timeout(self, now: int) -> None:
-        """Time has passed."""
-        for user in list(self.timed):
-            if user.next_deadline() <= now:
-                user.handle_timeout(now)
-
-    def shut_down(self, now: int) -> None:
-        """The program ends: begin to end all associations gracefully."""
-        for user in list(self.users.values()):
-            user.shut_down(now)
+"""How often an SCTP port is drawn again if another driver has the same one."""
 
 
 @lru_cache(maxsize=256)
 def with_mtu(config: AssociationConfig, mtu: int) -> AssociationConfig:
-    """The config for a link of that MTU; equal ones are one object."""
+    """The config for a link of that MTU; equal configs are one object."""
     return replace(config, mtu=mtu) if mtu < config.mtu else config
 
 
@@ -146,15 +73,15 @@ class Port:
         wildcard: bool,
         named: bool,
     ) -> None:
-        """Take an SCTP port of a driver that has the addresses, 0 for any. ``OSError`` (EADDRINUSE) if it is taken."""
+        """Take an SCTP port, 0 for any, of a driver that has the addresses. ``OSError`` (EADDRINUSE) if it is taken."""
         self._host = host
         self.driver = driver
         self.addresses = list(addresses)
         """The local addresses, packed."""
         self.wildcard = wildcard
-        """The addresses are those of the interfaces, or what peers called for: the socket was bound to none itself."""
+        """The caller chose no addresses: they are those of the interfaces, or those from which peers are reached."""
         self.named = named
-        """The socket was bound to an SCTP port or to a UDP port of its choice: it is to be found there."""
+        """The caller chose the SCTP port or the UDP port."""
         self.owner = owner
         """The socket that was bound to the port. It gets the associations that peers set up."""
         self._sockets = 1
@@ -165,34 +92,40 @@ class Port:
         self.configure()
 
     def _open(self, driver: StackDriver, number: int) -> Endpoint:
-        """Take an SCTP port of a driver; a driver that has no port closes itself. ``OSError`` (EADDRINUSE): taken."""
+        """Take an SCTP port of a driver. ``OSError`` (EADDRINUSE) if it is taken; a driver without ports is closed."""
         sources = () if self.wildcard else self.addresses
         try:
-            endpoint = driver.stack.open_endpoint(number, sources, self._config(self.owner.settings.future.config))
+            endpoint = self._draw(driver, number, sources)
             for _ in range(0 if self.named else _DRAWS):
                 if number or not self._is_used_elsewhere(driver, endpoint.port):
                     break
                 endpoint.close(driver.now())
-                endpoint = driver.stack.open_endpoint(0, sources, endpoint.config)
-        except OSError as error:
+                driver.close_port(endpoint.port)
+                endpoint = self._draw(driver, 0, sources)
+        except OSError:
             driver.flush()
-            if error.errno == errno.EADDRINUSE:
+            if number in driver.stack.endpoints:
                 raise OSError(errno.EADDRINUSE, _taken(driver, number)) from None
             raise
         endpoint.announce[:] = self._announced()
         endpoint.scope = self._host.announced
         return endpoint
 
+    def _draw(self, driver: StackDriver, number: int, sources: Sequence[bytes]) -> Endpoint:
+        config = self._config(self.owner.settings.future.config)
+        return open_endpoint(driver.stack, driver, driver.now(), number, self.addresses, config, sources=sources)
+
     def _is_used_elsewhere(self, driver: StackDriver, number: int) -> bool:
-        """Another driver has this SCTP port, too: a socket could not move there, and would be taken for another."""
+        """Another driver has the same SCTP port, so that the socket could not move there."""
         return any(number in other.stack.endpoints for other in self._host.drivers() if other is not driver)
 
     def move(self, driver: StackDriver) -> None:
-        """Have the same SCTP port of another driver; there are no associations. ``OSError`` (EADDRINUSE): taken."""
+        """Take the same SCTP port of another driver; there are no associations. ``OSError`` (EADDRINUSE): taken."""
         endpoint = self._open(driver, self.number)
         old, before = self.driver, self.endpoint
         before.close(old.now())
         old.ports.release(before.port)
+        old.close_port(before.port)
         old.flush()
         self.driver, self.endpoint = driver, endpoint
         driver.ports.register(endpoint.port, self)
@@ -211,9 +144,10 @@ class Port:
         return with_mtu(config, self._mtu)
 
     def configure(self) -> None:
-        """The owner was told something: it holds for the associations that peers set up, and for when to look again."""
+        """Options of the owner may have changed: they hold for the associations that peers will set up."""
         owner = self.owner
         self.endpoint.config = self._config(owner.settings.future.config)
+        self.endpoint.wildcards = owner.wildcards
         if owner.has_deadlines:
             self.driver.ports.timed.add(self)
         else:
@@ -223,20 +157,20 @@ class Port:
         return self.addresses if len(self.addresses) > 1 else []
 
     def listens_at(self, ip: bytes) -> bool:
-        """Associations with peers that know it by this address, packed, are taken."""
+        """The port takes associations that peers set up at this address, packed."""
         return self.endpoint.backlog > 0 and ip in self.addresses
 
     # --- associations ---
 
     def reach(self, peer: Peer) -> None:
-        """Keep those addresses of a peer that can be reached from here. ``OSError`` as ``Peer`` says if none can."""
+        """Keep those addresses of a peer that can be reached from here. ``OSError`` as ``Peer`` says: none can be."""
         if self.wildcard:
             self.add(peer.find_sources(self._host.source_for))
         else:
             peer.keep_reachable(self.addresses)
 
     def connect(self, now: int, peer: Peer, config: AssociationConfig) -> Association:
-        """Begin to set up an association. ``OSError`` (EISCONN, EALREADY) as the core says."""
+        """Begin to set up an association. ``OSError`` (EISCONN, EALREADY) as ``Endpoint.connect`` says."""
         return self.endpoint.connect(now, peer.addresses, peer.port, self._config(config))
 
     def find(self, ip: bytes, peer_port: int) -> Association | None:
@@ -246,24 +180,27 @@ class Port:
     # --- addresses ---
 
     def add(self, addresses: Iterable[bytes]) -> None:
-        """More local addresses for associations to come. ``OSError`` as ``StackDriver.add_address``: none was added."""
+        """Add local addresses for future associations. ``OSError`` as ``StackDriver`` says: none was added."""
         fresh = [ip for ip in dict.fromkeys(addresses) if ip not in self.addresses]
         for ip in fresh:
             self.driver.add_address(ip)
+        self.driver.open_port(self.endpoint.port, fresh)
         self.addresses += fresh
         if not self.wildcard:
-            self.endpoint.local = [*self.endpoint.local, *fresh]  # Associations that there are keep the list they have.
+            self.endpoint.local = [*self.endpoint.local, *fresh]  # Present associations keep their list.
         self._mtu = self._smallest_mtu()
         self.endpoint.announce[:] = self._announced()
 
     def remove(self, addresses: Iterable[bytes]) -> None:
-        """Fewer local addresses for associations to come. ``OSError`` (EINVAL): not one of ours, or the last."""
+        """Remove local addresses for future associations. ``OSError`` (EINVAL): no such address, or the last one."""
         gone = set(addresses)
         if not gone <= set(self.addresses):
             raise OSError(errno.EINVAL, "the socket is not bound to that address")
         kept = [ip for ip in self.addresses if ip not in gone]
         if not kept:
             raise OSError(errno.EINVAL, "a socket cannot do without an address")
+        if not self.endpoint.associations:  # Those that there are keep the addresses they have.
+            self.driver.close_port(self.endpoint.port, gone)
         self.addresses = kept
         if not self.wildcard:
             self.endpoint.local = list(kept)
@@ -272,29 +209,30 @@ class Port:
     # --- sockets ---
 
     def take_over(self, owner: SocketState, addresses: Sequence[bytes], *, wildcard: bool) -> None:
-        """Be another socket's from now on, for associations to come (SO_REUSEADDR). Those that there are go on.
+        """Get a new owner, for future associations (SO_REUSEADDR); the present associations go on.
 
-        The socket that was bound to it is closed. ``OSError`` as ``StackDriver.add_address``: nothing has changed.
+        The owner before is closed. ``OSError`` as ``StackDriver`` says: nothing has changed.
         """
         for ip in addresses:
             self.driver.add_address(ip)
+        self.driver.open_port(self.endpoint.port, addresses)
         self.addresses = list(addresses)
         self.wildcard = wildcard
         self.named = True
         self.owner = owner
         self._mtu = self._smallest_mtu()
-        self.endpoint.local = [] if wildcard else list(addresses)  # Associations keep the list they have.
+        self.endpoint.local = [] if wildcard else list(addresses)  # Present associations keep their list.
         self.endpoint.announce[:] = self._announced()
         self.retain()
         self.configure()
 
     @property
     def can_be_taken_over(self) -> bool:
-        """The socket that was bound to it is closed: only associations of before still have it."""
+        """The owner is closed: only associations of before still use the port."""
         return self.owner.closed
 
     def holders(self) -> str:
-        """Who has the port, for people, and how it can be had."""
+        """Who has the port, and how another socket can have it, in words for an error message."""
         if not self.owner.closed:
             return "by another socket" + (", which listens" if self.endpoint.backlog else "")
         cure = "set SO_REUSEADDR to take the port over from "
@@ -308,11 +246,11 @@ class Port:
         )
 
     def retain(self) -> None:
-        """One more socket lives on the port."""
+        """One more socket uses the port."""
         self._sockets += 1
 
     def release(self, now: int, socket: SocketState) -> None:
-        """A socket that lived on the port is closed."""
+        """A socket that used the port is closed."""
         self._sockets -= 1
         if socket is self.owner:
             self.endpoint.stop_listening()
@@ -321,13 +259,14 @@ class Port:
         self.driver.flush()
 
     def tell_end(self, socket: SocketState) -> None:
-        """A socket that is closed waits for its associations to be over."""
+        """A closed socket waits for the end of its associations: tell it by its alarm."""
         self._lingering.append(socket)
 
     def _close_if_idle(self, now: int) -> None:
         if self._sockets <= 0 and not self.endpoint.associations:
             self.endpoint.close(now)
             self.driver.ports.release(self.endpoint.port)
+            self.driver.close_port(self.endpoint.port)
 
     # --- for the driver ---
 
@@ -363,7 +302,7 @@ class Port:
 
 
 def _taken(driver: StackDriver, number: int) -> str:
-    """What to say of an SCTP port that is taken: who has it, and how it can be had."""
+    """An error message about an SCTP port that is taken."""
     user = driver.ports.users.get(number)
     where = f" on UDP port {driver.udp_port}" if driver.udp_port else ""
     return f"SCTP port {number}{where} is in use {user.holders() if isinstance(user, Port) else 'by another program'}"
@@ -372,7 +311,7 @@ def _taken(driver: StackDriver, number: int) -> str:
 def find_abandoned(
     drivers: Iterable[StackDriver], number: int, udp_port: int, addresses: Iterable[bytes]
 ) -> Port | None:
-    """The SCTP port on one of these addresses whose socket is closed, and that associations still have."""
+    """The SCTP port on one of these addresses that can be taken over; ``None`` if there is none."""
     for driver in drivers:
         user = driver.ports.users.get(number)
         if (
@@ -386,9 +325,9 @@ def find_abandoned(
 
 
 def listening_udp_port(drivers: Iterable[StackDriver], ip: bytes, number: int) -> int:
-    """The UDP port of the socket of this program that listens on an SCTP port at an address, and named neither port.
+    """The UDP port of a socket that listens on this SCTP port at this address, and named neither port; 0 for none.
 
-    0 if there is no such socket. Sockets that named a port are where peers look for them, or are told to look.
+    Sockets that named a port are where peers look by default, or are told to look.
     """
     for driver in drivers:
         user = driver.ports.users.get(number)

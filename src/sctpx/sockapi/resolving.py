@@ -15,14 +15,16 @@ from collections.abc import Sequence
 from operator import index
 from typing import Any, Final, TypeAlias
 
+from ..wire.params import IPV6_LENGTH
 from . import constants as c
 from .addresses import Address, SocketAddress, canonical, check_port, is_wildcard, parse_ip, unpack_sockaddrs
+from .buffers import Data, held_by
 from .host import NameHost
 from .peer import Peer
 
 HostPort: TypeAlias = SocketAddress | tuple[Address, int]
 """An address of a peer: ``(host, port)``, the host a string or an ``Address``."""
-Addresses: TypeAlias = HostPort | Sequence[HostPort] | bytes | bytearray | memoryview
+Addresses: TypeAlias = "HostPort | Sequence[HostPort] | Data"
 """One address, several, or packed ``sockaddr`` structures one behind the other."""
 
 _WILDCARDS: Final = {socket.AF_INET: (bytes(4),), socket.AF_INET6: (bytes(16), bytes(4))}
@@ -43,8 +45,9 @@ def listed(addresses: Addresses, count: int | None = None) -> list[HostPort]:
         raise OSError(errno.EINVAL, f"{flags} stands where the count of addresses belongs: give it as flags={flags}")
     if count is not None:
         count = index(count)
-    if isinstance(addresses, bytes | bytearray | memoryview):
-        return list(unpack_sockaddrs(bytes(addresses), count))
+    packed = held_by(addresses)
+    if packed is not None:
+        return list(unpack_sockaddrs(packed, count))
     given: Any = addresses
     several: list[Any] = [given] if isinstance(given, str) or _is_one(given) else list(given)
     for address in several:
@@ -60,16 +63,18 @@ def listed(addresses: Addresses, count: int | None = None) -> list[HostPort]:
     return several
 
 
-def single(address: HostPort | bytes | bytearray | memoryview) -> list[HostPort]:
+def single(address: HostPort | Data) -> list[HostPort]:
     """The one address that a call takes, in a list; of packed structures the first one, as in C.
 
     ``TypeError`` for several addresses, or what is none; ``OSError`` (EINVAL) for bytes that begin with none.
     """
-    if isinstance(address, bytes | bytearray | memoryview):
-        return listed(address, 1)
-    if not _is_one(address):
-        raise TypeError(f"one address is needed here, (host, port), not {address!r}; connectx and bindx take a list")
-    return [address]
+    packed = held_by(address)
+    if packed is not None:
+        return listed(packed, 1)
+    given: Any = address
+    if not _is_one(given):
+        raise TypeError(f"one address is needed here, (host, port), not {given!r}; connectx and bindx take a list")
+    return [given]
 
 
 def _is_one(address: Any) -> bool:
@@ -81,23 +86,27 @@ def _is_one(address: Any) -> bool:
     )
 
 
-def resolve_peer(host: NameHost, addresses: Sequence[HostPort], family: int, udp_port: int) -> Peer:
+def resolve_peer(
+    host: NameHost, addresses: Sequence[HostPort], family: int, udp_port: int, *, v6only: bool = False
+) -> Peer:
     """The addresses of one peer; ``udp_port`` is for those that do not have one of their own.
 
-    ``OSError``: as ``addresses.check_peers`` says, EAFNOSUPPORT (IPv6 on a socket of family AF_INET), or
-    ``socket.gaierror`` if no name resolves.
+    ``OSError``: as ``addresses.check_peers`` says, EAFNOSUPPORT (IPv6 on a socket of family AF_INET, IPv4 where
+    IPV6_V6ONLY is on), or ``socket.gaierror`` if no name resolves.
     """
     resolved: list[tuple[Address, int, list[bytes] | OSError]] = []
     for wanted, port, *_ in addresses:
         address = wanted if isinstance(wanted, Address) else Address(wanted)
         try:
-            resolved.append((address, port, _resolve(host, address.host, family)))
+            resolved.append((address, port, _resolve(host, address.host, family, v6only)))
         except socket.gaierror as error:
             resolved.append((address, port, error))
     return Peer(resolved, udp_port)
 
 
-def resolve_local(host: NameHost, addresses: Sequence[HostPort], family: int) -> tuple[list[bytes], list[int], bool]:
+def resolve_local(
+    host: NameHost, addresses: Sequence[HostPort], family: int, *, v6only: bool = False
+) -> tuple[list[bytes], list[int], bool]:
     """Our own addresses, the ports beside them, and whether they are a wildcard's.
 
     ``OSError``: EINVAL (a wildcard beside others, a port that is none), EAFNOSUPPORT, ``socket.gaierror``.
@@ -113,11 +122,11 @@ def resolve_local(host: NameHost, addresses: Sequence[HostPort], family: int) ->
         if name == "" or (packed is not None and is_wildcard(packed)):
             wildcard = True
             wanted = _WILDCARDS[socket.AddressFamily(family)]
-            _check_family([packed or wanted[0]], family)
-            for form in wanted:
+            _check_family(packed or wanted[0], family, v6only)
+            for form in wanted[:1] if v6only else wanted:
                 ips += host.wildcard_addresses(form)
         else:
-            ips += _resolve(host, name, family)
+            ips += _resolve(host, name, family, v6only)
     if wildcard and len(ports) > 1:
         raise OSError(errno.EINVAL, "a wildcard stands alone")
     if not ips:
@@ -125,18 +134,23 @@ def resolve_local(host: NameHost, addresses: Sequence[HostPort], family: int) ->
     return list(dict.fromkeys(ips)), ports, wildcard
 
 
-def _resolve(host: NameHost, name: str, family: int) -> list[bytes]:
+def _resolve(host: NameHost, name: str, family: int, v6only: bool) -> list[bytes]:
     """The addresses a host name stands for, of the families the socket has."""
     ip = parse_ip(name)
     if ip is not None:
-        _check_family([ip], family)
+        _check_family(ip, family, v6only)
         return [ip]
     if not name:
         raise OSError(errno.EINVAL, "an empty host")
-    found = host.lookup(name, ipv6=family == socket.AF_INET6)
-    return list(dict.fromkeys(map(canonical, found)))
+    found = dict.fromkeys(map(canonical, host.lookup(name, ipv6=family == socket.AF_INET6)))
+    usable = [ip for ip in found if len(ip) == IPV6_LENGTH or not v6only]
+    if not usable:
+        raise OSError(errno.EAFNOSUPPORT, f"{name} has no IPv6 address, and IPV6_V6ONLY is on")
+    return usable
 
 
-def _check_family(ips: Sequence[bytes], family: int) -> None:
-    if family == socket.AF_INET and any(len(ip) != 4 for ip in ips):
+def _check_family(ip: bytes, family: int, v6only: bool) -> None:
+    if family == socket.AF_INET and len(ip) == IPV6_LENGTH:
         raise OSError(errno.EAFNOSUPPORT, "a socket of family AF_INET has no use for IPv6 addresses")
+    if v6only and len(ip) != IPV6_LENGTH:
+        raise OSError(errno.EAFNOSUPPORT, "IPV6_V6ONLY is on: the socket has no use for IPv4 addresses")

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..core.events import Undelivered as CoreUndelivered
+from .buffers import Data, to_bytes
 from .receive import Message
 
-Data: TypeAlias = bytes | bytearray | memoryview
-
 Outgoing: TypeAlias = (
-    Data | Message | tuple[Data] | tuple[Data, int] | tuple[Data, int, int] | tuple[Data, int, int, bool]
+    "Data | Message | tuple[Data] | tuple[Data, int] | tuple[Data, int, int] | tuple[Data, int, int, bool]"
 )
 """What can be sent in one go with others: data, ``(data, stream, ppid, unordered)`` of which the end may be left out,
 or a received ``Message``, which is passed on with its stream, PPID and order."""
@@ -32,15 +31,6 @@ def parse_outgoing(message: Outgoing) -> tuple[bytes, int, int, bool]:
         data, stream, ppid, unordered = fields + _DEFAULTS[len(fields) :]
         return to_bytes(data), stream, ppid, unordered
     return to_bytes(message), 0, 0, False
-
-
-def to_bytes(data: Data) -> bytes:
-    """User data as ``bytes``: a copy, unless it is that already. ``TypeError`` for text, and other things."""
-    if isinstance(data, bytes):
-        return data
-    if isinstance(data, bytearray | memoryview):
-        return bytes(data)
-    raise TypeError(f"a message is made of bytes, not of {type(data).__name__}")
 
 
 class Undelivered(NamedTuple):

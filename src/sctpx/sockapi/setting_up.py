@@ -1,6 +1,6 @@
-"""What both kinds of sockets do to have a port and associations: bind, connect, and who is at both ends.
+"""What both kinds of sockets do about ports and associations: bind, listen, connect, and tell both ends' addresses.
 
-Addresses come in packed, and are those of a host that was looked up already.
+Addresses are packed here: ``socket_calls`` has looked host names up before.
 """
 
 from __future__ import annotations
@@ -52,23 +52,23 @@ class SettingUp(SocketState):
                 abandoned.take_over(self, addresses, wildcard=wildcard)
                 self.port = abandoned
                 return abandoned
-        driver = self.host.port_driver(addresses, udp_port) if named else self.host.client_driver(addresses)
+        driver = self.host.port_driver(addresses, udp_port, number) if named else self.host.client_driver(addresses)
         self.port = Port(self.host, driver, number, addresses, self, wildcard=wildcard, named=named)
         return self.port
 
     def _move_where_peers_look(self, port: Port) -> None:
-        """Take the usual UDP port if no other program has it, and the socket named no port and has no associations."""
+        """Move to the usual UDP port, if the socket named no port, has no associations, and no other program has it."""
         usual = self.host.usual_udp_port
         if port.named or port.endpoint.associations or port.driver.udp_port == usual:
             return
         try:
-            port.move(self.host.port_driver(port.addresses, usual))
+            port.move(self.host.port_driver(port.addresses, usual, port.number))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
 
     def bindx(self, addresses: Sequence[bytes], ports: Sequence[int], flags: int, *, wildcard: bool) -> None:
-        """Add or remove local addresses, all or none of them (section 9.1); ``ports`` are those beside them.
+        """Add or remove local addresses, all or none of them (section 9.1); ``ports`` are the ports beside them.
 
         ``OSError``: EINVAL, EOPNOTSUPP (the socket has associations, or the port is another socket's: that takes RFC
         5061), EADDRINUSE, EADDRNOTAVAIL.
@@ -93,7 +93,7 @@ class SettingUp(SocketState):
             port.remove(addresses)
 
     def listen(self, backlog: int, wildcard: Sequence[bytes] = ()) -> None:
-        """Take associations from peers, or with a backlog of 0 no more.
+        """Take associations from peers; with a backlog of 0, take no more.
 
         A socket that is not bound takes any port on the addresses of the ``wildcard``. ``OSError`` (EINVAL): the port
         is another socket's, or the socket has an association itself.
@@ -111,7 +111,7 @@ class SettingUp(SocketState):
 
     @abstractmethod
     def start_listening(self, backlog: int) -> None:
-        """Remember how many associations may wait; 0: take none any more. ``OSError`` (EINVAL) if it has one itself."""
+        """Remember how many associations may wait. ``OSError`` (EINVAL) if the socket cannot listen."""
 
     def accept(self) -> OneToOne | NotNow:
         """The next association that a peer set up, as a socket. ``OSError``: EOPNOTSUPP, EINVAL (not listening)."""
@@ -123,7 +123,7 @@ class SettingUp(SocketState):
         raise OSError(errno.EINVAL, "not an accepted socket")
 
     def peeloff(self, assoc_id: int) -> OneToOne:
-        """An association as a socket of its own. ``OSError`` (EINVAL): there is none such, or a one-to-one socket."""
+        """An association as a socket of its own. ``OSError`` (EINVAL): no such association, or a one-to-one socket."""
         self.check_open()
         raise OSError(errno.EINVAL, "only with a one-to-many socket")
 
@@ -136,8 +136,8 @@ class SettingUp(SocketState):
     def connect(self, peer: Peer) -> int | NotNow:
         """Set up an association with a peer: its id once it is up. ``ConnectError`` if that fails.
 
-        ``OSError``: EISCONN, EALREADY (there is one with the peer, or one in the making), EADDRNOTAVAIL (there is one,
-        but it belongs to another socket, as after ``sctp_peeloff``).
+        ``OSError``: EISCONN (there is an association with the peer), EALREADY (it is being set up), EADDRNOTAVAIL (it
+        belongs to another socket, as after ``sctp_peeloff``).
         """
         self.check_open()
         return self.is_up(self.start(peer, self.settings.future.config))
@@ -145,6 +145,8 @@ class SettingUp(SocketState):
     def start(self, peer: Peer, config: AssociationConfig) -> SocketAssociation:
         """Begin to set up an association with a peer. Raises like ``connect``."""
         self.check_connect()
+        if not self.host.usual_udp_port:
+            peer.check_without_udp()
         if self.settings.future.encaps_port == self.host.usual_udp_port:
             peer.find_listeners(lambda ip: listening_udp_port(self.host.drivers(), ip, peer.port))
         port = self.port
@@ -163,7 +165,7 @@ class SettingUp(SocketState):
     def _check_free(self, port: Port, peer: Peer) -> None:
         """``OSError``: EALREADY, EISCONN, EADDRNOTAVAIL if there is an association with one of these addresses.
 
-        One of a closed socket, which is still being shut down, is aborted if the socket may reuse its port.
+        The association of a closed socket, which is still being shut down, is aborted with SO_REUSEADDR.
         """
         for address in peer.addresses:
             existing = port.find(address.ip, peer.port)
@@ -182,7 +184,7 @@ class SettingUp(SocketState):
             raise OSError(code, "there is an association with this peer")
 
     def is_up(self, association: SocketAssociation) -> int | NotNow:
-        """The id of an association that was begun, once it is up. ``ConnectError`` if it could not be set up."""
+        """The id of an association once it is up. ``ConnectError`` if it could not be set up."""
         self.check_open()
         if association.starting:
             return _NotUpYet(self, association)
@@ -192,7 +194,7 @@ class SettingUp(SocketState):
         return association.id
 
     def give_up(self, association: SocketAssociation) -> OSError:
-        """An association is not up in time: end it. What to raise, with what each address answered."""
+        """End an association that is not up in time. The result is the error to raise, with the report."""
         now = self.now()
         failure = connect_failure(errno.ETIMEDOUT, self.report(association))
         association.abort(now)

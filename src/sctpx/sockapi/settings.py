@@ -85,6 +85,8 @@ class EndpointSettings:
     """How long sending and connecting wait (SO_SNDTIMEO)."""
     autoclose: int = 0
     """Seconds without user data after which an association is shut down (section 8.1.8); 0 for never."""
+    v6only: bool = False
+    """No IPv4 addresses on an AF_INET6 socket (IPV6_V6ONLY, RFC 3493 section 5.3)."""
     mapped_v4: bool = False
     """IPv4 addresses are told as IPv4-mapped IPv6 ones (section 8.1.15)."""
     disable_fragments: bool = False

@@ -1,31 +1,35 @@
-"""An association as a socket has it: what RFC 6458 adds to the core's, from implicit setup to the end.
+"""An association as a socket has it: what RFC 6458 adds to the core's association, from implicit setup to the end.
 
-It hangs on its association of the core as ``owner`` and passes what happens on to the socket that has it now. That
-socket can change (``accept``, ``sctp_peeloff``). Once its socket is closed, an association has none, reads and drops
-what still comes, and so ends gracefully by itself.
+A ``SocketAssociation`` is the ``owner`` of its association of the core, and passes events on to the socket that has the
+association now. ``accept`` and ``sctp_peeloff`` give an association to another socket. When a socket is closed, its
+associations are left without a socket. Such an association reads and drops what still arrives, so that it ends
+gracefully by itself.
 
-Messages can be sent before the association is up. They wait here, since only then it is known how many streams the peer
-takes; there are never more than were asked for. So does a graceful end. With explicit EOR marking (RFC 6458 section
-8.1.26) a record waits until its last piece is there.
+A program can send messages before the association is up. The messages wait here, since the number of streams that the
+peer takes is not known earlier; it is never more than this side asked for. A graceful end waits here, too. With
+explicit EOR marking (RFC 6458 section 8.1.26) a record waits until its last piece is there.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from errno import EINVAL, EMSGSIZE, EPIPE, ESHUTDOWN
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from ..core.association.association import Association
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from ..core.config import AssociationConfig
 from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted, SenderDry
+from ..core.overhead import MESSAGE
 from ..wire.codes import COMMON_HEADER, DATA_HEADER
 from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
+from .delivery import Place
 from .settings import AssociationSettings, EndpointSettings
 from .status import AddressReport
 
 if TYPE_CHECKING:
-    from .delivery import Run
     from .socket_state import SocketState
 
 _SETTING_UP: Final = (COOKIE_WAIT, COOKIE_ECHOED)
@@ -51,8 +55,8 @@ class SocketAssociation:
     """An association of a socket."""
 
     __slots__ = (
+        "_pieces",
         "_record",
-        "_record_length",
         "_waiting",
         "_waiting_bytes",
         "active",
@@ -60,11 +64,10 @@ class SocketAssociation:
         "end",
         "ending",
         "peer_done",
-        "run",
+        "place",
         "settings",
         "socket",
         "started",
-        "taken",
         "unusable",
     )
 
@@ -78,29 +81,27 @@ class SocketAssociation:
     ) -> None:
         self.core = core
         self.socket: SocketState | None = socket
-        """The socket that has it; ``None`` once that socket is closed."""
+        """The socket that has the association; ``None`` once the socket is closed."""
         self.settings = settings
-        """What is set for it."""
+        """The options of the association."""
         self.started = started
-        """When setting it up began, ns."""
+        """When the setup of the association began, ns."""
         self.unusable = unusable
-        """What to report of addresses that could not even be tried."""
+        """The part of the report that is about addresses to which nothing could be sent."""
         self.active = started
         """When user data was last sent or received, ns."""
         self.end: Event | None = None
-        """The event that ended it."""
+        """The event that ended the association."""
         self.ending = False
         """This side has asked for a graceful end."""
         self.peer_done = False
-        """The peer has asked for a graceful end: it has sent everything and takes no more."""
-        self.taken = 0
-        """Messages taken from the core."""
-        self.run: Run | None = None
-        """The place, in the order of delivery, of the messages that are still to come."""
+        """The peer has asked for a graceful end: the peer has sent everything and takes no more."""
+        self.place = Place()
+        """Where the reader of the association is."""
         self._waiting: deque[Outgoing] | None = None
         self._waiting_bytes = 0
-        self._record: list[Outgoing] = []
-        self._record_length = 0
+        self._record: Outgoing | None = None  # Its first piece,
+        self._pieces = bytearray()  # and the data of all of them.
 
     @property
     def id(self) -> int:
@@ -109,26 +110,31 @@ class SocketAssociation:
 
     @property
     def starting(self) -> bool:
-        """It is being set up."""
+        """The association is being set up."""
         return self.core.state in _SETTING_UP
 
     @property
     def closing(self) -> bool:
-        """It is on its way to a graceful end."""
+        """The association is being shut down."""
         return self.end is None and not self.starting and self.core.state != ESTABLISHED
 
     @property
     def space(self) -> int:
         """Bytes the send buffer has room for; 0 or less if there is none.
 
-        An unfinished record takes none: explicit EOR marking is there for records that are larger than the buffer.
+        An unfinished record takes no room: explicit EOR marking is there for records that are larger than the buffer.
         """
         return self.core.send_space - self._waiting_bytes
 
     @property
+    def pending(self) -> int:
+        """Bytes of user data that were accepted and the peer has not acknowledged for good."""
+        return self.core.pending + sum([len(message.data) for message in self._waiting or ()])
+
+    @property
     def dry(self) -> bool:
         """Everything that was sent has been acknowledged."""
-        return not self.starting and not self._record and self.space == self.core.config.send_buffer
+        return not self.starting and self._record is None and self.space == self.core.config.send_buffer
 
     def source(self) -> bytes:
         """The peer's primary address, packed."""
@@ -139,10 +145,11 @@ class SocketAssociation:
     # --- sending ---
 
     def send(self, now: int, message: Outgoing, settings: EndpointSettings) -> bool:
-        """Queue a message, or with explicit EOR marking a piece of one, as the socket is set. ``False``: no room.
+        """Queue a message, or with explicit EOR marking a piece of a message. ``False`` if there is no room.
 
-        The core tells when there is room again. ``OSError``: EPIPE (this side has ended the association, or it is
-        over), ESHUTDOWN (the peer has), EMSGSIZE, and as the core says.
+        The core tells when there is room again. ``settings`` are those of the socket. ``OSError``: EPIPE (this side has
+        ended the association, or the association is over), ESHUTDOWN (the peer has ended the association), EMSGSIZE,
+        and the errors of ``Association.send``.
         """
         core = self.core
         state = core.state
@@ -153,7 +160,7 @@ class SocketAssociation:
             return False
         if settings.disable_fragments:
             self.check_length(len(message.data))
-        if settings.explicit_eor and not (message.flags & SCTP_EOR and not self._record):
+        if settings.explicit_eor and not (message.flags & SCTP_EOR and self._record is None):
             self._add_piece(now, message)
         elif state == ESTABLISHED:
             self._to_core(now, message)
@@ -169,7 +176,7 @@ class SocketAssociation:
             raise OSError(ESHUTDOWN, "the peer has ended the association")
 
     def check_stream(self, stream: int) -> None:
-        """``OSError`` (EINVAL) if there is no such stream; before the association is up, if none such was asked for."""
+        """``OSError`` (EINVAL) if there is no such stream; during the setup, if this side did not ask for it."""
         check_stream(stream, self.core.outbound_streams)
 
     def check_length(self, length: int) -> None:
@@ -181,7 +188,8 @@ class SocketAssociation:
     def _hold(self, message: Outgoing) -> None:
         """Keep a message until the association is up.
 
-        ``OSError``: EINVAL (no data, a stream that was not asked for, an address that is none of the peer's), EMSGSIZE.
+        ``OSError``: EINVAL (no data, a stream that this side did not ask for, an address that is not the peer's),
+        EMSGSIZE.
         """
         if not message.data:
             raise OSError(EINVAL, "SCTP has no empty messages")
@@ -191,7 +199,7 @@ class SocketAssociation:
         if self._waiting is None:
             self._waiting = deque()
         self._waiting.append(message)
-        self._waiting_bytes += len(message.data)
+        self._waiting_bytes += len(message.data) + MESSAGE
 
     def _to_core(self, now: int, message: Outgoing) -> None:
         data, stream, ppid, flags, context, remote = message
@@ -200,43 +208,45 @@ class SocketAssociation:
         self.active = now
 
     def _add_piece(self, now: int, message: Outgoing) -> None:
-        """A piece of a record: the first one says how the record is sent, the last one sends it."""
-        if self._record and (message.stream, message.ppid) != self._record[0][1:3]:
+        """Add a piece to a record: the first piece says how the record is sent, and the last piece sends the record."""
+        first = self._record or message
+        if (message.stream, message.ppid) != (first.stream, first.ppid):
             raise OSError(EINVAL, "another record has not been finished")
         self.check_stream(message.stream)
         if not message.data and not message.flags & SCTP_EOR:
             raise OSError(EINVAL, "an empty piece")
-        if self._record_length + len(message.data) > self.core.config.max_message_size:
+        if len(self._pieces) + len(message.data) > self.core.config.max_message_size:
             raise OSError(EMSGSIZE, "the record is longer than a message can be")
-        self._record.append(message)
-        self._record_length += len(message.data)
+        self._record = first
+        self._pieces += message.data
         if message.flags & SCTP_EOR:
-            whole = self._record[0]._replace(data=b"".join([piece.data for piece in self._record]))
-            self._record, self._record_length = [], 0
+            whole = first._replace(data=bytes(self._pieces))
+            self._record, self._pieces = None, bytearray()
             if self.starting:
                 self._hold(whole)
             else:
                 self._to_core(now, whole)
 
     def unsent(self) -> list[Outgoing]:
-        """The messages that never reached the core."""
-        return [*(self._waiting or ()), *self._record]
+        """The messages that never reached the core; of a record, what there is of it."""
+        record = [] if self._record is None else [self._record._replace(data=bytes(self._pieces))]
+        return [*(self._waiting or ()), *record]
 
     # --- the end ---
 
     def shutdown(self, now: int) -> None:
-        """End gracefully, once the association is up and everything was sent."""
+        """End the association gracefully, once it is up and everything was sent."""
         self.ending = True
         if not self.starting:
             self.core.shutdown(now)
 
     def abort(self, now: int, reason: bytes = b"") -> None:
-        """End at once."""
+        """End the association at once."""
         self.ending = True
         self.core.abort(now, reason)
 
     def detach(self, now: int, *, abort: bool = False) -> None:
-        """Its socket is closed: nobody will read or send any more."""
+        """The socket of the association is closed: nobody will read or send any more."""
         self.socket = None
         if self.end is not None:
             return
@@ -244,6 +254,9 @@ class SocketAssociation:
             self.abort(now)
             return
         self.core.read()
+        if not self.starting:
+            # A peer that restarts meanwhile wants another association, with the socket that listens now.
+            self.core.reconfigure(now, _ending_with_the_peer(self.core.config))
         if not self.ending:
             self.shutdown(now)
 
@@ -255,7 +268,7 @@ class SocketAssociation:
         if kind is Readable:
             self.active = now
             if self.socket is None:
-                self.core.read()  # Nobody reads, but the peer has to come to its end.
+                self.core.read()  # Nobody reads, but the peer must be able to send all it has.
             else:
                 self.socket.on_readable(self)
             return
@@ -273,20 +286,26 @@ class SocketAssociation:
             self.socket.on_event(now, self, event, refused)
 
     def _on_up(self, now: int) -> list[Outgoing]:
-        """Send what waited; messages for streams that the peer does not take come back."""
+        """Send the messages that waited; those for streams that the peer does not take are returned."""
         self.active = now
         refused = []
         waiting, self._waiting, self._waiting_bytes = self._waiting, None, 0
         kept = {path.remote for path in self.core.paths}
         for message in waiting or ():
             try:
-                # An address that the peer did not keep could not be chosen: the message takes the primary path.
+                # A message for an address that the peer did not keep takes the primary path.
                 self._to_core(now, message if message.remote in kept else message._replace(remote=b""))
             except OSError:
                 refused.append(message)
         if self.ending:
             self.core.shutdown(now)
         return refused
+
+
+@lru_cache(maxsize=256)
+def _ending_with_the_peer(config: AssociationConfig) -> AssociationConfig:
+    """The config for an association that a restart of the peer ends; equal ones are one object."""
+    return replace(config, on_restart="end")
 
 
 def check_stream(stream: int, streams: int) -> None:

@@ -4,8 +4,8 @@ Both styles are one class, as in C: SOCK_STREAM is one-to-one, SOCK_SEQPACKET on
 of ``socket.socket``; where C returns -1 an ``OSError`` with that errno is raised, and what would be EFAULT there is a
 ``TypeError`` here. Sending and receiving are in ``message_calls``.
 
-Whoever lets sockets run makes a class of this one: it says how a call waits (``Waiters``), which lock there is
-(``Hub``), and on which host the sockets live (``SocketHost``).
+A subclass says how a call waits (``Waiters``), which lock there is (``Hub``), and on which host the sockets live
+(``SocketHost``).
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import errno
 import socket as stdlib
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, BinaryIO, Final, Self, TypeAlias
 
 from ..core.config import NANOSECONDS, AssociationConfig
 from . import constants as c
 from .addresses import SocketAddress, check_port
+from .arguments import as_int
 from .backend import SocketBackend
+from .buffers import Data, to_bytes
 from .host import SocketHost
 from .message_calls import MessageCalls, Waiters
 from .not_now import CHANGED
@@ -28,8 +30,8 @@ from .one_to_many import OneToMany
 from .one_to_one import OneToOne
 from .options import Value, pack_value
 from .resolving import Addresses, HostPort, listed, resolve_local, single
-from .send import Data
 from .settings import EndpointSettings
+from .socket_files import SocketFile, raw_mode, send_file, wrap
 from .status import AddressReport
 from .structs import Struct
 
@@ -38,6 +40,9 @@ _Kind: TypeAlias = type[BaseException]
 _STYLES: Final = (stdlib.SOCK_STREAM, stdlib.SOCK_SEQPACKET)
 _SOCK_NONBLOCK: Final = getattr(stdlib, "SOCK_NONBLOCK", 0)
 _TYPE_FLAGS: Final = _SOCK_NONBLOCK | getattr(stdlib, "SOCK_CLOEXEC", 0)
+_USUAL_BACKLOG: Final = 128
+_LONGEST_TIMEOUT: Final = 1 << 31
+"""Seconds: 68 years."""
 _WILDCARD: Final = {stdlib.AF_INET: "0.0.0.0", stdlib.AF_INET6: "::"}  # noqa: S104 - to tell, not to bind
 
 
@@ -74,15 +79,17 @@ def make_state(
 class SocketCalls(MessageCalls):
     """An SCTP socket (RFC 6458).
 
-    Used as a context manager it is closed in the end.
+    As a context manager, the socket is closed in the end.
     """
 
     def __init__(self, state: SocketBackend, waiters: Waiters) -> None:
         self._state = state
         self._waiters = state.alarm = waiters
+        self._files = 0  # Those made of it that are open; ``close`` waits for the last one.
+        self._is_closing = False
 
     def _branch(self, state: Any) -> Self:
-        """A socket that comes from this one: accepted, or peeled off."""
+        """A socket for an association that was accepted or peeled off."""
         raise NotImplementedError
 
     @property
@@ -108,13 +115,18 @@ class SocketCalls(MessageCalls):
         words = [name]
         local = self.getladdrs()
         if local:
-            words.append(f"on {local[0][0]} port {local[0][1]}, UDP port {self.udp_port}")
+            carried = f"UDP port {self.udp_port}" if self.udp_port else "without UDP"
+            words.append(f"on {local[0][0]} port {local[0][1]}, {carried}")
         with contextlib.suppress(OSError):
             peer = self.getpeername()
             words.append(f"with {peer[0]} port {peer[1]}")
         return ", ".join(words) + ">"
 
     # --- ports and associations ---
+
+    def _resolve_local(self, addresses: Sequence[HostPort]) -> tuple[list[bytes], list[int], bool]:
+        state = self._state
+        return resolve_local(state.names, addresses, state.family, v6only=state.v6only)
 
     def bind(self, address: HostPort) -> None:
         """Take an SCTP port: ``(host, port)``; port 0 is any, ``""`` and the wildcards are all addresses of this host.
@@ -123,7 +135,7 @@ class SocketCalls(MessageCalls):
         """
         state = self._state
         state.check_open()
-        ips, ports, wildcard = resolve_local(state.names, single(address), self.family)
+        ips, ports, wildcard = self._resolve_local(single(address))
         with self._hub.lock:
             state.bind(ips, ports[0], wildcard=wildcard)
 
@@ -137,13 +149,13 @@ class SocketCalls(MessageCalls):
         """
         state = self._state
         state.check_open()
-        ips, ports, wildcard = resolve_local(state.names, listed(addresses, addrcnt), self.family)
+        ips, ports, wildcard = self._resolve_local(listed(addresses, addrcnt))
         if flags not in (c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR):
             raise OSError(errno.EINVAL, f"flags {flags:#x}")
         with self._hub.lock:
             state.bindx(ips, ports, flags, wildcard=wildcard)
 
-    def listen(self, backlog: int = 128) -> None:
+    def listen(self, backlog: int = _USUAL_BACKLOG) -> None:
         """Take associations from peers; a backlog of 0 takes no more. An unbound socket takes any port.
 
         A socket that named neither an SCTP port nor a UDP port moves to UDP port 9899, where peers look, if no other
@@ -151,11 +163,12 @@ class SocketCalls(MessageCalls):
 
         ``OSError``: EINVAL (it has an association itself, or came from accept or peeloff).
         """
+        backlog = as_int(backlog, "backlog")
         state = self._state
         state.check_open()
-        wildcard = [] if state.bound else resolve_local(state.names, [("", 0)], self.family)[0]
+        wildcard = [] if state.bound else self._resolve_local([("", 0)])[0]
         with self._hub.lock:
-            state.listen(128 if backlog < 0 else backlog, wildcard)
+            state.listen(_USUAL_BACKLOG if backlog < 0 else backlog, wildcard)
             self._waiters.settle()
 
     def accept(self) -> tuple[Self, SocketAddress]:
@@ -261,18 +274,21 @@ class SocketCalls(MessageCalls):
         A struct in place of ``buflen`` says which association, address or event is meant, as in C. ``OSError``:
         ENOPROTOOPT, EOPNOTSUPP (needs an extension, or can only be set), EINVAL.
         """
+        level, option = as_int(level, "level"), as_int(option, "option")
         asked = buflen if isinstance(buflen, Struct) else None
+        length = 0 if buflen is None or isinstance(buflen, Struct) else as_int(buflen, "buflen")
         with self._hub.lock:
             value = self._state.get_option(level, option, asked)
-        if isinstance(buflen, int) and buflen:
-            return pack_value(value, buflen)
-        return value
+        return pack_value(value, length) if length else value
 
     def setsockopt(self, level: int, option: int, value: Struct | Data | int) -> None:
         """Set an option: to a number, a struct or its bytes in C. Whatever is wrong raises before anything changes.
 
         ``OSError``: ENOPROTOOPT, EOPNOTSUPP (needs an extension, or can only be read), EINVAL.
         """
+        level, option = as_int(level, "level"), as_int(option, "option")
+        if not isinstance(value, int | Struct):
+            value = to_bytes(value)
         with self._hub.lock:
             self._state.set_option(level, option, value)
             self._waiters.settle()
@@ -287,8 +303,8 @@ class SocketCalls(MessageCalls):
 
     def settimeout(self, timeout: float | None) -> None:
         """Seconds a call waits before ``TimeoutError``: ``None`` for as long as it takes, 0 for not at all."""
-        if timeout is not None and timeout < 0:
-            raise ValueError("Timeout value out of range")
+        if timeout is not None and not 0 <= timeout <= _LONGEST_TIMEOUT:
+            raise ValueError(f"Timeout value out of range: {timeout} seconds")
         self._state.timeout = timeout
 
     def gettimeout(self) -> float | None:
@@ -308,6 +324,70 @@ class SocketCalls(MessageCalls):
         """Whether calls wait."""
         return self._state.timeout != 0
 
+    # --- files and processes ---
+
+    def makefile(
+        self,
+        mode: str = "r",
+        buffering: int | None = None,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> Any:
+        """The socket as a file. The arguments are those of ``open``, with the modes ``r``, ``w``, ``b`` together.
+
+        The file is a stream of bytes: it does not show where messages end, and what is flushed together is one message.
+        ``ValueError`` for a mode that is none or text without a buffer; ``OSError``: EOPNOTSUPP (one-to-many).
+        """
+        size = -1 if buffering is None else as_int(buffering, "buffering")
+        wanted = raw_mode(mode, size)
+        self._check_stream()
+        self._files += 1
+        return wrap(
+            SocketFile(self, wanted, self._on_file_closed),
+            mode,
+            size,
+            encoding=encoding,
+            errors=errors,
+            newline=newline,
+        )
+
+    def _on_file_closed(self) -> None:
+        """Somebody closed a file, or nobody holds it any more."""
+        self._files -= 1
+        if self._is_closing and not self._files:
+            self.close()
+
+    def sendfile(self, file: BinaryIO, offset: int = 0, count: int | None = None) -> int:
+        """Send a file from ``offset`` on, to its end or ``count`` bytes: how many bytes were sent.
+
+        Each message has 64 KiB of the file. The position of the file is behind what was sent. ``ValueError``: a text
+        file, a count below 1, a socket that does not wait. ``OSError``: EOPNOTSUPP (one-to-many), and as ``send``.
+        """
+        self._check_stream()
+        if not self.getblocking():
+            raise ValueError("non-blocking sockets are not supported")
+        return send_file(self.send, file, offset, count)
+
+    def _check_stream(self) -> None:
+        self._state.check_open()
+        if self._state.one_to_many:
+            raise OSError(errno.EOPNOTSUPP, "a one-to-many socket is no stream of bytes")
+
+    def fileno(self) -> int:
+        """A descriptor to wait on; -1 if there is none."""
+        return -1
+
+    def get_inheritable(self) -> bool:
+        """False: a child process inherits neither the socket nor its descriptor."""
+        return False
+
+    def set_inheritable(self, inheritable: bool) -> None:
+        """Nothing, for False. ``OSError`` (EOPNOTSUPP) for True: the associations live in this process."""
+        if inheritable:
+            raise OSError(errno.EOPNOTSUPP, "an SCTP socket lives in this process, and no child process can inherit it")
+
     # --- the end ---
 
     def shutdown(self, how: int) -> None:
@@ -315,6 +395,7 @@ class SocketCalls(MessageCalls):
 
         ``OSError``: ENOTCONN, EINVAL, EOPNOTSUPP (one-to-many).
         """
+        how = as_int(how, "how")
         if how not in (stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_RDWR):
             raise OSError(errno.EINVAL, f"no way to shut down: {how}")
         with self._hub.lock:
@@ -324,9 +405,13 @@ class SocketCalls(MessageCalls):
     def close(self) -> None:
         """Close the socket: what was sent is still delivered, and its associations end gracefully by themselves.
 
-        SO_LINGER makes it wait for that, or abort. Calls that wait raise EBADF. Closing twice does nothing.
+        SO_LINGER makes it wait for that, or abort. Calls that wait raise EBADF. Closing twice does nothing. While files
+        that ``makefile`` made are open the socket stays open, and the last of them closes it.
         """
         with self._hub.lock:
+            self._is_closing = True
+            if self._files:
+                return
             state = self._state
             seconds = state.close()
             if seconds:

@@ -1,10 +1,10 @@
 """What sockets of both styles have in common (RFC 6458 sections 3, 4 and 7): their state, and what happens to them.
 
-A socket is here without I/O: it does what its calls mean over SCTP ports that its host gives it, and has no lock, no
-descriptor and no thread. Its calls never wait: they succeed, raise, or say "not now" (``not_now``), and ``Alarm`` tells
-when it is time to try again. Whoever makes the calls has addresses resolved and arguments checked before
-(``socket_calls``). ``setting_up`` has the calls for ports and associations, ``messaging`` those for messages;
-``one_to_one`` and ``one_to_many`` are the two kinds of sockets.
+A ``SocketState`` is a whole socket without I/O. It has SCTP ports and associations, messages and options, but no lock,
+no descriptor and no thread. Its calls never wait: they succeed, raise, or say "not now" (``not_now``), and ``Alarm``
+tells when it is time to try again. ``socket_calls`` has checked the arguments and looked addresses up before.
+``setting_up`` adds the calls for ports and associations, ``messaging`` the calls for messages. ``one_to_one`` and
+``one_to_many`` are the two kinds of sockets.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from ..core.events import (
     Writable,
 )
 from ..core.timers import NEVER
+from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
 from . import constants as c
 from .addresses import SocketAddress, socket_address
+from .buffers import Data
 from .delivery import ReceiveQueue
 from .failures import connect_failure, loss
 from .host import NameHost, SocketHost
@@ -53,7 +55,7 @@ _SO_PROTOCOL: Final = getattr(socket, "SO_PROTOCOL", 38)
 
 
 class Alarm(Protocol):
-    """What the layer that waits wants to know of its socket."""
+    """What a socket tells the layer that waits."""
 
     def on_readable(self) -> None:
         """There is something to receive or to accept."""
@@ -62,14 +64,14 @@ class Alarm(Protocol):
         """There may be room to send."""
 
     def on_changed(self) -> None:
-        """An association began or ended: everybody should look again."""
+        """An association began or ended: all calls that wait should try again."""
 
     def on_closed(self) -> None:
-        """The socket is closed: everybody should look again, and whatever showed its state is to be given up."""
+        """The socket is closed: all calls that wait should try again, and a descriptor is to be closed."""
 
 
 class Silence:
-    """The alarm of a socket that nobody waits for yet."""
+    """The alarm of a socket for which no call waits yet."""
 
     def on_readable(self) -> None:
         """Nobody is told."""
@@ -94,38 +96,45 @@ class SocketState(ABC):
     ) -> None:
         self.host = host
         self.settings = settings
-        """What is set for the socket and its future associations."""
+        """The options of the socket and of its future associations."""
         self.family = family
         self.ipv6 = family == socket.AF_INET6
-        """It is of family AF_INET6, and so are the addresses it tells."""
+        """The socket is of family AF_INET6, and so are the addresses that it tells."""
         self.asked_udp_port = udp_port
-        """Our UDP port, as asked for: ``None`` for the usual one, 0 for any."""
+        """The UDP port that the caller asked for: ``None`` for the usual one, 0 for any."""
         self.timeout: float | None = None
-        """Seconds a call waits; ``None`` for as long as it takes, 0 for not at all."""
+        """Seconds that a call waits; ``None`` for as long as it takes, 0 for not at all."""
         self.alarm: Alarm = Silence()
         self.port: Port | None = None
         """The SCTP port; ``None`` until the socket is bound."""
         self.queue = ReceiveQueue(settings)
         self.associations: dict[int, SocketAssociation] = {}
-        """By id. An association that is over stays until its end was told."""
+        """By id. An association stays until its end was told."""
         self.reading = True
         """False after ``shutdown(SHUT_RD)``."""
         self.error: OSError | None = None
-        """Why the association ended, or the last one could not be set up, until somebody is told (SO_ERROR)."""
+        """Why the association ended, or could not be set up, until a call tells that (SO_ERROR)."""
         self.closed = False
         self._lingering: list[SocketAssociation] = []
 
     @property
+    def wildcards(self) -> list[bytes]:
+        """The wildcard of the family it keeps to; none if it has use for IPv4 and IPv6."""
+        if not self.ipv6:
+            return [bytes(IPV4_LENGTH)]
+        return [bytes(IPV6_LENGTH)] if self.settings.v6only else []
+
+    @property
     @abstractmethod
     def members(self) -> Mapping[int, SocketAssociation]:
-        """The associations that options can be asked of, by id."""
+        """The associations that have options, by id."""
 
     @abstractmethod
     def find(self, assoc_id: int) -> SocketAssociation:
-        """The association that is meant by an id. ``OSError``: ENOTCONN (one-to-one), EINVAL (no such id)."""
+        """The association with this id. ``OSError``: ENOTCONN (one-to-one), EINVAL (no such id)."""
 
     def check_open(self) -> None:
-        """``OSError`` (EBADF) if it is closed."""
+        """``OSError`` (EBADF) if the socket is closed."""
         if self.closed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
@@ -133,6 +142,11 @@ class SocketState(ABC):
     def names(self) -> NameHost:
         """What looks names up."""
         return self.host
+
+    @property
+    def v6only(self) -> bool:
+        """IPv4 addresses are not for it (IPV6_V6ONLY)."""
+        return self.settings.v6only
 
     @property
     def bound(self) -> bool:
@@ -170,7 +184,7 @@ class SocketState(ABC):
         """Sending would not wait."""
 
     def watch(self) -> tuple[bool, bool]:
-        """Whether it is readable and writable; the alarm tells when one of both becomes true."""
+        """Whether the socket is readable, and whether it is writable; the alarm tells when that changes to true."""
         writable = self.writable
         if not writable:
             for association in self.associations.values():
@@ -178,7 +192,7 @@ class SocketState(ABC):
         return self.readable, writable
 
     def check_waiting(self, not_now: NotNow, flags: int) -> None:
-        """``OSError``: EAGAIN, or what else the call says, if it must not wait; ENOTCONN if it would wait in vain."""
+        """``OSError``: ``not_now.refusal()`` if the call must not wait, ENOTCONN if it would wait in vain."""
         if self.timeout == 0 or flags & c.MSG_DONTWAIT:
             raise not_now.refusal()
 
@@ -190,13 +204,13 @@ class SocketState(ABC):
         return limit.tv_sec + limit.tv_usec / _MICROSECONDS or None
 
     def time_is_up(self, not_now: NotNow) -> OSError:
-        """What to raise when the patience has come to its end: SO_RCVTIMEO and SO_SNDTIMEO are no ``TimeoutError``."""
+        """What to raise when the patience is over: EAGAIN after SO_RCVTIMEO and SO_SNDTIMEO, or ``TimeoutError``."""
         return not_now.refusal() if self.timeout is None else not_now.time_is_up()
 
     # --- associations ---
 
     def attach(self, core: Association, now: int, unusable: tuple[AddressReport, ...] = ()) -> SocketAssociation:
-        """An association of the core becomes one of this socket."""
+        """Make an association of the core an association of this socket."""
         association = SocketAssociation(core, self, now, self.settings.begin(), unusable)
         core.owner = association
         self.associations[association.id] = association
@@ -215,13 +229,13 @@ class SocketState(ABC):
     def on_readable(self, association: SocketAssociation) -> None:
         """An association has messages."""
         if not self.reading:
-            association.taken += len(association.core.read())
+            self.queue.drop(association)
             return
         self.queue.on_readable(association)
         self.alarm.on_readable()
 
     def on_event(self, now: int, association: SocketAssociation, event: Event, refused: list[Outgoing]) -> None:
-        """Something else happened to an association; ``refused`` are messages that waited for it in vain."""
+        """Something else happened to an association; ``refused`` are messages that waited for its setup in vain."""
         if type(event) is Writable:
             self.alarm.on_writable()
             return
@@ -236,10 +250,10 @@ class SocketState(ABC):
             self.alarm.on_changed()
 
     def _tell(self, association: SocketAssociation, told: list[Notification], readable: int) -> None:
-        """Notifications that stand behind so many messages of the core.
+        """Queue notifications behind so many messages of the core.
 
-        If nobody reads them and there is no room for more, the last one says so, and the socket "will need to
-        re-subscribe to any notifications of interest" (section 6.1.10).
+        If there is no room for more, since the program reads none, the last notification says so, and the socket "will
+        need to re-subscribe to any notifications of interest" (section 6.1.10).
         """
         if not told:
             return
@@ -252,7 +266,7 @@ class SocketState(ABC):
         self.alarm.on_readable()
 
     def _unsubscribe(self) -> None:
-        """No notifications any more, whichever association they are of."""
+        """End the subscriptions of the socket and of all its associations."""
         for settings in (self.settings.future, *[one.settings for one in self.associations.values()]):
             settings.subscribed &= {c.SCTP_DATA_IO_EVENT}
 
@@ -271,7 +285,7 @@ class SocketState(ABC):
         """An association is over."""
 
     def failure(self, association: SocketAssociation) -> OSError | None:
-        """The exception for an association that ended badly; ``None`` if it did not, or this side wanted it so."""
+        """The exception for an abrupt end; ``None`` for a graceful end, and if this side has aborted."""
         end = association.end
         if isinstance(end, CommunicationLost) and (end.by_peer or end.error != errno.ECONNABORTED):
             return loss(end)
@@ -281,12 +295,12 @@ class SocketState(ABC):
 
     # --- options ---
 
-    def set_option(self, level: int, name: int, value: Struct | int | bytes | bytearray | memoryview) -> None:
-        """Set an option, for all it is for or for nothing. ``OSError`` as ``options.set_option`` says.
+    def set_option(self, level: int, name: int, value: Struct | int | Data) -> None:
+        """Set an option, in all places that it is for or in none. ``OSError`` as ``options.set_option`` says.
 
-        Whoever asks to be told that everything was acknowledged is told at once if that is so: "At the time when a user
-        app subscribes to this event, if there is no data to be sent or retransmit, the stack will immediately send up
-        this notification" (section 6.1.9).
+        A new subscription to SCTP_SENDER_DRY_EVENT is answered at once if all data was acknowledged: "At the time when
+        a user app subscribes to this event, if there is no data to be sent or retransmit, the stack will immediately
+        send up this notification" (section 6.1.9).
         """
         self.check_open()
         before = [association for association in self.members.values() if _wants_dry(association)]
@@ -324,13 +338,13 @@ class SocketState(ABC):
     @property
     @abstractmethod
     def listens(self) -> bool:
-        """It takes associations from peers."""
+        """The socket takes associations from peers."""
 
     # --- time and the end ---
 
     @property
     def has_deadlines(self) -> bool:
-        """``next_deadline`` is to be asked."""
+        """The socket has deadlines of its own: ``next_deadline``."""
         return False
 
     def next_deadline(self) -> int:
@@ -341,9 +355,10 @@ class SocketState(ABC):
         """Time has passed."""
 
     def close(self) -> float:
-        """Close it: what it has ends gracefully by itself, or as SO_LINGER says (section 8.1.4).
+        """Close the socket: its associations end gracefully by themselves, or as SO_LINGER says (section 8.1.4).
 
-        Seconds for which the caller is to wait until nothing is ``lingering``. Closing twice does nothing.
+        The result says how many seconds the caller waits at most while the socket is ``lingering``. Closing twice does
+        nothing.
         """
         if self.closed:
             return 0
@@ -355,7 +370,7 @@ class SocketState(ABC):
         return linger.l_linger
 
     def abandon(self) -> None:
-        """Nobody holds it any more, and nobody closed it."""
+        """The program has lost the socket without closing it: close it."""
         if not self.closed:
             self._close(abort=False)
 
@@ -372,11 +387,11 @@ class SocketState(ABC):
 
     @property
     def lingering(self) -> bool:
-        """It is closed, and some association it had is not over yet."""
+        """The socket is closed, and some association that it had is not over yet."""
         return any(association.end is None for association in self._lingering)
 
     def disown(self) -> None:
-        """It belongs to another process, of which this one is a copy: it is closed here, and nothing else happens."""
+        """The socket belongs to another process, of which this one is a copy: close it here, and do nothing else."""
         self.closed = True
         self.alarm.on_closed()
 

@@ -1,8 +1,9 @@
-"""A host of the simulated network: some addresses, a stack of its own for tests to use, and sockets.
+"""A host of the simulated network: its addresses, a stack of its own for tests to use, and sockets.
 
-The stack of the host is run by a ``StackRunner`` on the UDP port of the host. The sockets of the host have stacks of
-their own, one for each UDP port they use, as sockets of a real program have (``sockets``). What arrives at an address
-and UDP port that sockets use is for them; everything else at the UDP port of the host is for its own stack.
+A ``StackRunner`` runs the stack of the host on the UDP port of the host. The sockets of the host have other stacks, one
+for each UDP port that they use, as the sockets of a real program have (``sockets``). Packets for an address and a UDP
+port that sockets use go to the stack of these sockets; all other packets for the UDP port of the host go to its own
+stack.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Host:
         self._network = network
         self._clock = network.clock
         self._send_errors: dict[bytes, int] = {}
-        self._runners: list[StackRunner] = []  # Those of sockets.
+        self._runners: list[StackRunner] = []  # Of the stacks of sockets.
         self._sockets = HostSockets(self, network)
         self._own: StackRunner
         self._boot(udp_port)
@@ -122,7 +123,7 @@ class Host:
         peer_udp_port: int | None = None,
         config: AssociationConfig | None = None,
     ) -> SimulatedSocket:
-        """A socket on this host, with the calls of ``sctpx.socket``: those that wait let virtual time pass.
+        """A socket on this host, with the calls of ``sctpx.socket``: a call that waits lets virtual time pass.
 
         Arguments and errors are those of ``sctpx.socket``. On a host without UDP there are no UDP ports to choose.
         """
@@ -135,7 +136,7 @@ class Host:
     def restart(self) -> None:
         """Come up with a new stack, which knows nothing of the old one, on the same addresses.
 
-        Sockets of before are closed: the program that had them is no more.
+        The sockets that the host had are closed: the program that had them is gone.
         """
         self.is_up = True
         self._sockets.disown()
@@ -172,7 +173,7 @@ class Host:
             runner.handle_icmp(packet)
 
     def drain(self) -> None:
-        """Take out of its stacks what they have to send and to tell, and note when they want to be woken."""
+        """Send the packets of all stacks of the host, pass their events on, and note when they want to be woken."""
         self._own.flush()
         for runner in list(self._runners):
             runner.flush()
@@ -213,7 +214,7 @@ class Host:
         return runner
 
     def runners(self) -> list[StackRunner]:
-        """Those that run stacks for sockets."""
+        """The runners of the stacks of sockets."""
         return list(self._runners)
 
     def forget(self, runner: StackRunner) -> None:

@@ -1,24 +1,24 @@
 """What runs one stack on a host of the simulated network, on one UDP port.
 
-It has the loop every driver of the core has: one mutation, ``poll_transmit`` until ``None``, ``poll_event`` until
-``None``, wait until ``next_timeout``. It does what an operating system does besides: chooses a source address where
-the stack leaves that open, and refuses to send where there is no way to.
+A ``StackRunner`` has the loop that every driver of the core has: one mutation, ``poll_transmit`` until ``None``,
+``poll_event`` until ``None``, wait until ``next_timeout``. It also does what an operating system does: it chooses a
+source address where the stack leaves that open, and refuses to send where no route leads.
 
-A timer of the clock cannot be cancelled, so a runner keeps the earliest one it asked for and, when that goes off,
-looks at what the stack wants now.
+A timer of the clock cannot be cancelled. So a runner keeps the earliest time that it asked for and, when that time has
+come, looks at what the stack wants now.
 
-Simulated sockets have their stacks run by it too: it is their ``StackDriver``.
+A ``StackRunner`` is the ``StackDriver`` of simulated sockets.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
 from sctpx.core.outputs import Transmit
 from sctpx.core.timers import NEVER
-from sctpx.sockapi.port import Ports
+from sctpx.sockapi.ports import Ports
 
 from .packet import Packet
 
@@ -45,11 +45,11 @@ class StackRunner:
         self.addresses = list(addresses)
         """The local addresses, packed, at which packets for the stack arrive."""
         self.udp_port = udp_port
-        """The UDP port its packets are sent from and received on; 0 for SCTP directly over IP."""
+        """The UDP port that packets are sent from and received on; 0 for SCTP directly over IP."""
         self.ports = Ports()
-        """The sockets that have its SCTP ports."""
+        """The users of the SCTP ports of the stack: sockets."""
         self.closed = False
-        """It runs nothing any more: its last socket is gone, or the host crashed."""
+        """The runner runs nothing any more: its last socket is gone, or the host has started anew."""
         self._host = host
         self._lasting = lasting
         self._alarm = NEVER
@@ -65,6 +65,12 @@ class StackRunner:
         if address not in self.addresses:
             self._host.check_free(address, self.udp_port)
             self.addresses.append(address)
+
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        """Nothing: no other program of the host has SCTP ports behind this UDP port."""
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Nothing."""
 
     def max_packet(self, local: bytes) -> int:
         """The largest IP packet the interface of a local address takes, bytes."""
@@ -85,7 +91,7 @@ class StackRunner:
     # --- output ---
 
     def flush(self) -> None:
-        """Take out of the stack what it has to send and to tell, and note when it wants to be woken."""
+        """Send the packets of the stack, pass its events on, and note when it wants to be woken."""
         host = self._host
         if self.closed or not host.is_up:
             return

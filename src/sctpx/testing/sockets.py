@@ -1,11 +1,12 @@
 """Sockets in virtual time: the calls of ``sctpx.socket`` on a host of the simulated network.
 
-They are the sockets of ``sctpx.sockapi``, as the blocking ones are. A call that cannot be completed at once lets the
-simulated network run until it can, or until its timeout has passed. A call that could only wait for ever says so with a
-``SimulationError``: when nothing more will happen in the network, or nothing that helps has happened for an hour.
+Simulated sockets and blocking sockets have the same calls (``sctpx.sockapi``). A call of a simulated socket that cannot
+be completed at once lets the simulated network run until the call can be completed, or until its timeout has passed. A
+call that could only wait for ever raises ``SimulationError``: if nothing more will happen in the network, or if the
+call has waited for an hour in vain.
 
-As in a real program the sockets of a host share a stack where they share a UDP port, and those that do not care for
-theirs share one.
+As in a real program, sockets of a host that have the same UDP port share a stack, and all sockets that chose no UDP
+port share one.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class _Waiters:
         self._network.wait(lambda: self._rings > heard, deadline, f"a call of {self._describe()}")
 
     def settle(self) -> None:
-        """A call is over. If others wait, each of them has heard every alarm, and looks for itself."""
+        """A call is over. Nothing to do: every call that waits has heard every alarm, and tries again."""
 
 
 @final
@@ -112,10 +113,6 @@ class SimulatedSocket(SocketCalls):
     def writable(self) -> bool:
         """Sending would not wait: what ``select`` says of a real socket."""
         return self._state.watch()[1]
-
-    def fileno(self) -> int:
-        """-1: there is no descriptor."""
-        return -1
 
 
 @final
@@ -165,7 +162,7 @@ class HostSockets:
         return self._host.now
 
     def client_driver(self, addresses: Sequence[bytes]) -> StackRunner:
-        """What runs a stack on a UDP port that all share who do not care for theirs. ``OSError``: EADDRNOTAVAIL."""
+        """The runner on the UDP port of all sockets that chose none. ``OSError``: EADDRNOTAVAIL."""
         self._for_clients = [runner for runner in self._for_clients if not runner.closed]
         for runner in self._for_clients:
             for address in addresses:
@@ -175,8 +172,8 @@ class HostSockets:
         self._for_clients.append(runner)
         return runner
 
-    def port_driver(self, addresses: Sequence[bytes], udp_port: int) -> StackRunner:
-        """What runs a stack on this UDP port, 0 for a free one. ``OSError``: EADDRNOTAVAIL, EADDRINUSE."""
+    def port_driver(self, addresses: Sequence[bytes], udp_port: int, port: int) -> StackRunner:
+        """The runner on this UDP port, 0 for a free one. ``OSError``: EADDRNOTAVAIL, EADDRINUSE."""
         for runner in self._host.runners():
             if runner.udp_port == udp_port and not set(runner.addresses).isdisjoint(addresses):
                 for address in addresses:
@@ -202,7 +199,7 @@ class HostSockets:
         return next(port for port in itertools.count(_FIRST_FREE_PORT + self._opened) if port not in taken)
 
     def drivers(self) -> list[StackRunner]:
-        """Those of all sockets of the host."""
+        """The runners of the stacks of all sockets of the host."""
         return self._host.runners()
 
     def source_for(self, peer: str) -> bytes:

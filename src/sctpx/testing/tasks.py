@@ -1,8 +1,8 @@
 """Functions that run side by side in virtual time, as threads do in real time: a server, and its clients.
 
-Each function has a thread of its own, but only one of them runs at a time: a task goes on until a call in it has to
-wait for the network, and then gives the turn back to whoever runs the network. So what happens, and in which order,
-follows from the seed alone, as everything in a simulation does.
+Each function has a thread of its own, but only one thread runs at a time. A task goes on until a call in it has to wait
+for the network; then the code that runs the network goes on. So the order of everything follows from the seed alone, as
+it does in all of a simulation.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 
 class TaskEnded(BaseException):
-    """The simulation is over, and a task in it still waits: raised in the task."""
+    """The simulation is over: raised in a task that still waits."""
 
 
 class Turns(Protocol):
     """What a task needs: its network."""
 
     def take_turn(self, task: Task[Any] | None) -> None:
-        """This task runs now; ``None``: whoever runs the network does."""
+        """This task runs now; ``None``: no task does."""
 
     def wait(self, until: Callable[[], object], deadline: int, what: str) -> None:
         """Run until something is so, or until the deadline, ns. ``SimulationError`` if that will never be."""
@@ -79,11 +79,11 @@ class Task(Generic[T]):
         return self._error
 
     def is_ready(self, now: int) -> bool:
-        """It can go on: what it waits for is so, or the time is up."""
+        """The task can go on: what it waits for is so, or the time is up."""
         return not self.done and (now >= self._deadline or bool(self._until()))
 
     def go_on(self) -> None:
-        """Let it run until it has to wait, or is done."""
+        """Let the task run until it has to wait, or is done."""
         if not self._thread.is_alive():
             self._thread.start()
         self._network.take_turn(self)

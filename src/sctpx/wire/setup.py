@@ -32,6 +32,7 @@ from .tlv import MAX_LENGTH, ParseError, chunk, item, items, join
 
 _FIXED: Final = Struct(">IIHHI")
 MINIMUM_RWND: Final = 1500
+_FAMILIES: Final = ((PARAM_IPV4, 4), (PARAM_IPV6, 16))
 
 
 @final
@@ -44,11 +45,13 @@ class Setup:
         "cookie",
         "cookie_preservative",
         "extensions",
+        "families",
         "host_name",
         "inbound_streams",
         "initial_tsn",
         "initiate_tag",
         "outbound_streams",
+        "parameters",
         "unrecognized",
     )
 
@@ -69,11 +72,19 @@ class Setup:
         """Value of a Host Name Address parameter, which must not be used (section 3.3.2.1.4)."""
         self.extensions = b""
         """Chunk types of the Supported Extensions parameter (RFC 5061 section 4.2.7), for the extensions to ask."""
+        self.families: list[int] = []
+        """Lengths of addresses of the families that the peer speaks, by its Supported Address Types parameter and its
+        addresses (section 5.1.2); empty if it does not say."""
+        self.parameters = 0
+        """Bytes of parameters there were in the chunk that was parsed."""
         self.unrecognized: list[tuple[int, bytes]] = []
         """Unknown parameters to be reported; in an INIT ACK we send, reported to the peer."""
 
-    def encode(self, ack: bool = False, limit: int = MAX_LENGTH) -> bytes:
-        """The INIT (or INIT ACK) chunk; what was not recognized is reported as far as ``limit`` bytes hold it."""
+    def encode(self, ack: bool = False, limit: int = MAX_LENGTH, reports: int = MAX_LENGTH) -> bytes:
+        """The INIT (or INIT ACK) chunk.
+
+        What was not recognized is reported as far as ``limit`` bytes of the chunk, and ``reports`` bytes, hold it.
+        """
         fixed = _FIXED.pack(
             self.initiate_tag, self.a_rwnd, self.outbound_streams, self.inbound_streams, self.initial_tsn
         )
@@ -86,7 +97,8 @@ class Setup:
             parameters.append((PARAM_SUPPORTED_EXTENSIONS, self.extensions))
         if ack:
             # What is last now gets up to three bytes of padding when more follows.
-            parameters.extend(self._reports(limit - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3))
+            room = limit - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3
+            parameters.extend(self._reports(min(room, reports)))
         return chunk(CHUNK_INIT_ACK if ack else CHUNK_INIT, 0, fixed + join(parameters))
 
     def _reports(self, room: int) -> list[tuple[int, bytes]]:
@@ -111,6 +123,7 @@ def parse(value: bytes, ack: bool = False) -> Setup:
     if len(value) < _FIXED.size:
         raise ParseError("INIT too short")
     setup = Setup(*_FIXED.unpack_from(value))
+    setup.parameters = len(value) - _FIXED.size
     for kind, content in items(value, _FIXED.size):
         if kind in (PARAM_IPV4, PARAM_IPV6):
             setup.addresses.append(params.parse_address(kind, content))
@@ -124,12 +137,17 @@ def parse(value: bytes, ack: bool = False) -> Setup:
             setup.host_name = content
         elif kind == PARAM_SUPPORTED_EXTENSIONS:
             setup.extensions = content
-        elif kind in (PARAM_SUPPORTED_ADDRESS_TYPES, PARAM_UNRECOGNIZED, PARAM_ECN_CAPABLE, PARAM_STATE_COOKIE):
-            # Both families are spoken, and what the peer did not recognize is simply not used.
-            continue
+        elif kind == PARAM_SUPPORTED_ADDRESS_TYPES:
+            types = [content[at] << 8 | content[at + 1] for at in range(0, len(content) - 1, 2)]
+            setup.families.extend([length for known, length in _FAMILIES if known in types])
+        elif kind in (PARAM_UNRECOGNIZED, PARAM_ECN_CAPABLE, PARAM_STATE_COOKIE):
+            continue  # What the peer did not recognize is simply not used.
         else:
             if kind & PARAM_REPORT:
                 setup.unrecognized.append((kind, content))
             if not kind & PARAM_SKIP:
                 break
+    if setup.families:
+        # "the address family that is not listed [...] SHOULD also be considered as supported" (section 5.1.2)
+        setup.families.extend([len(ip) for ip in setup.addresses])
     return setup

@@ -13,12 +13,14 @@ from tests.api.sockets.support import REAL_TIME, VirtualTime, no_sockets_are_lef
 
 PATIENCE = 30
 """Seconds until a test that hangs is ended. None waits for this to pass."""
+KINDS = {"sockets": "virtual_time", "simulated": "real_time"}
+"""The kinds of sockets, each with the mark of the tests that do not run on it."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each test runs on both kinds of sockets, unless it is marked."""
-    real = metafunc.definition.get_closest_marker("real_time") is not None
-    metafunc.parametrize("kind", ["sockets"] if real else ["sockets", "simulated"], indirect=True)
+    kinds = [kind for kind, mark in KINDS.items() if metafunc.definition.get_closest_marker(mark) is None]
+    metafunc.parametrize("kind", kinds, indirect=True)
 
 
 def _give_up(_number: int, _frame: FrameType | None) -> None:

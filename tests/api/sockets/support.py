@@ -18,6 +18,7 @@ import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
 from sctpx.blocking.hub import hub
+from sctpx.link import LinkKind
 from sctpx.testing import Network, Packet, SimulatedSocket, Task
 from tests.api import support
 
@@ -63,10 +64,13 @@ class Running(Protocol[T_co]):
 
 
 class RealTime:
-    """The sockets that users have."""
+    """The sockets that users have. ``link`` says how their packets travel."""
+
+    def __init__(self, link: LinkKind = "udp") -> None:
+        self._link: LinkKind = link
 
     def socket(self, *arguments: Any, **options: Any) -> sctpx.Socket:
-        return sctpx.socket(*arguments, **options)
+        return sctpx.socket(*arguments, link=self._link, **options)
 
     def thread(self, call: Callable[[], T]) -> Running[T]:
         return RealThread(call)

@@ -40,6 +40,7 @@ def echo(sock: sctpx.Socket, peer: sctpx.Socket, size: int) -> None:
 
 
 @linux_only
+@pytest.mark.real_time
 def test_a_socket_has_one_mark_and_each_path_can_have_its_own() -> None:
     """Sockets that share a UDP socket have different marks. The second path carries HEARTBEATs, and then data."""
     with listening(address=(FIRST, PORT)) as server:
@@ -67,6 +68,7 @@ def test_a_socket_has_one_mark_and_each_path_can_have_its_own() -> None:
 
 
 @linux_only
+@pytest.mark.real_time
 def test_sockets_that_share_a_udp_port_have_marks_of_their_own_and_can_change_them() -> None:
     with (
         listening(address=(FIRST, PORT)) as server,

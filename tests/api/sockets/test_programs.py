@@ -21,11 +21,14 @@ PAIRS = [f"one_to_{style}_{role}" for style in ("many", "one") for role in ("cli
 
 
 def test_the_page_has_the_programs() -> None:
-    assert sorted(PROGRAMS) == ["marking", *PAIRS, "sessions"]
+    assert sorted(PROGRAMS) == ["marking", *PAIRS, "sessions", "threading_server"]
 
 
-def test_the_program_that_needs_no_peer_runs() -> None:
-    subprocess.run([sys.executable, "-W", "error", "-c", PROGRAMS["marking"]], timeout=20, check=True)
+@pytest.mark.parametrize(("name", "printed"), [("marking", ""), ("threading_server", "HELLO\n\n")])
+def test_a_program_that_needs_no_peer_runs(name: str, printed: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", PROGRAMS[name]]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=20, check=True)
+    assert done.stdout == printed
 
 
 @pytest.mark.parametrize("style", ["one_to_one", "one_to_many"])

@@ -69,7 +69,12 @@ def kernel() -> tuple[Path, Path]:
             raise GuestError(f"the package {PACKAGE} is downloaded with apt-get, which is not here")
         CACHE.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE.parent) as place:
-            _run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", PACKAGE, cwd=place)
+            download = ("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", PACKAGE)
+            try:
+                _run(*download, cwd=place)
+            except GuestError:  # The lists of packages may be old, or not there.
+                _run("apt-get", "-q", "update")
+                _run(*download, cwd=place)
             [archive] = Path(place).glob("*.deb")
             _run("dpkg-deb", "-x", str(archive), f"{place}/tree")
             shutil.rmtree(CACHE, ignore_errors=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from sctpx import AssociationAborted
 from sctpx.aio.association import Association
-from sctpx.aio.driver import BATCHES_PER_ROUND, Driver
+from sctpx.aio.driver import BATCHES_PER_ROUND, ROUND, SEND, Driver
 from sctpx.aio.endpoint import DEFAULT_CONFIG, Endpoint
 from sctpx.core.config import AssociationConfig
 from sctpx.core.outputs import Transmit
@@ -76,9 +76,19 @@ class MemoryLink:
         self.tried = 0
         self.peer: Driver | None = None
         self.closed = False
+        self.foreign_ports: list[int] = []
+        self.open_ports: list[int] = []
 
     def add_address(self, address: AddressLike) -> None:
         raise OSError(errno.EADDRNOTAVAIL, "no")
+
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        if port in self.foreign_ports:
+            raise OSError(errno.EADDRINUSE, "another program has it")
+        self.open_ports.append(port)
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        self.open_ports.remove(port)
 
     def socket_for(self, transmit: Transmit) -> PlugSocket:
         return self.plug
@@ -213,11 +223,12 @@ async def test_an_error_about_the_destination_is_told_to_the_stack(worlds: list[
 # --- rounds ---
 
 
-async def test_a_round_sends_a_bounded_number_of_batches_and_then_input_has_its_turn(worlds: list[World]) -> None:
+async def test_a_round_sends_a_bounded_number_of_bytes_and_then_input_has_its_turn(worlds: list[World]) -> None:
     world = World()
     worlds.append(world)
     world.link.errors = []
-    peers = [Endpoint(world.drivers[1], PORT + 1 + number, [B], DEFAULT_CONFIG) for number in range(20)]
+    count = ROUND // (4000 + SEND) + 10
+    peers = [Endpoint(world.drivers[1], PORT + 1 + number, [B], DEFAULT_CONFIG) for number in range(count)]
     clients = [Endpoint(world.drivers[0], 0, [A], DEFAULT_CONFIG) for _ in peers]
     for peer in peers:
         peer.listen(lambda _: None)
@@ -227,16 +238,16 @@ async def test_a_round_sends_a_bounded_number_of_batches_and_then_input_has_its_
     await steps(5)
     world.link.plug.fill()
     world.link.errors = [errno.EAGAIN]
-    for number, association in enumerate(associations):
-        await association.send(bytes(4 + 4 * number))  # Of one size they would leave together.
+    for association in associations:
+        await association.send(bytes(4000))
     sent = len(world.link.sent)
     world.link.plug.empty()
     rounds = []
-    while len(world.link.sent) < sent + 20:
+    while len(world.link.sent) < sent + count:
         before = len(world.link.sent)
         await asyncio.sleep(0)
-        rounds.append(len(world.link.sent) - before)
-    assert max(rounds) <= BATCHES_PER_ROUND + 1
+        rounds.append(sum(len(transmit.data) + SEND for transmit in world.link.sent[before:]))
+    assert ROUND <= max(rounds) <= ROUND + 8 * SEND
     for endpoint in (*clients, *peers):
         endpoint.close()
     world.close()
@@ -299,6 +310,52 @@ async def test_the_last_words_are_sent_before_a_driver_closes(worlds: list[World
     assert not world.link.closed
     await b.wait_closed()
     assert world.link.closed
+    world.close()
+
+
+# --- SCTP ports ---
+
+
+async def test_an_sctp_port_is_open_in_the_link_while_an_endpoint_has_it(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    assert world.link.open_ports == [world.a.port]
+    endpoint = Endpoint(world.drivers[0], 7000, [A], DEFAULT_CONFIG)
+    assert world.link.open_ports == [world.a.port, 7000]
+    endpoint.close()
+    assert world.link.open_ports == [world.a.port]
+    world.close()
+    assert world.link.open_ports == []
+
+
+async def test_a_port_of_another_program_is_refused_with_the_words_of_the_link(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    world.link.foreign_ports = [7000]
+    with pytest.raises(OSError, match="another program has it") as failure:
+        Endpoint(world.drivers[0], 7000, [A], DEFAULT_CONFIG)
+    assert failure.value.errno == errno.EADDRINUSE
+    world.link.foreign_ports = []
+    Endpoint(world.drivers[0], 7000, [A], DEFAULT_CONFIG).close()
+    world.close()
+
+
+async def test_a_port_that_is_drawn_is_no_other_programs(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    tried: list[int] = []
+    taken = world.link.open_port
+
+    def first_ones_are_foreign(port: int, addresses: Iterable[bytes]) -> None:
+        tried.append(port)
+        world.link.foreign_ports = tried[:3]
+        taken(port, addresses)
+
+    world.link.open_port = first_ones_are_foreign  # type: ignore[method-assign]
+    endpoint = Endpoint(world.drivers[0], 0, [A], DEFAULT_CONFIG)
+    assert len(set(tried)) == 4
+    assert endpoint.port == tried[3]
+    endpoint.close()
     world.close()
 
 

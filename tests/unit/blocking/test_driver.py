@@ -34,6 +34,8 @@ class Failing:
         self.sockets = self._inner.sockets
         self.receive_errors = self._inner.receive_errors
         self.add_address = self._inner.add_address
+        self.open_port = self._inner.open_port
+        self.close_port = self._inner.close_port
         self.socket_for = self._inner.socket_for
         self.max_packet = self._inner.max_packet
         self.close = self._inner.close

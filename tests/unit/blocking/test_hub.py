@@ -116,6 +116,14 @@ def test_the_thread_reads_while_nobody_waits() -> None:
             box.close()
 
 
+def test_a_program_without_sockets_has_no_thread_and_with_the_next_one_it_has() -> None:
+    for _ in range(2):
+        with mailbox() as box:
+            [thread] = [thread for thread in threading.enumerate() if thread.name == "sctpx"]
+            box.far.send(b"x")
+        join(thread)
+
+
 def test_a_driver_that_did_not_read_everything_is_asked_again_before_anybody_waits() -> None:
     class Slow(Mailbox):
         def feed(self, descriptor: int) -> bool:

@@ -204,12 +204,14 @@ def test_a_tag_that_was_drawn_twice_makes_no_second_association() -> None:
     stack = Stack(lambda count: b"\1" * count, NOW)
     endpoint = stack.open_endpoint(5000, [OWN])
     endpoint.listen()
+    acks = []
     for peer in (PEER, STRANGER):
         packet = init_packet(5000)
         stack.receive(NOW, OWN, peer, 9899, packet, len(packet))
         transmit = stack.poll_transmit(NOW)
         assert transmit is not None
-        ack = parse(chunks(transmit.data)[0][2], ack=True)
+        acks.append(parse(chunks(transmit.data)[0][2], ack=True))
+    for peer, ack in zip((PEER, STRANGER), acks, strict=True):
         assert ack.cookie is not None
         packet = finish_packet(prefix(6000, 5000, ack.initiate_tag), control.cookie_echo(ack.cookie))
         stack.receive(NOW, OWN, peer, 9899, packet, len(packet))

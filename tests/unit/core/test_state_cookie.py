@@ -7,17 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from sctpx.core.state_cookie import SECRET_LIFE, Cookie, CookieJar
-from sctpx.core.timers import SECOND
+from sctpx.core.state_cookie import MAX_EXTENSIONS, SECRET_LIFE, Cookie, CookieJar
+from sctpx.core.timers import MICROSECOND, MILLISECOND, SECOND
 from sctpx.testing import seeded_bytes
+from sctpx.wire.packet import parse_prefix, prefix
 
 NOW = 10**18
+HEADER = prefix(6000, 5000, 0x12345678)
 U16 = st.integers(0, 0xFFFF)
 U32 = st.integers(0, 0xFFFFFFFF)
 ADDRESS = st.binary(min_size=4, max_size=4) | st.binary(min_size=16, max_size=16)
 FIELDS = {
-    "created": st.integers(0, 1 << 62),
-    "lifespan": st.integers(0, 1 << 40),
+    "created": st.integers(0, 2 * SECRET_LIFE // MICROSECOND).map(lambda age: NOW - age * MICROSECOND),
+    "lifespan": st.integers(0, 3_660_000).map(lambda life: life * MILLISECOND),
     "local_tag": U32,
     "peer_tag": U32,
     "local_initial_tsn": U32,
@@ -33,7 +35,7 @@ FIELDS = {
     "local": ADDRESS,
     "source": ADDRESS,
     "addresses": st.lists(ADDRESS, max_size=64),
-    "extensions": st.binary(max_size=32),
+    "extensions": st.binary(max_size=MAX_EXTENSIONS),
 }
 
 
@@ -42,6 +44,18 @@ def cookies(draw: st.DrawFn) -> Cookie:
     cookie = Cookie()
     for name, strategy in FIELDS.items():
         setattr(cookie, name, draw(strategy))
+    cookie.addresses.insert(0, cookie.source)
+    return cookie
+
+
+def plain(peer_tag: int = 0) -> Cookie:
+    """A cookie for the ports and the tag of ``HEADER``."""
+    cookie = Cookie()
+    cookie.peer_port, cookie.local_port, cookie.local_tag = parse_prefix(HEADER)
+    cookie.local = cookie.source = bytes([192, 0, 2, 1])
+    cookie.addresses = [cookie.source]
+    cookie.created = NOW
+    cookie.peer_tag = peer_tag
     return cookie
 
 
@@ -52,7 +66,7 @@ def contents(cookie: Cookie | None) -> dict[str, object] | None:
 @given(cookies())
 def test_a_cookie_comes_back_as_it_was(cookie: Cookie) -> None:
     jar = CookieJar(seeded_bytes(1), NOW)
-    assert contents(jar.open(jar.sign(cookie, NOW), NOW)) == contents(cookie)
+    assert contents(jar.open(jar.sign(cookie, NOW), cookie.header, NOW)) == contents(cookie)
 
 
 @given(cookie=cookies(), data=st.data())
@@ -61,32 +75,39 @@ def test_a_cookie_with_any_bit_changed_is_nobodys(cookie: Cookie, data: st.DataO
     value = bytearray(jar.sign(cookie, NOW))
     index = data.draw(st.integers(0, len(value) - 1))
     value[index] ^= 1 << data.draw(st.integers(0, 7))
-    assert jar.open(bytes(value), NOW) is None
+    assert jar.open(bytes(value), cookie.header, NOW) is None
+
+
+@given(cookie=cookies(), bit=st.integers(0, 63))
+def test_a_cookie_is_for_its_ports_and_its_tag_alone(cookie: Cookie, bit: int) -> None:
+    jar = CookieJar(seeded_bytes(1), NOW)
+    header = (int.from_bytes(cookie.header, "big") ^ 1 << bit).to_bytes(8, "big")
+    assert jar.open(jar.sign(cookie, NOW), header, NOW) is None
 
 
 @given(cookie=cookies(), data=st.data())
 def test_a_cookie_cut_short_or_prolonged_is_nobodys(cookie: Cookie, data: st.DataObject) -> None:
     jar = CookieJar(seeded_bytes(1), NOW)
     value = jar.sign(cookie, NOW)
-    assert jar.open(value[: data.draw(st.integers(0, len(value) - 1))], NOW) is None
-    assert jar.open(value + data.draw(st.binary(min_size=1, max_size=40)), NOW) is None
+    assert jar.open(value[: data.draw(st.integers(0, len(value) - 1))], cookie.header, NOW) is None
+    assert jar.open(value + data.draw(st.binary(min_size=1, max_size=40)), cookie.header, NOW) is None
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_nobodys_cookie(value: bytes) -> None:
-    assert CookieJar(seeded_bytes(1), NOW).open(value, NOW) is None
+    assert CookieJar(seeded_bytes(1), NOW).open(value, HEADER, NOW) is None
 
 
 def test_the_cookie_of_another_jar_is_nobodys() -> None:
-    value = CookieJar(seeded_bytes(1), NOW).sign(Cookie(), NOW)
-    assert CookieJar(seeded_bytes(2), NOW).open(value, NOW) is None
+    value = CookieJar(seeded_bytes(1), NOW).sign(plain(), NOW)
+    assert CookieJar(seeded_bytes(2), NOW).open(value, HEADER, NOW) is None
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 3599, 3600])
 def test_a_cookie_outlives_its_secret_by_an_hour(seconds: int) -> None:
     jar = CookieJar(seeded_bytes(1), NOW)
-    value = jar.sign(Cookie(), NOW + SECRET_LIFE - 1)
-    assert jar.open(value, NOW + SECRET_LIFE - 1 + seconds * SECOND) is not None
+    value = jar.sign(plain(), NOW + SECRET_LIFE - 1)
+    assert jar.open(value, HEADER, NOW + SECRET_LIFE - 1 + seconds * SECOND) is not None
 
 
 class JarMachine(RuleBasedStateMachine):
@@ -100,9 +121,8 @@ class JarMachine(RuleBasedStateMachine):
 
     @rule()
     def sign(self) -> None:
-        cookie = Cookie()
+        cookie = plain(len(self.made))
         cookie.created = self.now
-        cookie.peer_tag = len(self.made)
         self.made.append((self.now, len(self.made), self.jar.sign(cookie, self.now)))
 
     @rule(seconds=st.sampled_from([1, 600, 1800, 3599, 3600, 3601, 10_000]))
@@ -112,7 +132,7 @@ class JarMachine(RuleBasedStateMachine):
     @invariant()
     def young_cookies_are_known_and_old_ones_are_not(self) -> None:
         for created, number, value in self.made:
-            cookie = self.jar.open(value, self.now)
+            cookie = self.jar.open(value, HEADER, self.now)
             if self.now - created <= SECRET_LIFE:
                 assert cookie is not None
             if self.now - created > 3 * SECRET_LIFE:
@@ -125,7 +145,15 @@ TestJar = JarMachine.TestCase
 
 def test_a_cookie_is_not_taken_for_a_new_one_when_the_numbers_of_the_secrets_have_gone_round() -> None:
     jar = CookieJar(seeded_bytes(1), NOW)
-    old = jar.sign(Cookie(), NOW)
+    old = jar.sign(plain(), NOW)
     for period in range(1, 300):
-        jar.sign(Cookie(), NOW + period * SECRET_LIFE)
-        assert period < 2 or jar.open(old, NOW + period * SECRET_LIFE) is None
+        jar.sign(plain(), NOW + period * SECRET_LIFE)
+        assert period < 2 or jar.open(old, HEADER, NOW + period * SECRET_LIFE) is None
+
+
+@pytest.mark.parametrize(("length", "size"), [(4, 56), (16, 80)])
+def test_a_cookie_is_as_small_as_it_can_be(length: int, size: int) -> None:
+    """It makes the INIT ACK larger than the INIT (RFC 9260 section 12.4)."""
+    cookie = plain()
+    cookie.local = cookie.source = bytes(length)
+    assert len(CookieJar(seeded_bytes(1), NOW).sign(cookie, NOW)) == size

@@ -65,6 +65,29 @@ def test_an_entry_concerns_a_destination_as_section_10_has_it(
     assert entry.concerns_destination is concerns
 
 
+@pytest.mark.parametrize(
+    ("origin", "kind", "code", "port", "protocol"),
+    [
+        (ICMP, 3, 1, False, False),
+        (ICMP, 3, 2, False, True),
+        (ICMP, 3, 3, True, False),
+        (ICMP6, 1, 0, False, False),
+        (ICMP6, 1, 4, True, False),
+        (ICMP6, 4, 1, False, True),  # unrecognized next header
+        (ICMP6, 4, 2, False, False),
+        (ICMP6, 3, 3, False, False),
+        (LOCAL, 3, 2, False, False),
+        (LOCAL, 3, 3, False, False),
+    ],
+)
+def test_an_entry_tells_whether_a_port_or_the_protocol_is_unreachable(
+    origin: int, kind: int, code: int, port: bool, protocol: bool
+) -> None:
+    entry = parse_extended_error(extended_error(errno.EHOSTUNREACH, origin, kind, code), REMOTE, 0, b"")
+    assert entry is not None
+    assert (entry.port_unreachable, entry.protocol_unreachable) == (port, protocol)
+
+
 def test_a_socket_without_errors_has_an_empty_queue() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setblocking(False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import select
 import socket
-import struct
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,9 +13,10 @@ from typing import TypeAlias
 
 import pytest
 
-from sctpx.core.outputs import CLASS_SHIFT, DSCP_SHIFT, FLOW_LABEL, Transmit
+from sctpx.core.outputs import CLASS_SHIFT, Transmit
 from sctpx.link import Capabilities, Link, Received, UdpLink, UdpSocket, probe
 from tests.unit.link.conftest import ClosedPort, Collect, Elsewhere, OpenLink, OpenSocket
+from tests.unit.link.marks import CS5, LABEL, marks_received, observe_marks, take_flow_label
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is there on Linux, so are the options")
 without_ipv6 = not socket.has_ipv6
@@ -355,23 +355,6 @@ def test_ecn_bits_are_left_alone_by_default(open_link: OpenLink, collect: Collec
 
 # --- marks ---
 
-CS5 = 40 << DSCP_SHIFT
-LABEL = 0x2BCDE
-
-
-def marks_received(sock: socket.socket, count: int) -> list[tuple[int, int]]:
-    """Traffic class and flow label of so many packets, as a plain UDP socket of the system sees them."""
-    found = []
-    for _ in range(count):
-        _, ancillary, _, _ = sock.recvmsg(65535, 200)
-        values = {kind: value for _, kind, value in ancillary}
-        if sock.family == socket.AF_INET:
-            found.append((values[socket.IP_TOS][0], 0))
-        else:
-            flowinfo = int.from_bytes(values[11], "big")
-            found.append((flowinfo >> CLASS_SHIFT & 0xFF, flowinfo & FLOW_LABEL))
-    return found
-
 
 @pytest.fixture
 def observer(open_socket: OpenSocket) -> Callable[[str], socket.socket]:
@@ -379,11 +362,7 @@ def observer(open_socket: OpenSocket) -> Callable[[str], socket.socket]:
 
     def opened(ip: str) -> socket.socket:
         sock = open_socket(ip)
-        sock.settimeout(5)
-        if sock.family == socket.AF_INET:
-            sock.setsockopt(socket.IPPROTO_IP, 13, 1)  # IP_RECVTOS
-        else:
-            sock.setsockopt(socket.IPPROTO_IPV6, 11, 1)  # IPV6_FLOWINFO
+        observe_marks(sock)
         return sock
 
     return opened
@@ -421,12 +400,6 @@ def test_where_nothing_can_be_set_beside_a_packet_the_socket_has_the_traffic_cla
     assert [traffic_class for traffic_class, _ in marks_received(there, 2 * count)] == [160] * count + [0] * count
 
 
-def take_flow_label(sock: socket.socket, label: int, to: str) -> None:
-    """Lease a flow label for this socket alone (IPV6_FLOWLABEL_MGR): now other sockets need leases as well."""
-    request = struct.pack("=16s4sBBHHHI", packed(to), label.to_bytes(4, "big"), 0, 1, 1, 0, 0, 0)
-    sock.setsockopt(socket.IPPROTO_IPV6, 32, request)
-
-
 @linux_only
 @with_ipv6
 @pytest.mark.parametrize("mine", [True, False])
@@ -435,7 +408,7 @@ def test_a_flow_label_that_has_to_be_leased_is_and_one_that_is_not_to_be_had_is_
 ) -> None:
     def send_labelled() -> list[tuple[int, int]]:
         link, there = open_link(["::1"]), observer("::1")
-        take_flow_label(open_socket("::1"), 0x11111 if mine else LABEL, "::1")
+        take_flow_label(open_socket("::1"), 0x11111 if mine else LABEL, packed("::1"))
         for count in (1, 5):
             transmit = Transmit(b"", packed("::1"), there.getsockname()[1], numbered(count, 50), 50, CS5 | LABEL)
             assert link.send(transmit) == 0

@@ -30,6 +30,7 @@ class Socket:
     settings: EndpointSettings
     one_to_many: bool
     ipv6: bool = False
+    bound: bool = False
     members: dict[int, Member] = field(default_factory=dict)
     now: int = 0
 

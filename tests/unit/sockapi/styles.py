@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
 
@@ -15,7 +15,7 @@ from sctpx.sockapi.not_now import NotNow
 from sctpx.sockapi.one_to_many import OneToMany
 from sctpx.sockapi.one_to_one import OneToOne
 from sctpx.sockapi.peer import Peer
-from sctpx.sockapi.port import Ports
+from sctpx.sockapi.ports import Ports
 from sctpx.sockapi.settings import EndpointSettings
 from sctpx.sockapi.socket_association import Outgoing, SocketAssociation
 
@@ -65,6 +65,12 @@ class Driver:
     def add_address(self, address: bytes) -> None:
         assert address == self.ip
 
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        pass
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        pass
+
     def max_packet(self, local: bytes) -> int:
         return 1500
 
@@ -73,7 +79,7 @@ class Driver:
     def client_driver(self, addresses: Sequence[bytes]) -> Driver:
         return self
 
-    def port_driver(self, addresses: Sequence[bytes], udp_port: int) -> Driver:
+    def port_driver(self, addresses: Sequence[bytes], udp_port: int, port: int) -> Driver:
         return self
 
     def drivers(self) -> list[Driver]:

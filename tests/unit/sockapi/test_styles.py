@@ -9,6 +9,7 @@ import pytest
 
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import RemoteError, ShutdownComplete
+from sctpx.core.overhead import MESSAGE
 from sctpx.sockapi import constants as c
 from sctpx.sockapi import structs as s
 from sctpx.sockapi.ancillary import SendOptions
@@ -36,7 +37,7 @@ def test_what_waits_counts_against_the_send_buffer() -> None:
     association = world.start()
     room = association.space
     send(world, association, message(bytes(1000)))
-    assert association.space == room - 1000
+    assert association.space == room - 1000 - MESSAGE
     send(world, association, message(bytes(room)))
     assert isinstance(world.client.send_on(association, message(b"x")), NotNow)
     world.run()

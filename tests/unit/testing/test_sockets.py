@@ -172,7 +172,10 @@ def test_a_listener_on_any_port_is_found_though_another_program_has_the_usual_ud
 
 
 def test_any_port_is_one_that_a_listener_can_have_at_the_usual_udp_port(server: Host) -> None:
-    for number in range(49152, 65536, 2):
+    drawn = server.socket()
+    drawn.bind(("192.0.2.1", 0))
+    first = drawn.getsockname()[1]
+    for number in (*range(16384, 32768, 2), *range(first + 1, first + 10)):  # Half of those that are drawn later.
         server.socket().bind(("192.0.2.1", number))
     for _ in range(20):
         sock = server.socket()
@@ -246,3 +249,27 @@ def test_ipv6_addresses_and_families() -> None:
             b.socket().connect(("B", PORT))
         with raises_errno(errno.ENETUNREACH):
             b.socket().connect(("10.0.0.1", PORT))
+
+
+def test_a_peer_that_restarts_is_served_by_the_socket_that_took_the_port_over(server: Host, client: Host) -> None:
+    """What a closed socket left with the old life of the peer ends with that."""
+    a, b = client.socket(udp_port=9901), listening(server)
+    a.bind(("", 2905))
+    a.connect(("server", PORT))
+    left = b.accept()[0]
+    left.send(b"never read")
+    client.crash()
+    left.close()
+    b.close()
+    client.restart()
+    with server.socket() as again, client.socket(udp_port=9901) as anew:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("", PORT))
+        again.listen()
+        anew.bind(("", 2905))
+        anew.connect(("server", PORT))
+        anew.send(b"hello again")
+        accepted, _ = again.accept()
+        assert accepted.recv(100) == b"hello again"
+        accepted.send(b"welcome")
+        assert anew.recv(100) == b"welcome"

@@ -23,11 +23,12 @@ from ...sockapi import constants as c
 from ...sockapi import events as e
 from ...sockapi import structs as s
 from ...sockapi.addresses import check_port
+from ...sockapi.buffers import Data, to_bytes
 from ...sockapi.failures import loss
 from ...sockapi.not_now import NotNow
 from ...sockapi.peer import Peer
 from ...sockapi.receive import Message
-from ...sockapi.send import Data, Outgoing, Undelivered, parse_outgoing, to_bytes
+from ...sockapi.send import Outgoing, Undelivered, parse_outgoing
 from ...sockapi.status import PATH_STATES, AddressReport, PathInfo
 from ..association import Association
 from ..event_stream import EventStream

@@ -308,6 +308,7 @@ async def open_kernel_endpoint(
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
     link: Any = None,
+    reuse_address: bool = False,
 ) -> KernelEndpoint:
     """An SCTP port of the kernel. With ``peer`` and without ``local`` it has the families of the peer's addresses.
 
@@ -329,6 +330,7 @@ async def open_kernel_endpoint(
     family = socket.AF_INET6 if ipv6 else socket.AF_INET
     sock = open_kernel_socket(family, socket.SOCK_SEQPACKET, 0, udp_port or None, peer_udp_port, wanted)
     try:
+        sock.set_option(c.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse_address))
         if not wildcard:
             sock.bind(addresses, port, wildcard=False)
         elif port or peer is None:

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final, final
 
 from ...aio import Association, connect
-from ...link import UdpLink
+from ...link import open_link
 from ...link.filter import FilteredLink
 from ...sockapi.addresses import Address
 from ...sockapi.events import CommunicationLost, Event, PathStateChanged, SenderDry
@@ -109,7 +109,7 @@ class _Story:
         self._flexible = size is None
         self._content = Content(size or DEFAULT_SIZE)
         self._outcome = Outcome("loopback")
-        self._link = FilteredLink(UdpLink.open(_CLIENT))
+        self._link = FilteredLink(open_link("udp", _CLIENT))
         self._plot = Plot(teller, self._outcome, self._link.cut)
         self._started = 0.0
         self._idle = asyncio.Event()

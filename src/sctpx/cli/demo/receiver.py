@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any, final
 
 from ...aio import open_endpoint, start_server
-from ...link import UdpLink
+from ...link import open_link
 from .content import Received
 from .story import SCTP_PORT, Total
 
@@ -64,7 +64,7 @@ def _leave_with(connection: Connection[Any, Any]) -> None:
 
 async def _serve(connection: Connection[Any, Any], serving: Sequence[str], refusing: str) -> Receipt:
     async with (
-        await open_endpoint(link=UdpLink.open([refusing])) as nobody,
+        await open_endpoint(link=open_link("udp", [refusing])) as nobody,
         await start_server(None, serving, SCTP_PORT, udp_port=0) as server,
     ):
         connection.send(Ports(server.udp_port, nobody.udp_port))

@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter, perf_counter_ns
-from typing import Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 from ...aio import Association, Connecting, connect
 from ...aio.resolve import resolve_peer
 from ...core.config import AssociationConfig
-from ...link import UdpLink
+from ...link import Link, LinkKind, open_link
 from ...link.interfaces import source_for
 from ...sockapi.addresses import ip_text
 from ...sockapi.send import Outgoing
@@ -59,6 +59,7 @@ class Plan:
     local: list[str] | None
     udp_port: int
     offload: bool
+    link: LinkKind
     config: AssociationConfig
 
     @property
@@ -69,24 +70,24 @@ class Plan:
 
 async def measure(plan: Plan, tell: Tell | None = None) -> Result:
     """Do it. ``OSError`` as ``connect`` and the association's methods say."""
-    client = _Client(plan, None if plan.offload else await _plain_link(plan), tell)
+    client = _Client(plan, plan.link if plan.offload else await _plain_link(plan), tell)
     return await {"bulk": client.bulk, "pingpong": client.pingpong, "setup": client.setup}[plan.mode]()
 
 
-async def _plain_link(plan: Plan) -> UdpLink:
+async def _plain_link(plan: Plan) -> Link[Any]:
     """A link without offload."""
     local = plan.local
     if local is None:
         peer = await resolve_peer(plan.addresses, plan.port, plan.peer_udp_port)
         local = list(map(ip_text, peer.find_sources(source_for)))
-    return UdpLink.open(local, plan.udp_port, offload=False)
+    return open_link(plan.link, local, plan.udp_port, offload=False)
 
 
 @final
 class _Client:
     """One measurement."""
 
-    def __init__(self, plan: Plan, link: UdpLink | None, tell: Tell | None) -> None:
+    def __init__(self, plan: Plan, link: Link[Any] | LinkKind, tell: Tell | None) -> None:
         self._plan = plan
         self._link = link
         self._tell = tell

@@ -10,11 +10,11 @@ import click
 
 from ...aio import start_server
 from ...core.config import AssociationConfig
-from ...link import SCTP_TUNNELING_PORT, UdpLink
+from ...link import SCTP_TUNNELING_PORT, LinkKind, open_link
 from ..failure import explain, one_line
 from ..interrupt import exit_by_signal, run
 from ..output import byte_text, json_text, rate_text
-from ..parameters import MTU, SCTP_PORT, UDP_PORT, integer, seconds
+from ..parameters import MTU, SCTP_PORT, UDP_PORT, integer, link_option, seconds
 from ..parameters import addresses as address_list
 from ..parameters import size as size_type
 from . import hello
@@ -29,6 +29,7 @@ _Command = TypeVar("_Command", bound=Callable[..., object])
 def _common(command: _Command) -> _Command:
     """The options of both sides."""
     for option in (
+        link_option,
         click.option("--no-offload", is_flag=True, help="Do without GSO and GRO, the segmentation offload of UDP."),
         click.option("--stretch-sack", is_flag=True, help="Acknowledge packets that arrive together with one SACK."),
         click.option("--mtu", type=MTU, default="1500", show_default=True, metavar="BYTES", help="Largest IP packet."),
@@ -83,6 +84,7 @@ def server(
     mtu: int,
     stretch_sack: bool,
     no_offload: bool,
+    link: LinkKind,
     once: bool,
     as_json: bool,
 ) -> None:
@@ -91,12 +93,12 @@ def server(
 
     async def serve() -> None:
         worker = PerfServer("bulk" if mode == "auto" else mode, config)
-        link = UdpLink.open(bind, udp_port, offload=False) if no_offload else None
+        carrier = open_link(link, bind, udp_port, offload=False) if no_offload else link
         async with await start_server(
-            worker.handle, bind, port, udp_port=udp_port, config=config, link=link
+            worker.handle, bind, port, udp_port=udp_port, config=config, link=carrier
         ) as listener:
-            where = f"{','.join(listener.local_addresses)} port {listener.port} udp-port {listener.udp_port}"
-            click.echo(f"READY {where}", err=as_json)
+            ports = f"port {listener.port}" + (f" udp-port {listener.udp_port}" if listener.udp_port else "")
+            click.echo(f"READY {','.join(listener.local_addresses)} {ports}", err=as_json)
             while True:
                 result = await worker.results.get()
                 if isinstance(result, Result):
@@ -166,6 +168,7 @@ def client(
     mtu: int,
     stretch_sack: bool,
     no_offload: bool,
+    link: LinkKind,
     as_json: bool,
 ) -> None:
     """Measure against a server at one or several ADDRESSes.
@@ -185,6 +188,7 @@ def client(
         local=bind,
         udp_port=client_udp_port,
         offload=not no_offload,
+        link=link,
         config=AssociationConfig(mtu=mtu, stretch_sack=stretch_sack, streams=streams),
     )
     bytes_each = size if mode == "bulk" else 0

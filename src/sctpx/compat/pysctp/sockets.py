@@ -7,7 +7,6 @@ raises ``IOError`` these raise ``OSError``, which is the same; wrong arguments a
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from collections.abc import MutableMapping, Sequence
 from datetime import datetime
@@ -21,8 +20,18 @@ from ...errors import ConnectInProgress
 from ...sockapi import constants as c
 from ...sockapi import structs as s
 from ...sockapi.addresses import SocketAddress
-from ...sockapi.backend import USERSPACE
-from .constants import BINDX_ADD, FLAG_EOR, FLAG_NOTIFICATION, MSG_ABORT, MSG_EOF, SOL_SCTP, TCP_STYLE, UDP_STYLE
+from ...sockapi.buffers import Data, to_bytes
+from .constants import (
+    BINDX_ADD,
+    FLAG_EOR,
+    FLAG_NOTIFICATION,
+    MSG_ABORT,
+    MSG_EOF,
+    SOL_SCTP,
+    TCP_STYLE,
+    UDP_STYLE,
+    default_backend,
+)
 from .events import info_values, notification, notification_factory, notification_values, sndrcvinfo
 from .fields import fill, pair, to_struct
 from .parameters import assocparams, event_subscribe, initparams, paddrinfo, paddrparams, rtoinfo, status
@@ -140,7 +149,7 @@ class sctpsocket:
 
     def sctp_send(
         self,
-        msg: bytes | bytearray | memoryview | str,
+        msg: Data | str,
         to: SocketAddress | int = ("", 0),
         ppid: int | None = None,
         flags: int = 0,
@@ -155,7 +164,7 @@ class sctpsocket:
         ``ppid`` is in network byte order, ``flags`` are ``MSG_*``. Text is sent as UTF-8. ``ValueError`` for an empty
         message without MSG_EOF or MSG_ABORT; raises like ``Socket.sendmsg``: EOPNOTSUPP for a time to live.
         """
-        data = msg.encode() if isinstance(msg, str) else bytes(msg)
+        data = msg.encode() if isinstance(msg, str) else to_bytes(msg)
         if not data and not flags & (MSG_EOF | MSG_ABORT):
             raise ValueError("an empty message takes MSG_EOF or MSG_ABORT")
         if datalogging or self.datalogging:
@@ -368,11 +377,6 @@ class sctpsocket_udp(sctpsocket):
     def accept(self, *params: Any) -> tuple[sctpsocket_tcp, Address]:
         """``OSError``: not with this style."""
         raise OSError(errno.EOPNOTSUPP, "a UDP-style socket accepts associations by itself")
-
-
-def default_backend() -> str:
-    """Who carries the associations of a socket that does not say it."""
-    return os.environ.get("SCTPX_BACKEND") or USERSPACE
 
 
 def _several(sockaddrs: Sequence[SocketAddress]) -> list[SocketAddress]:

@@ -17,6 +17,7 @@ from ...wire.serial import TSN_MASK
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import Event, Undelivered
+from ..overhead import MESSAGE
 from ..path.path import Path
 from ..rx.reassembly import Message
 from ..stats import AssociationStats
@@ -205,17 +206,17 @@ class Association:
         self._after_push()
 
     def send_many(self, messages: Iterator[object], convert: Convert, limit: int) -> tuple[int, bool]:
-        """Queue messages as long as the send buffer has room, at most ``limit`` bytes of them and the last one.
+        """Queue messages as long as the send buffer has room, at most ``limit`` bytes of data and the last one.
 
         Each is ``bytes`` or what ``convert`` makes (data, stream, PPID, unordered) of. Returns how many were taken and
         whether there are no more. Raises like ``send``; those before the one that cannot be sent have been queued.
         """
         self._check_sendable()
         tcb = self.tcb
-        room = min(tcb.config.send_buffer - tcb.buffered, limit)
+        room = tcb.config.send_buffer - tcb.buffered
         count = 0
         try:
-            while room > 0:
+            while room > 0 and limit > 0:
                 message = next(messages, _EXHAUSTED)
                 if message is _EXHAUSTED:
                     return count, True
@@ -232,7 +233,8 @@ class Association:
                     if unordered:
                         tcb.stats.unordered_sent += 1
                     self._push(OutMessage(data, stream, ppid, DATA_UNORDERED if unordered else 0, b"", None))
-                room -= len(data)
+                room -= len(data) + MESSAGE
+                limit -= len(data)
                 count += 1
         finally:
             self._after_push()
@@ -260,7 +262,7 @@ class Association:
         tcb = self.tcb
         length = len(message.data)
         tcb.send_queue.push(message)
-        tcb.buffered += length
+        tcb.buffered += length + MESSAGE
         tcb.stats.messages_sent += 1
         tcb.stats.bytes_sent += length
 
@@ -273,8 +275,13 @@ class Association:
 
     @property
     def send_space(self) -> int:
-        """Bytes the send buffer has room for; below 0 if a message overfilled it."""
+        """Bytes the send buffer has room for, each message with its overhead; below 0 if a message overfilled it."""
         return self.tcb.config.send_buffer - self.tcb.buffered
+
+    @property
+    def pending(self) -> int:
+        """Bytes of user data that were accepted and are not acknowledged for good."""
+        return self.tcb.send_queue.queued_bytes + self.tcb.outstanding.payload
 
     def want_writable(self) -> None:
         """Ask for one ``Writable`` event when the send buffer has room again."""
@@ -455,6 +462,8 @@ class Association:
             handshake.handle_t1_cookie(tcb, now)
         if tcb.t5_deadline <= now:
             shutdown.handle_t5(tcb)
+        if tcb.drain_deadline <= now:
+            shutdown.handle_drain_guard(tcb)
         if tcb.t2_deadline <= now:
             shutdown.handle_t2(tcb, now)
         if tcb.sack_policy.deadline <= now:

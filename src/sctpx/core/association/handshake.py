@@ -14,12 +14,12 @@ from typing import Final
 
 from ...wire import causes, control
 from ...wire.causes import Cause
-from ...wire.codes import COMMON_HEADER, PARAM_HOST_NAME, PARAM_STATE_COOKIE
+from ...wire.codes import COMMON_HEADER, PARAM_STATE_COOKIE
 from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
-from ...wire.tlv import ParseError, item
+from ...wire.tlv import ParseError
 from ..events import PATH_INACTIVE, CannotStart, CommunicationUp
-from ..init_answer import peer_addresses
+from ..init_answer import named_host, peer_addresses
 from ..path import failover, rto
 from ..path.path import Path
 from ..rx.tsn_map import TsnMap
@@ -192,7 +192,7 @@ def _unusable(setup: Setup) -> Cause | None:
     if setup.initiate_tag == 0 or setup.outbound_streams == 0 or setup.inbound_streams == 0:
         return causes.invalid_parameter()
     if setup.host_name is not None:
-        return causes.unresolvable_address(item(PARAM_HOST_NAME, setup.host_name))
+        return named_host(setup)
     return None
 
 
@@ -210,7 +210,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     winner = attempt.find(remote, port)
     if winner is not None:
         winner.on_answer(now, ANSWER_INIT_ACK, 0, [])
-    listed = peer_addresses(remote, setup.addresses, tcb.local_addresses)
+    listed = peer_addresses(remote, setup.addresses, tcb.own_addresses)
     keep_listed(tcb, attempt, listed, local, port, [remote])
     path = tcb.find_path(remote)
     if path is not None and winner is not None and winner.inits == 1:

@@ -41,7 +41,6 @@ from ..events import PeerShutdown, RemoteError
 from ..path.path import Path
 from ..rx.reassembly import TINY, Run
 from ..rx.sack_policy import EVERY
-from ..rx.window import MAX_MESSAGES
 from . import handshake, reachability, shutdown, transfer
 from .state import (
     CLOSED,
@@ -135,7 +134,9 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
     held = window.held
     packets = 0
     violation = ""
-    while offset < end and len(reassembly.ready) < MAX_MESSAGES:
+    # So many messages may be unread, whatever comes now, for the next packet to be taken here.
+    places = window.places(end - offset) - reassembly.apart - segment // DATA_HEADER
+    while offset < end and len(reassembly.ready) < places:
         message = reassembly.open_run
         if message is not None and end - offset >= segment:
             fragments = _receive_fragments(tcb, data, offset, segment, message)
@@ -404,7 +405,7 @@ def _handle_shutdown(tcb: Tcb, now: int, value: bytes) -> None:
         shutdown.answer_shutdown(tcb, now)
         return
     if state != SHUTDOWN_RECEIVED:
-        tcb.transition(SHUTDOWN_RECEIVED)
+        shutdown.receive(tcb, now)
     transfer.acknowledge_by_shutdown(tcb, now, extend_tsn(cumulative, tcb.outstanding.cumulative_tsn_ack_point))
     if tcb.state != CLOSED:
         if state != SHUTDOWN_RECEIVED:

@@ -6,15 +6,23 @@ their verdicts become events, HEARTBEATs and, at the worst, the end of the assoc
 
 from __future__ import annotations
 
+from typing import Final
+
 from ...wire import control
 from ...wire.tlv import ParseError
 from ..events import CHANGE_CONFIRMED, CHANGE_PRIMARY, PATH_ACTIVE, PATH_INACTIVE, PathChange
 from ..path import failover, heartbeat, rto
 from ..path.path import Path
-from ..timers import NEVER
+from ..timers import NEVER, SECOND
 from . import shutdown
 from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
 from .tcb import Tcb
+
+# What is known of whether the peer lives.
+ASKED: Final = 0
+LIVES: Final = 1
+SILENT: Final = 2
+ANSWER_HOLDS: Final = 10 * SECOND
 
 
 def start(tcb: Tcb, now: int) -> None:
@@ -78,6 +86,22 @@ def send_heartbeat(tcb: Tcb, now: int, path: Path) -> None:
     under_way = path.heartbeat_timeout != NEVER
     info = heartbeat.repeat(path) if under_way else heartbeat.begin(path, now, tcb.random_bytes)
     tcb.send_control(path, control.heartbeat(info))
+
+
+def ask(tcb: Tcb, now: int, path: Path) -> int:
+    """Ask by a HEARTBEAT whether the peer lives at ``path``: what is known so far, ``ASKED``, ``LIVES`` or ``SILENT``.
+
+    Where something has gone unanswered already, nothing is asked. An answer is worth something for a while.
+    """
+    if path.state != PATH_ACTIVE or path.error_count or not heartbeats_run(tcb):
+        return SILENT
+    if path.asked < 0 or now - path.asked > ANSWER_HOLDS:
+        send_heartbeat(tcb, now, path)
+        path.asked = now
+        return ASKED
+    if path.last_acknowledged > path.asked:
+        return LIVES
+    return ASKED if now - path.asked < path.rto // 2 else SILENT
 
 
 def bundled_heartbeat(tcb: Tcb, now: int, path: Path) -> bytes:

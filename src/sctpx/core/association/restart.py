@@ -7,16 +7,18 @@ comparing tags (table 12).
 from __future__ import annotations
 
 from errno import ECONNRESET
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ...wire import causes, control
+from ...wire.codes import CHUNK_HEADER, COMMON_HEADER
 from ...wire.serial import TSN_MASK, UNWRAPPED
 from ...wire.setup import Setup
 from ...wire.setup import parse as parse_setup
 from ..arrival import Arrival
 from ..entropy import random_tag, random_u32
 from ..events import CommunicationLost, Restarted, Writable
-from ..init_answer import init_ack, make_cookie, peer_addresses
+from ..init_answer import init_ack, make_cookie, peer_addresses, told
+from ..path.path import Path, largest_packet
 from ..rx.reassembly import MORE
 from ..state_cookie import Cookie, CookieJar
 from . import handshake, reachability, shutdown
@@ -25,12 +27,17 @@ from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_ACK_SENT
 from .tcb import Tcb
 from .undelivered import undelivered
 
+if TYPE_CHECKING:
+    from .association import Association
+
 # What became of a COOKIE ECHO.
 REJECTED: Final = 0
 ACCEPTED: Final = 1
 """The association is the one of the cookie: the rest of the packet counts."""
-ENDED: Final = 2
-"""The association is over; the cookie is for another one."""
+ANOTHER: Final = 2
+"""The cookie is for another association."""
+# An IPv6 address parameter.
+_LARGEST_ADDRESS: Final = 20
 
 
 def answer_to(tcb: Tcb, arrival: Arrival, setup: Setup) -> tuple[bytes, bytes, int]:
@@ -63,14 +70,16 @@ def handle_init(
     config = tcb.config
     if config.on_restart == "end" and tcb.state not in (COOKIE_WAIT, COOKIE_ECHOED):
         config = tcb.association.endpoint.config  # It will be another association.
-    cookie = make_cookie(setup, config, now, local, remote, port, tcb.local_addresses)
+    cookie = make_cookie(setup, config, now, local, remote, port, tcb.own_addresses)
     cookie.local_port = tcb.local_port
     cookie.peer_port = tcb.peer_port
     if tcb.state != COOKIE_WAIT:
-        named = peer_addresses(remote, setup.addresses, tcb.local_addresses)
+        named = peer_addresses(remote, setup.addresses, tcb.own_addresses)
         added = [ip for ip in named if tcb.find_path(ip) is None]
         if added:
-            cause = causes.restart_with_new_addresses(added)
+            # As many of them as one packet takes: it goes to whoever sent the INIT.
+            room = largest_packet(tcb.config.mtu, remote, port) - COMMON_HEADER - 2 * CHUNK_HEADER
+            cause = causes.restart_with_new_addresses(added[: room // _LARGEST_ADDRESS])
             tcb.replies.append((setup.initiate_tag, control.abort([cause]), None))
             return
         if not tcb.local_tie_tag:
@@ -86,6 +95,7 @@ def handle_init(
     else:
         cookie.local_tag = random_tag(tcb.random_bytes)
         cookie.local_initial_tsn = random_u32(tcb.random_bytes)
+        announce = told(setup, local, remote, announce)
     tcb.replies.append((setup.initiate_tag, init_ack(setup, cookie, jar, config, now, announce), None))
 
 
@@ -106,8 +116,16 @@ def handle_cookie_echo(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote:
     if local_matches:
         _collision(tcb, now, cookie, local, remote, port)
         return ACCEPTED
-    if not peer_matches and tcb.local_tie_tag and _tie_tags_match(tcb, cookie):
-        return _restart(tcb, now, cookie, local, remote, port)
+    if not peer_matches:
+        left = _left(tcb, cookie, remote, port)
+        # Another stack behind that IP address, or the same one started anew? Whoever is at the old UDP port knows.
+        known = reachability.ask(tcb, now, left[0]) if left else reachability.SILENT
+        if known == reachability.ASKED:
+            return REJECTED  # The COOKIE ECHO comes again when T1-cookie expires.
+        if known == reachability.LIVES:
+            return ANOTHER
+        if tcb.local_tie_tag and _tie_tags_match(tcb, cookie):
+            return _restart(tcb, now, cookie, left, local, remote, port)
     # Action C and whatever the table does not show: "the cookie SHOULD be silently discarded".
     tcb.stats.packets_discarded += 1
     return REJECTED
@@ -115,6 +133,14 @@ def handle_cookie_echo(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote:
 
 def _tie_tags_match(tcb: Tcb, cookie: Cookie) -> bool:
     return cookie.local_tie_tag == tcb.local_tie_tag and cookie.peer_tie_tag == tcb.peer_tie_tag
+
+
+def meant_by(cookie: Cookie, found: list[Association]) -> Association:
+    """Of the associations with an address of the cookie, the one that its INIT was answered for, or the first one."""
+    for association in found:
+        if cookie.local_tie_tag and association.tcb.local_tie_tag == cookie.local_tie_tag:
+            return association
+    return found[0]
 
 
 def _acknowledge(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int) -> None:
@@ -162,7 +188,7 @@ def _resolve(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
     tcb.control.clear()  # The COOKIE ECHO of ours answers a tag the peer has given up.
 
 
-def _restart(old: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> int:
+def _restart(old: Tcb, now: int, cookie: Cookie, left: list[Path], local: bytes, remote: bytes, port: int) -> int:
     """Action A: the peer restarted; the association begins anew under the same name, or ends."""
     if old.state == SHUTDOWN_ACK_SENT:
         # "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
@@ -171,10 +197,12 @@ def _restart(old: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
         shutdown.resend_shutdown_ack(old)
         old.respond(control.error([causes.cookie_while_shutting_down()]))
         return REJECTED
-    _tell_the_other(old, cookie, remote, port)
+    # Perhaps another stack lives behind the old UDP port all the same, and the question or the answer was lost.
+    abort = control.abort([causes.protocol_violation("another UDP port of your IP address uses your SCTP port")])
+    old.replies.extend([(old.peer_tag, abort, path) for path in left])
     if old.config.on_restart == "end":
         shutdown.end(old, CommunicationLost(old.association, ECONNRESET, True, [], restarted=True))
-        return ENDED
+        return ANOTHER
     tcb = old.association.begin_anew(cookie.local_tag, cookie.local_initial_tsn + UNWRAPPED)
     # The paths of a new association, to the addresses the cookie names (sections 5.1.2 and 5.4).
     handshake.load_cookie(tcb, cookie, local, remote, port)
@@ -188,21 +216,25 @@ def _restart(old: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
     handshake.send_cookie_ack(tcb, now, local, remote)
     if old.shutdown_requested:
         shutdown.shutdown(tcb, now)  # The user wanted an end, whoever the peer is now.
+        if old.t5_started >= 0:
+            tcb.t5_started = old.t5_started  # And has waited for it: restarts do not put it off.
+            shutdown.schedule_guards(tcb)
     return ACCEPTED
 
 
-def _tell_the_other(old: Tcb, cookie: Cookie, remote: bytes, port: int) -> None:
-    """Where the peer comes from another UDP port than before, another stack may still live behind the old one.
+def _left(tcb: Tcb, cookie: Cookie, remote: bytes, port: int) -> list[Path]:
+    """The paths to IP addresses at which the peer of the cookie has another UDP port; that of ``remote`` goes first.
 
     An association is known by its IP addresses and SCTP ports alone: the UDP header is removed before the lookup (RFC
-    6951 section 5.4). So two stacks behind one IP address that use one SCTP port are one peer, and the second one is
-    the first one restarted. If the first one lives, the ABORT tells it what it would else find out in minutes.
+    6951 section 5.4). So a peer that has another UDP port now may have restarted. But an IP address may have several
+    stacks behind it, each with its UDP port (section 5.1), and two of them that use one SCTP port look the same.
     """
-    abort = control.abort([causes.protocol_violation("another UDP port of your IP address uses your SCTP port")])
-    for path in old.paths:
+    left: list[Path] = []
+    for path in tcb.paths:
         now_at = port if path.remote == remote else cookie.udp_port
         if path.confirmed and path.remote in cookie.addresses and path.encaps_port != now_at:
-            old.replies.append((old.peer_tag, abort, path))
+            left.insert(0 if path.remote == remote else len(left), path)
+    return left
 
 
 def _keep_settings(old: Tcb, tcb: Tcb) -> None:

@@ -32,7 +32,7 @@ def reconfigure(tcb: Tcb, now: int, config: AssociationConfig) -> None:
     _shorten_timers(tcb, now)
     if tcb.attempt is not None:
         tcb.attempt.reconfigure(now, old, config)
-    shutdown.schedule_guard(tcb)
+    shutdown.schedule_guards(tcb)
     tcb.sack_policy.reconfigure(now, nanoseconds(config.sack_delay), config.stretch_sack)
     tcb.limit_packets()
     transfer.resize(tcb)

@@ -1,6 +1,12 @@
 """The end of an association: SHUTDOWN, ABORT, T2-shutdown and T5-shutdown-guard (RFC 9260 section 9).
 
 Invariant: in SHUTDOWN-SENT and SHUTDOWN-ACK-SENT everything of ours is acknowledged and T2 runs.
+
+No state of the end lasts as long as the peer likes. T5 bounds SHUTDOWN-SENT, whatever the peer says meanwhile and
+however often the peer restarts. In SHUTDOWN-PENDING and SHUTDOWN-RECEIVED the rest of our data leaves, which may take
+long and be right, for the peer's application may read slowly. There the *drain guard* bounds the time without progress:
+without any new TSN acknowledged in sequence. The drain guard is for a peer that answers, for example with a window that
+stays closed; a peer that does not answer is for Association.Max.Retrans (section 8.1).
 """
 
 from __future__ import annotations
@@ -59,6 +65,8 @@ def stop_timers(tcb: Tcb) -> None:
     tcb.t2_deadline = NEVER
     tcb.t5_started = -1
     tcb.t5_deadline = NEVER
+    tcb.drain_started = -1
+    tcb.drain_deadline = NEVER
     tcb.probe_deadline = NEVER
     tcb.sack_policy.deadline = NEVER
     for path in tcb.paths:
@@ -109,18 +117,32 @@ def shutdown(tcb: Tcb, now: int) -> None:
     tcb.shutdown_requested = True
     if tcb.state == ESTABLISHED:
         tcb.transition(SHUTDOWN_PENDING)
+        _start_drain_guard(tcb, now)
         progress(tcb, now)
     # "Once an endpoint has reached the SHUTDOWN-RECEIVED state, it MUST ignore ULP shutdown requests"
 
 
+def receive(tcb: Tcb, now: int) -> None:
+    """SHUTDOWN came in ESTABLISHED or SHUTDOWN-PENDING: the peer has sent all that it had."""
+    tcb.transition(SHUTDOWN_RECEIVED)
+    if tcb.drain_started < 0 and not tcb.drain_overdue:
+        _start_drain_guard(tcb, now)
+
+
 def progress(tcb: Tcb, now: int) -> None:
-    """If everything of ours is acknowledged, take the next step of the shutdown."""
+    """If everything of ours is acknowledged, take the next step of the shutdown; if nothing more is, see how long."""
     if len(tcb.send_queue) or not tcb.outstanding.empty:
+        if tcb.outstanding.cumulative_tsn_ack_point > tcb.drained_to:
+            _start_drain_guard(tcb, now)
+        elif tcb.drain_overdue:
+            give_up(tcb)
         return
+    tcb.drain_started = -1
+    tcb.drain_deadline = NEVER
     if tcb.state == SHUTDOWN_PENDING:
         tcb.transition(SHUTDOWN_SENT)
         tcb.t5_started = now
-        schedule_guard(tcb)
+        schedule_guards(tcb)
         _end_heartbeats(tcb)
         _send(tcb, now, tcb.data_destination())
     elif tcb.state == SHUTDOWN_RECEIVED:
@@ -130,10 +152,31 @@ def progress(tcb: Tcb, now: int) -> None:
         _start_t2(tcb, now, tcb.respond(control.shutdown_ack()))
 
 
-def schedule_guard(tcb: Tcb) -> None:
-    """Set when T5-shutdown-guard expires, if it runs."""
+def schedule_guards(tcb: Tcb) -> None:
+    """Set when T5-shutdown-guard and the drain guard expire, those that run."""
     if tcb.t5_started >= 0:
         tcb.t5_deadline = tcb.t5_started + nanoseconds(tcb.config.t5_shutdown_guard)
+    if tcb.drain_started >= 0:
+        guard = tcb.config.drain_guard
+        tcb.drain_deadline = NEVER if guard is None else tcb.drain_started + nanoseconds(guard)
+
+
+def _start_drain_guard(tcb: Tcb, now: int) -> None:
+    """The peer has taken all up to here, or our data begins to run out."""
+    tcb.drained_to = tcb.outstanding.cumulative_tsn_ack_point
+    tcb.drain_overdue = False
+    tcb.drain_started = now
+    schedule_guards(tcb)
+
+
+def handle_drain_guard(tcb: Tcb) -> None:
+    """The peer has taken nothing more for the time of the drain guard."""
+    tcb.drain_started = -1
+    tcb.drain_deadline = NEVER
+    if tcb.error_count:
+        tcb.drain_overdue = True  # The peer is silent just now. What it says next brings progress, or the end.
+    else:
+        give_up(tcb)
 
 
 def _end_heartbeats(tcb: Tcb) -> None:

@@ -70,6 +70,10 @@ class Tcb:
         "control",
         "cookie",
         "data_path",
+        "drain_deadline",
+        "drain_overdue",
+        "drain_started",
+        "drained_to",
         "error_count",
         "events",
         "extensions",
@@ -231,7 +235,7 @@ class Tcb:
         self.peer_window = 0
         """The a_rwnd of the peer's INIT or INIT ACK: its receive buffer."""
         self.buffered = 0
-        """Bytes of user data accepted and not yet acknowledged for good."""
+        """Bytes of the send buffer that are taken, by messages accepted and not yet acknowledged for good."""
         self.wants_writable = False
         self.was_dry = True
         self.burst = 0
@@ -285,6 +289,14 @@ class Tcb:
         self.t5_started = -1
         """When T5-shutdown-guard was started, ns; -1 while it does not run."""
         self.t5_deadline = NEVER
+        self.drain_started = -1
+        """When the peer last took more of our data, or the end began; -1 while nobody waits for that."""
+        self.drain_deadline = NEVER
+        """When the peer has taken nothing more for too long."""
+        self.drained_to = 0
+        """The cumulative TSN ack point at ``drain_started``."""
+        self.drain_overdue = False
+        """The deadline has passed while the peer did not answer."""
 
     def transition(self, state: int) -> None:
         """The one writer of ``state``."""
@@ -331,6 +343,11 @@ class Tcb:
             if path.remote == remote:
                 return path
         return None
+
+    @property
+    def own_addresses(self) -> list[bytes]:
+        """Its source addresses; without any the wildcards of the families that the endpoint keeps to."""
+        return self.local_addresses or self.association.endpoint.wildcards
 
     def flowinfo_to(self, remote: bytes) -> int:
         """How packets to that address are marked, whether it is a path already or not; see ``Transmit``."""
@@ -401,6 +418,8 @@ class Tcb:
             deadline = self.t2_deadline
         if self.t5_deadline < deadline:
             deadline = self.t5_deadline
+        if self.drain_deadline < deadline:
+            deadline = self.drain_deadline
         if self.probe_deadline < deadline:
             deadline = self.probe_deadline
         if self.attempt is not None:

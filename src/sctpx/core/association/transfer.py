@@ -17,7 +17,6 @@ from ...wire.serial import TSN_MASK, extend_tsn
 from ..events import PATH_ACTIVE, Readable, SenderDry, Writable
 from ..path import congestion, rto
 from ..path.path import Path
-from ..rx.window import MAX_MESSAGES
 from ..timers import NEVER
 from ..tx.sack_result import SackResult
 from . import reachability, shutdown
@@ -30,6 +29,8 @@ OVERFILL: Final = 2
 MAX_BLOCKS: Final = 2048
 # SACKs that may wait to be sent while the link takes nothing: the last one says it all.
 MAX_SACKS: Final = 1024
+# With Gap Ack Blocks, each may fill a packet.
+MAX_LONG_SACKS: Final = 128
 
 
 # --- receiving ---------------------------------------------------------------------------------------------
@@ -115,13 +116,20 @@ def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
     tsn_map = tcb.tsn_map
     window = tcb.window
     reassembly = tcb.reassembly
-    if not tsn_map.has_place(tsn) or len(reassembly.ready) >= MAX_MESSAGES:
+    if not tsn_map.has_place(tsn):
         return False
-    if reassembly.apart >= MAX_MESSAGES and tsn != tsn_map.cumulative_tsn + 1:
+    # What comes next in sequence may complete what waits for it, so it is taken as long as that is not absurd.
+    completes = tsn == tsn_map.cumulative_tsn + 1 and reassembly.apart > 0
+    if _held(tcb) >= window.places(length, OVERFILL if completes else 1):
         return False
     if tsn > tsn_map.highest_tsn:
         return window.credit > 0 or window.room >= length
     return window.held + length <= OVERFILL * window.size
+
+
+def _held(tcb: Tcb) -> int:
+    """What is held of the peer's data, in messages that can be read: for what that costs beside the data."""
+    return tcb.reassembly.messages + (len(tcb.tsn_map.ranges) >> 1)
 
 
 def on_data_packet(tcb: Tcb, now: int, path: Path, verdict: int) -> None:
@@ -172,7 +180,7 @@ def make_sack(tcb: Tcb) -> None:
     tsn_map = tcb.tsn_map
     ranges = tsn_map.ranges
     duplicates = tsn_map.duplicates
-    a_rwnd = tcb.window.advertise(len(tcb.reassembly.ready))
+    a_rwnd = tcb.window.advertise(_held(tcb))
     if ranges or duplicates:
         # "report the Gap Ack Blocks from the lowest to highest TSNs, within the size limit" (section 6.7).
         mtu = tcb.packet_limit if tcb.sack_path is None else tcb.sack_path.mtu
@@ -180,7 +188,7 @@ def make_sack(tcb: Tcb) -> None:
         ranges = ranges[:words]
         duplicates = duplicates[: words - len(ranges)]
         tsn_map.duplicates = []
-    if len(tcb.sack_chunks) >= MAX_SACKS:
+    if len(tcb.sack_chunks) >= (MAX_LONG_SACKS if ranges else MAX_SACKS):
         tcb.sack_chunks.clear()
     tcb.sack_chunks.append(wire_sack.encode(tsn_map.cumulative_tsn, a_rwnd, ranges, duplicates))
     tcb.sack_policy.on_sack()
@@ -198,7 +206,14 @@ def on_run(tcb: Tcb, packets: int, length: int) -> None:
     if owed:
         window.held += first * length
         window.credit -= first * length
-        a_rwnd = window.advertise(len(tcb.reassembly.ready))
+        a_rwnd = window.advertise(_held(tcb))
+        rest = (packets - first) * length
+        if a_rwnd < rest:
+            # There is less memory than room: of all SACKs the last one says how much is left.
+            window.receive(rest)
+            tcb.tsn_map.cumulative_tsn = tsn + packets
+            make_sack(tcb)
+            return
         if len(tcb.sack_chunks) + owed > MAX_SACKS:
             tcb.sack_chunks.clear()
         tcb.sack_chunks.extend(runs.encode_sacks(tsn + first, step, a_rwnd, step * length, owed))
@@ -223,7 +238,7 @@ def on_read(tcb: Tcb, length: int) -> None:
     """The user took ``length`` bytes: tell the peer if that opened the window (section 6.2)."""
     tcb.window.release(length)
     listens = tcb.state in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_SENT)
-    if listens and tcb.window.update_is_due(len(tcb.reassembly.ready)):
+    if listens and tcb.window.update_is_due(_held(tcb)):
         make_sack(tcb)
 
 
@@ -477,7 +492,7 @@ def _repeat_dropped(tcb: Tcb, now: int) -> None:
 
 
 def _release(tcb: Tcb, freed: int) -> None:
-    """User data was acknowledged for good: the send buffer has room."""
+    """Messages were acknowledged for good: the send buffer has room."""
     tcb.buffered -= freed
     tcb.send_queue.forget_contexts(tcb.outstanding.cumulative_tsn_ack_point)
     if tcb.wants_writable and tcb.buffered < tcb.config.send_buffer:

@@ -36,6 +36,7 @@ class Path:
     """One destination address. Read-only for the layers above the core."""
 
     __slots__ = (
+        "asked",
         "bytes_sent",
         "chunks_retransmitted",
         "confirmed",
@@ -158,6 +159,8 @@ class Path:
         self.heartbeat_sent = 0
         self.heartbeat_repeated = False
         """The HEARTBEAT that is under way left more than once."""
+        self.asked = -1
+        """When a HEARTBEAT last asked whether the peer lives here at all, ns; -1 for never."""
         self.idle_since = 0
         """When the present heartbeat period began (section 8.3)."""
 

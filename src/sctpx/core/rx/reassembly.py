@@ -20,6 +20,7 @@ from typing import Final, final
 
 from ...wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED
 from ...wire.serial import SSN_MASK, TSN_MASK
+from .turns import Turns
 
 Message = tuple[bytes, int, int, int, int, int]
 """(data, stream, PPID, SSN, TSN, flags) with the flags below."""
@@ -30,8 +31,6 @@ MORE: Final = 2
 
 # A fragment of fewer bytes costs more than it holds.
 TINY: Final = 64
-# Ordered messages that may be ahead of their turn. Those of an honest peer wait for a TSN, and are fewer than these.
-MAX_WAITING: Final = 1 << 16
 
 
 @final
@@ -141,11 +140,11 @@ class Reassembly:
         "_by_end",
         "_by_start",
         "_held_back",
-        "_next_ssn",
         "_partial",
         "_starts",
         "_stream",
         "_turn",
+        "_turns",
         "_waiting",
         "open_run",
         "partial_limit",
@@ -161,7 +160,7 @@ class Reassembly:
         self._by_start: dict[int, Run] = {}
         self._by_end: dict[int, Run] = {}
         self._starts: list[int] = []  # A heap with all of ``_by_start``, and some that are no more.
-        self._next_ssn: dict[int, int] = {}  # Of all streams but one, which is likely to be the next one again:
+        self._turns = Turns()  # Of all streams but one, which is likely to be the next one again:
         self._stream = 0
         self._turn = 0
         self._waiting: dict[int, Message] = {}  # Ordered messages ahead of their turn, by stream and SSN.
@@ -176,6 +175,11 @@ class Reassembly:
     def apart(self) -> int:
         """Messages and runs that wait for something else to arrive."""
         return len(self._waiting) + len(self._by_start) + len(self._held_back)
+
+    @property
+    def messages(self) -> int:
+        """What is held, in messages that can be read: what waits for something else takes half as much again."""
+        return len(self.ready) + (len(self._waiting) + len(self._by_start) + len(self._held_back)) * 3 // 2
 
     def receive(self, tsn: int, flags: int, stream: int, ssn: int, ppid: int, data: bytes, in_sequence: bool) -> str:
         """Take a new chunk; ``in_sequence`` says that no TSN below it is missing. Returns a violation or ""."""
@@ -224,9 +228,7 @@ class Reassembly:
         elif right is not None and (run.ends or not run.matches(right)):
             return "a message ends within another"
         was_open = left is not None and left is self.open_run
-        if left is None:
-            heappush(self._starts, run.start)
-        else:
+        if left is not None:
             if not was_open:
                 del self._by_end[left.end]
                 del self._by_start[left.start]
@@ -244,6 +246,8 @@ class Reassembly:
             if run.length >= self.partial_limit:
                 self._deliver_part(run)
         else:
+            if left is None:
+                heappush(self._starts, run.start)
             self._by_start[run.start] = run
             self._by_end[run.end] = run
         return ""
@@ -319,17 +323,15 @@ class Reassembly:
         key = stream << 16 | ssn
         if key in self._waiting:
             return "one SSN for two messages"
-        if len(self._waiting) >= MAX_WAITING:
-            return "too many messages ahead of their turn"
         self._waiting[key] = message
         return ""
 
     def _turn_of(self, stream: int) -> int:
         """The SSN that is next in a stream."""
         if stream != self._stream:
-            self._next_ssn[self._stream] = self._turn
+            self._turns.set(self._stream, self._turn)
             self._stream = stream
-            self._turn = self._next_ssn.get(stream, 0)
+            self._turn = self._turns.next(stream)
         return self._turn
 
     def _next_turn(self, stream: int, ssn: int) -> None:

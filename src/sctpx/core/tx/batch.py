@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Final, final
 
 from ...wire.codes import CHUNK_DATA, COMMON_HEADER
+from ..overhead import MESSAGE
 from ..path.path import Path
 
 _NOTHING: Final[list[int]] = []
@@ -20,7 +21,9 @@ class Batch:
         "_ends",
         "_firsts",
         "_shifts",
+        "charge",
         "data",
+        "ends",
         "first_tsn",
         "packets",
         "path",
@@ -42,6 +45,10 @@ class Batch:
         self.packets = 0
         self.payload = 0
         """Bytes of user data."""
+        self.ends = 0
+        """Messages of which the last chunk is here."""
+        self.charge = 0
+        """What the send buffer is charged for these: user data, and each message with its last chunk."""
         self.total = 0
         # To find chunks, once the first one was asked for:
         self._ends: list[int] | None = None
@@ -53,6 +60,7 @@ class Batch:
         self.data = data
         self.segment = segment
         self.total = sum(self.sizes)
+        self.charge = self.payload + MESSAGE * self.ends
 
     def chunk(self, index: int) -> bytes:
         """The DATA chunk with that index, with its padding."""

@@ -96,6 +96,11 @@ class Outstanding:
         self.flight_chunks += len(batch.sizes)
 
     @property
+    def payload(self) -> int:
+        """Bytes of user data kept: whole batches, of which some may be acknowledged already. Not for every packet."""
+        return sum([batch.payload for batch in self._sent.batches[self._sent.head :]])
+
+    @property
     def special(self) -> dict[int, Special]:
         """The TSNs that are marked or were retransmitted. Not to be changed."""
         return self._loss.special
@@ -206,7 +211,7 @@ class Outstanding:
                 size += sum(sizes[first:])
                 last -= len(sizes)
                 first = 0
-                self._freed += batch.payload
+                self._freed += batch.charge
                 sent.drop_first()
                 if not batches:
                     sizes = [0]  # Nothing is in flight any more.
@@ -223,7 +228,7 @@ class Outstanding:
         return acknowledged
 
     def take_freed(self) -> int:
-        """Bytes of user data that ``advance`` freed."""
+        """Bytes of the send buffer that ``advance`` freed."""
         freed = self._freed
         self._freed = 0
         return freed
@@ -284,7 +289,7 @@ class Outstanding:
                 batch = sent.batches[sent.head]
                 if batch.first_tsn + len(batch.sizes) - 1 > cumulative:
                     break
-                result.freed += batch.payload
+                result.freed += batch.charge
                 sent.drop_first()
             self._loss.forget(cumulative)
         if self.in_fast_recovery and cumulative >= self.fast_recovery_exit:

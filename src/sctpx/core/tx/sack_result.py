@@ -45,7 +45,7 @@ class SackResult:
         self.advanced = False
         """Whether the cumulative TSN ack point moved."""
         self.freed = 0
-        """Bytes of user data that need not be kept any more."""
+        """Bytes of the send buffer that are free again (``Batch.charge``)."""
         self.newly_marked: list[Path] = []
         """Paths with TSNs marked by their third miss indication."""
         self.marked = 0

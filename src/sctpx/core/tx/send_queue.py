@@ -289,6 +289,7 @@ class SendQueue:
         if current >= 0:
             ssns[current] = turn
         batch.payload += room.rwnd - rwnd
+        batch.ends += head - self._head
         room.rwnd = rwnd
         room.cwnd -= before - left
         self._head = head
@@ -325,6 +326,7 @@ class SendQueue:
         room.rwnd -= payload
         room.cwnd -= size
         if chunk_flags & DATA_END:
+            batch.ends += 1
             if message.context is not None:
                 self._contexts.append((tsn, message.context))
             self._head += 1

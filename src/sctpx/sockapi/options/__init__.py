@@ -20,6 +20,7 @@ import sys
 from dataclasses import fields, replace
 from typing import Any, Final, TypeAlias
 
+from ..buffers import Data, held_by
 from ..structs import AssocIds, AuthChunks, Struct
 from .common import COMMON
 from .option import Option
@@ -44,7 +45,6 @@ __all__ = [
 ]
 
 Value: TypeAlias = Struct | int
-Buffer: TypeAlias = bytes | bytearray | memoryview
 
 _INT: Final = struct.Struct("=i")
 _LISTS: Final = (AssocIds, AuthChunks)
@@ -68,7 +68,7 @@ def get_option(
     holder: Holder,
     level: int,
     name: int,
-    asked: Struct | Buffer | None = None,
+    asked: Struct | Data | None = None,
     assoc_id: int | None = None,
 ) -> Value:
     """The value of an option.
@@ -93,7 +93,7 @@ def get_option(
     return value
 
 
-def set_option(holder: Holder, now: int, level: int, name: int, value: Value | Buffer) -> None:
+def set_option(holder: Holder, now: int, level: int, name: int, value: Value | Data) -> None:
     """Set an option, for all it is for or for nothing."""
     option = find_option(level, name)
     if option.refused:
@@ -123,8 +123,8 @@ def pack_value(value: Value, length: int) -> bytes:
 
 def decode_value(option: Option, given: Any) -> Any:
     """A typed value, from what the caller gave. OSError EINVAL unless it is one of this option."""
-    if isinstance(given, bytes | bytearray | memoryview):
-        data = bytes(given)
+    data = None if isinstance(given, int | Struct) else held_by(given)
+    if data is not None:
         if not issubclass(option.kind, Struct):
             if len(data) in option.shorter:
                 return int.from_bytes(data, sys.byteorder)
@@ -143,9 +143,10 @@ def decode_value(option: Option, given: Any) -> Any:
     return given
 
 
-def _is_off(value: Value | Buffer) -> bool:
+def _is_off(value: Value | Data) -> bool:
     """Whether an option is only switched off: 0, or bytes that are nothing or zeros."""
-    return not value if isinstance(value, int) else isinstance(value, bytes | bytearray | memoryview) and not any(value)
+    data = None if isinstance(value, int | Struct) else held_by(value)
+    return value == 0 or (data is not None and not any(data))
 
 
 def assoc_field(value: Any) -> str | None:

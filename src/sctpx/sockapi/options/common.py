@@ -60,6 +60,24 @@ def _set_ipv6_class(scope: Scope, value: int) -> Change:
     return set_traffic_class(scope, 0 if value == -1 else value)
 
 
+# --- families ---
+
+
+def get_v6only(scope: Scope, _: object) -> int:
+    """Whether an AF_INET6 socket does without IPv4 addresses (RFC 3493 section 5.3)."""
+    return int(scope.holder.settings.v6only)
+
+
+def set_v6only(scope: Scope, value: int) -> Change:
+    """The same, before the socket is bound: EINVAL afterwards, as on Linux."""
+    settings = scope.holder.settings
+    if not scope.holder.ipv6:
+        raise OSError(errno.ENOPROTOOPT, "IPV6_V6ONLY is for AF_INET6 sockets")
+    if scope.holder.bound and bool(value) is not settings.v6only:
+        raise OSError(errno.EINVAL, "IPV6_V6ONLY is set before the socket is bound or connected")
+    return lambda: setattr(settings, "v6only", value != 0)
+
+
 # --- what has no meaning here ---
 
 
@@ -114,6 +132,7 @@ COMMON: Final[tuple[Option, ...]] = (
     ),
     replace(_common("IPV6_TCLASS", socket.IPPROTO_IPV6, 67, Reach.EVERY), get=get_traffic_class, set=_set_ipv6_class),
     _done("SO_REUSEADDR", 2, "reuse_address"),
+    replace(_common("IPV6_V6ONLY", socket.IPPROTO_IPV6, 26), get=get_v6only, set=set_v6only),
     _flag("SO_KEEPALIVE", 9),
     _flag("SO_BROADCAST", 6),
     _flag("SO_OOBINLINE", 10),

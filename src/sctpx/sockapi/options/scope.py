@@ -48,6 +48,10 @@ class Holder(Protocol):
         """It is an AF_INET6 socket."""
 
     @property
+    def bound(self) -> bool:
+        """It has an SCTP port."""
+
+    @property
     def members(self) -> Mapping[int, Member]:
         """Its associations by identifier. Of a one-to-one socket: the one it has, if any."""
 

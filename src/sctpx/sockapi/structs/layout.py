@@ -27,6 +27,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias, get_type_hints
 
 from ..addresses import AF_INET6, SocketAddress, check_port, pack_sockaddrs, unpack_sockaddrs
+from ..buffers import Data, to_bytes
 
 STORAGE: Final = 128
 """Size of a ``sockaddr_storage``."""
@@ -147,8 +148,9 @@ class Struct:
         return packed
 
     @classmethod
-    def unpack(cls, data: bytes | bytearray | memoryview) -> Self:
+    def unpack(cls, data: Data) -> Self:
         """The struct in these bytes. OSError EINVAL if they are too few, or too many for one of fixed size."""
+        data = to_bytes(data)
         layout = layout_of(cls)
         size = layout.fixed.size
         if len(data) < size or (layout.tail is None and len(data) > size):
@@ -158,7 +160,7 @@ class Struct:
             values[name] = value if kind.from_c is None else kind.from_c(value)
         if layout.tail is not None:
             name, tail = layout.tail
-            rest = bytes(data[size:])
+            rest = data[size:]
             if layout.count:
                 length = values[layout.count] * tail.size
                 if length > len(rest):

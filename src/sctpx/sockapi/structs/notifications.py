@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, final
 
 from .. import constants as c
+from ..buffers import Data, to_bytes
 from .ancillary import SndInfo, SndRcvInfo
 from .layout import BE16, DATA, S32, STORED, U16, U16S, U32, Struct, layout_of
 
@@ -302,8 +303,9 @@ NOTIFICATIONS: Final[dict[int, type[Notification]]] = {
 """By their type, in the order of section 6.1."""
 
 
-def unpack_notification(data: bytes | bytearray | memoryview) -> Notification:
+def unpack_notification(data: Data) -> Notification:
     """The notification in these bytes. OSError EINVAL if it is of no known type or of a wrong length."""
+    data = to_bytes(data)
     if len(data) < _HEADER.size:
         raise OSError(errno.EINVAL, f"a notification of {len(data)} bytes")
     fields: tuple[Any, ...] = _HEADER.unpack_from(data)

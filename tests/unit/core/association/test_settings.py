@@ -25,6 +25,7 @@ from sctpx.core.events import (
     PathChange,
     Writable,
 )
+from sctpx.core.overhead import MESSAGE
 from sctpx.core.path.path import Path
 from sctpx.testing import SECOND, LinkSettings, Network, Pair
 from sctpx.wire import control
@@ -265,6 +266,21 @@ def when_a_shutdown_that_runs_is_given_up() -> None:
             assert pair.a.events_of(CommunicationLost)[0].error == errno.ETIMEDOUT
 
 
+@of("drain_guard")
+def how_long_a_graceful_end_waits_for_progress() -> None:
+    with Scripted() as lab:
+        association = lab.up_outgoing()
+        lab.answers["DATA"] = lambda value: [lab.sack(0, 0)]
+        association.send(lab.a.now, b"not taken")
+        association.shutdown(lab.a.now)
+        since = lab.network.elapsed
+        lab.network.run_for(5)
+        change(lab.network, association, drain_guard=70.0)
+        lab.network.run(lambda: association.ended, 4000)
+        assert lab.network.elapsed - since == pytest.approx(70, abs=1)
+        assert lab.events_of(CommunicationLost)[0].error == errno.ETIMEDOUT
+
+
 @of("on_restart")
 def what_a_restart_of_the_peer_does() -> None:
     with Scripted() as lab:
@@ -287,12 +303,12 @@ def the_window_that_the_peer_is_told() -> None:
 @of("send_buffer")
 def a_writer_that_waits_for_room() -> None:
     with backed_off(0) as pair:
-        change_a(pair, send_buffer=4)
+        change_a(pair, send_buffer=4 + MESSAGE)
         pair.a.association.want_writable()
         pair.network.run_for(0)
         assert (pair.a.association.send_space, pair.a.events_of(Writable)) == (0, [])
         change_a(pair, send_buffer=1000)
-        assert pair.a.association.send_space == 996
+        assert pair.a.association.send_space == 996 - MESSAGE
         assert len(pair.a.events_of(Writable)) == 1
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sctpx.core.rx.window import MAX_MESSAGES, Window
+from sctpx.core.overhead import MESSAGE
+from sctpx.core.rx.window import MEMORY, Window
 
 SEGMENT = 1500
 
@@ -82,15 +83,22 @@ class WindowMachine(RuleBasedStateMachine):
             assert moved >= max(self.window.size // 4, step)
         assert not self.window.update_is_due(1)
 
-    @rule()
-    def advertise_with_too_many_messages(self) -> None:
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def advertise_while_memory_is_short(self, data: st.DataObject) -> None:
+        size = self.window.size
+        least = max((3 * MEMORY * size // 4 - self.held) // MESSAGE + 1, 1)
+        messages = data.draw(st.integers(least, max(least, MEMORY * size // MESSAGE + 5)))
         before = self.window.credit
-        assert self.window.advertise(MAX_MESSAGES) == 0
-        assert self.window.credit == before
-        assert not self.window.update_is_due(MAX_MESSAGES // 2)
-        assert self.window.update_is_due(MAX_MESSAGES // 2 - 1)
-        self.window.advertise(MAX_MESSAGES - 1)
-        self.note_edge()
+        cost = self.held + MESSAGE * messages
+        fitting = max(MEMORY * size - cost, 0) * self.held // cost
+        assert self.window.advertise(messages) <= max(fitting, 0)
+        assert self.window.credit <= max(before, min(fitting, size - self.held))
+        # What is told holds enough messages of the present size, and no more than that.
+        assert cost + self.window.credit * cost // self.held <= max(MEMORY * size, cost)
+        if cost >= MEMORY * size:
+            assert self.window.credit == 0
+        self.edge = self.received + self.window.credit
 
     @invariant()
     def promises_no_more_than_there_is(self) -> None:
@@ -129,11 +137,35 @@ def test_an_update_that_is_due_tells_something_new(size: int) -> None:
             assert window.advertise(1) > before
 
 
-def test_a_flood_of_tiny_messages_that_nobody_reads_closes_the_window_until_half_are_read() -> None:
+def test_tiny_messages_that_nobody_reads_close_the_window_step_by_step() -> None:
     window = Window(1 << 20, SEGMENT)
-    window.receive(MAX_MESSAGES)
-    assert window.advertise(MAX_MESSAGES) == 0
-    window.release(MAX_MESSAGES - 1)
-    assert not window.update_is_due(MAX_MESSAGES // 2)
-    assert window.update_is_due(MAX_MESSAGES // 2 - 1)
-    assert window.advertise(1) == (1 << 20) - 1
+    told = []
+    messages = 0
+    while messages < window.places(100):
+        window.receive(100)
+        messages += 100
+        told.append(window.advertise(messages))
+    assert messages == 16_400  # 4 MiB, at 257 bytes each.
+    assert told == sorted(told, reverse=True)
+    assert told[121] == (1 << 20) - 12_200
+    assert told[123] < 5000  # So many bytes, and not the 1 MiB that their data leaves.
+    assert told[-1] == 0
+    window.release(2000)
+    assert not window.update_is_due(messages - 2000)
+    window.release(messages - 2000)
+    assert window.update_is_due(0)
+    assert window.advertise(0) == 1 << 20
+
+
+@pytest.mark.parametrize("size", [86, 100, 512])
+def test_messages_that_are_not_tiny_can_use_the_whole_window(size: int) -> None:
+    window = Window(1 << 20, SEGMENT)
+    messages = 0
+    while window.credit:
+        before = window.credit
+        length = min(size, before)
+        window.receive(length)
+        messages += 1
+        assert window.advertise(messages) == before - length
+    assert window.held == 1 << 20
+    assert messages < window.places(0)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sctpx.core.config import AssociationConfig
+from sctpx.core.overhead import MESSAGE
 from sctpx.core.path.path import Path
 from sctpx.core.tx.batch import Batch
 from sctpx.core.tx.loss import MISS_INDICATIONS
@@ -23,7 +24,7 @@ from sctpx.core.tx.sack_result import SackResult
 from sctpx.core.tx.send_queue import OutMessage, Room, SendQueue
 from sctpx.wire import control
 from sctpx.wire.checksum import header_checksum
-from sctpx.wire.codes import DATA_HEADER
+from sctpx.wire.codes import DATA_END, DATA_HEADER
 from sctpx.wire.packet import prefix
 from sctpx.wire.ranges import Ranges
 from sctpx.wire.serial import TSN_MASK
@@ -79,7 +80,7 @@ class SentBatch:
     """Until when it must be kept, and what it frees then."""
 
     last_tsn: int
-    payload: int
+    charge: int
 
 
 @dataclass(eq=False)
@@ -160,7 +161,8 @@ class OutstandingMachine(RuleBasedStateMachine):
             self.records[self.next_tsn] = Record(path, chunk.raw, self.next_tsn + 1)
             self.next_tsn += 1
             self.patience += 1
-        self.batches.append(SentBatch(self.next_tsn - 1, sum(len(chunk.data) for chunk in chunks)))
+        charge = sum(len(chunk.data) + (MESSAGE if chunk.flags & DATA_END else 0) for chunk in chunks)
+        self.batches.append(SentBatch(self.next_tsn - 1, charge))
         self.outstanding.sent(batch)
         if path.rtt_tsn < 0:
             path.rtt_tsn = batch.first_tsn
@@ -276,7 +278,7 @@ class OutstandingMachine(RuleBasedStateMachine):
                 expected.marked.append(record)
         self.ack_point = cumulative
         self.records = {tsn: record for tsn, record in self.records.items() if tsn > cumulative}
-        expected.freed = sum(batch.payload for batch in self.batches if batch.last_tsn <= cumulative)
+        expected.freed = sum(batch.charge for batch in self.batches if batch.last_tsn <= cumulative)
         self.batches = [batch for batch in self.batches if batch.last_tsn > cumulative]
         if self.fast_recovery_exit is not None and cumulative >= self.fast_recovery_exit:
             self.fast_recovery_exit = None
@@ -422,7 +424,9 @@ def test_what_is_acknowledged_for_good_is_freed_with_the_batch_it_was_sent_in() 
     send(outstanding, path, 10, 20)
     send(outstanding, path, 30)
     assert outstanding.acknowledge(INITIAL, []).freed == 0
-    assert outstanding.acknowledge(INITIAL + 2, []).freed == 60
+    assert outstanding.payload == 60
+    assert outstanding.acknowledge(INITIAL + 2, []).freed == 60 + 3 * MESSAGE
+    assert outstanding.payload == 0
     assert outstanding.empty
 
 

@@ -16,7 +16,7 @@ from tests.unit.sockapi.holder import connected, make_socket, raises
 
 PAGE = Path(__file__).parents[4] / "docs" / "sockets.md"
 IP, IPV6 = socket.IPPROTO_IP, socket.IPPROTO_IPV6
-TOS, TCLASS = socket.IP_TOS, 67
+TOS, TCLASS, V6ONLY = socket.IP_TOS, 67, socket.IPV6_V6ONLY
 SECOND = ("10.0.2.2", 5000)
 BY_NAME = {option.name: option for option in COMMON}
 ACCEPTED = [option for option in COMMON if option.name in ("SO_KEEPALIVE", "SO_BROADCAST", "SO_OOBINLINE")]
@@ -97,6 +97,26 @@ def test_of_future_associations_too() -> None:
     socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_flags=c.SPP_DSCP, spp_dscp=32))
     socket.set(TOS, 4, level=IP)
     assert socket.settings.begin().config.dscp == 8
+
+
+# --- families ---
+
+
+def test_ipv6_v6only_is_off_by_default_and_can_be_set_until_the_socket_is_bound() -> None:
+    socket = make_socket(ipv6=True)
+    assert socket.get(V6ONLY, level=IPV6) == 0
+    socket.set(V6ONLY, 1, level=IPV6)
+    assert socket.get(V6ONLY, level=IPV6) == 1
+    socket.bound = True
+    with raises(errno.EINVAL):
+        socket.set(V6ONLY, 0, level=IPV6)
+    socket.set(V6ONLY, 1, level=IPV6)  # It changes nothing.
+    assert socket.get(V6ONLY, level=IPV6) == 1
+
+
+def test_an_ipv4_socket_has_no_ipv6_v6only() -> None:
+    with raises(errno.ENOPROTOOPT):
+        make_socket().set(V6ONLY, 1, level=IPV6)
 
 
 # --- what has no meaning here, and what cannot be done ---

@@ -1,0 +1,44 @@
+"""The next SSN of each stream (RFC 9260 section 6.5).
+
+The peer may use 65,536 streams, and each one it ever used is remembered as long as the association lives. The first
+ones, which nearly everybody uses alone, are in a dictionary; the others in pages of two bytes for each stream. So all
+of them together take less than 200 KiB.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final, final
+
+FEW: Final = 256
+"""Streams in the dictionary, and in a page."""
+
+
+@final
+class Turns:
+    """SSNs by stream."""
+
+    __slots__ = ("_few", "_pages")
+
+    def __init__(self) -> None:
+        self._few: dict[int, int] = {}
+        self._pages: dict[int, array[int]] | None = None
+
+    def next(self, stream: int) -> int:
+        """The SSN whose turn it is in that stream."""
+        if stream < FEW:
+            return self._few.get(stream, 0)
+        page = self._pages.get(stream // FEW) if self._pages is not None else None
+        return page[stream % FEW] if page is not None else 0
+
+    def set(self, stream: int, ssn: int) -> None:
+        """It is the turn of that SSN."""
+        if stream < FEW:
+            self._few[stream] = ssn
+            return
+        if self._pages is None:
+            self._pages = {}
+        page = self._pages.get(stream // FEW)
+        if page is None:
+            page = self._pages[stream // FEW] = array("H", bytes(2 * FEW))
+        page[stream % FEW] = ssn
