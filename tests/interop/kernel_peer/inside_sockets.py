@@ -318,6 +318,11 @@ def test_the_userspace_stack_and_the_kernel_of_one_host_meet_over_udp(opened: An
             client.send(b"from the kernel")
             assert accepted.recv(100) == b"from the kernel"
             assert client.getsockopt(SCTP, c.SCTP_REMOTE_UDP_ENCAPS_PORT).sue_port == 7777
+            subscribe(accepted)
+            client.shutdown(sctpx.SHUT_WR)
+            over = accepted.recvv(100).notification
+            assert isinstance(over, sctpx.AssocChange)
+            assert over.sac_state == c.SCTP_SHUTDOWN_COMP
 
 
 def test_a_socket_of_family_inet6_tells_ipv4_addresses_as_such(opened: Any) -> None:
