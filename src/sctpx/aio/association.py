@@ -24,7 +24,7 @@ from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, STATE_NAMES
 from ..core.config import AssociationConfig
 from ..core.stats import AssociationStats
 from ..errors import AssociationClosed
-from ..sockapi.addresses import ip_text, pack_ip
+from ..sockapi.addresses import find_alike, ip_text, pack_ip
 from ..sockapi.buffers import Data, to_bytes
 from ..sockapi.ending import tell_loss
 from ..sockapi.events import CommunicationLost, Event, to_event
@@ -133,7 +133,7 @@ class Association:
         """
         if type(data) is not bytes:
             data = to_bytes(data)
-        remote = b"" if address is None else pack_ip(address)
+        remote = b"" if address is None else self._remote(address)
         core = self._core
         if self._writers.waiting or core.send_space <= 0:
             await self._turn_to_write()
@@ -356,12 +356,16 @@ class Association:
 
     # --- paths and events ---
 
+    def _remote(self, address: str) -> bytes:
+        """An address of the peer, packed, with its zone."""
+        return find_alike(pack_ip(address), [path.remote for path in self._core.paths])
+
     def set_primary(self, address: str) -> None:
         """Send data to this address of the peer while its path is active.
 
         ``OSError``: EINVAL (not an address of the peer, or not confirmed yet), ENOTCONN.
         """
-        self._core.set_primary(self._driver.now(), pack_ip(address))
+        self._core.set_primary(self._driver.now(), self._remote(address))
         self._driver.flush()
 
     def heartbeat(self, address: str) -> None:
@@ -369,7 +373,7 @@ class Association:
 
         ``OSError``: EINVAL (not an address of the peer), ENOTCONN.
         """
-        self._core.request_heartbeat(self._driver.now(), pack_ip(address))
+        self._core.request_heartbeat(self._driver.now(), self._remote(address))
         self._driver.flush()
 
     @property
@@ -463,7 +467,7 @@ class Association:
             self.abort()
             raise
         if isinstance(self._end, core_events.CannotStart):
-            raise connect_failure(self._end.error, self.report)
+            raise connect_failure(self._end.error, self.report, self._core)
 
     def handle_event(self, event: core_events.Event) -> None:
         """The driver: something happened."""

@@ -77,8 +77,9 @@ def connect(
 
     ``OSError``: ``ConnectionRefusedError`` (all addresses refused), ``TimeoutError`` (any stayed silent), or the errno
     of the network (all unreachable), each also a ``ConnectError`` with the report; EINVAL (no addresses, one that is
-    none of a single host, a port that is none), EAFNOSUPPORT, EADDRNOTAVAIL and EADDRINUSE (our side),
-    ``socket.gaierror``; with "raw" ``PermissionError``, and EBUSY where the kernel has SCTP of its own.
+    none of a single host, a port that is none), ENODEV (no such interface, as in ``fe80::1%eth0``), EAFNOSUPPORT,
+    EADDRNOTAVAIL and EADDRINUSE (our side), ``socket.gaierror``; with "raw" ``PermissionError``, and EBUSY where the
+    kernel has SCTP of its own.
     """
 
     async def over_kernel() -> Association:
@@ -139,12 +140,13 @@ async def _client_side(
     """The driver for an association with a peer, and the local addresses to use."""
     if link is not None and not isinstance(link, str):
         return link_driver(link), list(link.addresses)
-    wildcard = local is None
-    if local is not None:
-        addresses, wildcard = await resolve_local(local)
-        peer.keep_reachable(addresses)
-    if wildcard:
+    if local is None:
         addresses = peer.find_sources(source_for)
+    else:
+        addresses, wildcards, _ = await resolve_local(local)
+        peer.keep_reachable(addresses)
+        if wildcards:
+            addresses = peer.find_sources(source_for)
     if link == "raw":
         return raw_driver(addresses, local_port), addresses
     return (port_driver(addresses, udp_port) if udp_port else client_driver(addresses)), addresses
@@ -173,17 +175,17 @@ async def open_endpoint(
 ) -> Endpoint:
     """Open an SCTP port that both connects and listens: ``Endpoint.connect``, ``Endpoint.listen``.
 
-    ``local`` are our addresses; ``None``, ``""``, ``"0.0.0.0"`` and ``"::"`` stand for those of the interfaces.
-    ``port`` 0 is any free SCTP port. ``udp_port`` is our UDP port: by default 9899 if ``port`` is given, since peers
-    are to find it. Without both, it is any free one, and 9899 once the endpoint listens, if no other program has that;
-    endpoints of this event loop find the listener in any case. 0 takes a free one. Endpoints of one event loop can
-    share a UDP port, each with its SCTP port. With ``link="raw"`` there is no UDP port, and an SCTP port of an address
-    has one endpoint on the whole host. ``reuse_address`` takes the SCTP port over if only associations still have it,
-    of a server that is closed or on their way to their end; they go on. The other arguments are those of ``connect``,
-    for all associations of the endpoint.
+    ``local`` are our addresses; ``None``, ``""``, ``"0.0.0.0"`` and ``"::"`` stand for those of the interfaces, as they
+    come and go. ``port`` 0 is any free SCTP port. ``udp_port`` is our UDP port: by default 9899 if ``port`` is given,
+    since peers are to find it. Without both, it is any free one, and 9899 once the endpoint listens, if no other
+    program has that; endpoints of this event loop find the listener in any case. 0 takes a free one. Endpoints of one
+    event loop can share a UDP port, each with its SCTP port. With ``link="raw"`` there is no UDP port, and an SCTP port
+    of an address has one endpoint on the whole host. ``reuse_address`` takes the SCTP port over if only associations
+    still have it, of a server that is closed or on their way to their end; they go on. The other arguments are those of
+    ``connect``, for all associations of the endpoint.
 
     ``OSError``: EADDRINUSE (another program has the UDP port, or another endpoint the SCTP port: the message says who
-    and what to do), EADDRNOTAVAIL, EINVAL, ``socket.gaierror``.
+    and what to do), EADDRNOTAVAIL, EINVAL, ENODEV, ``socket.gaierror``.
     """
     check_announce(announce)
     if check_backend(backend) == KERNEL:
@@ -205,17 +207,20 @@ async def open_endpoint(
     check_udp_port(udp_port)
     chosen = tuned(config or DEFAULT_CONFIG, streams)
     by_udp = _uses_udp(link)
+    wildcards: list[bytes] = []
+    beside: list[bytes] = []
     if link is not None and not isinstance(link, str):
-        driver, addresses, wildcard = link_driver(link), list(link.addresses), False
+        driver, addresses = link_driver(link), list(link.addresses)
     else:
-        addresses, wildcard = await resolve_local(local)
+        addresses, wildcards, beside = await resolve_local(local)
         driver = port_driver(addresses, udp_port) if by_udp else raw_driver(addresses, port)
     return Endpoint(
         driver,
         port,
         addresses,
         chosen,
-        wildcard=wildcard,
+        wildcards=wildcards,
+        beside=beside,
         announce=announce,
         close_timeout=close_timeout,
         on_event=on_event,

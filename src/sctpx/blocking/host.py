@@ -14,7 +14,8 @@ from typing import Final, final
 from weakref import WeakSet
 
 from ..link import SCTP_TUNNELING_PORT, LinkKind, open_link, shared_port
-from ..link.interfaces import announced_in_scope, bindable_addresses, source_for
+from ..link.addresses import announced_in_scope
+from ..link.interfaces import bindable_addresses, source_for, zoned
 from ..link.names import lookup
 from ..sockapi.host import SocketHost
 from .driver import Driver
@@ -28,9 +29,13 @@ class _ThisHost:
         """The time, ns."""
         return time.monotonic_ns()
 
-    def source_for(self, peer: str) -> bytes:
+    def source_for(self, peer: bytes) -> bytes:
         """The local address the system would send from."""
         return source_for(peer)
+
+    def zoned(self, ip: bytes) -> bytes:
+        """The address on the link that must be meant, if it is link-local and does not say."""
+        return zoned(ip)
 
     def wildcard_addresses(self, wildcard: bytes) -> list[bytes]:
         """The addresses of the interfaces that can be bound."""

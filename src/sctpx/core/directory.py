@@ -56,10 +56,7 @@ class Directory:
         if not tcb.moved:
             return
         tcb.moved = False
-        ips = [path.remote for path in tcb.paths]
-        if not ips and tcb.attempt is not None:
-            ips = [candidate.ip for candidate in tcb.attempt.candidates]
-        keys = [tcb.peer_prefix, *[_key(ip, tcb.peer_port, tcb.local_port) for ip in ips]]
+        keys = [tcb.peer_prefix, *[_key(ip, tcb.peer_port, tcb.local_port) for ip in tcb.remotes()]]
         if keys != association.indexed:
             self.remove(association)
         self.by_prefix[keys[0]] = association

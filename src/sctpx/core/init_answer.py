@@ -16,6 +16,7 @@ from ..wire.serial import TSN_MASK
 from ..wire.setup import MINIMUM_RWND, Setup
 from ..wire.tlv import item
 from .config import AssociationConfig
+from .ip import LOOPBACK, can_reach, scope_of, without_zone
 from .path.path import largest_packet
 from .state_cookie import MAX_EXTENSION_MS, MAX_EXTENSIONS, Cookie, CookieJar
 from .timers import MILLISECOND, nanoseconds
@@ -50,32 +51,26 @@ def told(setup: Setup, local: bytes, remote: bytes, announce: list[bytes]) -> li
     Not the one it is sent from, which the receiver takes from the packet (section 5.1.2 C); and none of a family that
     the peer does not speak, as far as the INIT tells (section 5.1.2).
     """
-    spoken = setup.families and [*setup.families, len(remote)]
-    return [ip for ip in announce if ip != local and (not spoken or len(ip) in spoken)]
+    spoken = setup.families and [*setup.families, len(without_zone(remote))]
+    return [ip for ip in announce if ip != local and (not spoken or len(without_zone(ip)) in spoken)]
 
 
 def peer_addresses(source: bytes, listed: list[bytes], locals_: list[bytes]) -> list[bytes]:
     """The peer's addresses by section 5.1.2: the source of the packet and those it lists, each once.
 
     Addresses that no host can have are passed over, and so are IPv4-mapped ones, which must not be sent
-    (section 3.3.2.1.2), the loopback address of somebody else, and those of a family that none of ``locals_``, our
-    own addresses, is of: "The other addresses MAY be ignored". Without own addresses any can be sent to.
+    (section 3.3.2.1.2), the loopback address of somebody else, and those that none of ``locals_``, our own addresses,
+    can reach: "The other addresses MAY be ignored". Without own addresses any can be sent to.
     """
     found = [source]
-    families = [len(ip) for ip in locals_]
-    here = is_loopback(source)
+    here = scope_of(source) == LOOPBACK
     for ip in listed:
         if len(found) == MAX_PEER_ADDRESSES:
             break
-        reachable = (not families or len(ip) in families) and (here or not is_loopback(ip))
+        reachable = (not locals_ or any(can_reach(own, ip) for own in locals_)) and (here or scope_of(ip) != LOOPBACK)
         if reachable and ip not in found and is_unicast(ip) and ip[: len(IPV4_MAPPED)] != IPV4_MAPPED:
             found.append(ip)
     return found
-
-
-def is_loopback(ip: bytes) -> bool:
-    """True for 127.0.0.0/8 and ::1."""
-    return ip[0] == 127 if len(ip) == 4 else ip == b"\0" * 15 + b"\1"
 
 
 def make_cookie(

@@ -22,7 +22,6 @@ from ..wire.checksum import finish_packet, verify_packet
 from ..wire.codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ECHO,
-    CHUNK_HEADER,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
     CHUNK_SHUTDOWN_ACK,
@@ -38,11 +37,11 @@ from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
 from . import out_of_the_blue
 from .answers import Answers
-from .arrival import Arrival
-from .association import handshake, inbound, outbound, restart, returned, shutdown
+from .arrival import Arrival, ZoneOfLocal
+from .association import handshake, inbound, outbound, reachability, restart, returned, shutdown
 from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
-from .association.tcb import Reply, Tcb
+from .association.tcb import Reply
 from .config import AssociationConfig, Limits
 from .deadlines import Deadlines
 from .directory import Directory, with_peer_tag
@@ -84,11 +83,18 @@ class Stack:
         "_ready",
         "_refusals",
         "_replies",
+        "_zone_of_local",
         "endpoints",
         "stats",
     )
 
-    def __init__(self, random_bytes: RandomBytes, now: int, next_id: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        random_bytes: RandomBytes,
+        now: int,
+        next_id: Callable[[], int] | None = None,
+        zone_of_local: ZoneOfLocal | None = None,
+    ) -> None:
         """``next_id`` draws association ids, where they have to be unique in more than this stack."""
         self._random_bytes = random_bytes
         self._jar = CookieJar(random_bytes, now)
@@ -101,6 +107,7 @@ class Stack:
         self._deadlines = Deadlines()
         self._last_id = 2  # 0 to 2 have a meaning of their own (RFC 6458 section 7.2).
         self._next_id = next_id
+        self._zone_of_local = zone_of_local
         self._ready: deque[Association] = deque()
         self._replies: list[Reply] = []
         limits = Limits()
@@ -128,7 +135,7 @@ class Stack:
         Raises OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
         """
         if not 0 <= port <= 65535:
-            raise OSError(EINVAL, f"SCTP port {port}")
+            raise OSError(EINVAL, f"SCTP port {port} is not between 0 and 65535")
         if port == 0:
             port = self._ephemeral.draw(self.endpoints)
             if port == 0:
@@ -293,10 +300,18 @@ class Stack:
         tcb = association.tcb
         kind = arrival.kind
         waiting = tcb.state == COOKIE_WAIT
+        path = reachability.find_on_link(tcb, arrival.now, arrival.remote, arrival.local, arrival.port)
+        if path is not None:
+            association.begin_round()
+            size = len(arrival.packet)
+            inbound.receive(tcb, arrival.now, arrival.local, path, arrival.port, arrival.packet, 0, size)
+            self._after(association, arrival.local, arrival.remote, arrival.port)
+            return
         if kind == CHUNK_INIT_ACK:
             if waiting and len(arrival.chunks) == 1:
                 association.begin_round()
-                handshake.handle_init_ack(tcb, arrival.now, arrival.local, arrival.remote, arrival.port, arrival.value)
+                local, remote, zone = arrival.local, arrival.remote, arrival.zone(self._zone_of_local)
+                handshake.handle_init_ack(tcb, arrival.now, local, remote, arrival.port, zone, arrival.value)
                 self._give_way(association)
             elif waiting:
                 self.stats.discarded += 1  # It "MUST NOT be bundled" (section 6.10).
@@ -389,9 +404,12 @@ class Stack:
         if cause is not None:
             self._refuse(arrival, tag, [cause])
             return
+        listed = setup.addresses
+        setup.addresses = arrival.placed(listed, [], self._zone_of_local)
         found = self._directory.claimed_by(arrival, setup.addresses)
         if found:
             association = found[0]
+            setup.addresses = arrival.placed(listed, association.tcb.remotes(), self._zone_of_local)
             local, remote, port = restart.answer_to(association.tcb, arrival, setup)
             announce = association.endpoint.announced_to([remote])
             restart.handle_init(association.tcb, arrival.now, self._jar, announce, local, remote, port, setup)
@@ -437,7 +455,7 @@ class Stack:
             tcb = association.tcb
             outcome = restart.handle_cookie_echo(tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
             if outcome == restart.ACCEPTED:
-                _receive_rest(association.tcb, arrival)  # After a restart, it is another one.
+                inbound.receive_rest(association.tcb, arrival)  # After a restart, it is another one.
             self._after(association, arrival.local, arrival.remote, arrival.port)
             if outcome != restart.ANOTHER:
                 return
@@ -446,16 +464,18 @@ class Stack:
         if late > 0:
             self.stats.cookies_stale += 1
             self._reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))
-        elif endpoint is None or endpoint.full or len(found) >= MAX_STACKS:
+        elif endpoint is None or endpoint.full or len([one for one in found if not one.ended]) >= MAX_STACKS:
             self._turn_away(arrival, cookie.peer_tag, endpoint)
         else:
             association = self.make_association(
                 endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn
             )
+            # Other addresses of ours the peer does not know: what came from there would be out of the blue.
+            association.tcb.local_addresses = endpoint.announced_to(cookie.addresses) or [cookie.local]
             endpoint.unaccepted.add(association.id)
             association.begin_round()
             handshake.accept(association.tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
-            _receive_rest(association.tcb, arrival)
+            inbound.receive_rest(association.tcb, arrival)
             self._after(association, arrival.local, arrival.remote, arrival.port)
 
     def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes) -> None:
@@ -570,12 +590,3 @@ def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:
         if kind == CHUNK_ABORT:
             return None if flags & FLAG_T else inbound.causes_of(value)
     return None
-
-
-def _receive_rest(tcb: Tcb, arrival: Arrival) -> None:
-    """The chunks bundled behind a COOKIE ECHO."""
-    offset = COMMON_HEADER + ((len(arrival.value) + CHUNK_HEADER + 3) & ~3)
-    path = tcb.find_path(arrival.remote)
-    if offset < len(arrival.packet) and path is not None:
-        tcb.heard_at = arrival.local
-        inbound.handle_rest(tcb, arrival.now, path, arrival.port, arrival.packet[offset:])

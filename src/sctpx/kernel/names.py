@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final, final
 
+from ..link.interfaces import zoned
 from ..link.names import lookup
 
 
@@ -19,6 +20,10 @@ class KernelNames:
     def wildcard_addresses(self, wildcard: bytes) -> list[bytes]:
         """The wildcard itself: the kernel has a use for it."""
         return [wildcard]
+
+    def zoned(self, ip: bytes) -> bytes:
+        """A packed address, with the zone that must be meant if it is link-local and has none."""
+        return zoned(ip)
 
     def lookup(self, name: str, *, ipv6: bool) -> list[bytes]:
         """What a host name stands for, asked of the system's resolver."""

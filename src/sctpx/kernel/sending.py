@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, final
 
+from ..core.ip import is_ipv4, without_zone
 from ..sockapi import constants as c
 from ..sockapi.ancillary import Item, to_address, to_struct
 from ..sockapi.structs import AuthInfo, InitMsg, PrInfo, SndInfo, SndRcvInfo, Struct
@@ -19,7 +20,6 @@ _KINDS: Final[dict[int, type[Struct]]] = {
     c.SCTP_PRINFO: PrInfo,
     c.SCTP_AUTHINFO: AuthInfo,
 }
-_IPV4_LENGTH: Final = 4
 
 
 @final
@@ -66,5 +66,5 @@ def prepare(items: Iterable[Item]) -> KernelSending:
 
 def more_addresses(ips: Sequence[bytes]) -> list[Control]:
     """The addresses of a peer beside the first one, for a message that sets an association up."""
-    kinds = [c.SCTP_DSTADDRV4 if len(ip) == _IPV4_LENGTH else c.SCTP_DSTADDRV6 for ip in ips]
-    return [(c.IPPROTO_SCTP, kind, ip) for kind, ip in zip(kinds, ips, strict=True)]
+    kinds = [c.SCTP_DSTADDRV4 if is_ipv4(ip) else c.SCTP_DSTADDRV6 for ip in ips]
+    return [(c.IPPROTO_SCTP, kind, without_zone(ip)) for kind, ip in zip(kinds, ips, strict=True)]

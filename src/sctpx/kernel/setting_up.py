@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final, Self, final
 
 from ..core.config import NANOSECONDS
+from ..core.ip import is_ipv4
 from ..errors import ConnectInProgress
 from ..sockapi import constants as c
 from ..sockapi.addresses import SocketAddress, ip_text, pack_sockaddrs, unpack_sockaddrs
@@ -126,17 +127,19 @@ class SettingUp:
 
     # --- ports ---
 
-    def bind(self, addresses: Sequence[bytes], port: int, *, wildcard: bool) -> None:
+    def bind(self, addresses: Sequence[bytes], port: int, wildcards: Sequence[bytes] = ()) -> None:
         """Take an SCTP port. ``OSError``: EINVAL (bound already), EADDRINUSE, EADDRNOTAVAIL."""
         self.check_open()
         if self.bound:
             raise OSError(errno.EINVAL, "the socket is bound already")
-        if wildcard:
-            self.sock.bind(self._endpoint_address(addresses[0], port))
+        if wildcards:
+            self.sock.bind(self._endpoint_address(wildcards[0], port))
         else:
             self._bindx(system.BINDX_ADD, addresses, port)
 
-    def bindx(self, addresses: Sequence[bytes], ports: Sequence[int], flags: int, *, wildcard: bool) -> None:
+    def bindx(
+        self, addresses: Sequence[bytes], ports: Sequence[int], flags: int, wildcards: Sequence[bytes] = ()
+    ) -> None:
         """Add or remove local addresses, all or none. With associations that takes ``net.sctp.addip_enable``."""
         self.check_open()
         bound = self.bound
@@ -146,8 +149,8 @@ class SettingUp:
         if flags == c.SCTP_BINDX_REM_ADDR and not bound:
             raise OSError(errno.EINVAL, "the socket is not bound")
         if not bound:
-            self.bind(addresses, number, wildcard=wildcard)
-        elif wildcard:
+            self.bind(addresses, number, wildcards)
+        elif wildcards:
             raise OSError(errno.EINVAL, "the socket is bound already")
         else:
             removing = flags == c.SCTP_BINDX_REM_ADDR
@@ -159,11 +162,11 @@ class SettingUp:
     def _endpoint_address(self, ip: bytes, port: int) -> Any:
         """An address for the calls of Python's socket module, which want the family of the socket."""
         text = ip_text(ip)
-        if self.family == socket.AF_INET6 and len(ip) == 4:
+        if self.family == socket.AF_INET6 and is_ipv4(ip):
             text = f"::ffff:{text}" if any(ip) else "::"
         return text, port
 
-    def listen(self, backlog: int, wildcard: Sequence[bytes] = ()) -> None:
+    def listen(self, backlog: int, addresses: Sequence[bytes] = (), wildcards: Sequence[bytes] = ()) -> None:
         """Take associations from peers, or with a backlog of 0 no more; of a one-to-many socket it counts as no limit.
 
         A socket that is not bound gets any port. ``OSError`` (EINVAL): it has an association itself.

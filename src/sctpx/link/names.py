@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 
+from .addresses import packed_address
+
 
 def lookup(name: str, *, ipv6: bool) -> list[bytes]:
     """The addresses, packed, that a host name stands for; IPv4 ones only without ``ipv6``. It may take long.
@@ -18,4 +20,4 @@ def lookup(name: str, *, ipv6: bool) -> list[bytes]:
     except socket.gaierror as error:
         error.filename = name  # What it is about.
         raise
-    return [socket.inet_pton(entry[0], str(entry[4][0]).partition("%")[0]) for entry in entries]
+    return [packed_address(entry[4]) for entry in entries]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from operator import index
 from typing import Any, Final, TypeAlias, TypeVar, final
 
+from ..core.ip import without_zone
 from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
 from . import constants as c
 from .addresses import canonical, check_unicast, pack_ip
@@ -184,7 +185,7 @@ def to_address(kind: int, data: Struct | Data | str) -> bytes:
     if isinstance(data, Struct):
         raise OSError(errno.EINVAL, f"{type(data).__name__} where an address belongs")
     ip = pack_ip(data) if isinstance(data, str) else to_bytes(data)
-    if len(ip) != (IPV4_LENGTH if kind == c.SCTP_DSTADDRV4 else IPV6_LENGTH):
+    if len(without_zone(ip)) != (IPV4_LENGTH if kind == c.SCTP_DSTADDRV4 else IPV6_LENGTH):
         raise OSError(errno.EINVAL, f"an address of {len(ip)} bytes in a control message of type {kind}")
     ip = canonical(ip)
     check_unicast(ip)

@@ -113,13 +113,15 @@ class SocketBackend(Protocol):
 
     # --- ports and associations ---
 
-    def bind(self, addresses: Sequence[bytes], port: int, *, wildcard: bool) -> None:
+    def bind(self, addresses: Sequence[bytes], port: int, wildcards: Sequence[bytes] = ()) -> None:
         """Take an SCTP port."""
 
-    def bindx(self, addresses: Sequence[bytes], ports: Sequence[int], flags: int, *, wildcard: bool) -> None:
+    def bindx(
+        self, addresses: Sequence[bytes], ports: Sequence[int], flags: int, wildcards: Sequence[bytes] = ()
+    ) -> None:
         """Add or remove local addresses."""
 
-    def listen(self, backlog: int, wildcard: Sequence[bytes] = ()) -> None:
+    def listen(self, backlog: int, addresses: Sequence[bytes] = (), wildcards: Sequence[bytes] = ()) -> None:
         """Take associations from peers."""
 
     def accept(self) -> SocketBackend | NotNow:

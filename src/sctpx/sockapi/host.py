@@ -45,6 +45,12 @@ class StackDriver(Protocol):
     def add_address(self, address: bytes) -> None:
         """Carry packets of one more local address, packed. ``OSError``: EADDRINUSE, EADDRNOTAVAIL."""
 
+    def remove_address(self, address: bytes) -> None:
+        """Carry packets of a local address no longer; nothing if it is none."""
+
+    def watch_addresses(self) -> None:
+        """From now on, tell ``ports`` whenever the addresses of the host may have changed."""
+
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Carry packets of an SCTP port at these of the local addresses, packed; at more of them later.
 
@@ -63,6 +69,9 @@ class NameHost(Protocol):
 
     def now(self) -> int:
         """The time, ns."""
+
+    def zoned(self, ip: bytes) -> bytes:
+        """A packed address; a link-local one without zone with the zone that must be meant, if that is clear."""
 
     def wildcard_addresses(self, wildcard: bytes) -> Sequence[bytes]:
         """The local addresses, packed, that ``0.0.0.0`` or ``::`` (packed) stands for at this moment."""
@@ -98,7 +107,7 @@ class SocketHost(NameHost, Protocol):
     def drivers(self) -> Iterable[StackDriver]:
         """All drivers of this program."""
 
-    def source_for(self, peer: str) -> bytes:
+    def source_for(self, peer: bytes) -> bytes:
         """The local address, packed, that packets to an IP address would leave from. ``OSError`` if there is no way."""
 
     def announced(self, bound: list[bytes], peer: list[bytes]) -> list[bytes]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from ..core.config import NANOSECONDS
 from ..core.timers import NEVER
 from . import ancillary
-from .addresses import SocketAddress, socket_address
+from .addresses import SocketAddress, ip_text
 from .arguments import as_ancillary_size, as_int, as_size
 from .backend import Piece, SocketBackend
 from .buffers import Data, Room, fill, held_by, to_bytes, writable
@@ -163,7 +163,7 @@ class MessageCalls:
         options = state.prepare(items)
         if options.addresses:
             port = to[0][1] if to else 0
-            to = [*to, *((socket_address(ip, 0)[0], port) for ip in options.addresses)]
+            to = [*to, *((ip_text(ip), port) for ip in options.addresses)]
         peer = self._resolve(to) if to else None
         with self._hub.lock:
             return Sent(len(data), self._until_done(flags, state.send_message, data, items, options, peer))

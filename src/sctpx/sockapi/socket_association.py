@@ -24,6 +24,7 @@ from ..core.config import AssociationConfig
 from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted, SenderDry
 from ..core.overhead import MESSAGE
 from ..wire.codes import COMMON_HEADER, DATA_HEADER
+from .addresses import find_alike
 from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
 from .delivery import Place
 from .settings import AssociationSettings, EndpointSettings
@@ -141,6 +142,15 @@ class SocketAssociation:
         if self.core.primary is not None:
             return self.core.primary.remote
         return self.core.report[0].ip if self.core.report else b""
+
+    def address_like(self, ip: bytes) -> bytes:
+        """The address of the peer that is meant by one that may lack its zone; else that one as it is."""
+        return find_alike(ip, [path.remote for path in self.core.paths])
+
+    def has_address(self, ip: bytes) -> bool:
+        """Whether the peer has this address, packed; a link-local one may lack its zone."""
+        known = [*[path.remote for path in self.core.paths], self.source()]
+        return find_alike(ip, known) in known
 
     # --- sending ---
 

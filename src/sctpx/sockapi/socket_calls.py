@@ -124,20 +124,21 @@ class SocketCalls(MessageCalls):
 
     # --- ports and associations ---
 
-    def _resolve_local(self, addresses: Sequence[HostPort]) -> tuple[list[bytes], list[int], bool]:
+    def _resolve_local(self, addresses: Sequence[HostPort]) -> tuple[list[bytes], list[int], tuple[bytes, ...]]:
         state = self._state
         return resolve_local(state.names, addresses, state.family, v6only=state.v6only)
 
     def bind(self, address: HostPort) -> None:
         """Take an SCTP port: ``(host, port)``; port 0 is any, ``""`` and the wildcards are all addresses of this host.
 
-        ``OSError``: EINVAL (bound already, or what is no port), EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT.
+        ``OSError``: EINVAL (bound already, what is no port, a link-local address that may be on several links), ENODEV
+        (no such interface, as in ``fe80::1%eth0``), EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT.
         """
         state = self._state
         state.check_open()
-        ips, ports, wildcard = self._resolve_local(single(address))
+        ips, ports, wildcards = self._resolve_local(single(address))
         with self._hub.lock:
-            state.bind(ips, ports[0], wildcard=wildcard)
+            state.bind(ips, ports[0], wildcards)
 
     def bindx(self, addresses: Addresses, flags: int = c.SCTP_BINDX_ADD_ADDR, addrcnt: int | None = None) -> None:
         """Add or remove local addresses, all or none of them (RFC 6458 section 9.1).
@@ -145,15 +146,15 @@ class SocketCalls(MessageCalls):
         They hold for associations to come; those that were accepted or peeled off keep theirs. ``OSError``: EOPNOTSUPP
         (the socket has associations, or came from accept or peeloff: that takes RFC 5061),
         EINVAL (ports that differ from each other or the socket's, both flags, a wildcard beside others, the last
-        address), E2BIG, EADDRNOTAVAIL, EADDRINUSE.
+        address), ENODEV, E2BIG, EADDRNOTAVAIL, EADDRINUSE.
         """
         state = self._state
         state.check_open()
-        ips, ports, wildcard = self._resolve_local(listed(addresses, addrcnt))
+        ips, ports, wildcards = self._resolve_local(listed(addresses, addrcnt))
         if flags not in (c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR):
             raise OSError(errno.EINVAL, f"flags {flags:#x}")
         with self._hub.lock:
-            state.bindx(ips, ports, flags, wildcard=wildcard)
+            state.bindx(ips, ports, flags, wildcards)
 
     def listen(self, backlog: int = _USUAL_BACKLOG) -> None:
         """Take associations from peers; a backlog of 0 takes no more. An unbound socket takes any port.
@@ -166,9 +167,12 @@ class SocketCalls(MessageCalls):
         backlog = as_int(backlog, "backlog")
         state = self._state
         state.check_open()
-        wildcard = [] if state.bound else self._resolve_local([("", 0)])[0]
+        ips: Sequence[bytes] = ()
+        wildcards: Sequence[bytes] = ()
+        if not state.bound:
+            ips, _, wildcards = self._resolve_local([("", 0)])
         with self._hub.lock:
-            state.listen(_USUAL_BACKLOG if backlog < 0 else backlog, wildcard)
+            state.listen(_USUAL_BACKLOG if backlog < 0 else backlog, ips, wildcards)
             self._waiters.settle()
 
     def accept(self) -> tuple[Self, SocketAddress]:
@@ -201,7 +205,8 @@ class SocketCalls(MessageCalls):
 
         ``OSError``: ``ConnectionRefusedError`` (all refused), ``TimeoutError`` (any stayed silent), or the errno of the
         network, each also a ``ConnectError``; EINPROGRESS with the id as ``assoc_id`` (``ConnectInProgress``); EISCONN,
-        EALREADY, EADDRNOTAVAIL (the peer belongs to another socket, or not our address), EAFNOSUPPORT, EINVAL, E2BIG.
+        EALREADY, EADDRNOTAVAIL (the peer belongs to another socket, or not our address), EAFNOSUPPORT, EINVAL, ENODEV,
+        E2BIG.
         """
         return self._connect(listed(addresses, addrcnt))
 

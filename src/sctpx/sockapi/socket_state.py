@@ -29,7 +29,6 @@ from ..core.events import (
     Writable,
 )
 from ..core.timers import NEVER
-from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
 from . import constants as c
 from .addresses import SocketAddress, socket_address
 from .buffers import Data
@@ -116,13 +115,6 @@ class SocketState(ABC):
         """Why the association ended, or could not be set up, until a call tells that (SO_ERROR)."""
         self.closed = False
         self._lingering: list[SocketAssociation] = []
-
-    @property
-    def wildcards(self) -> list[bytes]:
-        """The wildcard of the family it keeps to; none if it has use for IPv4 and IPv6."""
-        if not self.ipv6:
-            return [bytes(IPV4_LENGTH)]
-        return [bytes(IPV6_LENGTH)] if self.settings.v6only else []
 
     @property
     @abstractmethod
@@ -290,7 +282,7 @@ class SocketState(ABC):
         if isinstance(end, CommunicationLost) and (end.by_peer or end.error != errno.ECONNABORTED):
             return loss(end)
         if isinstance(end, CannotStart):
-            return connect_failure(end.error, self.report(association))
+            return connect_failure(end.error, self.report(association), association.core)
         return None
 
     # --- options ---

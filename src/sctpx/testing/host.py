@@ -16,6 +16,7 @@ from typing import Any, Protocol, final
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import Endpoint, PeerAddress
 from sctpx.core.events import Event
+from sctpx.core.ip import choose_source
 from sctpx.sockapi.constants import IPPROTO_SCTP
 
 from .clock import VirtualClock, seeded_bytes
@@ -151,8 +152,7 @@ class Host:
 
     def source_for(self, destination: bytes) -> bytes | None:
         """The own address for packets to a destination: the one with the longest common prefix."""
-        candidates = [packed for packed in self.packed if len(packed) == len(destination)]
-        return min(candidates, key=lambda own: _distance(own, destination), default=None)
+        return choose_source(list(self.packed), destination, []) or None
 
     # --- for the network ---
 
@@ -235,7 +235,3 @@ class Host:
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {' '.join(address_text(packed) for packed in self.packed)}>"
-
-
-def _distance(own: bytes, destination: bytes) -> int:
-    return (int.from_bytes(own, "big") ^ int.from_bytes(destination, "big")).bit_length()

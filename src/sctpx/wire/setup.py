@@ -88,7 +88,7 @@ class Setup:
         fixed = _FIXED.pack(
             self.initiate_tag, self.a_rwnd, self.outbound_streams, self.inbound_streams, self.initial_tsn
         )
-        parameters = [(params.address_type(ip), ip) for ip in self.addresses]
+        parameters = [params.address_parameter(ip) for ip in self.addresses]
         if self.cookie is not None:
             parameters.append((PARAM_STATE_COOKIE, self.cookie))
         if self.cookie_preservative:

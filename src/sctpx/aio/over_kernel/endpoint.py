@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Final, final
 
 from ...core.config import AssociationConfig
+from ...core.ip import is_ipv4
 from ...core.stats import StackStats
 from ...kernel import parameters
 from ...kernel.failures import cannot_connect
@@ -323,18 +324,18 @@ async def open_kernel_endpoint(
         raise OSError(errno.EOPNOTSUPP, "the kernel tells peers all addresses that are bound: bind the one to be told")
     chosen = tuned(config or DEFAULT_CONFIG, streams, attempt_delay)
     wanted = None if chosen == DEFAULT_CONFIG else replace(chosen, connect_timeout=None)
-    addresses, wildcard = await resolve_local(local)
-    ipv6 = any(len(ip) == 16 for ip in addresses)
-    if wildcard and peer is not None:
-        ipv6 = any(len(address.ip) == 16 for address in peer.addresses)
+    addresses, wildcards, _ = await resolve_local(local)
+    ipv6 = not all(is_ipv4(ip) for ip in (wildcards or addresses))
+    if wildcards and peer is not None:
+        ipv6 = not all(is_ipv4(address.ip) for address in peer.addresses)
     family = socket.AF_INET6 if ipv6 else socket.AF_INET
     sock = open_kernel_socket(family, socket.SOCK_SEQPACKET, 0, udp_port or None, peer_udp_port, wanted)
     try:
         sock.set_option(c.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse_address))
-        if not wildcard:
-            sock.bind(addresses, port, wildcard=False)
+        if not wildcards:
+            sock.bind(addresses, port)
         elif port or peer is None:
-            sock.bind([_WILDCARD[family]], port, wildcard=True)
+            sock.bind([], port, [_WILDCARD[family]])
         return KernelEndpoint(sock, chosen, close_timeout=close_timeout, on_event=on_event)
     except BaseException:
         sock.sock.close()

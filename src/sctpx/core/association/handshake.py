@@ -20,6 +20,7 @@ from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError
 from ..events import PATH_INACTIVE, CannotStart, CommunicationUp
 from ..init_answer import named_host, peer_addresses
+from ..ip import place, without_zone
 from ..path import failover, rto
 from ..path.path import Path
 from ..rx.tsn_map import TsnMap
@@ -153,8 +154,11 @@ def _note_late_answer(tcb: Tcb, now: int, remote: bytes, port: int, answer: int,
         path.unanswered_inits -= 1
 
 
-def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, value: bytes) -> None:
-    """INIT ACK in COOKIE-WAIT: the first one that can be used wins (sections 3.3.3 and 5.1 C)."""
+def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, zone: bytes, value: bytes) -> None:
+    """INIT ACK in COOKIE-WAIT: the first one that can be used wins (sections 3.3.3 and 5.1 C).
+
+    ``zone`` is that of the link it came by.
+    """
     attempt = tcb.attempt
     assert attempt is not None
     candidate = attempt.find(remote, port)
@@ -171,6 +175,7 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
     cause = _unusable(setup)
     cookie = setup.cookie
     if cause is None and cookie is not None:  # What is in the cookie, if anything, is the peer's affair.
+        setup.addresses = place([without_zone(remote), *setup.addresses], [remote, *tcb.remotes()], zone)
         _accept_init_ack(tcb, now, local, remote, port, setup, cookie)
         return
     cause = cause or causes.missing_parameter([PARAM_STATE_COOKIE])
@@ -205,6 +210,9 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
     tcb.extensions = setup.extensions
+    if local and not parse_setup(tcb.init_chunk[4:]).addresses:
+        # Our INIT has listed none: the peer knows its source "as the only destination transport address" (5.1.2 A).
+        tcb.local_addresses = [local]
     if setup.unrecognized:
         tcb.unrecognized = [causes.unrecognized_parameters(setup.unrecognized)]
     winner = attempt.find(remote, port)

@@ -15,6 +15,7 @@ to its endpoint, for the associations that peers set up.
 from __future__ import annotations
 
 import errno
+import socket
 import struct
 import sys
 from dataclasses import fields, replace
@@ -47,6 +48,7 @@ __all__ = [
 Value: TypeAlias = Struct | int
 
 _INT: Final = struct.Struct("=i")
+_TCP_NODELAY: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY)
 _LISTS: Final = (AssocIds, AuthChunks)
 _BY_NUMBER: Final = {(option.level, option.number): option for option in (*OPTIONS, *COMMON)}
 
@@ -55,7 +57,8 @@ def find_option(level: int, name: int) -> Option:
     """The option with that level and number. OSError ENOPROTOOPT if there is none."""
     option = _BY_NUMBER.get((level, name))
     if option is None:
-        raise OSError(errno.ENOPROTOOPT, f"no option {name} at level {level}")
+        hint = ": for SCTP there is SCTP_NODELAY, of level IPPROTO_SCTP" if (level, name) == _TCP_NODELAY else ""
+        raise OSError(errno.ENOPROTOOPT, f"no option {name} at level {level}{hint}")
     return option
 
 
