@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "core": {"errors", "wire"},
     "sockapi": {"errors", "wire", "core"},
     "link": {"errors", "core.outputs", "core.ip"},
-    "kernel": {"errors", "core.config", "core.ip", "sockapi", "link.names", "link.interfaces"},
+    "kernel": {"errors", "core.config", "core.ip", "core.stats", "sockapi", "link.names", "link.interfaces"},
     "aio": {"errors", "process_end", "wire", "core", "sockapi", "link", "kernel"},
     "blocking": {"errors", "process_end", "wire", "core", "sockapi", "link", "kernel"},
     "compat": {"errors", "wire", "core", "sockapi", "link", "blocking"},

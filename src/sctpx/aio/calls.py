@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from ..link import SCTP_TUNNELING_PORT, Link, LinkKind, check_kind
 from ..link.interfaces import source_for
 from ..sockapi.backend import KERNEL, USERSPACE, check_backend
@@ -169,6 +169,7 @@ async def open_endpoint(
     streams: int | None = None,
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
+    limits: Limits | None = None,
     link: Link[Any] | LinkKind | None = None,
     reuse_address: bool = False,
     backend: str = USERSPACE,
@@ -180,8 +181,9 @@ async def open_endpoint(
     since peers are to find it. Without both, it is any free one, and 9899 once the endpoint listens, if no other
     program has that; endpoints of this event loop find the listener in any case. 0 takes a free one. Endpoints of one
     event loop can share a UDP port, each with its SCTP port. With ``link="raw"`` there is no UDP port, and an SCTP port
-    of an address has one endpoint on the whole host. ``reuse_address`` takes the SCTP port over if only associations
-    still have it, of a server that is closed or on their way to their end; they go on. The other arguments are those of
+    of an address has one endpoint on the whole host. ``limits`` are what strangers can have of the SCTP port.
+    ``reuse_address`` takes the SCTP port over if only associations still have it, of a server that is closed or on
+    their way to their end; they go on. The other arguments are those of
     ``connect``, for all associations of the endpoint.
 
     ``OSError``: EADDRINUSE (another program has the UDP port, or another endpoint the SCTP port: the message says who
@@ -200,6 +202,7 @@ async def open_endpoint(
             on_event=on_event,
             link=link,
             reuse_address=reuse_address,
+            limits=limits,
         )
     named = port != 0 or udp_port is not None or link not in (None, "udp")
     if udp_port is None:
@@ -224,6 +227,7 @@ async def open_endpoint(
         announce=announce,
         close_timeout=close_timeout,
         on_event=on_event,
+        limits=limits,
         reuse_address=reuse_address,
         named=named,
     )
@@ -241,6 +245,7 @@ async def start_server(
     streams: int | None = None,
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
+    limits: Limits | None = None,
     link: Link[Any] | LinkKind | None = None,
     reuse_address: bool = True,
     backend: str = USERSPACE,
@@ -266,6 +271,7 @@ async def start_server(
         streams=streams,
         close_timeout=close_timeout,
         on_event=on_event,
+        limits=limits,
         link=link,
         reuse_address=reuse_address,
         backend=backend,

@@ -24,7 +24,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, final, get_args
 
 from ..core.association.association import Association as CoreAssociation
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from ..core.endpoint import Endpoint as CoreEndpoint
 from ..core.stats import StackStats
 from ..link import SCTP_TUNNELING_PORT
@@ -152,6 +152,7 @@ class Endpoint:
         announce: Announce = "auto",
         close_timeout: float | None = CLOSE_TIMEOUT,
         on_event: OnEvent | None = None,
+        limits: Limits | None = None,
         reuse_address: bool = False,
         named: bool = True,
     ) -> None:
@@ -180,14 +181,14 @@ class Endpoint:
             self._core, self._local = holder.hand_over(self, local, wildcards, beside, announce)
         else:
             self._local = LocalAddresses(driver, local, wildcards=wildcards, beside=beside, announce=announce)
-            self._core = self._open(driver, port, self._local)
+            self._core = self._open(driver, port, self._local, limits)
         self._core.scope = announced_in_scope if announce == "auto" else None
         self._on_addresses()
         driver.register(self._core.port, self)
 
-    def _open(self, driver: Driver, port: int, local: LocalAddresses) -> CoreEndpoint:
+    def _open(self, driver: Driver, port: int, local: LocalAddresses, limits: Limits | None) -> CoreEndpoint:
         try:
-            core = open_endpoint(driver.stack, driver, driver.now(), port, local.ips, self._config)
+            core = open_endpoint(driver.stack, driver, driver.now(), port, local.ips, self._config, limits)
         except OSError:
             driver.flush()
             if port not in driver.stack.endpoints:
@@ -322,7 +323,7 @@ class Endpoint:
         try:
             driver = port_driver(self._local.ips, SCTP_TUNNELING_PORT)
             local = self._local.moved_to(driver)
-            core = self._open(driver, before.port, local)
+            core = self._open(driver, before.port, local, before.limits)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise

@@ -14,7 +14,7 @@ import sys
 import warnings
 from typing import final
 
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from ..kernel.socket import KernelSocket, open_kernel_socket
 from ..kernel.waiting import KernelWaiters
 from ..link import SCTP_TUNNELING_PORT, LinkKind, check_kind
@@ -48,6 +48,7 @@ class Socket(SocketCalls):
         peer_udp_port: int | None = None,
         link: LinkKind = "udp",
         config: AssociationConfig | None = None,
+        limits: Limits | None = None,
         backend: str = USERSPACE,
     ) -> None:
         """A new socket of one style or the other.
@@ -59,7 +60,8 @@ class Socket(SocketCalls):
         otherwise any free one, which is shared; 0 takes a free one of its own. ``peer_udp_port`` is where peers are
         reached, unless SCTP_REMOTE_UDP_ENCAPS_PORT or an ``Address`` says otherwise: by default 9899, and with the
         kernel what its ``net.sctp.encap_port`` says, which is without UDP unless it was changed. ``config`` has the
-        protocol parameters to begin with; by default they are those of RFC 6458, or the kernel's.
+        protocol parameters to begin with; by default they are those of RFC 6458, or the kernel's. ``limits`` are what
+        strangers can have of the socket's SCTP port.
 
         ``link`` says how packets travel: "udp", or "raw" for IP protocol 132 without UDP. Linux allows that with the
         capability CAP_NET_RAW; without it ``bind`` and ``connect`` raise ``PermissionError``. The UDP ports have no
@@ -71,13 +73,16 @@ class Socket(SocketCalls):
         """
         state: SocketBackend
         if check_backend(backend) == KERNEL:
-            if check_kind(link) != "udp":
-                raise OSError(errno.EOPNOTSUPP, f"link={link!r} is for backend='userspace': the kernel has its own")
+            if check_kind(link) != "udp" or limits is not None:
+                what = f"link={link!r}" if limits is None else "limits="
+                raise OSError(errno.EOPNOTSUPP, f"{what} is for backend='userspace': the kernel has its own")
             state = open_kernel_socket(family, type, proto, udp_port, peer_udp_port, config)
         else:
             host = HOSTS[check_kind(link)]
             encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
-            state = make_state(host, family, type, proto, udp_port, encaps_port if host.usual_udp_port else 0, config)
+            state = make_state(
+                host, family, type, proto, udp_port, encaps_port if host.usual_udp_port else 0, config, limits
+            )
         self._begin(state)
 
     def _begin(self, state: SocketBackend) -> None:
@@ -131,6 +136,8 @@ class Socket(SocketCalls):
             return
         if isinstance(state, KernelSocket):
             state.close()
-        elif state.port is not None:
+        elif state.port is None:
+            state.disown()  # No driver knows the socket: there is only a descriptor to close.
+        else:
             hub.defer(state.abandon)
         warnings.warn("unclosed SCTP socket", ResourceWarning, source=self, stacklevel=2)

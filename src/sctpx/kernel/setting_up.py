@@ -14,6 +14,7 @@ from typing import Any, Final, Self, final
 
 from ..core.config import NANOSECONDS
 from ..core.ip import is_ipv4
+from ..core.stats import StackStats
 from ..errors import ConnectInProgress
 from ..sockapi import constants as c
 from ..sockapi.addresses import SocketAddress, ip_text, pack_sockaddrs, unpack_sockaddrs
@@ -80,6 +81,11 @@ class SettingUp:
     def udp_port(self) -> int:
         """The UDP port at which the kernel takes packets, for all its sockets; 0: it takes none in UDP."""
         return system.sysctl("udp_port")
+
+    @property
+    def stats(self) -> StackStats:
+        """``OSError`` (EOPNOTSUPP): the kernel counts for the whole host, in /proc/net/sctp/snmp."""
+        raise OSError(errno.EOPNOTSUPP, "the kernel counts for the whole host: see /proc/net/sctp/snmp")
 
     @property
     def v6only(self) -> bool:

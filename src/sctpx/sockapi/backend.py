@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from ..core.stats import StackStats
 from .addresses import SocketAddress
 from .ancillary import Item
 from .not_now import NotNow
@@ -88,6 +89,10 @@ class SocketBackend(Protocol):
     @property
     def udp_port(self) -> int:
         """Our UDP port; 0 before there is one, or without encapsulation."""
+
+    @property
+    def stats(self) -> StackStats:
+        """Counters of the UDP port."""
 
     @property
     def v6only(self) -> bool:

@@ -191,9 +191,7 @@ class SocketAssociation:
 
     def check_length(self, length: int) -> None:
         """``OSError`` (EMSGSIZE) for a message that does not fit a packet (SCTP_DISABLE_FRAGMENTS, section 8.1.11)."""
-        room = min([path.mtu for path in self.core.paths], default=self.core.config.mtu) - _OVERHEAD
-        if length > room:
-            raise OSError(EMSGSIZE, f"a message of {length} bytes, a packet takes {room}")
+        _check_fits(length, min([path.mtu for path in self.core.paths], default=self.core.config.mtu))
 
     def _hold(self, message: Outgoing) -> None:
         """Keep a message until the association is up.
@@ -324,8 +322,20 @@ def check_stream(stream: int, streams: int) -> None:
         raise OSError(EINVAL, f"no stream {stream}: the association has {streams}, from 0")
 
 
-def check_first_message(message: Outgoing, config: AssociationConfig) -> None:
-    """``OSError`` (EINVAL, EMSGSIZE) for a message that no association set up so can take."""
+def check_first_message(message: Outgoing, config: AssociationConfig, *, whole: bool = False) -> None:
+    """``OSError`` (EINVAL, EMSGSIZE) for a message that no association set up so can take.
+
+    ``whole``: the message has to fit a packet (SCTP_DISABLE_FRAGMENTS).
+    """
     check_stream(message.stream, config.streams)
     if len(message.data) > config.max_message_size:
         raise OSError(EMSGSIZE, f"a message of {len(message.data)} bytes, the limit is {config.max_message_size}")
+    if whole:
+        _check_fits(len(message.data), config.mtu)
+
+
+def _check_fits(length: int, mtu: int) -> None:
+    """``OSError`` (EMSGSIZE) for a message that does not fit a packet."""
+    room = mtu - _OVERHEAD
+    if length > room:
+        raise OSError(EMSGSIZE, f"a message of {length} bytes, a packet takes {room}")

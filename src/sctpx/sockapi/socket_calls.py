@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self, TypeAlias
 
-from ..core.config import NANOSECONDS, AssociationConfig
+from ..core.config import NANOSECONDS, AssociationConfig, Limits
+from ..core.stats import StackStats
 from . import constants as c
 from .addresses import SocketAddress, check_port
 from .arguments import as_int
@@ -54,6 +55,7 @@ def make_state(
     udp_port: int | None,
     peer_udp_port: int,
     config: AssociationConfig | None,
+    limits: Limits | None = None,
 ) -> OneToOne | OneToMany:
     """A new socket without I/O, for the arguments of ``socket``.
 
@@ -69,6 +71,7 @@ def make_state(
         check_port(udp_port, "UDP port", lowest=0)
     style = OneToMany if kind & ~_TYPE_FLAGS == stdlib.SOCK_SEQPACKET else OneToOne
     settings = EndpointSettings.of_style(style.one_to_many, config)
+    settings.limits = limits or settings.limits
     settings.future.encaps_port = check_port(peer_udp_port, "UDP port", lowest=0)
     state = style(host, settings, family, udp_port)
     if kind & _SOCK_NONBLOCK:
@@ -270,6 +273,11 @@ class SocketCalls(MessageCalls):
     def udp_port(self) -> int:
         """Our UDP port (RFC 6951); 0 before the socket has one."""
         return self._state.udp_port
+
+    @property
+    def stats(self) -> StackStats:
+        """Counters of the UDP port; they go on counting. ``OSError`` (EINVAL) before the socket has a port."""
+        return self._state.stats
 
     # --- options ---
 

@@ -28,6 +28,7 @@ from ..core.events import (
     ShutdownComplete,
     Writable,
 )
+from ..core.stats import StackStats
 from ..core.timers import NEVER
 from . import constants as c
 from .addresses import SocketAddress, socket_address
@@ -149,6 +150,13 @@ class SocketState(ABC):
     def udp_port(self) -> int:
         """Our UDP port (RFC 6951); 0 before there is one."""
         return 0 if self.port is None else self.port.driver.udp_port
+
+    @property
+    def stats(self) -> StackStats:
+        """Counters of the UDP port. ``OSError`` (EINVAL) before the socket has a port."""
+        if self.port is None:
+            raise OSError(errno.EINVAL, "the socket has no port yet")
+        return self.port.driver.stack.stats
 
     @property
     def peer_udp_port(self) -> int:

@@ -19,7 +19,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 from weakref import WeakSet
 
-from sctpx.core.config import AssociationConfig
+from sctpx.core.config import AssociationConfig, Limits
 from sctpx.core.ip import lacks_zone, same_family, zone_of
 from sctpx.core.stack import Stack
 from sctpx.link import SCTP_TUNNELING_PORT
@@ -136,10 +136,11 @@ class HostSockets:
         udp_port: int | None,
         peer_udp_port: int | None,
         config: AssociationConfig | None,
+        limits: Limits | None,
     ) -> SimulatedSocket:
         """A new socket."""
         peer_port = self.usual_udp_port if peer_udp_port is None else peer_udp_port
-        return SimulatedSocket(self, make_state(self, family, kind, proto, udp_port, peer_port, config))
+        return SimulatedSocket(self, make_state(self, family, kind, proto, udp_port, peer_port, config, limits))
 
     def remember(self, state: OneToOne | OneToMany) -> None:
         """A socket of the host came into being."""

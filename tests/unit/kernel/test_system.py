@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import sctpx
+from sctpx.core.config import Limits
 from sctpx.kernel.failures import cannot_connect, is_connect_failure, loss
 from sctpx.kernel.system import no_sctp
 
@@ -54,6 +55,7 @@ def test_another_system_than_linux_is_told_so(monkeypatch: pytest.MonkeyPatch) -
         ({"udp_port": 70_000}, errno.EINVAL),
         ({"peer_udp_port": 70_000}, errno.EINVAL),
         ({"link": "raw"}, errno.EOPNOTSUPP),
+        ({"limits": Limits()}, errno.EOPNOTSUPP),
         ({"config": sctpx.AssociationConfig(on_restart="end")}, errno.EOPNOTSUPP),
     ],
 )

@@ -12,7 +12,7 @@ import socket
 from dataclasses import replace
 from typing import Any, Final, final
 
-from ...core.config import AssociationConfig
+from ...core.config import AssociationConfig, Limits
 from ...core.ip import is_ipv4
 from ...core.stats import StackStats
 from ...kernel import parameters
@@ -310,14 +310,17 @@ async def open_kernel_endpoint(
     on_event: OnEvent | None = None,
     link: Any = None,
     reuse_address: bool = False,
+    limits: Limits | None = None,
 ) -> KernelEndpoint:
     """An SCTP port of the kernel. With ``peer`` and without ``local`` it has the families of the peer's addresses.
 
-    ``OSError``: EOPNOTSUPP (``link``, ``udp_port``, ``announce="none"``, or a parameter that the kernel does not have),
-    EPROTONOSUPPORT (the kernel has no SCTP: the message says how to get it), and as ``open_endpoint``.
+    ``OSError``: EOPNOTSUPP (``link``, ``limits``, ``udp_port``, ``announce="none"``, or a parameter that the kernel does
+    not have), EPROTONOSUPPORT (the kernel has no SCTP: the message says how to get it), and as ``open_endpoint``.
     """
     check_port(port, "SCTP port", lowest=0)
     check_port(udp_port, "UDP port", lowest=0)
+    if limits is not None:
+        raise OSError(errno.EOPNOTSUPP, "limits= is for backend='userspace': the kernel has its own (sysctl net.sctp)")
     if link is not None:
         raise OSError(errno.EOPNOTSUPP, "a link carries the packets of sctpx's own stack, not the kernel's")
     if check_announce(announce) == "none":

@@ -11,7 +11,6 @@ from typing import Final
 from ...wire import control
 from ...wire.tlv import ParseError
 from ..events import CHANGE_CONFIRMED, CHANGE_PRIMARY, PATH_ACTIVE, PATH_INACTIVE, PathChange
-from ..init_answer import MAX_PEER_ADDRESSES
 from ..ip import without_zone, zone_of
 from ..path import failover, heartbeat, rto
 from ..path.path import Path
@@ -217,7 +216,7 @@ def find_on_link(tcb: Tcb, now: int, remote: bytes, local: bytes, port: int) -> 
             tcb.moved = True
             break
     else:
-        if len(tcb.paths) >= MAX_PEER_ADDRESSES:
+        if len(tcb.paths) >= tcb.association.endpoint.limits.peer_addresses:
             return None
         path = tcb.add_path(remote, local, port)
     schedule(tcb, now, path)
@@ -266,6 +265,7 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
         tcb.error_count = 0
     if not path.confirmed:
         path.confirmed = True
+        tcb.moved = True  # It is an address of the peer only now.
         if tcb.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
             tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
     on_reached(tcb, now, path)
