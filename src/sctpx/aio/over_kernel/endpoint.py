@@ -314,8 +314,8 @@ async def open_kernel_endpoint(
 ) -> KernelEndpoint:
     """An SCTP port of the kernel. With ``peer`` and without ``local`` it has the families of the peer's addresses.
 
-    ``OSError``: EOPNOTSUPP (``link``, ``limits``, ``udp_port``, ``announce="none"``, or a parameter that the kernel does
-    not have), EPROTONOSUPPORT (the kernel has no SCTP: the message says how to get it), and as ``open_endpoint``.
+    ``OSError``: EOPNOTSUPP (``link``, ``limits``, ``udp_port``, ``announce="none"``, or a parameter the kernel does not
+    have), EPROTONOSUPPORT (the kernel has no SCTP: the message says how to get it), and as ``open_endpoint``.
     """
     check_port(port, "SCTP port", lowest=0)
     check_port(udp_port, "UDP port", lowest=0)
