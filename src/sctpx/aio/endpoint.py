@@ -115,7 +115,6 @@ class Connecting(Awaitable[Association], AbstractAsyncContextManager[Association
             await self._association.__aexit__(kind, value, traceback)
 
 
-@final
 class Endpoint:
     """One SCTP port, which both connects and listens. Made by ``open_endpoint``.
 
@@ -244,7 +243,7 @@ class Endpoint:
         hosts: Hosts,
         port: int,
         *,
-        peer_udp_port: int = SCTP_TUNNELING_PORT,
+        peer_udp_port: int | None = None,
         streams: int | None = None,
         attempt_delay: float | Unset | None = UNSET,
         timeout: float | None = None,
@@ -257,9 +256,10 @@ class Endpoint:
         """
 
         async def begin() -> Association:
-            peer = await resolve_peer(hosts, port, peer_udp_port if self.udp_port else 0)
+            encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
+            peer = await resolve_peer(hosts, port, encaps_port if self.udp_port else 0)
             if self.udp_port:
-                find_listeners(peer, peer_udp_port)
+                find_listeners(peer, encaps_port)
             else:
                 peer.check_without_udp()
             self._check_open()
@@ -310,7 +310,7 @@ class Endpoint:
         if backlog >= 1 and not self._named and not self._core.associations:
             self._move_where_peers_look()
         self._core.listen(backlog)
-        self._server = Server(self, self._core, handler, backlog)
+        self._server = Server(self, handler, backlog)
         self._served = True
         return self._server
 
@@ -426,6 +426,16 @@ class Endpoint:
         if self._server is not None:
             self._server.on_incoming(owner)
         return owner
+
+    def on_taken(self, association: Association) -> None:
+        """The server: somebody has an association that waited to be taken."""
+        core = self._core.associations.get(association.id)
+        if core is not None:
+            self._core.accept(core)
+
+    def refuse(self) -> None:
+        """The server: further associations are refused."""
+        self._core.stop_listening()
 
     def on_addresses_changed(self) -> None:
         """The driver: the addresses of the host may be others than before. Those of a wildcard follow them."""

@@ -95,6 +95,7 @@ class SimulatedSocket(SocketCalls):
     """A socket in virtual time. ``Host.socket`` makes one."""
 
     _hub = _Hub()
+    _state: OneToOne | OneToMany
 
     def __init__(self, sockets: HostSockets, state: OneToOne | OneToMany) -> None:
         super().__init__(state, _Waiters(sockets.network, self.__repr__))
