@@ -220,7 +220,7 @@ def test_a_what_was_in_flight_when_the_window_closed_may_time_out_without_end() 
     assert peer.take_tsns()[:3] == [2, 3, 4]
 
 
-def test_a_a_window_that_opens_again_and_again_draws_the_flight_no_more_than_once_an_rto() -> None:
+def test_a_a_window_that_opens_again_and_again_draws_the_flight_once_an_rto_and_else_a_packet_each_time() -> None:
     """Two small SACKs, whenever the peer likes, for all that is in flight: an amplifier."""
     peer = Peer(max_burst=100)
     last = peer.grow(40 * PMDCS)
@@ -229,10 +229,73 @@ def test_a_a_window_that_opens_again_and_again_draws_the_flight_no_more_than_onc
     for _ in range(50):
         peer.sack(last, a_rwnd=0)
         peer.sack(last)
-    assert len(peer.take_tsns()) == flight
+    assert len(peer.take_tsns()) == flight + 49
     peer.sack(last, a_rwnd=0)
     peer.sack(last, after=1.0)
     assert len(peer.take_tsns()) <= 2 * flight
+
+
+def test_a_what_a_window_draws_that_opens_again_and_again_is_bounded_by_what_is_acknowledged() -> None:
+    peer = Peer(max_burst=100)
+    last = peer.grow(40 * PMDCS)
+    peer.send(*[FULL] * 30)
+    peer.take()
+    peer.sack(last, a_rwnd=0)
+    peer.sack(last)
+    peer.take()
+    for tsn in range(last + 1, last + 20):
+        peer.sack(tsn - 1, a_rwnd=0)
+        peer.sack(tsn - 1)
+        assert peer.take_tsns() == [tsn]
+        peer.sack(tsn)
+        assert peer.take_tsns() == [tsn + 1, tsn + 2]
+
+
+def test_a_a_window_that_closes_and_opens_twice_within_an_rto_costs_round_trips_and_no_timeout() -> None:
+    peer = Peer(max_burst=100)
+    last = peer.grow(40 * PMDCS)
+    peer.send(*[FULL] * 30)
+    assert len(peer.take_tsns()) == 30
+    for _ in range(2):
+        peer.sack(last, a_rwnd=0, after=0.01)
+        peer.sack(last, after=0.01)
+    missing = set(range(last + 1, last + 31))
+    peer.take()  # All of that is dropped, but for the last packet.
+    missing.remove(last + 1)
+    rounds = 0
+    while missing:
+        rounds += 1
+        assert rounds < 10
+        peer.sack(min(missing) - 1, after=0.01)
+        missing.difference_update(peer.take_tsns())
+    assert peer.elapsed < 0.2
+
+
+def test_a_marked_chunks_go_on_while_the_window_has_room_for_them() -> None:
+    """The window has closed and opened again since they were marked, with something in flight."""
+    peer = Peer(max_burst=100)
+    last = peer.grow(10 * PMDCS)
+    peer.send(*[FULL] * 40)
+    peer.take()
+    peer.sack(last, a_rwnd=0)
+    peer.sack(last)
+    sent = peer.take_tsns()
+    assert sent[0] == last + 1
+    peer.sack(last, a_rwnd=0, after=0.01)
+    peer.sack(last, after=0.01)
+    assert peer.take_tsns() == [last + 1]
+    peer.sack(last + 1)
+    assert peer.take_tsns() == [last + 2, last + 3]
+
+
+def test_a_a_window_that_opens_a_little_draws_as_much_as_it_has_room_for() -> None:
+    peer = Peer(max_burst=100)
+    last = peer.grow(40 * PMDCS)
+    peer.send(*[FULL] * 30)
+    peer.take()
+    peer.sack(last, a_rwnd=0)
+    peer.sack(last, a_rwnd=5 * FULL)
+    assert peer.take_tsns() == [*range(last + 1, last + 6)]
 
 
 def test_a_an_error_that_was_counted_before_the_peer_said_that_it_has_no_room_is_forgiven() -> None:
@@ -277,16 +340,62 @@ def test_a_no_probe_while_data_is_in_flight() -> None:
     assert set(peer.take_tsns()) == {1}
 
 
-def test_a_the_sender_avoids_silly_windows() -> None:
-    """It never cuts a chunk to fit what is left of the window."""
+def test_a_the_sender_never_cuts_a_chunk_to_fit_what_is_left_of_the_window() -> None:
     peer = Peer(a_rwnd=FULL + 500)
     peer.send(10 * FULL)
     assert [len(packet.data[0].data) for packet in peer.take()] == [FULL]
-    for a_rwnd in (1, 100, 1000, FULL - 1):
-        peer.sack(1, a_rwnd=a_rwnd)
-        assert peer.take() == []
-    peer.sack(1, a_rwnd=FULL)
-    assert [len(packet.data[0].data) for packet in peer.take()] == [FULL]
+    for tsn, a_rwnd in enumerate((1, 100, 1000, FULL - 1, FULL), 1):
+        peer.sack(tsn, a_rwnd=a_rwnd)
+        assert [(packet.tsns, len(packet.data[0].data)) for packet in peer.take()] == [([tsn + 1], FULL)]
+
+
+def test_a_a_full_chunk_goes_at_once_into_a_window_that_is_partly_open_when_nothing_is_in_flight() -> None:
+    peer = Peer(a_rwnd=2 * FULL + 500)
+    peer.send(10 * FULL)
+    assert peer.take_tsns() == [1, 2]
+    peer.sack(1, a_rwnd=FULL + 500)
+    assert peer.take_tsns() == []  # TSN 2 is in flight.
+    peer.sack(2, a_rwnd=500)
+    [probe] = peer.take()
+    assert probe.tsns == [3]
+    assert probe.data[0].flags & DATA_IMMEDIATE
+    peer.sack(2, a_rwnd=500)  # The peer had no room for it: no more than that is sent before it asks for more.
+    assert peer.take() == []
+    assert peer.t3() == 1.0
+
+
+def test_a_a_small_chunk_waits_for_more_of_a_window_that_is_partly_open_but_not_for_an_rto() -> None:
+    """More of a window would fill its packet; RFC 1122 section 4.2.3.4 has the wait end after 0.1 to 1 second."""
+    peer = Peer(a_rwnd=2000)
+    peer.send(*[700] * 8)
+    assert peer.take_tsns() == [1, 2]
+    peer.sack(2, a_rwnd=600)
+    assert peer.take() == []
+    [probe] = peer.wait()
+    assert probe.at == pytest.approx(0.2)
+    assert probe.tsns == [3]
+    peer.sack(3, a_rwnd=600)
+    peer.sack(3, a_rwnd=1500, after=0.1)  # The peer has read: its window update comes first.
+    assert peer.take_tsns() == [4, 5]
+
+
+def test_a_the_chunk_that_fills_the_peers_window_asks_for_a_sack_at_once() -> None:
+    """ "The sending of a DATA chunk fills the congestion or receiver window." """
+    for size in (100, 700, FULL, 50 * FULL):
+        peer = Peer(max_burst=100)
+        peer.sack(peer.grow(20 * PMDCS), a_rwnd=10 * FULL + 50)
+        peer.send(*[size] * (50 * FULL // size))
+        chunks = [one for packet in peer.take() for one in packet.data]
+        assert chunks[-1].flags & DATA_IMMEDIATE
+        asking = sum(len(one.data) for one in chunks if one.flags & DATA_IMMEDIATE)
+        assert asking < 2 * FULL
+
+
+def test_a_data_that_leaves_room_in_the_peers_window_asks_for_no_sack() -> None:
+    peer = Peer(max_burst=100)
+    peer.grow(20 * PMDCS)
+    peer.send(10 * FULL)
+    assert not any(one.flags & DATA_IMMEDIATE for packet in peer.take() for one in packet.data)
 
 
 # B: the congestion window.

@@ -10,10 +10,6 @@ remembers the interfaces of one host.
 
 from __future__ import annotations
 
-import ctypes
-import itertools
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,14 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeVar, final
 
-import pytest
-
-from sctpx.link.interfaces import interface_addresses
+from tests import namespaces
 
 T = TypeVar("T")
-
-_CLONE_NEWNET = 0x40000000
-_numbers = itertools.count(1)
 
 
 @final
@@ -59,15 +50,13 @@ class Program:
 class Host:
     """One network namespace."""
 
-    def __init__(self) -> None:
-        self.name = f"sctpx-{os.getpid()}-{next(_numbers)}"
-        subprocess.run(["ip", "netns", "add", self.name], check=True)
-        self.ip("link set lo up")
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._there = namespaces.Host(name, [], [])
 
-    def ip(self, command: str) -> str:
+    def ip(self, command: str) -> None:
         """Run ``ip`` there."""
-        words = ["ip", "-n", self.name, *command.split()]
-        return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        self._there.run("ip", *command.split())
 
     def connect(self, interface: str, other: Host, its_interface: str) -> None:
         """Join it with another host by a link. The interfaces have no address yet."""
@@ -86,45 +75,27 @@ class Host:
 
     def run(self, call: Callable[[], T]) -> T:
         """Run a call there, and return what it returns."""
-        with ThreadPoolExecutor(1) as pool:
-            try:
-                return pool.submit(self._moved, call).result()
-            finally:
-                interface_addresses(refresh=True)
 
-    def _moved(self, call: Callable[[], T]) -> T:
-        with Path("/run/netns", self.name).open() as namespace:
-            assert ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNET) == 0
-        interface_addresses(refresh=True)
-        return call()
+        def moved() -> T:
+            with self._there.entered():
+                return call()
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(moved).result()
 
     @contextmanager
     def start(self, program: Path, *arguments: str) -> Iterator[Program]:
         """Run a program there until the end of the context."""
-        words = ["ip", "netns", "exec", self.name, sys.executable, str(program), *arguments]
+        words = self._there.command(sys.executable, str(program), *arguments)
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             try:
                 yield Program(process)
             finally:
                 process.kill()
 
-    def delete(self) -> None:
-        """Take it away, and with it the links it has."""
-        subprocess.run(["ip", "netns", "delete", self.name], check=True)
-
 
 @contextmanager
 def hosts(count: int) -> Iterator[list[Host]]:
     """So many hosts, not joined yet. Skips the test where they cannot be had."""
-    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("ip"):
-        pytest.skip("network namespaces take Linux, root and the ip command")
-    made: list[Host] = []
-    try:
-        try:
-            made.extend(Host() for _ in range(count))
-        except subprocess.CalledProcessError:
-            pytest.skip("no network namespaces here")
-        yield made
-    finally:
-        for host in made:
-            host.delete()
+    with namespaces.bare_hosts(count) as names:
+        yield list(map(Host, names))

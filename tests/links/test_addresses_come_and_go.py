@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 import sctpx
+from sctpx.link import LINK_KINDS, LinkKind
 from tests.links.hosts import Host, Program, hosts
-from tests.links.wildcard import ASYNCIO, SOCKETS, UDP_PORTS
+from tests.links.wildcard import ASYNCIO, SOCKETS, udp_port
 
 SERVER = Path(__file__).with_name("wildcard.py")
 APIS = {ASYNCIO: "aio", SOCKETS: "sockets"}
+over_both = pytest.mark.parametrize("link", LINK_KINDS)
 PATIENCE = 5.0
 """Seconds in which what is certain comes about."""
 
@@ -43,32 +45,38 @@ def has(server: Program, port: int, address: str) -> Callable[[], bool]:
     return lambda: address in server.ask(APIS[port]).split()
 
 
-async def _echoed(host: str, port: int) -> list[str]:
-    async with sctpx.connect(host, port, peer_udp_port=UDP_PORTS[port], timeout=PATIENCE) as association:
+def associating(host: str, port: int, link: LinkKind = "udp") -> sctpx.Connecting:
+    """Connect to the server."""
+    return sctpx.connect(host, port, peer_udp_port=udp_port(port, link) or 0, timeout=PATIENCE, link=link)
+
+
+async def _echoed(host: str, port: int, link: LinkKind) -> list[str]:
+    async with associating(host, port, link) as association:
         await association.send(b"hello")
         assert (await association.recv()).data == b"hello"
         return association.peer_addresses
 
 
-def peers(client: Host, address: str, port: int) -> list[str]:
+def peers(client: Host, address: str, port: int, link: LinkKind = "udp") -> list[str]:
     """Connect to the server at an address and exchange a message: the addresses that the server has told."""
-    return client.run(lambda: asyncio.run(_echoed(address, port)))
+    return client.run(lambda: asyncio.run(_echoed(address, port, link)))
 
 
-def test_an_address_that_the_host_gets_is_served_and_told(joined: tuple[Host, Host]) -> None:
+@over_both
+def test_an_address_that_the_host_gets_is_served_and_told(joined: tuple[Host, Host], link: LinkKind) -> None:
     client, host = joined
-    with host.start(SERVER, "0.0.0.0") as server:
+    with host.start(SERVER, "0.0.0.0", link) as server:
         assert server.line() == "up"
         host.add("192.0.2.9/24", "s")
         for port in APIS:
             until(has(server, port, "192.0.2.9"))
-            assert sorted(peers(client, "192.0.2.9", port)) == ["192.0.2.2", "192.0.2.9"]
-            assert sorted(peers(client, "192.0.2.2", port)) == ["192.0.2.2", "192.0.2.9"]
+            assert sorted(peers(client, "192.0.2.9", port, link)) == ["192.0.2.2", "192.0.2.9"]
+            assert sorted(peers(client, "192.0.2.2", port, link)) == ["192.0.2.2", "192.0.2.9"]
 
 
 def test_an_ipv6_address_is_served_once_it_is_found_to_be_unique(joined: tuple[Host, Host]) -> None:
     client, host = joined
-    with host.start(SERVER, "::") as server:
+    with host.start(SERVER, "::", "udp") as server:
         assert server.line() == "up"
         host.add("fd00::9/64", "s", unique=False)
         for port in APIS:
@@ -78,7 +86,7 @@ def test_an_ipv6_address_is_served_once_it_is_found_to_be_unique(joined: tuple[H
 
 def test_a_wildcard_of_ipv4_has_no_use_for_an_ipv6_address(joined: tuple[Host, Host]) -> None:
     _, host = joined
-    with host.start(SERVER, "0.0.0.0") as server:
+    with host.start(SERVER, "0.0.0.0", "udp") as server:
         assert server.line() == "up"
         host.add("fd00::9/64", "s")
         host.add("192.0.2.9/24", "s")
@@ -87,34 +95,38 @@ def test_a_wildcard_of_ipv4_has_no_use_for_an_ipv6_address(joined: tuple[Host, H
             assert not has(server, port, "fd00::9")()
 
 
-def test_a_link_that_comes_later_is_served(joined: tuple[Host, Host]) -> None:
+@over_both
+def test_links_that_come_later_are_served(joined: tuple[Host, Host], link: LinkKind) -> None:
     client, host = joined
-    with host.start(SERVER, "::") as server:
+    with host.start(SERVER, "::", link) as server:
         assert server.line() == "up"
-        client.connect("c2", host, "s2")
-        client.add("fe80::1/64", "c2")
-        host.add("fe80::2/64", "s2")
-        for port in APIS:
-            until(has(server, port, "fe80::2%s2" if port == ASYNCIO else "fe80::2"))
-            assert peers(client, "fe80::2%c2", port)[0] == "fe80::2%c2"
+        for end, other in (("c2", "s2"), ("c3", "s3")):
+            client.connect(end, host, other)
+            client.add("fe80::1/64", end)
+            host.add("fe80::2/64", other)
+        for port, api in APIS.items():
+            until(lambda api=api: server.ask(api).count("fe80::2") == 2)  # type: ignore[misc]
+            for end in ("c2", "c3"):
+                assert peers(client, f"fe80::2%{end}", port, link)[0] == f"fe80::2%{end}"
 
 
-def test_an_address_that_the_host_loses_is_told_no_more(joined: tuple[Host, Host]) -> None:
+@over_both
+def test_an_address_that_the_host_loses_is_told_no_more(joined: tuple[Host, Host], link: LinkKind) -> None:
     client, host = joined
     host.add("192.0.2.9/24", "s")
-    with host.start(SERVER, "0.0.0.0") as server:
+    with host.start(SERVER, "0.0.0.0", link) as server:
         assert server.line() == "up"
         for port in APIS:
-            assert sorted(peers(client, "192.0.2.2", port)) == ["192.0.2.2", "192.0.2.9"]
+            assert sorted(peers(client, "192.0.2.2", port, link)) == ["192.0.2.2", "192.0.2.9"]
         host.remove("192.0.2.9/24", "s")
         for port in APIS:
             until(lambda port=port: not has(server, port, "192.0.2.9")())  # type: ignore[misc]
-            assert peers(client, "192.0.2.2", port) == ["192.0.2.2"]
+            assert peers(client, "192.0.2.2", port, link) == ["192.0.2.2"]
         # It may come back.
         host.add("192.0.2.9/24", "s")
         for port in APIS:
             until(has(server, port, "192.0.2.9"))
-            assert sorted(peers(client, "192.0.2.9", port)) == ["192.0.2.2", "192.0.2.9"]
+            assert sorted(peers(client, "192.0.2.9", port, link)) == ["192.0.2.2", "192.0.2.9"]
 
 
 def test_an_association_keeps_the_addresses_it_began_with(joined: tuple[Host, Host]) -> None:
@@ -122,8 +134,7 @@ def test_an_association_keeps_the_addresses_it_began_with(joined: tuple[Host, Ho
     client, host = joined
 
     async def talk(ask: Callable[[str], str]) -> list[str]:
-        way = sctpx.connect("192.0.2.2", ASYNCIO, peer_udp_port=UDP_PORTS[ASYNCIO], timeout=PATIENCE)
-        async with way as association:
+        async with associating("192.0.2.2", ASYNCIO) as association:
             host.add("192.0.2.9/24", "s")
             until(lambda: "192.0.2.9" in ask("aio").split())
             for _ in range(3):
@@ -133,7 +144,7 @@ def test_an_association_keeps_the_addresses_it_began_with(joined: tuple[Host, Ho
             assert association.peer_addresses == ["192.0.2.2"]
             return ask("associations").split()
 
-    with host.start(SERVER, "0.0.0.0") as server:
+    with host.start(SERVER, "0.0.0.0", "udp") as server:
         assert server.line() == "up"
         assert client.run(lambda: asyncio.run(talk(server.ask))) == ["192.0.2.2"]
 
@@ -142,14 +153,13 @@ def test_an_association_outlives_an_address_that_comes_back(joined: tuple[Host, 
     client, host = joined
 
     async def talk(ask: Callable[[str], str]) -> None:
-        way = sctpx.connect("192.0.2.2", ASYNCIO, peer_udp_port=UDP_PORTS[ASYNCIO], timeout=PATIENCE)
-        async with way as association:
+        async with associating("192.0.2.2", ASYNCIO) as association:
             host.remove("192.0.2.2/24", "s")
             until(lambda: "192.0.2.2" not in ask("aio").split())
             await association.send(b"hello")
             host.add("192.0.2.2/24", "s")
             assert (await association.recv()).data == b"hello"
 
-    with host.start(SERVER, "0.0.0.0") as server:
+    with host.start(SERVER, "0.0.0.0", "udp") as server:
         assert server.line() == "up"
         client.run(lambda: asyncio.run(talk(server.ask)))

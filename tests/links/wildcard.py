@@ -1,7 +1,8 @@
 """A program for another host: servers of both APIs that are bound to a wildcard, and say which addresses they have.
 
-``python wildcard.py WILDCARD``. It prints a line when it is up. A line ``aio`` or ``sockets`` is answered with the
-local addresses of that server, ``associations`` with those of the associations of the asyncio server.
+``python wildcard.py WILDCARD LINK``, LINK "udp" or "raw". It prints a line when it is up. A line ``aio`` or ``sockets``
+is answered with the local addresses of that server, ``associations`` with those of the associations of the asyncio
+server.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 import threading
 
 import sctpx
+from sctpx.link import LinkKind, check_kind
 
 ASYNCIO = 5015
 SOCKETS = 5016
@@ -38,14 +40,20 @@ async def echo(association: sctpx.Association) -> None:
         await association.send(message.data)
 
 
-async def main(wildcard: str) -> None:
+def udp_port(port: int, link: LinkKind) -> int | None:
+    """Where the server with that SCTP port is found."""
+    return UDP_PORTS[port] if link == "udp" else None
+
+
+async def main(wildcard: str, link: LinkKind) -> None:
     """Serve, and answer questions."""
     family = sctpx.AF_INET6 if ":" in wildcard else sctpx.AF_INET
-    listening = sctpx.socket(family, sctpx.SOCK_SEQPACKET, udp_port=UDP_PORTS[SOCKETS])
+    listening = sctpx.socket(family, sctpx.SOCK_SEQPACKET, udp_port=udp_port(SOCKETS, link), link=link)
     listening.bind((wildcard, SOCKETS))
     listening.listen()
     threading.Thread(target=serve_sockets, args=(listening,), daemon=True).start()
-    async with await sctpx.start_server(echo, wildcard, ASYNCIO, udp_port=UDP_PORTS[ASYNCIO]) as server:
+    own = udp_port(ASYNCIO, link) or 0
+    async with await sctpx.start_server(echo, wildcard, ASYNCIO, udp_port=own, link=link) as server:
         tell("up")
         loop = asyncio.get_running_loop()
         while question := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
@@ -58,4 +66,4 @@ async def main(wildcard: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[1], check_kind(sys.argv[2])))

@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from errno import ECONNABORTED, EPIPE
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from ..core import events as core_events
 from ..core.association.association import Association as CoreAssociation
@@ -27,7 +27,7 @@ from ..errors import AssociationClosed
 from ..sockapi.addresses import find_alike, ip_text, pack_ip
 from ..sockapi.buffers import Data, to_bytes
 from ..sockapi.ending import tell_loss
-from ..sockapi.events import Event, to_event
+from ..sockapi.events import CommunicationLost, Event, to_event
 from ..sockapi.failures import connect_failure, loss
 from ..sockapi.receive import Message, to_message, to_messages
 from ..sockapi.send import Outgoing, Undelivered, parse_outgoing, to_undelivered
@@ -46,12 +46,13 @@ CLOSE_TIMEOUT: Final = 10.0
 OnEvent: TypeAlias = Callable[["Association", Event], object]
 """Called with each event of an association, soon after it happened."""
 
+LOST: Final = (core_events.CommunicationLost, CommunicationLost)
+"""An association that has ended with one of these has failed."""
 # Of many messages, so many bytes are queued before packets are made of them.
 _FLUSH_BYTES: Final = 1 << 18
 _STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
 
 
-@final
 class Association:
     """An SCTP association with a peer. Made by ``connect`` and by servers; it cannot be made directly.
 
@@ -97,7 +98,7 @@ class Association:
         """Called with the association and each of its events, soon after it happened; ``None`` for nothing."""
         self._started = started
         self._unusable = unusable
-        self._end: core_events.Event | None = None
+        self._end: core_events.Event | Event | None = None
         self._peer_done = False
         self._shutting_down = False
         self._events: EventStream | None = None
@@ -106,7 +107,7 @@ class Association:
         self._watchers = Line()
 
     def __repr__(self) -> str:
-        peers = ", ".join(ip_text(path.remote) for path in self._core.paths)
+        peers = ", ".join(self.peer_addresses)
         return f"<sctpx.Association {self.id} {self.state} with {peers or 'nobody'} port {self.peer_port}>"
 
     # --- sending ---
@@ -173,7 +174,7 @@ class Association:
             self._next_writer()
 
     def _raise_unsendable(self) -> None:
-        if isinstance(self._end, core_events.CommunicationLost):
+        if isinstance(self._end, LOST):
             raise loss(self._end)
         raise BrokenPipeError(EPIPE, "the association is over")
 
@@ -395,7 +396,7 @@ class Association:
         """
         self._request_shutdown()
         await self.wait_closed()
-        if isinstance(self._end, core_events.CommunicationLost):
+        if isinstance(self._end, LOST):
             raise loss(self._end)
 
     def _request_shutdown(self) -> None:
@@ -423,11 +424,15 @@ class Association:
                 await self.wait_closed()
         except TimeoutError:
             reason = f"the peer had not taken them within {self.close_timeout:g} s (close_timeout)"
-            tell_loss(self._core, reason)
+            self._tell_loss(reason)
             self.abort("the shutdown took too long")
         except BaseException:
             self.abort()
             raise
+
+    def _tell_loss(self, reason: str) -> None:
+        """Tell the log what an abort loses."""
+        tell_loss(self._core, reason)
 
     async def wait_closed(self) -> None:
         """Wait until it is over, however it ends."""

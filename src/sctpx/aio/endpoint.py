@@ -24,7 +24,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, final, get_args
 
 from ..core.association.association import Association as CoreAssociation
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from ..core.endpoint import Endpoint as CoreEndpoint
 from ..core.stats import StackStats
 from ..link import SCTP_TUNNELING_PORT
@@ -115,7 +115,6 @@ class Connecting(Awaitable[Association], AbstractAsyncContextManager[Association
             await self._association.__aexit__(kind, value, traceback)
 
 
-@final
 class Endpoint:
     """One SCTP port, which both connects and listens. Made by ``open_endpoint``.
 
@@ -153,6 +152,7 @@ class Endpoint:
         announce: Announce = "auto",
         close_timeout: float | None = CLOSE_TIMEOUT,
         on_event: OnEvent | None = None,
+        limits: Limits | None = None,
         reuse_address: bool = False,
         named: bool = True,
     ) -> None:
@@ -181,14 +181,14 @@ class Endpoint:
             self._core, self._local = holder.hand_over(self, local, wildcards, beside, announce)
         else:
             self._local = LocalAddresses(driver, local, wildcards=wildcards, beside=beside, announce=announce)
-            self._core = self._open(driver, port, self._local)
+            self._core = self._open(driver, port, self._local, limits)
         self._core.scope = announced_in_scope if announce == "auto" else None
         self._on_addresses()
         driver.register(self._core.port, self)
 
-    def _open(self, driver: Driver, port: int, local: LocalAddresses) -> CoreEndpoint:
+    def _open(self, driver: Driver, port: int, local: LocalAddresses, limits: Limits | None) -> CoreEndpoint:
         try:
-            core = open_endpoint(driver.stack, driver, driver.now(), port, local.ips, self._config)
+            core = open_endpoint(driver.stack, driver, driver.now(), port, local.ips, self._config, limits)
         except OSError:
             driver.flush()
             if port not in driver.stack.endpoints:
@@ -243,7 +243,7 @@ class Endpoint:
         hosts: Hosts,
         port: int,
         *,
-        peer_udp_port: int = SCTP_TUNNELING_PORT,
+        peer_udp_port: int | None = None,
         streams: int | None = None,
         attempt_delay: float | Unset | None = UNSET,
         timeout: float | None = None,
@@ -256,14 +256,14 @@ class Endpoint:
         """
 
         async def begin() -> Association:
-            peer = await resolve_peer(hosts, port, peer_udp_port if self.udp_port else 0)
+            encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
+            peer = await resolve_peer(hosts, port, encaps_port if self.udp_port else 0)
             if self.udp_port:
-                find_listeners(peer, peer_udp_port)
+                find_listeners(peer, encaps_port)
             else:
                 peer.check_without_udp()
             self._check_open()
-            if self._local.wildcards:
-                self._local.add(peer.find_sources(source_for))
+            if self._local.wildcards and self._local.add(peer.find_sources(source_for)):
                 self._on_addresses()
             chosen = tuned(config or self._core.config, streams, attempt_delay, timeout)
             return await self.associate(peer, chosen)
@@ -310,7 +310,7 @@ class Endpoint:
         if backlog >= 1 and not self._named and not self._core.associations:
             self._move_where_peers_look()
         self._core.listen(backlog)
-        self._server = Server(self, self._core, handler, backlog)
+        self._server = Server(self, handler, backlog)
         self._served = True
         return self._server
 
@@ -322,7 +322,7 @@ class Endpoint:
         try:
             driver = port_driver(self._local.ips, SCTP_TUNNELING_PORT)
             local = self._local.moved_to(driver)
-            core = self._open(driver, before.port, local)
+            core = self._open(driver, before.port, local, before.limits)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
@@ -426,6 +426,16 @@ class Endpoint:
         if self._server is not None:
             self._server.on_incoming(owner)
         return owner
+
+    def on_taken(self, association: Association) -> None:
+        """The server: somebody has an association that waited to be taken."""
+        core = self._core.associations.get(association.id)
+        if core is not None:
+            self._core.accept(core)
+
+    def refuse(self) -> None:
+        """The server: further associations are refused."""
+        self._core.stop_listening()
 
     def on_addresses_changed(self) -> None:
         """The driver: the addresses of the host may be others than before. Those of a wildcard follow them."""

@@ -8,16 +8,15 @@ not have yet. Drivers are opened under the hub's lock; names are looked up witho
 
 from __future__ import annotations
 
-import errno
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final, final
 from weakref import WeakSet
 
 from ..link import SCTP_TUNNELING_PORT, LinkKind, open_link, shared_port
-from ..link.addresses import announced_in_scope, packed_address
+from ..link.addresses import announced_in_scope
 from ..link.interfaces import bindable_addresses, source_for, zoned
+from ..link.names import lookup
 from ..sockapi.host import SocketHost
 from .driver import Driver
 from .hub import hub
@@ -48,14 +47,7 @@ class _ThisHost:
 
     def lookup(self, name: str, *, ipv6: bool) -> list[bytes]:
         """What a host name stands for, asked of the system's resolver."""
-        try:
-            entries = socket.getaddrinfo(name, None, 0 if ipv6 else socket.AF_INET, type=socket.SOCK_DGRAM)
-        except UnicodeError:
-            raise OSError(errno.EINVAL, f"{name!r} is no host name") from None
-        except socket.gaierror as error:
-            error.filename = name  # What it is about.
-            raise
-        return [packed_address(entry[4]) for entry in entries]
+        return lookup(name, ipv6=ipv6)
 
 
 @final

@@ -43,11 +43,13 @@ class Endpoint:
     """One SCTP port. Made by ``Stack.open_endpoint``."""
 
     __slots__ = (
+        "_peers",
         "aborts",
         "announce",
         "associations",
         "backlog",
         "config",
+        "incoming",
         "limits",
         "local",
         "port",
@@ -92,6 +94,9 @@ class Endpoint:
         """For answers to INITs that are refused: a flood of other packets takes none of these."""
         self.associations: dict[int, Association] = {}
         """By association id."""
+        self.incoming = 0
+        """Associations that peers have set up, of ``associations``."""
+        self._peers: dict[bytes, int] = {}  # How many of these each peer has.
         self.backlog = 0
         """Incoming associations that may wait for ``accept``; 0 while not listening."""
         self.unaccepted: set[int] = set()
@@ -125,8 +130,16 @@ class Endpoint:
         return False
 
     def announced_to(self, peer: list[bytes]) -> list[bytes]:
-        """Our addresses to tell a peer known by these."""
-        return self.announce if self.scope is None else self.scope(self.announce, peer)
+        """Our addresses to tell a peer known by these. Associations share the list where it is the same."""
+        if self.scope is None:
+            return self.announce
+        told = self.scope(self.announce, peer)
+        return self.announce if told == self.announce else told
+
+    def known_to(self, peer: list[bytes], local: bytes) -> list[bytes]:
+        """Our addresses as a peer knows them that set an association up at ``local``, and is known by these."""
+        own = self.announced_to(peer) or [local]
+        return self.local if own == self.local else own
 
     def flowinfo_to(self, remote: bytes) -> int:
         """How packets to an address are marked that belong to no association; see ``Transmit``."""
@@ -151,8 +164,37 @@ class Endpoint:
 
     @property
     def full(self) -> bool:
-        """True if no further association can be accepted now."""
+        """True if as many associations wait to be accepted as may."""
         return len(self.unaccepted) >= self.backlog
+
+    def is_full(self, remote: bytes) -> bool:
+        """True if no further association can be accepted now from that address of a peer."""
+        limits = self.limits
+        return (
+            self.full
+            or self.incoming >= limits.associations
+            or self._peers.get(_peer(remote), 0) >= limits.associations_per_peer
+        )
+
+    def admit(self, association: Association, remote: bytes) -> None:
+        """A peer has set up an association from that address. It waits to be accepted."""
+        self.unaccepted.add(association.id)
+        self.incoming += 1
+        association.admitted_as = peer = _peer(remote)
+        self._peers[peer] = self._peers.get(peer, 0) + 1
+
+    def forget(self, association: Association) -> None:
+        """An association is over."""
+        self.unaccepted.discard(association.id)
+        peer = association.admitted_as
+        if peer:
+            association.admitted_as = b""
+            self.incoming -= 1
+            left = self._peers[peer] - 1
+            if left:
+                self._peers[peer] = left
+            else:
+                del self._peers[peer]
 
     def connect(
         self, now: int, remotes: list[PeerAddress], port: int, config: AssociationConfig | None = None
@@ -192,3 +234,8 @@ class Endpoint:
         for association in list(self.associations.values()):
             association.abort(now)
         self.stack.endpoints.pop(self.port, None)
+
+
+def _peer(remote: bytes) -> bytes:
+    """What counts as one peer: an IPv4 address, or a /64 of IPv6, of which a host has all addresses it likes."""
+    return remote[:8]

@@ -21,6 +21,7 @@ from ..core.events import CommunicationLost
 from ..core.ip import LOOPBACK, lacks_zone, scope_of
 from ..errors import AssociationAborted, AssociationLost, AssociationRestarted, ConnectError, connect_error
 from ..wire.codes import CAUSE_NAMES, CAUSE_OUT_OF_RESOURCE, CAUSE_PROTOCOL_VIOLATION, CAUSE_USER_ABORT
+from . import events
 from .addresses import ip_text, parse_ip
 from .status import AddressReport
 
@@ -35,7 +36,7 @@ _ASSOCIATED: Final = (errno.EISCONN, errno.EALREADY)
 _WHY_NOBODY_ANSWERS: Final = "no such host, a firewall, or a peer that does not speak SCTP over UDP (RFC 6951) there"
 
 
-def loss(event: CommunicationLost) -> AssociationAborted | AssociationLost:
+def loss(event: CommunicationLost | events.CommunicationLost) -> AssociationAborted | AssociationLost:
     """The exception for an association that ended abruptly."""
     if event.restarted:
         return AssociationRestarted()

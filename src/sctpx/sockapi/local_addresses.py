@@ -99,11 +99,14 @@ class LocalAddresses:
         self._endpoint = endpoint
         self._change(self.ips)
 
-    def add(self, ips: Iterable[bytes]) -> None:
-        """More addresses. ``OSError`` as ``Carrier`` says: none was added."""
+    def add(self, ips: Iterable[bytes]) -> bool:
+        """More addresses. Whether anything has changed. ``OSError`` as ``Carrier`` says: none was added."""
         fresh = [ip for ip in dict.fromkeys(ips) if ip not in self.ips]
+        if not fresh:
+            return False
         self._open(fresh)
         self._change([*self.ips, *fresh])
+        return True
 
     def remove(self, ips: Iterable[bytes]) -> None:
         """Fewer addresses."""

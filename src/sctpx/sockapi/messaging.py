@@ -111,6 +111,10 @@ class Messaging(SettingUp):
     def send(self, data: bytes) -> int | NotNow:
         """Send a message on the association of a one-to-one socket, as its defaults say. Raises like ``send_on``."""
 
+    def prepare(self, items: Sequence[ancillary.Item]) -> SendOptions:
+        """What control messages ask for, with the defaults of the socket. Raises like ``ancillary.parse``."""
+        return ancillary.parse(items, self.settings.future)
+
     def send_message(
         self, data: bytes, items: Sequence[ancillary.Item], options: SendOptions, peer: Peer | None
     ) -> int | NotNow:

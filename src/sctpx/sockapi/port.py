@@ -112,8 +112,9 @@ class Port:
         return endpoint
 
     def _draw(self, driver: StackDriver, local: LocalAddresses, number: int) -> Endpoint:
-        config = self._config(self.owner.settings.future.config)
-        return open_endpoint(driver.stack, driver, driver.now(), number, local.ips, config)
+        settings = self.owner.settings
+        config = self._config(settings.future.config)
+        return open_endpoint(driver.stack, driver, driver.now(), number, local.ips, config, settings.limits)
 
     def _is_used_elsewhere(self, driver: StackDriver, number: int) -> bool:
         """Another driver has the same SCTP port, so that the socket could not move there."""
@@ -180,8 +181,8 @@ class Port:
 
     def add(self, addresses: Iterable[bytes]) -> None:
         """Add local addresses for future associations. ``OSError`` as ``StackDriver`` says: none was added."""
-        self._local.add(addresses)
-        self._on_addresses()
+        if self._local.add(addresses):
+            self._on_addresses()
 
     def remove(self, addresses: Iterable[bytes]) -> None:
         """Remove local addresses for future associations. ``OSError`` (EINVAL): no such address, or the last one."""

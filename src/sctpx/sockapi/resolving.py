@@ -28,7 +28,7 @@ from .addresses import (
     unpack_sockaddrs,
 )
 from .buffers import Data, held_by
-from .host import SocketHost
+from .host import NameHost
 from .peer import Peer
 
 HostPort: TypeAlias = SocketAddress | tuple[Address, int]
@@ -96,7 +96,7 @@ def _is_one(address: Any) -> bool:
 
 
 def resolve_peer(
-    host: SocketHost, addresses: Sequence[HostPort], family: int, udp_port: int, *, v6only: bool = False
+    host: NameHost, addresses: Sequence[HostPort], family: int, udp_port: int, *, v6only: bool = False
 ) -> Peer:
     """The addresses of one peer; ``udp_port`` is for those that do not have one of their own.
 
@@ -115,7 +115,7 @@ def resolve_peer(
 
 
 def resolve_local(
-    host: SocketHost, addresses: Sequence[HostPort], family: int, *, v6only: bool = False
+    host: NameHost, addresses: Sequence[HostPort], family: int, *, v6only: bool = False
 ) -> tuple[list[bytes], list[int], tuple[bytes, ...]]:
     """Our own addresses, the ports beside them, and the wildcards (packed) that they are those of, if they are.
 
@@ -151,7 +151,7 @@ def _scope_id(address: HostPort) -> int:
     return address[3] if len(address) > 3 else 0
 
 
-def _resolve(host: SocketHost, name: str, family: int, scope_id: int, *, v6only: bool) -> list[bytes]:
+def _resolve(host: NameHost, name: str, family: int, scope_id: int, *, v6only: bool) -> list[bytes]:
     """The addresses a host name stands for, of the families the socket has; link-local ones with their zones."""
     ip = parse_ip(name)
     if ip is not None:

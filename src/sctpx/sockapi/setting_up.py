@@ -122,6 +122,10 @@ class SettingUp(SocketState):
         self.check_open()
         raise OSError(errno.EOPNOTSUPP, "not with a one-to-many socket")
 
+    def accepted_from(self) -> SocketAddress:
+        """The peer's address. ``OSError`` (EINVAL): the socket did not come from ``accept``."""
+        raise OSError(errno.EINVAL, "not an accepted socket")
+
     def peeloff(self, assoc_id: int) -> OneToOne:
         """An association as a socket of its own. ``OSError`` (EINVAL): no such association, or a one-to-one socket."""
         self.check_open()

@@ -17,10 +17,12 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self, TypeAlias
 
-from ..core.config import NANOSECONDS, AssociationConfig
+from ..core.config import NANOSECONDS, AssociationConfig, Limits
+from ..core.stats import StackStats
 from . import constants as c
 from .addresses import SocketAddress, check_port
 from .arguments import as_int
+from .backend import SocketBackend
 from .buffers import Data, to_bytes
 from .host import SocketHost
 from .message_calls import MessageCalls, Waiters
@@ -53,6 +55,7 @@ def make_state(
     udp_port: int | None,
     peer_udp_port: int,
     config: AssociationConfig | None,
+    limits: Limits | None = None,
 ) -> OneToOne | OneToMany:
     """A new socket without I/O, for the arguments of ``socket``.
 
@@ -68,6 +71,7 @@ def make_state(
         check_port(udp_port, "UDP port", lowest=0)
     style = OneToMany if kind & ~_TYPE_FLAGS == stdlib.SOCK_SEQPACKET else OneToOne
     settings = EndpointSettings.of_style(style.one_to_many, config)
+    settings.limits = limits or settings.limits
     settings.future.encaps_port = check_port(peer_udp_port, "UDP port", lowest=0)
     state = style(host, settings, family, udp_port)
     if kind & _SOCK_NONBLOCK:
@@ -81,13 +85,13 @@ class SocketCalls(MessageCalls):
     As a context manager, the socket is closed in the end.
     """
 
-    def __init__(self, state: OneToOne | OneToMany, waiters: Waiters) -> None:
+    def __init__(self, state: SocketBackend, waiters: Waiters) -> None:
         self._state = state
         self._waiters = state.alarm = waiters
         self._files = 0  # Those made of it that are open; ``close`` waits for the last one.
         self._is_closing = False
 
-    def _branch(self, state: OneToOne) -> Self:
+    def _branch(self, state: Any) -> Self:
         """A socket for an association that was accepted or peeled off."""
         raise NotImplementedError
 
@@ -125,7 +129,7 @@ class SocketCalls(MessageCalls):
 
     def _resolve_local(self, addresses: Sequence[HostPort]) -> tuple[list[bytes], list[int], tuple[bytes, ...]]:
         state = self._state
-        return resolve_local(state.host, addresses, state.family, v6only=state.settings.v6only)
+        return resolve_local(state.names, addresses, state.family, v6only=state.v6only)
 
     def bind(self, address: HostPort) -> None:
         """Take an SCTP port: ``(host, port)``; port 0 is any, ``""`` and the wildcards are all addresses of this host.
@@ -168,7 +172,7 @@ class SocketCalls(MessageCalls):
         state.check_open()
         ips: Sequence[bytes] = ()
         wildcards: Sequence[bytes] = ()
-        if state.port is None:
+        if not state.bound:
             ips, _, wildcards = self._resolve_local([("", 0)])
         with self._hub.lock:
             state.listen(_USUAL_BACKLOG if backlog < 0 else backlog, ips, wildcards)
@@ -268,8 +272,12 @@ class SocketCalls(MessageCalls):
     @property
     def udp_port(self) -> int:
         """Our UDP port (RFC 6951); 0 before the socket has one."""
-        port = self._state.port
-        return 0 if port is None else port.driver.udp_port
+        return self._state.udp_port
+
+    @property
+    def stats(self) -> StackStats:
+        """Counters of the UDP port; they go on counting. ``OSError`` (EINVAL) before the socket has a port."""
+        return self._state.stats
 
     # --- options ---
 
@@ -301,7 +309,8 @@ class SocketCalls(MessageCalls):
     def opt_info(self, assoc_id: int, option: int, asked: Struct | Data | None = None) -> Value:
         """An option of an association (``sctp_opt_info``, RFC 6458 section 9): typed. Raises like ``getsockopt``."""
         with self._hub.lock:
-            return self._state.get_option(c.IPPROTO_SCTP, option, asked, assoc_id)
+            value: Value = self._state.get_option(c.IPPROTO_SCTP, option, asked, assoc_id)
+            return value
 
     # --- waiting ---
 
@@ -419,8 +428,8 @@ class SocketCalls(MessageCalls):
             state = self._state
             seconds = state.close()
             if seconds:
-                deadline = state.host.now() + int(seconds * NANOSECONDS)
-                while state.lingering and state.host.now() < deadline:
+                deadline = state.names.now() + int(seconds * NANOSECONDS)
+                while state.lingering and state.names.now() < deadline:
                     self._waiters.wait(CHANGED, deadline)
 
     def __enter__(self) -> Self:

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, final
 
-from sctpx.core.config import AssociationConfig
+from sctpx.core.config import AssociationConfig, Limits
 from sctpx.core.endpoint import Endpoint, PeerAddress
 from sctpx.core.events import Event
 from sctpx.core.ip import choose_source
@@ -123,12 +123,13 @@ class Host:
         udp_port: int | None = None,
         peer_udp_port: int | None = None,
         config: AssociationConfig | None = None,
+        limits: Limits | None = None,
     ) -> SimulatedSocket:
         """A socket on this host, with the calls of ``sctpx.socket``: a call that waits lets virtual time pass.
 
         Arguments and errors are those of ``sctpx.socket``. On a host without UDP there are no UDP ports to choose.
         """
-        return self._sockets.open(family, type, proto, udp_port, peer_udp_port, config)
+        return self._sockets.open(family, type, proto, udp_port, peer_udp_port, config, limits)
 
     def crash(self) -> None:
         """Fall silent at once, without a word to anyone."""

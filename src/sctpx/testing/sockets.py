@@ -19,7 +19,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 from weakref import WeakSet
 
-from sctpx.core.config import AssociationConfig
+from sctpx.core.config import AssociationConfig, Limits
 from sctpx.core.ip import lacks_zone, same_family, zone_of
 from sctpx.core.stack import Stack
 from sctpx.link import SCTP_TUNNELING_PORT
@@ -95,6 +95,7 @@ class SimulatedSocket(SocketCalls):
     """A socket in virtual time. ``Host.socket`` makes one."""
 
     _hub = _Hub()
+    _state: OneToOne | OneToMany
 
     def __init__(self, sockets: HostSockets, state: OneToOne | OneToMany) -> None:
         super().__init__(state, _Waiters(sockets.network, self.__repr__))
@@ -135,10 +136,11 @@ class HostSockets:
         udp_port: int | None,
         peer_udp_port: int | None,
         config: AssociationConfig | None,
+        limits: Limits | None,
     ) -> SimulatedSocket:
         """A new socket."""
         peer_port = self.usual_udp_port if peer_udp_port is None else peer_udp_port
-        return SimulatedSocket(self, make_state(self, family, kind, proto, udp_port, peer_port, config))
+        return SimulatedSocket(self, make_state(self, family, kind, proto, udp_port, peer_port, config, limits))
 
     def remember(self, state: OneToOne | OneToMany) -> None:
         """A socket of the host came into being."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import subprocess
 import sys
@@ -159,8 +160,13 @@ def test_a_socket_that_is_forgotten_warns_and_is_closed() -> None:
 def test_a_socket_that_is_forgotten_before_it_has_a_port_warns_once_and_leaves_no_descriptor() -> None:
     sockets = [new_socket()]
     descriptor = sockets[0].fileno()
-    with pytest.warns(ResourceWarning) as warned:
+
+    def forget() -> None:
         sockets.clear()
+        gc.collect()
+
+    with pytest.warns(ResourceWarning) as warned:
+        forget()
     assert [str(warning.message) for warning in warned] == ["unclosed SCTP socket"]
     with raises_errno(errno.EBADF):
         os.fstat(descriptor)

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from sctpx.core.init_answer import MAX_PEER_ADDRESSES
 from sctpx.core.ip import ZONE_LENGTH
 from sctpx.core.state_cookie import MAX_EXTENSIONS, SECRET_LIFE, Cookie, CookieJar
 from sctpx.core.timers import MICROSECOND, MILLISECOND, SECOND
@@ -36,7 +35,7 @@ FIELDS = {
     "udp_port": U16,
     "local": ADDRESS,
     "source": ADDRESS,
-    "addresses": st.lists(ADDRESS, max_size=MAX_PEER_ADDRESSES - 1),
+    "addresses": st.lists(ADDRESS, max_size=254),
     "extensions": st.binary(max_size=MAX_EXTENSIONS),
 }
 

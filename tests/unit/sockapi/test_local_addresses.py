@@ -98,12 +98,21 @@ def test_addresses_that_are_added_or_removed_hold_for_associations_to_come() -> 
     local = LocalAddresses(carrier, [FIRST])
     endpoint = opened(carrier, local)
     before = associated(endpoint)
-    local.add([SECOND, FIRST])
+    assert local.add([SECOND, FIRST])
     assert (endpoint.local, endpoint.announce, carrier.addresses) == ([FIRST, SECOND], [FIRST, SECOND], local.ips)
     local.remove([FIRST])
     assert (endpoint.local, endpoint.announce) == ([SECOND], [])
     assert before.local_addresses == [FIRST]
     assert carrier.addresses == [FIRST, SECOND]
+
+
+def test_associations_share_one_list_as_long_as_the_addresses_are_the_same() -> None:
+    carrier = Carrier(FIRST)
+    local = LocalAddresses(carrier, [FIRST])
+    endpoint = opened(carrier, local)
+    shared = endpoint.local
+    assert not local.add([FIRST])
+    assert endpoint.local is shared
 
 
 def test_a_wildcard_follows_the_host() -> None:

@@ -19,7 +19,7 @@ from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError
 from ..events import PATH_INACTIVE, CannotStart, CommunicationUp
-from ..init_answer import named_host, peer_addresses
+from ..init_answer import named_host, passed_over, peer_addresses
 from ..ip import place, without_zone
 from ..path import failover, rto
 from ..path.path import Path
@@ -210,7 +210,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
     tcb.extensions = setup.extensions
-    if local and not parse_setup(tcb.init_chunk[4:]).addresses:
+    if local and tcb.local_addresses != [local] and not parse_setup(tcb.init_chunk[4:]).addresses:
         # Our INIT has listed none: the peer knows its source "as the only destination transport address" (5.1.2 A).
         tcb.local_addresses = [local]
     if setup.unrecognized:
@@ -218,7 +218,9 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     winner = attempt.find(remote, port)
     if winner is not None:
         winner.on_answer(now, ANSWER_INIT_ACK, 0, [])
-    listed = peer_addresses(remote, setup.addresses, tcb.own_addresses)
+    most = tcb.association.endpoint.limits.peer_addresses
+    listed = peer_addresses(remote, setup.addresses, tcb.own_addresses, most)
+    tcb.stats.addresses_passed_over += passed_over(setup.addresses, listed, most)
     keep_listed(tcb, attempt, listed, local, port, [remote])
     path = tcb.find_path(remote)
     if path is not None and winner is not None and winner.inits == 1:

@@ -20,7 +20,7 @@ from ...wire.codes import (
 )
 from ...wire.packet import prefix
 from ..outputs import Transmit
-from ..path import congestion, failover
+from ..path import congestion, failover, rto
 from ..path.path import Path
 from ..timers import NEVER, nanoseconds
 from ..tx.batch import Batch
@@ -34,6 +34,9 @@ from .tcb import PROBE_NONE, PROBE_SENT, Tcb
 MAX_OUTSTANDING: Final = 65535 - 4096
 # A window that stays closed for so long, ns, has its path asked for a sign of life; less than that is a reader at work.
 ASK_AFTER: Final = 50_000_000
+# What a small chunk waits at least for more of a window that is partly open, ns: the override timeout of RFC 1122
+# section 4.2.3.4, "in the range 0.1 - 1.0 seconds".
+OVERRIDE: Final = 200_000_000
 # These are alone in their packet (section 6.10; an ABORT ends everything anyway).
 _ALONE: Final = (CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE)
 
@@ -175,6 +178,8 @@ def _data_can_go(tcb: Tcb, now: int) -> bool:
             return True
         if tcb.probing != PROBE_NONE and tcb.outstanding.flight_size:
             return False  # The peer has no room: one packet at a time asks for it.
+        if tcb.repeat_room == 0 and tcb.outstanding.flight_size:
+            return False  # The peer has to acknowledge something first (``transfer._repeat_dropped``).
         return congestion.room(_retransmission_path(tcb, tsn)) > 0
     message = tcb.send_queue.peek()
     if message is None or tcb.burst <= 0:
@@ -202,17 +207,29 @@ def _next_payload(tcb: Tcb) -> int:
 
 
 def _probe_is_due(tcb: Tcb, now: int, path: Path) -> bool:
-    """The peer's window is closed: True when a zero window probe may go (section 6.1 A).
+    """The peer has no room for the next chunk: True when that chunk may go as a zero window probe (section 6.1 A).
 
-    The first one goes one RTO after the window was seen closed with nothing in flight, and with several paths after
-    the HEARTBEAT that comes first (``transfer.handle_probe_timer``); T3-rtx, which doubles RTO, repeats it.
+    A probe is alone in flight, and it is a whole chunk: cut to the window, it would only make the window silly.
+
+    While a part of the window is open, the peer has not closed it. A chunk of more than half a packet goes at once:
+    its packet would be no fuller if the chunk waited, and some peers deliver nothing of a large message, and say
+    nothing more, before their window is full. A smaller chunk waits for the override timeout of RFC 1122.
+
+    Once the window is closed, the first probe goes one RTO after that was seen with nothing in flight, and with several
+    paths after the HEARTBEAT that comes first (``transfer.handle_probe_timer``); T3-rtx, which doubles RTO, repeats it.
     """
     if tcb.outstanding.flight_size or tcb.outstanding.marked_chunks:
         return False
     if tcb.probing != PROBE_NONE:
         return True
+    partly_open = tcb.peer_rwnd > 0
+    if partly_open and 2 * _next_payload(tcb) > tcb.packet_limit - COMMON_HEADER - DATA_HEADER:
+        return True
     if tcb.probe_deadline == NEVER:
-        if not tcb.probe_interval and len(tcb.paths) > 1 and path.heartbeat_enabled:
+        if partly_open and not tcb.probe_interval:
+            tcb.probe_interval = min(max(rto.unbounded(path), OVERRIDE), path.rto)
+            tcb.probe_deadline = now + tcb.probe_interval
+        elif not tcb.probe_interval and len(tcb.paths) > 1 and path.heartbeat_enabled:
             tcb.probe_deadline = now + ASK_AFTER
         else:
             tcb.probe_interval = min(tcb.probe_interval * 2, nanoseconds(tcb.config.rto_max)) or path.rto
@@ -261,7 +278,7 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
     room = Room(congestion.room(path), rwnd, burst)
     flags = 0
     if probe or (room.cwnd <= path.pmdcs and path.cwnd <= 4 * path.pmdcs) or tcb.state == SHUTDOWN_PENDING:
-        flags = DATA_IMMEDIATE  # This fills a window, or ends the association (section 6.1).
+        flags = DATA_IMMEDIATE  # This probes, fills cwnd, or ends the association (section 6.1).
     batch = tcb.send_queue.fill(
         tcb.outstanding.next_tsn, path, tcb.local_prefix, tcb.local_seed, tcb.packet_limit, lead, room, flags
     )
@@ -299,6 +316,8 @@ def _retransmit(tcb: Tcb, now: int, path: Path, lead: bytes, room: int) -> Trans
             other.rtt_tsn = -1
     tcb.fast_retransmit_now = False
     tcb.peer_rwnd = max(tcb.peer_rwnd - (outstanding.flight_payload - before), 0)
+    if tcb.repeat_room > 0:
+        tcb.repeat_room = max(tcb.repeat_room - sum(map(len, chunks)), 0)
     tcb.stats.chunks_retransmitted += len(chunks)
     path.last_data_sent = now
     # "MUST restart the timer if the earliest [...] outstanding DATA chunk sent to that address is being

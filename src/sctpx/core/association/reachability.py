@@ -11,7 +11,6 @@ from typing import Final
 from ...wire import control
 from ...wire.tlv import ParseError
 from ..events import CHANGE_CONFIRMED, CHANGE_PRIMARY, PATH_ACTIVE, PATH_INACTIVE, PathChange
-from ..init_answer import MAX_PEER_ADDRESSES
 from ..ip import without_zone, zone_of
 from ..path import failover, heartbeat, rto
 from ..path.path import Path
@@ -217,7 +216,7 @@ def find_on_link(tcb: Tcb, now: int, remote: bytes, local: bytes, port: int) -> 
             tcb.moved = True
             break
     else:
-        if len(tcb.paths) >= MAX_PEER_ADDRESSES:
+        if len(tcb.paths) >= tcb.association.endpoint.limits.peer_addresses:
             return None
         path = tcb.add_path(remote, local, port)
     schedule(tcb, now, path)
@@ -266,7 +265,34 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
         tcb.error_count = 0
     if not path.confirmed:
         path.confirmed = True
+        tcb.moved = True  # It is an address of the peer only now.
         if tcb.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
             tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
+    failed = path.error_count > 0
     on_reached(tcb, now, path)
+    if failed:
+        _repeat_lost(tcb, now, path)
     schedule(tcb, now, path)
+
+
+def _repeat_lost(tcb: Tcb, now: int, path: Path) -> None:
+    """``path`` works again: data that its failure left waiting for T3-rtx goes again at once, as far as cwnd allows.
+
+    That is data sent to ``path`` before the HEARTBEAT that is answered now. It is also data that another failed path
+    has had for one RTO, without what timeouts added to that: it would wait for a T3-rtx of up to RTO.Max. T3-rtx starts
+    anew with the RTO that was measured by the HEARTBEAT (section 6.3.3). No timeout and no error is counted.
+    """
+    for other in tcb.paths:
+        if other.flight_size == 0:
+            continue
+        if other is path:
+            lost = path.last_data_sent <= path.heartbeat_sent
+        else:
+            lost = other.error_count > 0 and now - other.last_data_sent >= rto.without_backoff(other, tcb.config)
+        if lost:
+            other.t3_deadline = NEVER
+            other.rtt_tsn = -1
+            # Rule C of section 6.2.1: what is marked counts back into rwnd.
+            before = tcb.outstanding.flight_payload
+            tcb.outstanding.mark_path(other)
+            tcb.peer_rwnd += before - tcb.outstanding.flight_payload

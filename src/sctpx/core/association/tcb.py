@@ -116,6 +116,7 @@ class Tcb:
         "random_bytes",
         "readable_told",
         "reassembly",
+        "repeat_room",
         "replies",
         "report",
         "response_path",
@@ -247,7 +248,9 @@ class Tcb:
         self.probe_interval = 0
         self.probing: int = PROBE_NONE
         self.no_repeat_until = 0
-        """Until then, what the peer had no room for is not sent again because it has."""
+        """Until then, a window that opens does not have all go again that the peer had no room for."""
+        self.repeat_room = -1
+        """Bytes of marked chunks that may leave before more is acknowledged; below 0 for any number."""
 
         # Receiving.
         self.tsn_map = TsnMap(0)

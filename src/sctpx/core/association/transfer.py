@@ -66,6 +66,7 @@ def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int
     violation = ""
     if stream >= tcb.inbound_streams:
         # Section 6.5: acknowledge, report, discard.
+        tcb.stats.invalid_streams += 1
         respond_error(tcb, [causes.invalid_stream(stream)])
         disturbed = True
     else:
@@ -326,6 +327,9 @@ def _apply(tcb: Tcb, now: int, result: SackResult, in_recovery: bool, a_rwnd: in
     if result.paths:
         tcb.error_count = 0  # Section 8.1.
         tcb.probing = PROBE_NONE
+        if tcb.repeat_room >= 0:
+            more = tcb.repeat_room + 2 * sum(result.acknowledged)
+            tcb.repeat_room = more if tcb.outstanding.marked_chunks else -1
     elif a_rwnd >= 0 and tcb.outstanding.flight_size:
         _on_nothing_acknowledged(tcb, now, a_rwnd)
     if result.newly_marked:
@@ -462,6 +466,7 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
     before = tcb.outstanding.flight_payload
     tcb.outstanding.mark_path(path)
     tcb.peer_rwnd += before - tcb.outstanding.flight_payload
+    tcb.repeat_room = -1  # From here on cwnd is as small.
     path.rtt_tsn = -1
     tcb.fast_retransmit_now = True
     # On the only path the retransmission itself tells as much (RFC 7829 section 3.2 (6)).
@@ -476,18 +481,24 @@ def _on_nothing_acknowledged(tcb: Tcb, now: int, a_rwnd: int) -> None:
         # The peer is there: no timeout of what it drops is an error, and those that were are forgiven.
         tcb.probing = PROBE_ANSWERED
         tcb.error_count = 0
-    elif tcb.probing == PROBE_ANSWERED and a_rwnd >= outstanding.flight_payload and now >= tcb.no_repeat_until:
-        _repeat_dropped(tcb, now)
+    elif tcb.probing == PROBE_ANSWERED:
+        _repeat_dropped(tcb, now, a_rwnd)
 
 
-def _repeat_dropped(tcb: Tcb, now: int) -> None:
+def _repeat_dropped(tcb: Tcb, now: int, a_rwnd: int) -> None:
     """The window has opened: what was dropped while it was closed need not wait for T3-rtx.
 
-    Once per RTO, as T3-rtx would: two small SACKs must not draw a whole window whenever a peer likes.
+    Once per RTO as much goes again as cwnd and the window have room for. A window that opens more often has one packet
+    go again. Whatever is acknowledged then has twice as much follow, as in slow start. Two small SACKs must not draw
+    all that is in flight whenever a peer likes.
     """
     tcb.probing = PROBE_NONE
-    tcb.no_repeat_until = now + tcb.data_destination().rto
     tcb.outstanding.mark_all()
+    if now >= tcb.no_repeat_until:
+        tcb.no_repeat_until = now + tcb.data_destination().rto
+        tcb.repeat_room = a_rwnd
+    else:
+        tcb.repeat_room = 0
     tcb.fast_retransmit_now = True
 
 

@@ -28,6 +28,18 @@ def measure(path: Path, rtt: int, config: AssociationConfig) -> None:
     bound(path, config)
 
 
+def unbounded(path: Path) -> int:
+    """What RTO would be without RTO.Min and without timeouts, ns; RTO while nothing was measured."""
+    return path.srtt + 4 * path.rttvar if path.srtt else path.rto
+
+
+def without_backoff(path: Path, config: AssociationConfig) -> int:
+    """RTO as if there had been no timeout since the last measurement, ns."""
+    if not path.srtt:
+        return min(nanoseconds(config.rto_initial), path.rto)
+    return min(max(unbounded(path), nanoseconds(config.rto_min)), path.rto)
+
+
 def bound(path: Path, config: AssociationConfig) -> None:
     """Keep RTO between RTO.Min and RTO.Max: rules C6 and C7."""
     path.rto = _bounded(path.rto, config)

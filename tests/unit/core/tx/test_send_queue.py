@@ -119,9 +119,13 @@ class SendQueueMachine(RuleBasedStateMachine):
         assert batch.payload <= rwnd
         assert sum(len(chunk.raw) for packet in chunks[:-1] for chunk in packet) < cwnd
         assert (room.cwnd, room.rwnd, room.burst) == (cwnd - batch.total, rwnd - batch.payload, burst - batch.packets)
+        scarce = sum(len(message.data) for message in self.waiting) - len(self.arrived) > rwnd
         for packet in chunks:
+            # A packet after which the peer has no room for another full one asks for its SACK at once (section 6.1).
+            fills = scarce and rwnd < 2 * (self.limit - COMMON_HEADER - DATA_HEADER)
+            rwnd -= sum(len(chunk.data) for chunk in packet)
             for chunk in packet:
-                self.take(chunk, flags, first.remote)
+                self.take(chunk, flags | (DATA_IMMEDIATE if fills else 0), first.remote)
 
     def check_packets(self, batch: Batch, packets: list[bytes], lead: bytes) -> None:
         """One size for all but the last, which no send with UDP segmentation finds too much."""
