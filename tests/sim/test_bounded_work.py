@@ -108,6 +108,16 @@ def test_a_whole_window_acknowledged_and_taken_back_in_turn() -> None:
     assert peer.association.stats.tsns_taken_back <= 4 * attack.top
 
 
+def test_a_window_that_closes_and_opens_with_each_sack() -> None:
+    """Each time it opens, what the peer may have dropped goes again."""
+    attack = Attack()
+    low, peer = attack.cumulative, attack.peer
+    for _ in range(50):
+        attack.deliver(peer.sack_chunk(low, a_rwnd=0))
+        attack.deliver(peer.sack_chunk(low, a_rwnd=1 << 30))
+    assert peer.association.stats.chunks_retransmitted
+
+
 def test_shutdown_upon_shutdown_over_many_gaps() -> None:
     attack = Attack()
     low, top, peer = attack.cumulative + 2, attack.top, attack.peer

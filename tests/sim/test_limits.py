@@ -130,6 +130,14 @@ def test_all_addresses_of_a_64_of_ipv6_are_one_peer() -> None:
     assert not server.refuses(home[:7] + b"\3" + b"\7" * 8)
 
 
+def test_the_link_local_addresses_of_another_link_are_another_peer() -> None:
+    server = Server(Limits(associations_per_peer=1))
+    home = bytes([0xFE, 0x80]) + bytes(6)
+    server.set_up(home + b"\1" * 8 + bytes([0, 0, 0, 2]))
+    assert server.refuses(home + b"\7" * 8 + bytes([0, 0, 0, 2]))
+    assert not server.refuses(home + b"\1" * 8 + bytes([0, 0, 0, 3]))
+
+
 def test_what_this_side_sets_up_does_not_count() -> None:
     with Scripted() as lab:
         lab.endpoint.limits = Limits(associations=0)

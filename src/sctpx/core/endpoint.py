@@ -11,7 +11,7 @@ from .association.connect import AddressReport
 from .association.handshake import start
 from .association.state import COOKIE_ECHOED, COOKIE_WAIT
 from .config import AssociationConfig, Limits
-from .ip import choose_source, same_family
+from .ip import choose_source, same_family, zone_of
 from .path.path import flowinfo
 from .timers import nanoseconds
 from .token_bucket import TokenBucket
@@ -237,5 +237,8 @@ class Endpoint:
 
 
 def _peer(remote: bytes) -> bytes:
-    """What counts as one peer: an IPv4 address, or a /64 of IPv6, of which a host has all addresses it likes."""
-    return remote[:8]
+    """What counts as one peer: an IPv4 address, or a /64 of IPv6, of which a host has all addresses it likes.
+
+    The link-local addresses of each link are a /64 of their own.
+    """
+    return remote[:8] + zone_of(remote)

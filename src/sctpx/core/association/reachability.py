@@ -217,6 +217,7 @@ def find_on_link(tcb: Tcb, now: int, remote: bytes, local: bytes, port: int) -> 
             break
     else:
         if len(tcb.paths) >= tcb.association.endpoint.limits.peer_addresses:
+            tcb.stats.addresses_passed_over += 1
             return None
         path = tcb.add_path(remote, local, port)
     schedule(tcb, now, path)
