@@ -186,6 +186,8 @@ class Endpoint:
             self._core.config = tuned(config, mtu=self._mtu)
         else:
             self._core = self._open(driver, port, sources, tuned(config, mtu=self._mtu), told)
+        families = {len(ip) for ip in local}
+        self._core.wildcards = [bytes(families.pop())] if wildcard and len(families) == 1 else []
         self._core.scope = announced_in_scope if announce == "auto" else None
         driver.register(self._core.port, self)
 
