@@ -41,6 +41,8 @@ PRIVATE: Final = 1
 LINK_LOCAL: Final = 2
 LOOPBACK: Final = 3
 
+LARGEST_PACKET: Final = 65535
+"""What the length field of IPv4 can tell, bytes."""
 DEFAULT_MTU: Final = 1500
 """The MTU of an interface that cannot be asked, bytes."""
 
@@ -248,6 +250,6 @@ def interface_mtu(name: str) -> int:
 
 
 def address_mtu(ip: bytes) -> int:
-    """The largest IP packet to send from a local address: its interface's MTU, at most 1500."""
+    """The largest IP packet to send from a local address: its interface's MTU, at most what IP takes."""
     address = interface_address(ip)
-    return min(interface_mtu(address.interface), DEFAULT_MTU) if address else DEFAULT_MTU
+    return min(interface_mtu(address.interface), LARGEST_PACKET) if address else DEFAULT_MTU
