@@ -97,27 +97,33 @@ class Host:
 
 
 @contextmanager
-def two_hosts(cables: int = 1) -> Iterator[tuple[Host, Host]]:
-    """Two hosts with so many cables between them; cable ``n``, from 1 on, is the network 10.9.n.0/24, fd09:n::/64."""
+def bare_hosts(count: int) -> Iterator[list[str]]:
+    """So many hosts with a loopback interface and nothing else: their names."""
     _libc()
-    stem = f"sctpx-{os.getpid()}-{next(_numbers)}"
-    numbers = range(1, cables + 1)
-    hosts = [
-        Host(
-            f"{stem}-{end}",
-            [f"10.9.{cable}.{end}" for cable in numbers],
-            [f"fd09:{cable}::{end}" for cable in numbers],
-        )
-        for end in (1, 2)
-    ]
     with ExitStack() as stack:
-        for host in hosts:
+        names: list[str] = []
+        for _ in range(count):
+            name = f"sctpx-{os.getpid()}-{next(_numbers)}"
             try:
-                _ip("netns", "add", host.name)
+                _ip("netns", "add", name)
             except subprocess.CalledProcessError as error:
                 pytest.skip(f"a network namespace takes privileges: {error.stderr!r}")
-            stack.callback(_ip, "netns", "del", host.name)
-            _ip("-n", host.name, "link", "set", "lo", "up")
+            stack.callback(_ip, "netns", "del", name)
+            _ip("-n", name, "link", "set", "lo", "up")
+            names.append(name)
+        yield names
+
+
+@contextmanager
+def two_hosts(cables: int = 1) -> Iterator[tuple[Host, Host]]:
+    """Two hosts with so many cables between them; cable ``n``, from 1 on, is the network 10.9.n.0/24, fd09:n::/64."""
+    numbers = range(1, cables + 1)
+    with bare_hosts(2) as names:
+        hosts = [
+            Host(name, [f"10.9.{cable}.{end}" for cable in numbers], [f"fd09:{cable}::{end}" for cable in numbers])
+            for end, name in enumerate(names, 1)
+        ]
+        for host in hosts:
             # Else IPv6 addresses cannot be used for a second, while the kernel looks whether they are unique.
             host.run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad")
         for cable in numbers:

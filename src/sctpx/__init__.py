@@ -44,7 +44,7 @@ from .blocking.functions import (
     sctp_sendx,
 )
 from .blocking.socket import Socket
-from .core.config import AssociationConfig
+from .core.config import AssociationConfig, Limits
 from .errors import (
     AssociationAborted,
     AssociationClosed,
@@ -96,6 +96,7 @@ __all__ = [
     "Connecting",
     "Endpoint",
     "EventStream",
+    "Limits",
     "Message",
     "PathInfo",
     "Received",

@@ -220,7 +220,8 @@ async def test_an_attempt_that_runs_out_of_time_says_what_each_address_answered(
         await api.connect(["127.0.0.1", refusing], udp_port, timeout=0.25)
     assert isinstance(caught.value, sctpx.ConnectError)
     assert str(caught.value).endswith(
-        f"(127.0.0.1 UDP port {udp_port}: silence to 1 INIT; 127.0.0.2 UDP port 1: ICMP to 1 INIT, Connection refused)"
+        f"(127.0.0.1 UDP port {udp_port}: silence to 1 INIT; 127.0.0.2 UDP port 1: ICMP to 1 INIT, Connection refused: "
+        "no program receives at that UDP port)"
     )
 
 

@@ -36,6 +36,19 @@ async def client_of(server: sctpx.Server, **options: Any) -> sctpx.Association:
     return await sctpx.connect(HOST, PORT, peer_udp_port=server.udp_port, **options)
 
 
+# --- limits ---
+
+
+async def test_a_server_has_its_limits_and_tells_how_often_they_were_met() -> None:
+    async with await start(limits=sctpx.Limits(associations_per_peer=2)) as server:
+        clients = [await client_of(server) for _ in range(2)]
+        with pytest.raises(ConnectionRefusedError):
+            await client_of(server)
+        assert server.endpoint.stats.associations_refused == 1
+        for client in clients:
+            client.abort()
+
+
 # --- handlers ---
 
 

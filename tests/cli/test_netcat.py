@@ -124,9 +124,12 @@ def test_a_refusal_is_one_line_and_exit_status_1() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("connect", "0.0.0.0", PORT), "0.0.0.0 is the wildcard address"),
+        (("connect", "0.0.0.0", PORT), "0.0.0.0 is the wildcard, which no peer has"),
         (("connect", "name.invalid", PORT), "name.invalid"),
-        (("listen", "--udp-port", "0", "192.0.2.1", PORT), "192.0.2.1"),
+        (("connect", "--bind", "127.0.0.1", "203.0.113.1", PORT), "127.0.0.1 is a loopback address"),
+        (("connect", "fe80::1%nowhere", PORT), "this host has no interface nowhere"),
+        (("connect", "--timeout", "0.05", "--peer-udp-port", "1", "127.0.0.1", PORT), "UDP port 1"),
+        (("listen", "--udp-port", "0", "203.0.113.1", PORT), "203.0.113.1: this host does not have it, but"),
         (("perf", "client", "224.0.0.1"), "224.0.0.1"),
         (("perf", "server", "--bind", "192.0.2.1", "--udp-port", "0"), "192.0.2.1"),
     ],

@@ -1,6 +1,6 @@
 """Who imports whom.
 
-    wire <- core <- sockapi <- aio, blocking <- compat, cli
+    wire <- core <- sockapi <- kernel <- aio, blocking <- compat, cli
 
 Below the line, in wire and core, nothing does I/O, reads a clock or draws a random number. Imports for type checking
 count as well: a type is knowledge too.
@@ -20,9 +20,10 @@ MAY_IMPORT = {
     "wire": {"errors"},
     "core": {"errors", "wire"},
     "sockapi": {"errors", "wire", "core"},
-    "link": {"errors", "core.outputs"},
-    "aio": {"errors", "process_end", "wire", "core", "sockapi", "link"},
-    "blocking": {"errors", "process_end", "wire", "core", "sockapi", "link"},
+    "link": {"errors", "core.outputs", "core.ip"},
+    "kernel": {"errors", "core.config", "core.ip", "core.stats", "sockapi", "link.names", "link.interfaces"},
+    "aio": {"errors", "process_end", "wire", "core", "sockapi", "link", "kernel"},
+    "blocking": {"errors", "process_end", "wire", "core", "sockapi", "link", "kernel"},
     "compat": {"errors", "wire", "core", "sockapi", "link", "blocking"},
     "testing": {"errors", "wire", "core", "sockapi", "link"},
     "cli": {"errors", "wire", "core", "sockapi", "link", "aio", "blocking"},

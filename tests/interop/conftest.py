@@ -1,7 +1,7 @@
 """Real peers for the tests in this directory.
 
 The usrsctp driver needs a C compiler and Debian's libusrsctp-dev. Without them its tests are skipped, or fail if
-SCTPX_REQUIRE_INTEROP=1 says that they must run.
+SCTPX_REQUIRE_INTEROP=1 says that they must run. What the kernel's SCTP takes is in ``test_kernel``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A path that failed works again: its HEARTBEAT ACK lets the data go that waits for a T3-rtx doubled by timeouts.
+"""A path that failed works again: its HEARTBEAT ACK lets the data go that waits for a T3-rtx that was doubled.
 
 RFC 9260 section 6.3.3: the HEARTBEAT measures the path, and RTO "collapses"; RFC 7829 section 3.2: the path is active.
 """

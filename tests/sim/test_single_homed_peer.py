@@ -6,7 +6,10 @@ would stall, although DATA arrives (RFC 9260 section 6.4 leaves the source addre
 
 from __future__ import annotations
 
-from sctpx.testing import LinkSettings, Pair
+import pytest
+
+from sctpx.core.association.state import ESTABLISHED
+from sctpx.testing import LinkSettings, Network, Pair
 
 
 def test_data_to_another_address_of_ours_is_acknowledged_from_there() -> None:
@@ -18,3 +21,27 @@ def test_data_to_another_address_of_ours_is_acknowledged_from_there() -> None:
         pair.drain(60)
         assert len(pair.b.messages()) == 200
         assert not pair.a.association.ended
+
+
+@pytest.mark.parametrize("listening", ["A", "B"])
+def test_packets_leave_only_from_addresses_that_the_peer_knows(listening: str) -> None:
+    """B has two addresses and tells none, as behind a NAT. What came from the other one would be out of the blue, and
+    draw an ABORT (RFC 9260 section 8.4): even the way to an address that is nearer to that one begins at the first.
+    """
+    network = Network(1)
+    a = network.add_host("A", ["10.0.1.1", "10.0.2.1"])
+    b = network.add_host("B", ["10.0.1.2", "10.0.2.2"])
+    end_a, end_b = a.open_endpoint(5000), b.open_endpoint(5000)
+    end_b.announce.clear()
+    if listening == "A":
+        end_a.listen()
+        association = end_b.connect(b.now, a.peer_addresses[:1], 5000)
+    else:
+        end_b.listen()
+        association = end_a.connect(a.now, b.peer_addresses[:1], 5000)
+    network.run(lambda: association.state == ESTABLISHED)
+    network.run_for(60)
+    assert association.state == ESTABLISHED
+    assert {packet.source_text for packet in network.packets() if network.name_of(packet.source) == "B"} == {"10.0.1.2"}
+    [mine] = end_b.associations.values()
+    assert [path.confirmed for path in mine.paths] == [True, True]

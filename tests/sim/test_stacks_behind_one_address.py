@@ -174,9 +174,61 @@ def test_one_that_lives_and_could_not_be_asked_is_told_by_an_abort() -> None:
         assert b"another UDP port" in lost.causes[0][1]
 
 
-def test_a_path_that_has_left_something_unanswered_is_not_asked() -> None:
-    """The association begins anew at once."""
+def test_what_was_lost_before_is_no_proof_that_the_first_one_is_gone() -> None:
+    """Whoever waits at that address for a lost packet could cut the first one off."""
+    network, server, [alice, bob] = network_with("alice", "bob")
+    with network:
+        connect(network, alice, server)
+        network.drop("DATA", times=None)
+        ups(server)[0].send(network.clock.now, b"?")
+        network.run(lambda: ups(server)[0].paths[0].error_count == 2, 5)
+        before = network.elapsed
+        connect(network, bob, server)
+        assert network.elapsed - before == pytest.approx(1.04)
+        assert len(ups(server)) == 2
+        assert not ups(server)[0].ended
+
+
+def test_nor_is_a_question_that_was_lost() -> None:
+    """The second question comes with the next COOKIE ECHO, and is answered until the one after it."""
+    network, server, [alice, bob] = network_with("alice", "bob")
+    with network:
+        connect(network, alice, server)
+        network.drop("HEARTBEAT", times=1)
+        before = network.elapsed
+        connect(network, bob, server)
+        assert network.elapsed - before == pytest.approx(3.04)
+        assert len(ups(server)) == 2
+        assert not ups(server)[0].ended
+
+
+def test_an_answer_counts_that_takes_no_time() -> None:
+    network, server, [alice, bob] = network_with("alice", "bob")
+    with network:
+        network.set(delay=0)
+        connect(network, alice, server)
+        connect(network, bob, server)
+        assert len(ups(server)) == 2
+        assert not ups(server)[0].ended
+
+
+def test_how_long_an_answer_is_waited_for_does_not_grow_with_timeouts() -> None:
+    """The client is gone, and RTO has been doubled to 16 seconds: the restarted client waits three all the same."""
     network, server, [client, other] = network_with("client", "other")
+    with network:
+        connect(network, client, server)
+        client.crash()
+        ups(server)[0].send(network.clock.now, b"?")
+        network.run(lambda: ups(server)[0].paths[0].error_count == 4, 20)
+        before = network.elapsed
+        connect(network, other, server)
+        assert network.elapsed - before == pytest.approx(3.04)
+        assert any(isinstance(event, Restarted) for event in server.events)
+
+
+def test_an_inactive_path_is_not_asked() -> None:
+    """The association begins anew at once."""
+    network, server, [client, other] = network_with("client", "other", config=AssociationConfig(path_max_retrans=0))
     with network:
         connect(network, client, server)
         client.crash()
@@ -200,6 +252,21 @@ def test_there_are_no_more_than_eight_of_them() -> None:
         assert isinstance(refused, CannotStart)
         assert [code for code, _ in refused.causes] == [CAUSE_OUT_OF_RESOURCE]
         assert [association.ended for association in ups(server)] == [False] * 8
+
+
+def test_the_one_that_a_restart_ends_takes_no_place_of_the_eight() -> None:
+    network, server, clients = network_with(
+        *[f"client{number}" for number in range(8)], config=AssociationConfig(on_restart="end")
+    )
+    with network:
+        for client in clients:
+            connect(network, client, server)
+        clients[3].crash()
+        clients[3].events.clear()
+        clients[3].restart()
+        again = connect(network, clients[3], server)
+        assert [association.ended for association in ups(server)] == [False] * 3 + [True] + [False] * 5
+        check_that_both_work(network, again, ups(server)[8])
 
 
 def test_two_that_come_at_the_same_time_both_come_up() -> None:
@@ -242,6 +309,8 @@ def test_a_peer_that_did_restart_does_not_mind_the_abort() -> None:
         echo = control.cookie_echo(lab.cookie())
         assert [packet.split(" ")[1] for packet in lab.ask(echo, udp_port=40_000)] == ["HEARTBEAT"]
         lab.network.run_for(0.9)
+        assert [packet.split(" ")[1] for packet in lab.ask(echo, udp_port=40_000)] == ["HEARTBEAT"]
+        lab.network.run_for(1.9)
         told = lab.ask(echo, udp_port=40_000)
         assert sorted(line.partition(": ")[2].split()[0] for line in told) == ["ABORT", "COOKIE"]
         abort = next(packet for packet in lab.heard if "ABORT" in packet.chunks)
@@ -256,7 +325,7 @@ def test_it_is_told_at_each_address_where_another_udp_port_took_its_place_and_at
     with Scripted(paths=3) as lab:
         lab.up_incoming(addresses=list(lab.p.packed))
         lab.ask(lab.init(addresses=list(lab.p.packed[:2]), initiate_tag=0x12121212), tag=0, udp_port=40_000)
-        for _ in range(2):
+        for _ in range(3):
             lab.ask(control.cookie_echo(lab.cookie()), udp_port=40_000, seconds=1)
         aborts = [packet.destination_text for packet in lab.heard if "ABORT" in packet.chunks]
         assert aborts == [lab.p.addresses[0]]

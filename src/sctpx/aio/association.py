@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from errno import ECONNABORTED, EPIPE
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from ..core import events as core_events
 from ..core.association.association import Association as CoreAssociation
@@ -24,10 +24,10 @@ from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, STATE_NAMES
 from ..core.config import AssociationConfig
 from ..core.stats import AssociationStats
 from ..errors import AssociationClosed
-from ..sockapi.addresses import ip_text, pack_ip
+from ..sockapi.addresses import find_alike, ip_text, pack_ip
 from ..sockapi.buffers import Data, to_bytes
 from ..sockapi.ending import tell_loss
-from ..sockapi.events import Event, to_event
+from ..sockapi.events import CommunicationLost, Event, to_event
 from ..sockapi.failures import connect_failure, loss
 from ..sockapi.receive import Message, to_message, to_messages
 from ..sockapi.send import Outgoing, Undelivered, parse_outgoing, to_undelivered
@@ -46,12 +46,13 @@ CLOSE_TIMEOUT: Final = 10.0
 OnEvent: TypeAlias = Callable[["Association", Event], object]
 """Called with each event of an association, soon after it happened."""
 
+LOST: Final = (core_events.CommunicationLost, CommunicationLost)
+"""An association that has ended with one of these has failed."""
 # Of many messages, so many bytes are queued before packets are made of them.
 _FLUSH_BYTES: Final = 1 << 18
 _STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
 
 
-@final
 class Association:
     """An SCTP association with a peer. Made by ``connect`` and by servers; it cannot be made directly.
 
@@ -97,7 +98,7 @@ class Association:
         """Called with the association and each of its events, soon after it happened; ``None`` for nothing."""
         self._started = started
         self._unusable = unusable
-        self._end: core_events.Event | None = None
+        self._end: core_events.Event | Event | None = None
         self._peer_done = False
         self._shutting_down = False
         self._events: EventStream | None = None
@@ -106,7 +107,7 @@ class Association:
         self._watchers = Line()
 
     def __repr__(self) -> str:
-        peers = ", ".join(ip_text(path.remote) for path in self._core.paths)
+        peers = ", ".join(self.peer_addresses)
         return f"<sctpx.Association {self.id} {self.state} with {peers or 'nobody'} port {self.peer_port}>"
 
     # --- sending ---
@@ -132,7 +133,7 @@ class Association:
         """
         if type(data) is not bytes:
             data = to_bytes(data)
-        remote = b"" if address is None else pack_ip(address)
+        remote = b"" if address is None else self._remote(address)
         core = self._core
         if self._writers.waiting or core.send_space <= 0:
             await self._turn_to_write()
@@ -173,7 +174,7 @@ class Association:
             self._next_writer()
 
     def _raise_unsendable(self) -> None:
-        if isinstance(self._end, core_events.CommunicationLost):
+        if isinstance(self._end, LOST):
             raise loss(self._end)
         raise BrokenPipeError(EPIPE, "the association is over")
 
@@ -355,12 +356,16 @@ class Association:
 
     # --- paths and events ---
 
+    def _remote(self, address: str) -> bytes:
+        """An address of the peer, packed, with its zone."""
+        return find_alike(pack_ip(address), [path.remote for path in self._core.paths])
+
     def set_primary(self, address: str) -> None:
         """Send data to this address of the peer while its path is active.
 
         ``OSError``: EINVAL (not an address of the peer, or not confirmed yet), ENOTCONN.
         """
-        self._core.set_primary(self._driver.now(), pack_ip(address))
+        self._core.set_primary(self._driver.now(), self._remote(address))
         self._driver.flush()
 
     def heartbeat(self, address: str) -> None:
@@ -368,7 +373,7 @@ class Association:
 
         ``OSError``: EINVAL (not an address of the peer), ENOTCONN.
         """
-        self._core.request_heartbeat(self._driver.now(), pack_ip(address))
+        self._core.request_heartbeat(self._driver.now(), self._remote(address))
         self._driver.flush()
 
     @property
@@ -391,7 +396,7 @@ class Association:
         """
         self._request_shutdown()
         await self.wait_closed()
-        if isinstance(self._end, core_events.CommunicationLost):
+        if isinstance(self._end, LOST):
             raise loss(self._end)
 
     def _request_shutdown(self) -> None:
@@ -419,11 +424,15 @@ class Association:
                 await self.wait_closed()
         except TimeoutError:
             reason = f"the peer had not taken them within {self.close_timeout:g} s (close_timeout)"
-            tell_loss(self._core, reason)
+            self._tell_loss(reason)
             self.abort("the shutdown took too long")
         except BaseException:
             self.abort()
             raise
+
+    def _tell_loss(self, reason: str) -> None:
+        """Tell the log what an abort loses."""
+        tell_loss(self._core, reason)
 
     async def wait_closed(self) -> None:
         """Wait until it is over, however it ends."""
@@ -458,7 +467,7 @@ class Association:
             self.abort()
             raise
         if isinstance(self._end, core_events.CannotStart):
-            raise connect_failure(self._end.error, self.report)
+            raise connect_failure(self._end.error, self.report, self._core)
 
     def handle_event(self, event: core_events.Event) -> None:
         """The driver: something happened."""

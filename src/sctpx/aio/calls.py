@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from ..link import SCTP_TUNNELING_PORT, Link, LinkKind, check_kind
 from ..link.interfaces import source_for
+from ..sockapi.backend import KERNEL, USERSPACE, check_backend
 from ..sockapi.peer import Peer
 from .association import CLOSE_TIMEOUT, Association, OnEvent
 from .driver import Driver
@@ -22,6 +23,7 @@ from .endpoint import (
     find_listeners,
     tuned,
 )
+from .over_kernel.endpoint import kernel_encaps_port, open_kernel_endpoint
 from .resolve import Hosts, LocalHosts, resolve_local, resolve_peer
 from .server import Handler, Server
 from .sharing import client_driver, link_driver, port_driver, raw_driver
@@ -31,7 +33,7 @@ def connect(
     hosts: Hosts,
     port: int,
     *,
-    peer_udp_port: int = SCTP_TUNNELING_PORT,
+    peer_udp_port: int | None = None,
     local: LocalHosts = None,
     local_port: int = 0,
     udp_port: int = 0,
@@ -44,6 +46,7 @@ def connect(
     on_event: OnEvent | None = None,
     link: Link[Any] | LinkKind | None = None,
     reuse_address: bool = False,
+    backend: str = USERSPACE,
 ) -> Connecting:
     """Associate with a peer through one or several of its addresses: ``sctp_connectx``.
 
@@ -58,7 +61,8 @@ def connect(
     ``timeout`` ends the attempt after so many seconds; without it, it ends when every address refused or was asked
     nine times. ``report`` tells what each answered, on the association and on the exception.
 
-    ``port`` is the peer's SCTP port, ``peer_udp_port`` the UDP port it is reached at (RFC 6951). ``local`` are our
+    ``port`` is the peer's SCTP port, ``peer_udp_port`` the UDP port it is reached at (RFC 6951), by default 9899; with
+    the kernel what its ``net.sctp.encap_port`` says, which is without UDP unless it was changed. ``local`` are our
     addresses; by default those the system would send from. ``local_port`` is our SCTP port and ``udp_port`` our UDP
     port, 0 for any free one. ``announce`` says which of our addresses the peer is told: "auto" those in its reach if
     there are several, "all", or "none" (behind a NAT). ``streams`` are asked for outbound, the rest is in ``config``.
@@ -68,23 +72,49 @@ def connect(
 
     ``link`` says how packets travel: "udp" (the default), or "raw" for IP protocol 132 without UDP, which Linux allows
     with the capability CAP_NET_RAW and which makes no use of the UDP ports. A ``Link`` carries the packets instead of
-    sockets opened here, and is closed with the last endpoint on it.
+    sockets opened here, and is closed with the last endpoint on it. ``backend="kernel"`` has the SCTP of Linux carry
+    the association (docs/kernel.md); what the kernel cannot do is EOPNOTSUPP.
 
     ``OSError``: ``ConnectionRefusedError`` (all addresses refused), ``TimeoutError`` (any stayed silent), or the errno
     of the network (all unreachable), each also a ``ConnectError`` with the report; EINVAL (no addresses, one that is
-    none of a single host, a port that is none), EAFNOSUPPORT, EADDRNOTAVAIL and EADDRINUSE (our side),
-    ``socket.gaierror``; with "raw" ``PermissionError``, and EBUSY where the kernel has SCTP of its own.
+    none of a single host, a port that is none), ENODEV (no such interface, as in ``fe80::1%eth0``), EAFNOSUPPORT,
+    EADDRNOTAVAIL and EADDRINUSE (our side), ``socket.gaierror``; with "raw" ``PermissionError``, and EBUSY where the
+    kernel has SCTP of its own.
     """
+
+    async def over_kernel() -> Association:
+        encaps_port = kernel_encaps_port() if peer_udp_port is None else peer_udp_port
+        peer = await resolve_peer(hosts, port, encaps_port)
+        endpoint = await open_kernel_endpoint(
+            local,
+            local_port,
+            peer=peer,
+            udp_port=udp_port,
+            peer_udp_port=peer_udp_port,
+            announce=announce,
+            config=config,
+            streams=streams,
+            attempt_delay=attempt_delay,
+            close_timeout=close_timeout,
+            on_event=on_event,
+            link=link,
+            reuse_address=reuse_address,
+        )
+        try:
+            return await endpoint.begin(peer, endpoint.config, timeout)
+        finally:
+            endpoint.close_when_idle()
 
     async def begin() -> Association:
         check_udp_port(udp_port)
         check_announce(announce)
         chosen = tuned(config or DEFAULT_CONFIG, streams, attempt_delay, timeout)
-        peer = await resolve_peer(hosts, port, peer_udp_port if _uses_udp(link) else 0)
+        encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
+        peer = await resolve_peer(hosts, port, encaps_port if _uses_udp(link) else 0)
         if not _uses_udp(link):
             peer.check_without_udp()
         elif link is None or link == "udp":
-            find_listeners(peer, peer_udp_port)
+            find_listeners(peer, encaps_port)
         driver, addresses = await _client_side(peer, local, local_port, udp_port, link)
         endpoint = Endpoint(
             driver,
@@ -101,7 +131,7 @@ def connect(
         finally:
             endpoint.close_when_idle()
 
-    return Connecting(begin)
+    return Connecting(over_kernel if check_backend(backend) == KERNEL else begin)
 
 
 async def _client_side(
@@ -110,12 +140,13 @@ async def _client_side(
     """The driver for an association with a peer, and the local addresses to use."""
     if link is not None and not isinstance(link, str):
         return link_driver(link), list(link.addresses)
-    wildcard = local is None
-    if local is not None:
-        addresses, wildcard = await resolve_local(local)
-        peer.keep_reachable(addresses)
-    if wildcard:
+    if local is None:
         addresses = peer.find_sources(source_for)
+    else:
+        addresses, wildcards, _ = await resolve_local(local)
+        peer.keep_reachable(addresses)
+        if wildcards:
+            addresses = peer.find_sources(source_for)
     if link == "raw":
         return raw_driver(addresses, local_port), addresses
     return (port_driver(addresses, udp_port) if udp_port else client_driver(addresses)), addresses
@@ -138,44 +169,65 @@ async def open_endpoint(
     streams: int | None = None,
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
+    limits: Limits | None = None,
     link: Link[Any] | LinkKind | None = None,
     reuse_address: bool = False,
+    backend: str = USERSPACE,
 ) -> Endpoint:
     """Open an SCTP port that both connects and listens: ``Endpoint.connect``, ``Endpoint.listen``.
 
-    ``local`` are our addresses; ``None``, ``""``, ``"0.0.0.0"`` and ``"::"`` stand for those of the interfaces.
-    ``port`` 0 is any free SCTP port. ``udp_port`` is our UDP port: by default 9899 if ``port`` is given, since peers
-    are to find it. Without both, it is any free one, and 9899 once the endpoint listens, if no other program has that;
-    endpoints of this event loop find the listener in any case. 0 takes a free one. Endpoints of one event loop can
-    share a UDP port, each with its SCTP port. With ``link="raw"`` there is no UDP port, and an SCTP port of an address
-    has one endpoint on the whole host. ``reuse_address`` takes the SCTP port over if only associations still have it,
-    of a server that is closed or on their way to their end; they go on. The other arguments are those of ``connect``,
-    for all associations of the endpoint.
+    ``local`` are our addresses; ``None``, ``""``, ``"0.0.0.0"`` and ``"::"`` stand for those of the interfaces, as they
+    come and go. ``port`` 0 is any free SCTP port. ``udp_port`` is our UDP port: by default 9899 if ``port`` is given,
+    since peers are to find it. Without both, it is any free one, and 9899 once the endpoint listens, if no other
+    program has that; endpoints of this event loop find the listener in any case. 0 takes a free one. Endpoints of one
+    event loop can share a UDP port, each with its SCTP port. With ``link="raw"`` there is no UDP port, and an SCTP port
+    of an address has one endpoint on the whole host. ``limits`` are what strangers can have of the SCTP port.
+    ``reuse_address`` takes the SCTP port over if only associations still have it, of a server that is closed or on
+    their way to their end; they go on. The other arguments are those of
+    ``connect``, for all associations of the endpoint.
 
     ``OSError``: EADDRINUSE (another program has the UDP port, or another endpoint the SCTP port: the message says who
-    and what to do), EADDRNOTAVAIL, EINVAL, ``socket.gaierror``.
+    and what to do), EADDRNOTAVAIL, EINVAL, ENODEV, ``socket.gaierror``.
     """
     check_announce(announce)
+    if check_backend(backend) == KERNEL:
+        return await open_kernel_endpoint(
+            local,
+            port,
+            udp_port=udp_port or 0,
+            announce=announce,
+            config=config,
+            streams=streams,
+            close_timeout=close_timeout,
+            on_event=on_event,
+            link=link,
+            reuse_address=reuse_address,
+            limits=limits,
+        )
     named = port != 0 or udp_port is not None or link not in (None, "udp")
     if udp_port is None:
         udp_port = SCTP_TUNNELING_PORT if port else 0
     check_udp_port(udp_port)
     chosen = tuned(config or DEFAULT_CONFIG, streams)
     by_udp = _uses_udp(link)
+    wildcards: list[bytes] = []
+    beside: list[bytes] = []
     if link is not None and not isinstance(link, str):
-        driver, addresses, wildcard = link_driver(link), list(link.addresses), False
+        driver, addresses = link_driver(link), list(link.addresses)
     else:
-        addresses, wildcard = await resolve_local(local)
+        addresses, wildcards, beside = await resolve_local(local)
         driver = port_driver(addresses, udp_port) if by_udp else raw_driver(addresses, port)
     return Endpoint(
         driver,
         port,
         addresses,
         chosen,
-        wildcard=wildcard,
+        wildcards=wildcards,
+        beside=beside,
         announce=announce,
         close_timeout=close_timeout,
         on_event=on_event,
+        limits=limits,
         reuse_address=reuse_address,
         named=named,
     )
@@ -186,15 +238,17 @@ async def start_server(
     local: LocalHosts = None,
     port: int = 0,
     *,
-    udp_port: int = SCTP_TUNNELING_PORT,
+    udp_port: int | None = None,
     backlog: int = 128,
     announce: Announce = "auto",
     config: AssociationConfig | None = None,
     streams: int | None = None,
     close_timeout: float | None = CLOSE_TIMEOUT,
     on_event: OnEvent | None = None,
+    limits: Limits | None = None,
     link: Link[Any] | LinkKind | None = None,
     reuse_address: bool = True,
+    backend: str = USERSPACE,
 ) -> Server:
     """Listen on an SCTP port, and call ``handler`` with each association that a peer sets up.
 
@@ -206,6 +260,8 @@ async def start_server(
     are those of ``open_endpoint``, but the UDP port is 9899 unless told otherwise, and ``reuse_address`` is on, as with
     asyncio's servers: a server can be started anew while associations of the one before are being served.
     """
+    if udp_port is None and check_backend(backend) == USERSPACE:
+        udp_port = SCTP_TUNNELING_PORT
     endpoint = await open_endpoint(
         local,
         port,
@@ -215,8 +271,10 @@ async def start_server(
         streams=streams,
         close_timeout=close_timeout,
         on_event=on_event,
+        limits=limits,
         link=link,
         reuse_address=reuse_address,
+        backend=backend,
     )
     try:
         server = endpoint.listen(handler, backlog)

@@ -21,22 +21,22 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from errno import EAGAIN, ENOBUFS
 from typing import Any, Final, Protocol, final
 
 from ..core.association.association import Association
-from ..core.config import NANOSECONDS, AssociationConfig
-from ..core.endpoint import Endpoint
+from ..core.config import NANOSECONDS
 from ..core.entropy import RandomBytes
 from ..core.events import CommunicationUp, Event
 from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import NEVER
 from ..link import Link, Received, ReturnedPacket
-from ..link.interfaces import AddressLike
-from ..sockapi.sctp_port import open_endpoint
+from ..link.addresses import AddressLike
+from ..link.interfaces import zone_of_local
+from .following import Following
 from .loops import Watchable, earliness, watchable
 from .waiting import Line
 
@@ -64,6 +64,9 @@ class Holder(Protocol):
     def adopt(self, association: Association) -> Owner:
         """A peer set up an association: make its owner."""
 
+    def on_addresses_changed(self) -> None:
+        """The addresses of the host are others than before."""
+
     def close(self) -> None:
         """Give the SCTP port up."""
 
@@ -82,6 +85,7 @@ class Driver:
         "_crowded",
         "_due",
         "_earliness",
+        "_following",
         "_holders",
         "_kept",
         "_latest",
@@ -111,7 +115,7 @@ class Driver:
         hands in what it receives by ``receive``. ``OSError`` if the loop cannot watch the sockets; the link is closed.
         """
         self.link = link
-        self.stack = Stack(random_bytes, clock())
+        self.stack = Stack(random_bytes, clock(), zone_of_local=zone_of_local)
         self.closed = False
         self._loop = asyncio.get_running_loop()
         self._earliness = earliness(self._loop)
@@ -127,6 +131,7 @@ class Driver:
         self._due: list[Callable[[], None]] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed = NEVER
+        self._following: Following | None = None
         self._watched: dict[int, Watchable] = {}
         self._receivers: dict[int, asyncio.Task[None]] = {}
         try:
@@ -155,23 +160,47 @@ class Driver:
         self.link.add_address(address)
         self._watch()
 
-    def open_endpoint(
-        self,
-        port: int,
-        addresses: Sequence[bytes],
-        config: AssociationConfig,
-        *,
-        sources: Sequence[bytes] = (),
-        announce: Sequence[bytes] = (),
-    ) -> Endpoint:
-        """Take an SCTP port, 0 for a free one, for packets of these addresses of the link.
+    def remove_address(self, address: bytes) -> None:
+        """Carry packets of a local address no longer. A Transmit that is kept for it is lost."""
+        for sock in self.link.sockets:
+            descriptor = sock.fileno()
+            if sock.address != address:
+                continue
+            running = not self._loop.is_closed()
+            if self._writer == descriptor and running:
+                self._stop_waiting()
+                self._loop.call_soon(self.flush)
+            watched = self._watched.pop(descriptor, None)
+            if watched is not None:
+                if running:
+                    self._loop.remove_reader(watched.fileno())
+                watched.close()
+            receiver = self._receivers.pop(descriptor, None)
+            if receiver is not None and running:
+                receiver.cancel()
+        self.link.remove_address(address)
 
-        The rest is as ``Stack.open_endpoint`` has it. ``OSError`` (EADDRINUSE) as the stack and the link say.
-        """
+    def max_packet(self, local: bytes) -> int:
+        """The largest IP packet that can be sent from a local address, bytes."""
+        return self.link.max_packet(local, local)
 
-        return open_endpoint(
-            self.stack, self.link, self.now(), port, addresses, config, sources=sources, announce=announce
-        )
+    def watch_addresses(self) -> None:
+        """From now on, tell the holders of ports whenever the addresses of the host may have changed."""
+        if self._following is None:
+            self._following = Following(self._loop, self._clock, self._on_addresses_changed)
+
+    def _on_addresses_changed(self) -> None:
+        for holder in list(self._holders.values()):
+            holder.on_addresses_changed()
+        self.flush()
+
+    def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        """Carry packets of an SCTP port at these addresses. ``OSError`` as ``Link.open_port`` says."""
+        self.link.open_port(port, addresses)
+
+    def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
+        """Carry no more packets of an SCTP port at these addresses, or at any."""
+        self.link.close_port(port, addresses)
 
     def has_sctp_port(self, port: int) -> bool:
         """Whether an endpoint of the stack has this SCTP port."""
@@ -462,10 +491,14 @@ class Driver:
             self._loop.remove_reader(watched.fileno())
         for receiver in self._receivers.values():
             receiver.cancel()
+        if self._following is not None:
+            self._following.leave_loop()
 
     def _close_sockets(self) -> None:
         for watched in self._watched.values():
             watched.close()
+        if self._following is not None:
+            self._following.close()
         self.link.close()
 
     def abandon(self) -> None:

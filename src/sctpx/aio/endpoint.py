@@ -24,13 +24,17 @@ from typing import Any, Final, Literal, Self, TypeAlias, final, get_args
 
 from ..core.association.association import Association as CoreAssociation
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from ..core.endpoint import Endpoint as CoreEndpoint
 from ..core.stats import StackStats
 from ..link import SCTP_TUNNELING_PORT
-from ..link.interfaces import announced_in_scope, source_for
+from ..link.addresses import announced_in_scope
+from ..link.interfaces import bindable_addresses, source_for
 from ..sockapi.addresses import check_port, ip_text
+from ..sockapi.failures import taken
+from ..sockapi.local_addresses import LocalAddresses
 from ..sockapi.peer import Peer
+from ..sockapi.sctp_port import open_endpoint
 from .association import CLOSE_TIMEOUT, Association, OnEvent
 from .driver import Driver
 from .resolve import Hosts, resolve_peer
@@ -87,8 +91,6 @@ def _changed(
 
 
 DEFAULT_CONFIG: Final = AssociationConfig()
-SMALLEST_MTU: Final = 576
-"""What ``AssociationConfig.mtu`` has at least, bytes."""
 
 
 @final
@@ -113,7 +115,6 @@ class Connecting(Awaitable[Association], AbstractAsyncContextManager[Association
             await self._association.__aexit__(kind, value, traceback)
 
 
-@final
 class Endpoint:
     """One SCTP port, which both connects and listens. Made by ``open_endpoint``.
 
@@ -123,6 +124,7 @@ class Endpoint:
 
     __slots__ = (
         "__weakref__",
+        "_config",
         "_core",
         "_driver",
         "_fleeting",
@@ -133,7 +135,6 @@ class Endpoint:
         "_reuse",
         "_served",
         "_server",
-        "_wildcard",
         "close_timeout",
         "closed",
         "on_event",
@@ -146,21 +147,23 @@ class Endpoint:
         local: list[bytes],
         config: AssociationConfig,
         *,
-        wildcard: bool = False,
+        wildcards: Sequence[bytes] = (),
+        beside: Sequence[bytes] = (),
         announce: Announce = "auto",
         close_timeout: float | None = CLOSE_TIMEOUT,
         on_event: OnEvent | None = None,
+        limits: Limits | None = None,
         reuse_address: bool = False,
         named: bool = True,
     ) -> None:
         """Take an SCTP port of a driver that has the local addresses. ``OSError`` (EADDRINUSE) if it is taken.
 
-        One that is not ``named`` has an SCTP port and a UDP port that nobody chose: it moves to UDP port 9899 when it
+        ``wildcards`` are those that the addresses come from, but for those that stand ``beside`` the wildcards. One
+        that is not ``named`` has an SCTP port and a UDP port that nobody chose: it moves to UDP port 9899 when it
         listens.
         """
         self._driver = driver
-        self._local = local
-        self._wildcard = wildcard
+        self._config = config
         self._server: Server | None = None
         self._named = named
         self._served = False
@@ -173,29 +176,19 @@ class Endpoint:
         """``Association.close_timeout`` of its associations."""
         self.on_event = on_event
         """``Association.on_event`` of its associations."""
-        self._mtu = max(min([driver.link.max_packet(ip, ip) for ip in local]), SMALLEST_MTU)
-        # With a wildcard each path leaves from the local address that is nearest to it: the link knows.
-        sources = () if wildcard else local
-        told = local if announce == "all" or (announce == "auto" and len(local) > 1) else ()
         holder = driver.holder(port)
         if reuse_address and isinstance(holder, Endpoint) and holder.is_left:
-            driver.link.open_port(port, local)
-            self._core = holder.hand_over(self)
-            self._core.local = list(sources)  # Associations that there are keep the list they have.
-            self._core.announce = list(told)
-            self._core.config = tuned(config, mtu=self._mtu)
+            self._core, self._local = holder.hand_over(self, local, wildcards, beside, announce)
         else:
-            self._core = self._open(driver, port, sources, tuned(config, mtu=self._mtu), told)
-        families = {len(ip) for ip in local}
-        self._core.wildcards = [bytes(families.pop())] if wildcard and len(families) == 1 else []
+            self._local = LocalAddresses(driver, local, wildcards=wildcards, beside=beside, announce=announce)
+            self._core = self._open(driver, port, self._local, limits)
         self._core.scope = announced_in_scope if announce == "auto" else None
+        self._on_addresses()
         driver.register(self._core.port, self)
 
-    def _open(
-        self, driver: Driver, port: int, sources: Sequence[bytes], config: AssociationConfig, told: Sequence[bytes]
-    ) -> CoreEndpoint:
+    def _open(self, driver: Driver, port: int, local: LocalAddresses, limits: Limits | None) -> CoreEndpoint:
         try:
-            return driver.open_endpoint(port, self._local, config, sources=sources, announce=told)
+            core = open_endpoint(driver.stack, driver, driver.now(), port, local.ips, self._config, limits)
         except OSError:
             driver.flush()
             if port not in driver.stack.endpoints:
@@ -205,6 +198,13 @@ class Endpoint:
             who = holder.occupation() if isinstance(holder, Endpoint) else ""
             text = f"SCTP port {port}{where} is in use in this event loop{who}: choose another with port= or udp_port="
             raise OSError(errno.EADDRINUSE, text) from None
+        local.belong_to(core)
+        return core
+
+    def _on_addresses(self) -> None:
+        """The local addresses are others than before, and may take packets of another size."""
+        self._mtu = self._local.mtu
+        self._core.config = tuned(self._config, mtu=self._mtu)
 
     def __repr__(self) -> str:
         carried = f"UDP port {self.udp_port}" if self.udp_port else "without UDP"
@@ -222,8 +222,8 @@ class Endpoint:
 
     @property
     def local_addresses(self) -> list[str]:
-        """Our IP addresses."""
-        return [ip_text(ip) for ip in self._local]
+        """Our IP addresses; of a wildcard those that it stands for now."""
+        return [ip_text(ip) for ip in self._local.ips]
 
     @property
     def associations(self) -> list[Association]:
@@ -243,7 +243,7 @@ class Endpoint:
         hosts: Hosts,
         port: int,
         *,
-        peer_udp_port: int = SCTP_TUNNELING_PORT,
+        peer_udp_port: int | None = None,
         streams: int | None = None,
         attempt_delay: float | Unset | None = UNSET,
         timeout: float | None = None,
@@ -256,13 +256,15 @@ class Endpoint:
         """
 
         async def begin() -> Association:
-            peer = await resolve_peer(hosts, port, peer_udp_port if self.udp_port else 0)
+            encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
+            peer = await resolve_peer(hosts, port, encaps_port if self.udp_port else 0)
             if self.udp_port:
-                find_listeners(peer, peer_udp_port)
+                find_listeners(peer, encaps_port)
             else:
                 peer.check_without_udp()
-            if self._wildcard:
-                peer.find_sources(source_for)
+            self._check_open()
+            if self._local.wildcards and self._local.add(peer.find_sources(source_for)):
+                self._on_addresses()
             chosen = tuned(config or self._core.config, streams, attempt_delay, timeout)
             return await self.associate(peer, chosen)
 
@@ -271,10 +273,15 @@ class Endpoint:
     async def associate(self, peer: Peer, config: AssociationConfig) -> Association:
         """Associate with a peer whose addresses are known."""
         self._check_open()
-        peer.keep_reachable(self._local)
+        peer.keep_reachable(self._local.ips)
         now = self._driver.now()
         if self._reuse:
             self._abort_what_is_ending(now, peer)
+        for address in peer.addresses:
+            existing = self._driver.stack.find_association(address.ip, peer.port, self.port)
+            if existing is not None:
+                starting = existing.state in (COOKIE_WAIT, COOKIE_ECHOED)
+                raise OSError(errno.EALREADY if starting else errno.EISCONN, taken(existing, address.ip))
         core = self._core.connect(now, peer.addresses, peer.port, tuned(config, mtu=self._mtu))
         core.owner = association = Association(core, self._driver, self, started=now, unusable=tuple(peer.unusable))
         self._driver.flush()
@@ -303,7 +310,7 @@ class Endpoint:
         if backlog >= 1 and not self._named and not self._core.associations:
             self._move_where_peers_look()
         self._core.listen(backlog)
-        self._server = Server(self, self._core, handler, backlog)
+        self._server = Server(self, handler, backlog)
         self._served = True
         return self._server
 
@@ -313,22 +320,24 @@ class Endpoint:
             return
         old, before = self._driver, self._core
         try:
-            driver = port_driver(self._local, SCTP_TUNNELING_PORT)
-            core = self._open(driver, before.port, before.local, before.config, before.announce)
+            driver = port_driver(self._local.ips, SCTP_TUNNELING_PORT)
+            local = self._local.moved_to(driver)
+            core = self._open(driver, before.port, local, before.limits)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
             return
         core.scope = before.scope
+        core.config = before.config
         before.close(old.now())
         old.release(before.port)
         old.flush()
-        self._driver, self._core = driver, core
+        self._driver, self._core, self._local = driver, core, local
         driver.register(core.port, self)
 
     def listens_at(self, ip: bytes) -> bool:
         """It takes associations with peers that know it by this address, packed, and is not ``named``."""
-        return not self._named and self._server is not None and ip in self._local
+        return not self._named and self._server is not None and ip in self._local.ips
 
     def stop_listening(self) -> None:
         """Refuse further associations. Nothing if it does not listen."""
@@ -373,11 +382,22 @@ class Endpoint:
             return " by a server" if self._server is not None else " by an endpoint that is open"
         return " by associations of a closed endpoint (reuse_address=True takes the port over)"
 
-    def hand_over(self, heir: Endpoint) -> CoreEndpoint:
-        """The port is another endpoint's from now on; the associations that are left go on."""
+    def hand_over(
+        self,
+        heir: Endpoint,
+        local: Sequence[bytes],
+        wildcards: Sequence[bytes],
+        beside: Sequence[bytes],
+        announce: Announce,
+    ) -> tuple[CoreEndpoint, LocalAddresses]:
+        """The port is another endpoint's from now on, at these addresses; the associations that are left go on.
+
+        ``OSError`` as ``LocalAddresses.replace`` says: nothing has changed.
+        """
+        self._local.replace(local, wildcards, beside, announce)
         self.closed = True
         self._heir = heir
-        return self._core
+        return self._core, self._local
 
     async def __aenter__(self) -> Self:
         return self
@@ -407,11 +427,29 @@ class Endpoint:
             self._server.on_incoming(owner)
         return owner
 
+    def on_taken(self, association: Association) -> None:
+        """The server: somebody has an association that waited to be taken."""
+        core = self._core.associations.get(association.id)
+        if core is not None:
+            self._core.accept(core)
+
+    def refuse(self) -> None:
+        """The server: further associations are refused."""
+        self._core.stop_listening()
+
+    def on_addresses_changed(self) -> None:
+        """The driver: the addresses of the host may be others than before. Those of a wildcard follow them."""
+        if self._local.wildcards:
+            found = [ip for wildcard in self._local.wildcards for ip in bindable_addresses(wildcard)]
+            if self._local.follow(found):
+                self._on_addresses()
+
     def on_association_ended(self) -> None:
         """An association: it is over."""
         if self._heir is not None:
             self._heir.on_association_ended()
         else:
+            self._local.let_go()
             self._give_up_idle_port()
 
 

@@ -11,7 +11,8 @@ import socket
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from ..link.interfaces import bindable_addresses
+from ..link.addresses import packed_address
+from ..link.interfaces import bindable_addresses, check_zone, zoned
 from ..sockapi.addresses import Address, canonical, check_port, is_wildcard, parse_ip
 from ..sockapi.peer import Peer
 
@@ -36,31 +37,35 @@ async def resolve_peer(hosts: Hosts, port: int, udp_port: int) -> Peer:
     resolved: list[tuple[Address, int, list[bytes] | OSError]] = []
     for address in wanted:
         ip = parse_ip(address.host)
-        resolved.append((address, port, found[address.host] if ip is None else [ip]))
+        resolved.append((address, port, found[address.host] if ip is None else [zoned(ip)]))
     return Peer(resolved, udp_port)
 
 
-async def resolve_local(local: LocalHosts) -> tuple[list[bytes], bool]:
-    """Our own addresses, and whether a wildcard was among them. ``OSError`` (EINVAL) if there are none."""
+async def resolve_local(local: LocalHosts) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Our own addresses, the wildcards among them, and those of the addresses that were named beside wildcards.
+
+    ``OSError``: EINVAL if there are none, or it is not clear which is meant; ``socket.gaierror``.
+    """
     hosts = [""] if local is None else [local] if isinstance(local, str) else list(local)
+    wildcards: list[bytes] = []
     ips: list[bytes] = []
-    wildcard = False
+    named: list[bytes] = []
     for host in hosts:
         packed = None if host == "" else parse_ip(host)
-        if packed is not None and not is_wildcard(packed):
-            ips.append(packed)
-        elif host == "" or packed is not None:
-            wildcard = True
-            for family in _WILDCARDS if packed is None else (packed,):
-                ips += bindable_addresses(family)
-        else:
-            resolved = await _resolve(host)
-            if isinstance(resolved, OSError):
-                raise resolved
-            ips += resolved
+        if host == "" or (packed is not None and is_wildcard(packed)):
+            forms = _WILDCARDS if packed is None else (packed,)
+            wildcards += forms
+            for form in forms:
+                ips += bindable_addresses(form)
+            continue
+        resolved = await _resolve(host) if packed is None else [check_zone(packed)]
+        if isinstance(resolved, OSError):
+            raise resolved
+        ips += resolved
+        named += resolved
     if not ips:
         raise OSError(errno.EINVAL, "no local addresses")
-    return list(dict.fromkeys(ips)), wildcard
+    return list(dict.fromkeys(ips)), list(dict.fromkeys(wildcards)), named
 
 
 def _listed(hosts: Hosts) -> list[Address]:
@@ -82,9 +87,4 @@ async def _resolve(host: str) -> list[bytes] | OSError:
         return error
     except UnicodeError:
         return OSError(errno.EINVAL, f"{host!r} is no host name")
-    return list(dict.fromkeys(canonical(socket.inet_pton(entry[0], _bare(str(entry[4][0])))) for entry in entries))
-
-
-def _bare(text: str) -> str:
-    """An address without its zone."""
-    return text.partition("%")[0]
+    return list(dict.fromkeys(zoned(canonical(packed_address(entry[4]))) for entry in entries))

@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, final
 
 from ..core.association.state import ESTABLISHED, STATE_NAMES
-from ..core.endpoint import Endpoint as CoreEndpoint
 from ..errors import AssociationAborted, AssociationClosed, AssociationLost
 from .association import Association
 from .waiting import Line
@@ -51,9 +50,8 @@ class Server:
     iterator over associations.
     """
 
-    def __init__(self, endpoint: Endpoint, core: CoreEndpoint, handler: Handler | None, backlog: int) -> None:
+    def __init__(self, endpoint: Endpoint, handler: Handler | None, backlog: int) -> None:
         self._endpoint = endpoint
-        self._core = core
         self._handler = handler
         self._backlog = backlog
         self._associations: set[Association] = set()
@@ -94,6 +92,11 @@ class Server:
         """Those that came up here and are not over, those that wait for ``accept`` included."""
         return list(self._associations)
 
+    @property
+    def waiting(self) -> int:
+        """How many associations wait for ``accept``."""
+        return len(self._waiting)
+
     def is_serving(self) -> bool:
         """Whether it takes further associations."""
         return self._serving
@@ -118,9 +121,7 @@ class Server:
                     self._acceptors.wake()
 
     def _taken(self, association: Association) -> Association:
-        core = self._core.associations.get(association.id)
-        if core is not None:
-            self._core.accept(core)
+        self._endpoint.on_taken(association)
         return association
 
     def __aiter__(self) -> Self:
@@ -188,7 +189,7 @@ class Server:
         if not self._serving:
             return
         self._serving = False
-        self._core.stop_listening()
+        self._endpoint.refuse()
         self._endpoint.stop_listening()
         for association in list(self._waiting):
             association.abort()

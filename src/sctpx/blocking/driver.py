@@ -23,7 +23,9 @@ from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
 from ..link import Link
-from ..link.interfaces import AddressLike
+from ..link.address_watch import AddressWatch
+from ..link.addresses import AddressLike
+from ..link.interfaces import zone_of_local
 from ..sockapi.ending import Ending
 from ..sockapi.ports import Ports
 from .hub import hub
@@ -54,6 +56,7 @@ class Driver:
         "_latest",
         "_more",
         "_retry",
+        "_watch",
         "closed",
         "link",
         "ports",
@@ -63,7 +66,7 @@ class Driver:
     def __init__(self, link: Link[Any]) -> None:
         """Run a new stack over ``link``, which the driver closes. Under the lock."""
         self.link = link
-        self.stack = Stack(os.urandom, time.monotonic_ns(), _ids.__next__)
+        self.stack = Stack(os.urandom, time.monotonic_ns(), _ids.__next__, zone_of_local)
         self.closed = False
         self.ports = Ports()
         self._by_descriptor: dict[int, Any] = {}
@@ -73,6 +76,7 @@ class Driver:
         self._retry = NEVER
         self._more = False
         self._latest = 0
+        self._watch: AddressWatch | None = None
         self._note_sockets()
         hub.add(self)
 
@@ -101,6 +105,21 @@ class Driver:
             self._note_sockets()
             hub.watch(self)
 
+    def remove_address(self, address: bytes) -> None:
+        """Carry packets of a local address no longer."""
+        for descriptor, sock in self._by_descriptor.items():
+            if sock.address == address:
+                hub.unwatch(descriptor)
+                self._begun.discard(descriptor)
+        self.link.remove_address(address)
+        self._note_sockets()
+
+    def watch_addresses(self) -> None:
+        """From now on, tell the ports whenever the addresses of the host may have changed."""
+        if self._watch is None:
+            self._watch = AddressWatch(self.now())
+            hub.watch(self)
+
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Carry packets of an SCTP port at these addresses. ``OSError`` as ``Link.open_port`` says."""
         self.link.open_port(port, addresses)
@@ -121,7 +140,8 @@ class Driver:
 
     def descriptors(self) -> list[int]:
         """File descriptors to wait on."""
-        return list(self._by_descriptor)
+        watched = -1 if self._watch is None else self._watch.fileno()
+        return [*self._by_descriptor, *([watched] if watched >= 0 else [])]
 
     def feed(self, descriptor: int) -> bool:
         """A descriptor is readable: give what arrived to the stack.
@@ -131,6 +151,8 @@ class Driver:
         """
         sock = self._by_descriptor.get(descriptor)
         if sock is None:
+            if self._watch is not None and descriptor == self._watch.fileno():
+                self._watch.on_readable()
             return False
         stack = self.stack
         alone = not self._crowded and descriptor not in self._begun
@@ -161,6 +183,8 @@ class Driver:
             self.stack.handle_timeout(now)
         if self.ports.timed:
             self.ports.handle_timeout(now)
+        if self._watch is not None and self._watch.due(now):
+            self.ports.on_addresses_changed()
         self._step(now, ROUND)
 
     def next_deadline(self) -> int:
@@ -171,6 +195,8 @@ class Driver:
         deadline = self.stack.next_timeout()
         if deadline is not None and deadline < soonest:
             soonest = deadline
+        if self._watch is not None:
+            soonest = min(soonest, self._watch.next_deadline())
         return min(soonest, self.ports.next_deadline()) if self.ports.timed else soonest
 
     def shut_down(self) -> None:
@@ -191,7 +217,7 @@ class Driver:
     def abandon(self) -> None:
         """This is the child of a fork: give up the descriptors and touch nothing else."""
         self.closed = True
-        self.link.close()
+        self._close_descriptors()
 
     # --- output ---
 
@@ -266,4 +292,9 @@ class Driver:
         if not self.closed:
             self.closed = True
             hub.remove(self)
-            self.link.close()
+            self._close_descriptors()
+
+    def _close_descriptors(self) -> None:
+        self.link.close()
+        if self._watch is not None:
+            self._watch.close()

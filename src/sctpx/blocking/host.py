@@ -8,15 +8,15 @@ not have yet. Drivers are opened under the hub's lock; names are looked up witho
 
 from __future__ import annotations
 
-import errno
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final, final
 from weakref import WeakSet
 
 from ..link import SCTP_TUNNELING_PORT, LinkKind, open_link, shared_port
-from ..link.interfaces import announced_in_scope, bindable_addresses, source_for
+from ..link.addresses import announced_in_scope
+from ..link.interfaces import bindable_addresses, source_for, zoned
+from ..link.names import lookup
 from ..sockapi.host import SocketHost
 from .driver import Driver
 from .hub import hub
@@ -29,9 +29,13 @@ class _ThisHost:
         """The time, ns."""
         return time.monotonic_ns()
 
-    def source_for(self, peer: str) -> bytes:
+    def source_for(self, peer: bytes) -> bytes:
         """The local address the system would send from."""
         return source_for(peer)
+
+    def zoned(self, ip: bytes) -> bytes:
+        """The address on the link that must be meant, if it is link-local and does not say."""
+        return zoned(ip)
 
     def wildcard_addresses(self, wildcard: bytes) -> list[bytes]:
         """The addresses of the interfaces that can be bound."""
@@ -43,14 +47,7 @@ class _ThisHost:
 
     def lookup(self, name: str, *, ipv6: bool) -> list[bytes]:
         """What a host name stands for, asked of the system's resolver."""
-        try:
-            entries = socket.getaddrinfo(name, None, 0 if ipv6 else socket.AF_INET, type=socket.SOCK_DGRAM)
-        except UnicodeError:
-            raise OSError(errno.EINVAL, f"{name!r} is no host name") from None
-        except socket.gaierror as error:
-            error.filename = name  # What it is about.
-            raise
-        return [socket.inet_pton(entry[0], str(entry[4][0]).partition("%")[0]) for entry in entries]
+        return lookup(name, ipv6=ipv6)
 
 
 @final

@@ -167,6 +167,12 @@ class Hub:
                 self._selector.register(descriptor, selectors.EVENT_READ, carrier)
         self.interrupt()
 
+    def unwatch(self, descriptor: int) -> None:
+        """A descriptor of a driver is about to be closed."""
+        assert self._selector is not None
+        if descriptor in self._selector.get_map():
+            self._selector.unregister(descriptor)
+
     def remove(self, carrier: Carrier) -> None:
         """A driver is about to close."""
         assert self._selector is not None

@@ -92,7 +92,7 @@ def find(sock: Any) -> Socket:
             raise TypeError(f"a socket or a file descriptor, not {type(sock).__name__}")
         sock = sock.fileno()
     found = _given.get(sock)
-    if found is not None:
+    if found is not None and found.fileno() == sock:
         return found
     try:
         os.fstat(sock)

@@ -1,20 +1,26 @@
 """``Socket``: an SCTP socket whose calls wait for the network, in threads or in one.
 
-``sockapi.socket_calls`` has the calls and their meaning. This file adds what a program in real time needs: the lock and
-the waiting of all sockets of the process (``hub``), a descriptor for ``select``, and the end of a socket that the
-program has lost.
+``sockapi.socket_calls`` has the calls and their meaning, and a backend carries the associations: the core of sctpx, or
+the kernel (``kernel``). This file adds what a program in real time needs: the lock and the waiting of all sockets of
+the process (``hub``), a descriptor for ``select``, and the end of a socket that the program has lost. A socket of the
+kernel has a lock and a descriptor of its own.
 """
 
 from __future__ import annotations
 
+import errno
 import socket as stdlib
 import sys
 import warnings
 from typing import final
 
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
+from ..kernel.socket import KernelSocket, open_kernel_socket
+from ..kernel.waiting import KernelWaiters
 from ..link import SCTP_TUNNELING_PORT, LinkKind, check_kind
+from ..sockapi.backend import KERNEL, USERSPACE, SocketBackend, check_backend
 from ..sockapi.constants import IPPROTO_SCTP
+from ..sockapi.one_to_many import OneToMany
 from ..sockapi.one_to_one import OneToOne
 from ..sockapi.socket_calls import SocketCalls, make_state
 from . import readiness
@@ -30,8 +36,7 @@ class Socket(SocketCalls):
     Used as a context manager it is closed in the end. Threads may share it.
     """
 
-    _hub = hub
-    _waiters: SocketWaiters
+    _waiters: SocketWaiters | KernelWaiters
 
     def __init__(
         self,
@@ -40,51 +45,88 @@ class Socket(SocketCalls):
         proto: int = IPPROTO_SCTP,
         *,
         udp_port: int | None = None,
-        peer_udp_port: int = SCTP_TUNNELING_PORT,
+        peer_udp_port: int | None = None,
         link: LinkKind = "udp",
         config: AssociationConfig | None = None,
+        limits: Limits | None = None,
+        backend: str = USERSPACE,
     ) -> None:
         """A new socket of one style or the other.
 
+        ``backend`` says who carries its associations: ``"userspace"``, sctpx in this process, or ``"kernel"``, the SCTP
+        of Linux (docs/kernel.md).
+
         ``udp_port`` is our UDP port (RFC 6951): by default 9899 once it is bound to an SCTP port or listens, and
         otherwise any free one, which is shared; 0 takes a free one of its own. ``peer_udp_port`` is where peers are
-        reached, unless SCTP_REMOTE_UDP_ENCAPS_PORT or an ``Address`` says otherwise. ``config`` has the protocol
-        parameters to begin with; by default they are those of RFC 6458.
+        reached, unless SCTP_REMOTE_UDP_ENCAPS_PORT or an ``Address`` says otherwise: by default 9899, and with the
+        kernel what its ``net.sctp.encap_port`` says, which is without UDP unless it was changed. ``config`` has the
+        protocol parameters to begin with; by default they are those of RFC 6458, or the kernel's. ``limits`` are what
+        strangers can have of the socket's SCTP port.
 
         ``link`` says how packets travel: "udp", or "raw" for IP protocol 132 without UDP. Linux allows that with the
         capability CAP_NET_RAW; without it ``bind`` and ``connect`` raise ``PermissionError``. The UDP ports have no
         meaning then.
 
-        ``OSError``: EAFNOSUPPORT, EINVAL (the type, a port), EPROTONOSUPPORT.
+        ``OSError``: EAFNOSUPPORT, EINVAL (the type, a port), EPROTONOSUPPORT (the protocol; or the system has no SCTP
+        of its own: the message says how to get it), EOPNOTSUPP (the kernel takes no such argument). ``ValueError`` for
+        a backend that does not exist.
         """
-        host = HOSTS[check_kind(link)]
-        state = make_state(host, family, type, proto, udp_port, peer_udp_port if host.usual_udp_port else 0, config)
+        state: SocketBackend
+        if check_backend(backend) == KERNEL:
+            if check_kind(link) != "udp" or limits is not None:
+                what = f"link={link!r}" if limits is None else "limits="
+                raise OSError(errno.EOPNOTSUPP, f"{what} is for backend='userspace': the kernel has its own")
+            state = open_kernel_socket(family, type, proto, udp_port, peer_udp_port, config)
+        else:
+            host = HOSTS[check_kind(link)]
+            encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
+            state = make_state(
+                host, family, type, proto, udp_port, encaps_port if host.usual_udp_port else 0, config, limits
+            )
+        self._begin(state)
+
+    def _begin(self, state: SocketBackend) -> None:
+        """Calls of a socket of the kernel wait in the kernel, and those of all others at the hub."""
         if state.timeout is None:
             state.timeout = stdlib.getdefaulttimeout()
+        if isinstance(state, KernelSocket):
+            waiters = KernelWaiters(state)
+            self._hub = waiters
+            super().__init__(state, waiters)
+            return
+        assert isinstance(state, OneToOne | OneToMany)
+        self._hub = hub
         super().__init__(state, SocketWaiters(state))
 
-    def _branch(self, state: OneToOne) -> Socket:
+    def _branch(self, state: SocketBackend) -> Socket:
         other = Socket.__new__(Socket)
-        state.timeout = stdlib.getdefaulttimeout()
-        SocketCalls.__init__(other, state, SocketWaiters(state))
+        Socket._begin(other, state)
         return other
+
+    @property
+    def backend(self) -> str:
+        """Who carries its associations: ``"userspace"`` or ``"kernel"``."""
+        return KERNEL if isinstance(self._state, KernelSocket) else USERSPACE
 
     def fileno(self) -> int:
         """A descriptor to wait on with ``select``, ``poll``, ``selectors`` or ``asyncio``, for reading and writing.
 
-        It is made at the first call, and is good for nothing but waiting. -1 once the socket is closed.
+        It is made at the first call, and is good for nothing but waiting; of a socket of the kernel it is the socket's
+        own. -1 once the socket is closed.
         """
-        with hub.lock:
+        with self._hub.lock:
             descriptor = self._waiters.descriptor
-            if descriptor < 0 and not self._state.closed:
-                descriptor = self._waiters.open_descriptor()
+            if not self._state.closed:
+                if descriptor < 0:
+                    descriptor = self._waiters.open_descriptor()
                 readiness.remember(descriptor, self)
             return descriptor
 
     def _on_file_closed(self) -> None:
-        if hub.held_here and self._is_closing and self._files == 1:
+        state = self._state
+        if isinstance(state, OneToOne) and hub.held_here and self._is_closing and self._files == 1:
             self._files = 0
-            hub.defer(self._state.abandon)  # The garbage collection that came upon the file interrupts another call.
+            hub.defer(state.abandon)  # The garbage collection that came upon the file interrupts another call.
         else:
             super()._on_file_closed()
 
@@ -92,6 +134,10 @@ class Socket(SocketCalls):
         state = getattr(self, "_state", None)
         if state is None or state.closed or sys.is_finalizing():
             return
-        if state.port is not None:
+        if isinstance(state, KernelSocket):
+            state.close()
+        elif state.port is None:
+            state.disown()  # No driver knows the socket: there is only a descriptor to close.
+        else:
             hub.defer(state.abandon)
         warnings.warn("unclosed SCTP socket", ResourceWarning, source=self, stacklevel=2)

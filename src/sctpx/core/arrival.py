@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import final
 
 from ..wire.packet import chunks as split_chunks
 from ..wire.packet import parse_prefix
+from .ip import lacks_zone, place, without_zone, zone_of
+
+ZoneOfLocal = Callable[[bytes], bytes]
+"""Tells the zone of the link that an address of this host is on; ``b""`` for none."""
 
 
 @final
@@ -36,6 +41,19 @@ class Arrival:
     def value(self) -> bytes:
         """Value of the first chunk, which is there."""
         return self.chunks[0][2]
+
+    def zone(self, zone_of_local: ZoneOfLocal | None) -> bytes:
+        """The zone of the link that it came by; ``b""`` if nothing tells it."""
+        zone = zone_of(self.remote) or zone_of(self.local)
+        if not zone and zone_of_local is not None:
+            zone = zone_of_local(self.local)
+        return zone
+
+    def placed(self, listed: list[bytes], known: list[bytes], zone_of_local: ZoneOfLocal | None) -> list[bytes]:
+        """The addresses of the peer that it lists, the link-local ones with their zones (``ip.place``)."""
+        if not zone_of(self.remote) and not any(lacks_zone(ip) for ip in listed):
+            return listed
+        return place([without_zone(self.remote), *listed], [self.remote, *known], self.zone(zone_of_local))
 
     def has(self, kind: int) -> bool:
         """True if there is a chunk of that type."""

@@ -90,9 +90,9 @@ class AssociationConfig:
     max_message_size: int = 16 << 20
     """Largest message ``send`` takes, bytes."""
     mtu: int = 1500
-    """Largest IP packet sent, bytes, headers and all, until path MTU discovery exists. Packets are never larger than the
-    MTU of the interfaces that they leave from, whatever is asked for here: the ``mtu`` of a path tells what holds. More
-    than 1500 needs a network that takes that much all the way to the peer."""
+    """Largest IP packet sent, bytes, headers and all, until path MTU discovery exists. Packets are never larger than
+    the MTU of the interfaces that they leave from, whatever is asked for here: the ``mtu`` of a path tells what holds.
+    More than 1500 needs a network that takes that much all the way to the peer."""
     dscp: int = 0
     """The Differentiated Services code point of every IP packet sent, 0 to 63 (RFC 2474)."""
     flow_label: int = 0
@@ -139,6 +139,12 @@ class Limits:
     was met: ``Endpoint.stats``.
     """
 
+    associations: int = 65536
+    """Associations that peers have set up and that live."""
+    associations_per_peer: int = 16384
+    """Those of one peer: of one IPv4 address, or of the addresses of one /64 of IPv6."""
+    peer_addresses: int = 64
+    """Addresses of a peer that are kept, 1 to 255: each costs memory and heartbeats. Further ones are passed over."""
     aborts_per_second: float = 500.0
     """Answers to packets that belong to no association, and as many again to INITs that are refused; 0: none.
     As many leave at once after a second of rest."""
@@ -194,6 +200,9 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
 )
 
 _LIMITS: Final[tuple[tuple[str, float, float], ...]] = (
+    ("associations", 0, 1 << 31),
+    ("associations_per_peer", 0, 1 << 31),
+    ("peer_addresses", 1, 255),
     ("aborts_per_second", 0, 1_000_000_000),
     ("answers", 1, 1 << 20),
 )

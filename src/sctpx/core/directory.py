@@ -4,14 +4,23 @@ Several associations may have one address of a peer. Two attempts to connect may
 it, until an INIT ACK names an address of the other one. And several stacks behind one IP address, each with a UDP port
 of its own, may use the same SCTP port. An address then stands for the association that had it first, and for the next
 one when that is gone.
+
+A peer may list addresses that are not its own, to keep their owner out (RFC 5062 section 2, "address camping"). So an
+address that is not confirmed (RFC 9260 section 5.4) makes no claim: a setup chunk from there is for another
+association. Few associations are found by such an address, so that no packet has many to look at.
 """
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from .arrival import Arrival
 from .association.association import Association
+from .association.state import COOKIE_ECHOED, COOKIE_WAIT
+from .association.tcb import Tcb
+
+# Associations that are found by an address which is not shown to be their peer's, beside the first one.
+MAX_CLAIMS: Final = 16
 
 
 @final
@@ -46,6 +55,8 @@ class Directory:
         for ip in [arrival.remote, *addresses]:
             for association in self.at(ip, arrival.peer_port, arrival.local_port):
                 path = association.tcb.find_path(ip)
+                if not _may_claim(association.tcb, ip):
+                    continue
                 found = there if path is None or path.encaps_port == arrival.port else elsewhere
                 found[association] = None
         return [*there, *[association for association in elsewhere if association not in there]]
@@ -56,17 +67,15 @@ class Directory:
         if not tcb.moved:
             return
         tcb.moved = False
-        ips = [path.remote for path in tcb.paths]
-        if not ips and tcb.attempt is not None:
-            ips = [candidate.ip for candidate in tcb.attempt.candidates]
+        ips = tcb.remotes()
         keys = [tcb.peer_prefix, *[_key(ip, tcb.peer_port, tcb.local_port) for ip in ips]]
         if keys != association.indexed:
             self.remove(association)
         self.by_prefix[keys[0]] = association
-        for key in keys[1:]:
+        for key, ip in zip(keys[1:], ips, strict=True):
             if self._by_address.setdefault(key, association) is not association:
                 rivals = self._rivals.setdefault(key, [])
-                if association not in rivals:
+                if association not in rivals and (len(rivals) < MAX_CLAIMS or _may_claim(tcb, ip)):
                     rivals.append(association)
         association.indexed = keys
 
@@ -97,6 +106,14 @@ def with_peer_tag(found: list[Association], tag: int) -> Association:
         if association.tcb.peer_tag == tag:
             return association
     return found[0]
+
+
+def _may_claim(tcb: Tcb, ip: bytes) -> bool:
+    """Whether what comes from that address may be the peer's: not if the peer has only said so."""
+    if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
+        return True  # Whose addresses these are, turns out now.
+    path = tcb.find_path(ip)
+    return path is None or path.confirmed
 
 
 def _key(remote: bytes, peer_port: int, local_port: int) -> bytes:

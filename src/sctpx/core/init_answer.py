@@ -16,12 +16,11 @@ from ..wire.serial import TSN_MASK
 from ..wire.setup import MINIMUM_RWND, Setup
 from ..wire.tlv import item
 from .config import AssociationConfig
+from .ip import LOOPBACK, can_reach, scope_of, without_zone
 from .path.path import largest_packet
 from .state_cookie import MAX_EXTENSION_MS, MAX_EXTENSIONS, Cookie, CookieJar
 from .timers import MILLISECOND, nanoseconds
 
-# More addresses than that in one INIT or INIT ACK are passed over: each costs memory and heartbeats.
-MAX_PEER_ADDRESSES: Final = 64
 # Reports may take so many bytes more than what they report: the headers of a few.
 REPORT_HEADERS: Final = 32
 # A host name has 255 bytes at most (RFC 1035 section 2.3.4), and perhaps a zero behind it.
@@ -50,32 +49,31 @@ def told(setup: Setup, local: bytes, remote: bytes, announce: list[bytes]) -> li
     Not the one it is sent from, which the receiver takes from the packet (section 5.1.2 C); and none of a family that
     the peer does not speak, as far as the INIT tells (section 5.1.2).
     """
-    spoken = setup.families and [*setup.families, len(remote)]
-    return [ip for ip in announce if ip != local and (not spoken or len(ip) in spoken)]
+    spoken = setup.families and [*setup.families, len(without_zone(remote))]
+    return [ip for ip in announce if ip != local and (not spoken or len(without_zone(ip)) in spoken)]
 
 
-def peer_addresses(source: bytes, listed: list[bytes], locals_: list[bytes]) -> list[bytes]:
-    """The peer's addresses by section 5.1.2: the source of the packet and those it lists, each once.
+def peer_addresses(source: bytes, listed: list[bytes], locals_: list[bytes], most: int) -> list[bytes]:
+    """The peer's addresses by section 5.1.2: the source of the packet and those it lists, each once, ``most`` in all.
 
     Addresses that no host can have are passed over, and so are IPv4-mapped ones, which must not be sent
-    (section 3.3.2.1.2), the loopback address of somebody else, and those of a family that none of ``locals_``, our
-    own addresses, is of: "The other addresses MAY be ignored". Without own addresses any can be sent to.
+    (section 3.3.2.1.2), the loopback address of somebody else, and those that none of ``locals_``, our own addresses,
+    can reach: "The other addresses MAY be ignored". Without own addresses any can be sent to.
     """
     found = [source]
-    families = [len(ip) for ip in locals_]
-    here = is_loopback(source)
+    here = scope_of(source) == LOOPBACK
     for ip in listed:
-        if len(found) == MAX_PEER_ADDRESSES:
+        if len(found) == most:
             break
-        reachable = (not families or len(ip) in families) and (here or not is_loopback(ip))
+        reachable = (not locals_ or any(can_reach(own, ip) for own in locals_)) and (here or scope_of(ip) != LOOPBACK)
         if reachable and ip not in found and is_unicast(ip) and ip[: len(IPV4_MAPPED)] != IPV4_MAPPED:
             found.append(ip)
     return found
 
 
-def is_loopback(ip: bytes) -> bool:
-    """True for 127.0.0.0/8 and ::1."""
-    return ip[0] == 127 if len(ip) == 4 else ip == b"\0" * 15 + b"\1"
+def passed_over(listed: list[bytes], kept: list[bytes], most: int) -> int:
+    """How many addresses ``peer_addresses`` did not even look at, once it had ``most``."""
+    return len(set(listed).difference(kept)) if len(kept) == most else 0
 
 
 def make_cookie(
@@ -86,8 +84,9 @@ def make_cookie(
     source: bytes,
     udp_port: int,
     locals_: list[bytes],
+    most: int,
 ) -> Cookie:
-    """A cookie with the peer's side of the association filled in."""
+    """A cookie with the peer's side of the association filled in, and ``most`` of its addresses."""
     cookie = Cookie()
     cookie.created = now
     cookie.lifespan = nanoseconds(config.cookie_life) + min(setup.cookie_preservative, MAX_EXTENSION_MS) * MILLISECOND
@@ -99,7 +98,7 @@ def make_cookie(
     cookie.local = local
     cookie.source = source
     cookie.udp_port = udp_port
-    cookie.addresses = peer_addresses(source, setup.addresses, locals_)
+    cookie.addresses = peer_addresses(source, setup.addresses, locals_, most)
     cookie.extensions = setup.extensions[:MAX_EXTENSIONS]
     return cookie
 

@@ -22,7 +22,6 @@ from ..wire.checksum import finish_packet, verify_packet
 from ..wire.codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ECHO,
-    CHUNK_HEADER,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
     CHUNK_SHUTDOWN_ACK,
@@ -36,13 +35,12 @@ from ..wire.serial import UNWRAPPED
 from ..wire.setup import initiate_tag
 from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
-from . import out_of_the_blue
 from .answers import Answers
-from .arrival import Arrival
-from .association import handshake, inbound, outbound, restart, returned, shutdown
+from .arrival import Arrival, ZoneOfLocal
+from .association import handshake, inbound, outbound, reachability, restart, returned, shutdown
 from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
-from .association.tcb import Reply, Tcb
+from .association.tcb import Reply
 from .config import AssociationConfig, Limits
 from .deadlines import Deadlines
 from .directory import Directory, with_peer_tag
@@ -50,13 +48,12 @@ from .endpoint import Endpoint
 from .entropy import RandomBytes, random_tag, random_u32
 from .ephemeral import EphemeralPorts
 from .events import Event
-from .init_answer import init_ack, make_cookie, refusal, told
+from .init_answer import refusal
 from .outputs import Transmit
 from .path.path import Path
 from .state_cookie import CookieJar
 from .stats import StackStats
 from .timers import NEVER
-from .token_bucket import TokenBucket
 
 # Stacks of peers behind one IP address that may use one SCTP port.
 MAX_STACKS: Final = 8
@@ -69,7 +66,6 @@ class Stack:
     """Endpoints and associations of one driver."""
 
     __slots__ = (
-        "_aborts",
         "_answer_is_next",
         "_answers",
         "_deadlines",
@@ -82,13 +78,19 @@ class Stack:
         "_put_off",
         "_random_bytes",
         "_ready",
-        "_refusals",
         "_replies",
+        "_zone_of_local",
         "endpoints",
         "stats",
     )
 
-    def __init__(self, random_bytes: RandomBytes, now: int, next_id: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        random_bytes: RandomBytes,
+        now: int,
+        next_id: Callable[[], int] | None = None,
+        zone_of_local: ZoneOfLocal | None = None,
+    ) -> None:
         """``next_id`` draws association ids, where they have to be unique in more than this stack."""
         self._random_bytes = random_bytes
         self._jar = CookieJar(random_bytes, now)
@@ -101,15 +103,12 @@ class Stack:
         self._deadlines = Deadlines()
         self._last_id = 2  # 0 to 2 have a meaning of their own (RFC 6458 section 7.2).
         self._next_id = next_id
+        self._zone_of_local = zone_of_local
         self._ready: deque[Association] = deque()
         self._replies: list[Reply] = []
-        limits = Limits()
-        self._answers = Answers(limits.answers)
+        self._answers = Answers(self.endpoints, self.stats)
         self._answer_is_next = False  # Answers to strangers and associations take turns.
         self._put_off: Transmit | None = None  # What an association had ready and another one could not go with.
-        # For SCTP ports that are nobody's.
-        self._aborts = TokenBucket(limits.aborts_per_second)
-        self._refusals = TokenBucket(limits.aborts_per_second)
 
     # --- endpoints and associations ---
 
@@ -128,7 +127,7 @@ class Stack:
         Raises OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
         """
         if not 0 <= port <= 65535:
-            raise OSError(EINVAL, f"SCTP port {port}")
+            raise OSError(EINVAL, f"SCTP port {port} is not between 0 and 65535")
         if port == 0:
             port = self._ephemeral.draw(self.endpoints)
             if port == 0:
@@ -181,7 +180,7 @@ class Stack:
         if association.endpoint.associations.pop(association.id, None) is None:
             return
         self._directory.remove(association)
-        association.endpoint.unaccepted.discard(association.id)
+        association.endpoint.forget(association)
         self._deadlines.forget(association)
 
     def touch(self, association: Association) -> None:
@@ -232,32 +231,14 @@ class Stack:
             for tag, chunk, path in self._replies:
                 packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, tag), chunk)
                 if path is None:
-                    self._answer(local, remote, port, packet, tcb.flowinfo_to(remote))
+                    self._answers.add(local, remote, port, packet, tcb.flowinfo_to(remote))
                 else:
-                    self._answer(path.local, path.remote, path.encaps_port, packet, tcb.flowinfo_to(path.remote))
+                    self._answers.add(path.local, path.remote, path.encaps_port, packet, tcb.flowinfo_to(path.remote))
             self._replies.clear()
         if tcb.moved and tcb.state != CLOSED:
             self.index(association)
         if not association.ready or tcb.state == CLOSED:
             self.touch(association)
-
-    def _answer(self, local: bytes, remote: bytes, port: int, packet: bytes, marked: int) -> None:
-        """A packet that belongs to no association leaves."""
-        if not self._answers.add(Transmit(local, remote, port, packet, len(packet), marked)):
-            self.stats.answers_dropped += 1
-
-    def _reply(self, arrival: Arrival, tag: int, chunk: bytes) -> None:
-        """Answer a packet outside of any association; it is marked as the packets of the port's associations are.
-
-        Whoever sent it may have forged its source, so no answer is larger than the packet, but for an INIT ACK.
-        """
-        if COMMON_HEADER + len(chunk) > len(arrival.packet) and chunk[0] != CHUNK_INIT_ACK:
-            self.stats.answers_withheld += 1
-            return
-        endpoint = self.endpoints.get(arrival.local_port)
-        packet = finish_packet(prefix(arrival.local_port, arrival.peer_port, tag), chunk)
-        marked = 0 if endpoint is None else endpoint.flowinfo_to(arrival.remote)
-        self._answer(arrival.local, arrival.remote, arrival.port, packet, marked)
 
     def _receive_other(
         self, now: int, local: bytes, remote: bytes, port: int, packet: bytes, association: Association | None
@@ -293,10 +274,18 @@ class Stack:
         tcb = association.tcb
         kind = arrival.kind
         waiting = tcb.state == COOKIE_WAIT
+        path = reachability.find_on_link(tcb, arrival.now, arrival.remote, arrival.local, arrival.port)
+        if path is not None:
+            association.begin_round()
+            size = len(arrival.packet)
+            inbound.receive(tcb, arrival.now, arrival.local, path, arrival.port, arrival.packet, 0, size)
+            self._after(association, arrival.local, arrival.remote, arrival.port)
+            return
         if kind == CHUNK_INIT_ACK:
             if waiting and len(arrival.chunks) == 1:
                 association.begin_round()
-                handshake.handle_init_ack(tcb, arrival.now, arrival.local, arrival.remote, arrival.port, arrival.value)
+                local, remote, zone = arrival.local, arrival.remote, arrival.zone(self._zone_of_local)
+                handshake.handle_init_ack(tcb, arrival.now, local, remote, arrival.port, zone, arrival.value)
                 self._give_way(association)
             elif waiting:
                 self.stats.discarded += 1  # It "MUST NOT be bundled" (section 6.10).
@@ -314,7 +303,7 @@ class Stack:
         elif waiting and kind != CHUNK_SHUTDOWN_ACK:
             self.stats.discarded += 1
         else:
-            self._receive_out_of_the_blue(arrival)
+            self._answers.out_of_the_blue(arrival)
 
     def _give_way(self, association: Association) -> None:
         """An INIT ACK with an address of another association's peer belongs to that one (section 5.1.2 D)."""
@@ -330,7 +319,7 @@ class Stack:
         """A packet without a tag of ours: it may carry the peer's own, reflected (section 8.5.1 B, C)."""
         found = self._directory.at(arrival.remote, arrival.peer_port, arrival.local_port)
         if not found:
-            self._receive_out_of_the_blue(arrival)
+            self._answers.out_of_the_blue(arrival)
             return
         association = with_peer_tag(found, arrival.tag)
         tcb = association.tcb
@@ -347,30 +336,9 @@ class Stack:
             self._after(association, arrival.local, arrival.remote, arrival.port)
             return
         if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED) and arrival.has(CHUNK_SHUTDOWN_ACK):
-            self._receive_out_of_the_blue(arrival)  # Section 8.5.1 E.
+            self._answers.out_of_the_blue(arrival)  # Section 8.5.1 E.
         else:
             self.stats.discarded += 1  # Section 8.5: silently discarded.
-
-    def _receive_out_of_the_blue(self, arrival: Arrival) -> None:
-        """Section 8.4, rules 2 and 5 to 8."""
-        self.stats.out_of_the_blue += 1
-        chunk = out_of_the_blue.answer(arrival.chunks)
-        if chunk:
-            endpoint = self.endpoints.get(arrival.local_port)
-            tokens = self._aborts if endpoint is None else endpoint.aborts
-            if tokens.take(arrival.now):
-                self._reply(arrival, arrival.tag, chunk)
-            else:
-                self.stats.answers_withheld += 1
-
-    def _refuse(self, arrival: Arrival, tag: int, seen: list[Cause]) -> None:
-        """Answer an INIT, or a COOKIE ECHO, that sets no association up."""
-        endpoint = self.endpoints.get(arrival.local_port)
-        tokens = self._refusals if endpoint is None else endpoint.refusals
-        if tokens.take(arrival.now):
-            self._reply(arrival, tag, control.abort(seen))
-        else:
-            self.stats.answers_withheld += 1
 
     def _receive_init(self, arrival: Arrival) -> None:
         """INIT (sections 3.3.2, 5.1 B and 5.2)."""
@@ -387,35 +355,20 @@ class Stack:
             # values [...]: it SHOULD respond with an ABORT chunk" (section 5.1)
             cause = causes.invalid_parameter()
         if cause is not None:
-            self._refuse(arrival, tag, [cause])
+            self._answers.refuse(arrival, tag, [cause])
             return
+        listed = setup.addresses
+        setup.addresses = arrival.placed(listed, [], self._zone_of_local)
         found = self._directory.claimed_by(arrival, setup.addresses)
         if found:
             association = found[0]
+            setup.addresses = arrival.placed(listed, association.tcb.remotes(), self._zone_of_local)
             local, remote, port = restart.answer_to(association.tcb, arrival, setup)
             announce = association.endpoint.announced_to([remote])
             restart.handle_init(association.tcb, arrival.now, self._jar, announce, local, remote, port, setup)
             self._after(association, local, remote, port)
             return
-        endpoint = self.endpoints.get(arrival.local_port)
-        if endpoint is None or endpoint.full or not endpoint.hears(arrival.local):
-            self._turn_away(arrival, tag, endpoint)
-            return
-        cookie = make_cookie(
-            setup, endpoint.config, arrival.now, arrival.local, arrival.remote, arrival.port, endpoint.own_addresses
-        )
-        cookie.local_port = arrival.local_port
-        cookie.peer_port = arrival.peer_port
-        cookie.local_tag = random_tag(self._random_bytes)
-        cookie.local_initial_tsn = random_u32(self._random_bytes)
-        announce = told(setup, arrival.local, arrival.remote, endpoint.announced_to(cookie.addresses))
-        chunk = init_ack(setup, cookie, self._jar, endpoint.config, arrival.now, announce)
-        self._reply(arrival, tag, chunk)
-
-    def _turn_away(self, arrival: Arrival, tag: int, endpoint: Endpoint | None) -> None:
-        """Refuse an association: nobody listens at that port and address, or as many wait as may."""
-        crowded = endpoint is not None and endpoint.backlog > 0 and endpoint.hears(arrival.local)
-        self._refuse(arrival, tag, [causes.out_of_resource()] if crowded else [])
+        self._answers.init(arrival, setup, self._jar, self._random_bytes)
 
     def _receive_cookie_echo(self, arrival: Arrival, namesake: Association | None) -> None:
         """COOKIE ECHO (sections 5.1.5 and 5.2.4); what is bundled with it counts once it is accepted.
@@ -437,7 +390,7 @@ class Stack:
             tcb = association.tcb
             outcome = restart.handle_cookie_echo(tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
             if outcome == restart.ACCEPTED:
-                _receive_rest(association.tcb, arrival)  # After a restart, it is another one.
+                inbound.receive_rest(association.tcb, arrival)  # After a restart, it is another one.
             self._after(association, arrival.local, arrival.remote, arrival.port)
             if outcome != restart.ANOTHER:
                 return
@@ -445,17 +398,23 @@ class Stack:
         endpoint = self.endpoints.get(arrival.local_port)
         if late > 0:
             self.stats.cookies_stale += 1
-            self._reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))
-        elif endpoint is None or endpoint.full or len(found) >= MAX_STACKS:
-            self._turn_away(arrival, cookie.peer_tag, endpoint)
+            self._answers.reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))
+        elif (
+            endpoint is None
+            or endpoint.is_full(cookie.source)
+            or len([one for one in found if not one.ended]) >= MAX_STACKS
+        ):
+            self._answers.turn_away(arrival, cookie.peer_tag)
         else:
             association = self.make_association(
                 endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn
             )
-            endpoint.unaccepted.add(association.id)
+            # Other addresses of ours the peer does not know: what came from there would be out of the blue.
+            association.tcb.local_addresses = endpoint.known_to(cookie.addresses, cookie.local)
+            endpoint.admit(association, cookie.source)
             association.begin_round()
             handshake.accept(association.tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
-            _receive_rest(association.tcb, arrival)
+            inbound.receive_rest(association.tcb, arrival)
             self._after(association, arrival.local, arrival.remote, arrival.port)
 
     def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes) -> None:
@@ -570,12 +529,3 @@ def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:
         if kind == CHUNK_ABORT:
             return None if flags & FLAG_T else inbound.causes_of(value)
     return None
-
-
-def _receive_rest(tcb: Tcb, arrival: Arrival) -> None:
-    """The chunks bundled behind a COOKIE ECHO."""
-    offset = COMMON_HEADER + ((len(arrival.value) + CHUNK_HEADER + 3) & ~3)
-    path = tcb.find_path(arrival.remote)
-    if offset < len(arrival.packet) and path is not None:
-        tcb.heard_at = arrival.local
-        inbound.handle_rest(tcb, arrival.now, path, arrival.port, arrival.packet[offset:])

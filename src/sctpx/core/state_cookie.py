@@ -19,7 +19,9 @@ from struct import Struct
 from typing import Final, final
 
 from ..wire.packet import parse_prefix, prefix
+from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
 from .entropy import RandomBytes
+from .ip import ZONE_LENGTH, is_ipv4, zone_of
 from .timers import MICROSECOND, MILLISECOND, SECOND
 
 SECRET_LENGTH: Final = 32
@@ -33,7 +35,8 @@ MAX_EXTENSIONS: Final = 31
 # The low bits of created; its two highest bits, lifespan (22 bits) and what follows (8 bits); peer's tag, our TSN,
 # peer's TSN, peer's a_rwnd, peer's outbound streams, peer's inbound streams, UDP port of the peer, number of the peer's
 # other addresses. "What follows" is whether our address and the source are IPv6, whether there are Tie-Tags, and the
-# number of extensions.
+# number of extensions. If our address or the source has a zone, which is rare, ``_ZONES`` stands in place of the number
+# of addresses, and two more bytes have which of both, and that number.
 _FIXED: Final = Struct(">IIIIIIHHHB")
 _TIE_TAGS: Final = Struct(">II")
 _LOW: Final = 0xFFFFFFFF
@@ -41,6 +44,9 @@ _CREATED: Final = 0x3FFFFFFFF
 _LOCAL_IS_V6: Final = 0x80
 _SOURCE_IS_V6: Final = 0x40
 _HAS_TIE_TAGS: Final = 0x20
+_ZONES: Final = 0xFF
+_LOCAL_HAS_ZONE: Final = 0x80
+_SOURCE_HAS_ZONE: Final = 0x40
 
 
 @final
@@ -106,10 +112,12 @@ class Cookie:
     def encode(self) -> bytes:
         """The cookie's bytes, without ``header`` and without the MAC."""
         follows = len(self.extensions)
-        if len(self.local) == 16:
+        if not is_ipv4(self.local):
             follows |= _LOCAL_IS_V6
-        if len(self.source) == 16:
+        if not is_ipv4(self.source):
             follows |= _SOURCE_IS_V6
+        others = len(self.addresses) - 1
+        zones = (_LOCAL_HAS_ZONE if zone_of(self.local) else 0) | (_SOURCE_HAS_ZONE if zone_of(self.source) else 0)
         tie_tags = b""
         if self.local_tie_tag or self.peer_tie_tag:
             follows |= _HAS_TIE_TAGS
@@ -125,10 +133,11 @@ class Cookie:
             self.peer_outbound_streams,
             self.peer_inbound_streams,
             self.udp_port,
-            len(self.addresses) - 1,
+            _ZONES if zones else others,
         )
-        others = [bytes((len(ip),)) + ip for ip in self.addresses[1:]]
-        return b"".join([fixed, tie_tags, self.local, self.source, *others, self.extensions])
+        placed = bytes((zones, others)) if zones else b""
+        listed = [bytes((len(ip),)) + ip for ip in self.addresses[1:]]
+        return b"".join([fixed, placed, tie_tags, self.local, self.source, *listed, self.extensions])
 
 
 def decode(data: bytes, header: bytes, now: int) -> Cookie:
@@ -152,13 +161,17 @@ def decode(data: bytes, header: bytes, now: int) -> Cookie:
     cookie.lifespan = (more >> 8 & 0x3FFFFF) * MILLISECOND
     cookie.peer_port, cookie.local_port, cookie.local_tag = parse_prefix(header)
     offset = _FIXED.size
+    zones = 0
+    if others == _ZONES:
+        zones, others = data[offset], data[offset + 1]
+        offset += 2
     if more & _HAS_TIE_TAGS:
         cookie.local_tie_tag, cookie.peer_tie_tag = _TIE_TAGS.unpack_from(data, offset)
         offset += _TIE_TAGS.size
-    length = 16 if more & _LOCAL_IS_V6 else 4
+    length = _length(more & _LOCAL_IS_V6, zones & _LOCAL_HAS_ZONE)
     cookie.local = data[offset : offset + length]
     offset += length
-    length = 16 if more & _SOURCE_IS_V6 else 4
+    length = _length(more & _SOURCE_IS_V6, zones & _SOURCE_HAS_ZONE)
     cookie.source = data[offset : offset + length]
     offset += length
     cookie.addresses = [cookie.source]
@@ -168,6 +181,13 @@ def decode(data: bytes, header: bytes, now: int) -> Cookie:
         offset += 1 + length
     cookie.extensions = data[offset:]
     return cookie
+
+
+def _length(is_v6: int, has_zone: int) -> int:
+    """The length of an address, by the bits of a cookie that tell it."""
+    if not is_v6:
+        return IPV4_LENGTH
+    return IPV6_LENGTH + ZONE_LENGTH if has_zone else IPV6_LENGTH
 
 
 @final

@@ -10,6 +10,7 @@ class AssociationStats:
     """What one association did."""
 
     __slots__ = (
+        "addresses_passed_over",
         "bytes_received",
         "bytes_sent",
         "chunks_retransmitted",
@@ -18,6 +19,7 @@ class AssociationStats:
         "duplicate_tsns",
         "fast_retransmits",
         "gap_sacks_received",
+        "invalid_streams",
         "messages_received",
         "messages_sent",
         "out_of_sequence_tsns",
@@ -53,6 +55,10 @@ class AssociationStats:
         self.sacks_sent = 0
         self.sacks_received = 0
         self.gap_sacks_received = 0
+        self.addresses_passed_over = 0
+        """Addresses in the peer's INIT ACK that were too many (``Limits.peer_addresses``)."""
+        self.invalid_streams = 0
+        """DATA chunks for streams that the peer was not allowed (``max_inbound_streams``)."""
         self.duplicate_tsns = 0
         self.out_of_sequence_tsns = 0
         """New TSNs that came before one below them."""
@@ -72,8 +78,10 @@ class StackStats:
     """What one stack did."""
 
     __slots__ = (
+        "addresses_passed_over",
         "answers_dropped",
         "answers_withheld",
+        "associations_refused",
         "bad_checksum",
         "cookies_rejected",
         "cookies_stale",
@@ -88,6 +96,11 @@ class StackStats:
         self.packets_sent = 0
         self.packets_received = 0
         self.bad_checksum = 0
+        self.addresses_passed_over = 0
+        """Addresses in INITs that were too many of one peer (``Limits.peer_addresses``)."""
+        self.associations_refused = 0
+        """INITs and COOKIE ECHOs that were refused as too many associations waited to be accepted, or lived (the
+        backlog, ``Limits.associations``, ``Limits.associations_per_peer``)."""
         self.answers_dropped = 0
         """Answers to strangers that had to wait for too long: newer ones came (``Limits.answers``)."""
         self.answers_withheld = 0

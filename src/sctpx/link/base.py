@@ -2,9 +2,9 @@
 
 A link carries whole SCTP packets between IP addresses. It knows ``core.outputs.Transmit`` and nothing else of
 the protocol: no tags, no associations, no timers. It never blocks, never waits and has no thread; the driver
-waits on ``sockets`` and calls. Addresses are packed bytes (4 or 16 long), ports are UDP encapsulation ports
-(RFC 6951; 0 where a link needs none), errors are errno numbers. What the network does to a link is a value it
-returns; only opening it and adding to it raise.
+waits on ``sockets`` and calls. Addresses are packed bytes (4, 16, or 20 with the zone of a link-local one: see
+``addresses``), ports are UDP encapsulation ports (RFC 6951; 0 where a link needs none), errors are errno numbers. What
+the network does to a link is a value it returns; only opening it and adding to it raise.
 
 The driver's side of the bargain:
 
@@ -27,7 +27,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
 from ..core.outputs import Transmit
-from .interfaces import AddressLike
+from .addresses import AddressLike
 
 Received: TypeAlias = tuple[bytes, bytes, int, bytes, int, int]
 """``(local, remote, port, data, segment, ecn)``, as ``Stack.receive`` takes them.
@@ -76,6 +76,9 @@ class Link(Protocol[SocketT]):
 
     def add_address(self, address: AddressLike) -> None:
         """Carry packets of one more local address. ``OSError`` (EADDRNOTAVAIL, EADDRINUSE) if that cannot be."""
+
+    def remove_address(self, address: bytes) -> None:
+        """Carry packets of a local address no longer, and close what received them; nothing if it is none."""
 
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Carry packets of an SCTP port at these of the link's addresses; a port can be opened at more of them later.

@@ -13,6 +13,8 @@ import sys
 from dataclasses import dataclass
 from typing import Final, final
 
+from .addresses import packed_address
+
 # linux/in.h, linux/in6.h, linux/errqueue.h
 IP_RECVERR: Final = 11
 IPV6_RECVERR: Final = 25
@@ -117,7 +119,7 @@ def read_error_queue(sock: socket.socket, limit: int) -> list[QueuedError]:
             payload, ancillary, _flags, source = sock.recvmsg(_PAYLOAD_LIMIT, _ANCILLARY_LIMIT, _MSG_ERRQUEUE)
         except OSError:
             break
-        remote, port = (socket.inet_pton(sock.family, source[0]), source[1]) if source else (b"", 0)
+        remote, port = (packed_address(source), source[1]) if source else (b"", 0)
         for level, kind, value in ancillary:
             if (level, kind) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
                 entry = parse_extended_error(value, remote, port, payload)

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, final
 
 from ..core.outputs import Transmit
+from .addresses import AddressLike, parse_address
 from .base import Link, Received, ReturnedPacket
-from .interfaces import AddressLike, parse_address
 
 
 @final
@@ -69,11 +69,11 @@ class FilteredLink:
 
     def cut(self, *addresses: AddressLike) -> None:
         """Drop whatever comes from or goes to these addresses from now on."""
-        self._cut.update(parse_address(address)[0] for address in addresses)
+        self._cut.update(map(parse_address, addresses))
 
     def heal(self, *addresses: AddressLike) -> None:
         """Let packets of these addresses through again; without an argument, of all."""
-        self._cut.difference_update([parse_address(address)[0] for address in addresses] or list(self._cut))
+        self._cut.difference_update(list(map(parse_address, addresses)) or list(self._cut))
 
     def passes(self, local: bytes, remote: bytes) -> bool:
         """Whether a packet between these addresses gets through."""
@@ -102,6 +102,12 @@ class FilteredLink:
     def add_address(self, address: AddressLike) -> None:
         """Carry packets of one more local address."""
         self.inner.add_address(address)
+
+    def remove_address(self, address: bytes) -> None:
+        """Carry packets of a local address no longer."""
+        for inner in [inner for inner in self._sockets if inner.address == address]:
+            del self._sockets[inner]
+        self.inner.remove_address(address)
 
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Take an SCTP port at these local addresses."""

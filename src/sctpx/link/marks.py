@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from ..core.outputs import CLASS_SHIFT, FLOW_LABEL
+from .addresses import SocketAddress
 from .capabilities import SOL_UDP, UDP_SEGMENT
-from .interfaces import SocketAddress
 
 # linux/in.h, linux/in6.h
 _IP_TOS: Final = getattr(socket, "IP_TOS", 1)

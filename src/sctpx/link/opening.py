@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+from .addresses import AddressLike
 from .base import Link
-from .interfaces import AddressLike
 from .raw import RawLink
 from .udp import UdpLink
 

@@ -10,41 +10,35 @@ It takes a file descriptor for each SCTP port and local address.
 from __future__ import annotations
 
 import errno
-import socket
 from typing import TypeAlias
 
+from .addresses import address_text
 from .held_name import HeldName, is_held, name_holder
-from .interfaces import family_of
 
 PortOwner: TypeAlias = HeldName
 """An SCTP port of an address, owned until it is released."""
 
 
-def own(ip: bytes, scope_id: int, port: int) -> PortOwner:
+def own(ip: bytes, port: int) -> PortOwner:
     """Own an SCTP port of a local address.
 
     ``OSError``: EADDRINUSE if another link has it, in this process or in another one; EMFILE.
     """
-    name = _name(ip, scope_id, port)
+    name = _name(ip, port)
     try:
         return HeldName(name)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
     holder = name_holder(name) or "another process"
-    text = f"SCTP port {port} of {_address(ip, scope_id)} is taken by {holder}: choose another (0 takes a free one)"
+    text = f"SCTP port {port} of {address_text(ip)} is taken by {holder}: choose another (0 takes a free one)"
     raise OSError(errno.EADDRINUSE, text)
 
 
-def is_owned(ip: bytes, scope_id: int, port: int) -> bool:
+def is_owned(ip: bytes, port: int) -> bool:
     """Whether a process of this host has an SCTP port of a local address."""
-    return is_held(_name(ip, scope_id, port))
+    return is_held(_name(ip, port))
 
 
-def _name(ip: bytes, scope_id: int, port: int) -> str:
-    return f"sctpx/{_address(ip, scope_id)}/sctp/{port}"
-
-
-def _address(ip: bytes, scope_id: int) -> str:
-    text = socket.inet_ntop(family_of(ip), ip)
-    return f"{text}%{scope_id}" if scope_id else text
+def _name(ip: bytes, port: int) -> str:
+    return f"sctpx/{address_text(ip)}/sctp/{port}"

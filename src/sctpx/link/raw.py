@@ -15,15 +15,16 @@ one by one.
 from __future__ import annotations
 
 import errno
-import ipaddress
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Final, final
 
+from ..core.ip import choose_source, same_family
 from ..core.outputs import Transmit
+from .addresses import AddressLike, address_text
 from .base import Received, ReturnedPacket
 from .heap import keep_freed_memory
-from .interfaces import DEFAULT_MTU, AddressLike, local_address, nearest
+from .interfaces import DEFAULT_MTU, local_address
 from .kernel_sctp import check_absent
 from .marks import ECN
 from .raw_socket import RawSocket
@@ -88,17 +89,24 @@ class RawLink:
         """
         if address in self._sockets:
             return
-        ip, scope_id = local_address(address)
+        ip = local_address(address)
         if ip in self._sockets:
             return
         try:
-            self._sockets[ip] = RawSocket(ip, scope_id, ecn=self.ecn)
+            self._sockets[ip] = RawSocket(ip, ecn=self.ecn)
         except PermissionError:
             raise
         except OSError as error:
-            text = f"cannot receive SCTP at {ipaddress.ip_address(ip)}: {error.strerror}"
+            text = f"cannot receive SCTP at {address_text(ip)}: {error.strerror}"
             raise OSError(error.errno, text) from None
         self._nearest.clear()
+
+    def remove_address(self, address: bytes) -> None:
+        """Close the socket of a local address. What is still to be sent from there fails with EADDRNOTAVAIL."""
+        sock = self._sockets.pop(address, None)
+        if sock is not None:
+            self._nearest.clear()
+            sock.close()
 
     def close(self) -> None:
         """Close all sockets. Packets handed over are still sent; closing twice does nothing."""
@@ -107,7 +115,7 @@ class RawLink:
 
     def max_packet(self, remote: bytes, local: bytes = b"") -> int:
         """The largest IP packet for a destination: the MTU of the interface it leaves by, at most 1500 bytes."""
-        sock = self._sockets.get(local) or self._sockets.get(nearest(self._sockets, remote))
+        sock = self._sockets.get(local) or self._sockets.get(choose_source(list(self._sockets), remote, []))
         return sock.max_packet() if sock else DEFAULT_MTU
 
     # --- SCTP ports ---
@@ -126,7 +134,7 @@ class RawLink:
             for address in addresses:
                 sock = self._sockets.get(address)
                 if sock is None:
-                    raise OSError(errno.EADDRNOTAVAIL, f"{ipaddress.ip_address(address)} is no address of this link")
+                    raise OSError(errno.EADDRNOTAVAIL, f"{address_text(address)} is no address of this link")
                 if port not in sock.ports:
                     sock.ports.open(port)
                     opened.append(sock)
@@ -165,7 +173,7 @@ class RawLink:
     def _find_nearest(self, remote: bytes, port: bytes) -> RawSocket | None:
         number = int.from_bytes(port, "big")
         open_at = [ip for ip, sock in self._sockets.items() if number in sock.ports]
-        sock = self._sockets.get(nearest(open_at, remote) or nearest(self._sockets, remote))
+        sock = self._sockets.get(choose_source(open_at, remote, []) or choose_source(list(self._sockets), remote, []))
         return self._nearest.remember((remote, port), sock) if sock else None
 
     def send(self, transmit: Transmit) -> int:
@@ -175,7 +183,7 @@ class RawLink:
             return errno.EADDRNOTAVAIL if transmit.local else errno.EAFNOSUPPORT
         if transmit.port:
             return errno.EPROTONOSUPPORT  # The packet is meant for UDP.
-        if len(transmit.remote) != len(sock.address):
+        if len(transmit.remote) != len(sock.address) and not same_family(transmit.remote, sock.address):
             return errno.EAFNOSUPPORT
         flowinfo = transmit.flowinfo if self.ecn else transmit.flowinfo & ~ECN
         sent, code = sock.send(transmit.data, transmit.segment, flowinfo, sock.destination(transmit.remote))

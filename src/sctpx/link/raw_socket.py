@@ -32,10 +32,11 @@ from contextlib import suppress
 from typing import Final, TypeAlias, final
 
 from ..core.outputs import FLOW_LABEL
+from .addresses import SocketAddress, family_of, packed_address, socket_address
 from .base import Received, ReturnedPacket
 from .buffers import enlarge_buffers
 from .error_queue import IP_RECVERR, IPV6_RECVERR, read_error_queue
-from .interfaces import LINK_LOCAL, SocketAddress, address_mtu, family_of, link_scope, scope_of, socket_address
+from .interfaces import address_mtu
 from .marks import TRAFFIC_CLASS, ancillary, lease_flow_label
 from .packet_filter import Others, attach, program
 from .privilege import missing_privilege
@@ -90,21 +91,19 @@ class RawSocket:
         "_view",
         "address",
         "ports",
-        "scope_id",
         "socket",
     )
 
-    def __init__(self, ip: bytes, scope_id: int, *, ecn: bool) -> None:
+    def __init__(self, ip: bytes, *, ecn: bool) -> None:
         """Open at a local address, with no SCTP port. ``PermissionError`` without CAP_NET_RAW, ``OSError`` as ``bind``.
 
         ``ecn``: read and set the ECN bits of packets.
         """
         self.address = ip
-        self.scope_id = scope_id
         self._ecn = ecn
-        self.socket = _bound_socket(ip, scope_id, ecn=ecn)
+        self.socket = _bound_socket(ip, ecn=ecn)
         try:
-            self.ports = SocketPorts(self.socket, ip, scope_id)
+            self.ports = SocketPorts(self.socket, ip)
         except OSError:
             self.socket.close()
             raise
@@ -254,24 +253,17 @@ class RawSocket:
     # --- what is not remembered yet ---
 
     def _learn(self, source: SocketAddress) -> bytes:
-        ip = socket.inet_pton(socket.AF_INET6, source[0].partition("%")[0])
-        if scope_of(ip) == LINK_LOCAL:
-            # Answers must leave by the interface the peer was heard on; an IPv6 address ends with its scope id.
-            self._destinations.remember(ip, socket_address(ip, 0, source[-1]))
-        return self._peers.remember(source, ip)
+        return self._peers.remember(source, packed_address(source))
 
     def _new_destination(self, remote: bytes) -> SocketAddress:
-        scope_id = 0
-        if scope_of(remote) == LINK_LOCAL:
-            scope_id = self.scope_id or link_scope(remote)
-        return self._destinations.remember(remote, socket_address(remote, 0, scope_id))
+        return self._destinations.remember(remote, socket_address(remote, 0))
 
     def _new_ancillary(self, flowinfo: int) -> list[tuple[int, int, bytes]]:
         marks = flowinfo & ~FLOW_LABEL if self._unlabelled else flowinfo
         return self._ancillary.remember(flowinfo, ancillary(self.socket, 0, marks))
 
 
-def _bound_socket(ip: bytes, scope_id: int, *, ecn: bool) -> socket.socket:
+def _bound_socket(ip: bytes, *, ecn: bool) -> socket.socket:
     """A raw socket that receives at an address and lets nothing in."""
     family = family_of(ip)
     try:
@@ -284,7 +276,7 @@ def _bound_socket(ip: bytes, scope_id: int, *, ecn: bool) -> socket.socket:
         enlarge_buffers(sock)
         for option in _options(family, ecn=ecn):
             sock.setsockopt(*option)
-        sock.bind(socket_address(ip, 0, scope_id))
+        sock.bind(socket_address(ip, 0))
         _discard_queued(sock)
     except OSError:
         sock.close()

@@ -20,9 +20,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, final
 
+from ..core.ip import is_ipv4, without_zone
 from .held_name import HeldName, is_held
 from .host_sockets import ip_sockets
-from .interfaces import IPV4_BYTES
 
 IPPROTO_SCTP: Final = 132
 
@@ -49,9 +49,9 @@ def mark(inode: int, *, has_ports: bool = False) -> HeldName:
 
 def standing(ip: bytes, inode: int) -> Standing:
     """What the raw socket with this inode is among those that receive SCTP packets at an address."""
-    table = "raw" if len(ip) == IPV4_BYTES else "raw6"
+    table = "raw" if is_ipv4(ip) else "raw6"
     listed = [sock for sock in ip_sockets(table) if sock.port == IPPROTO_SCTP]
-    receiving = [sock.inode for sock in listed if sock.address == ip or not any(sock.address)]
+    receiving = [sock.inode for sock in listed if sock.address == without_zone(ip) or not any(sock.address)]
     if receiving == [inode]:
         return Standing.ALONE
     if inode not in receiving or not all(is_held(_name(other)) for other in receiving):

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Any, final
 
 from ..core.outputs import Transmit
+from .addresses import AddressLike
 from .base import Link, LinkSocket, Received, ReturnedPacket
-from .interfaces import AddressLike
 
 
 @final
@@ -55,6 +55,12 @@ class SeveralLinks:
             self.raw.add_address(address)
         finally:
             self._note_sockets()
+
+    def remove_address(self, address: bytes) -> None:
+        """Carry packets of a local address no longer, in either way."""
+        self.udp.remove_address(address)
+        self.raw.remove_address(address)
+        self._note_sockets()
 
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Take an SCTP port on both links, or on neither. ``OSError`` as they say."""

@@ -11,8 +11,8 @@ import errno
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
+from .addresses import AddressLike
 from .base import Link
-from .interfaces import AddressLike
 from .raw import RawLink
 
 

@@ -32,17 +32,15 @@ class SocketPorts:
         "_mark",
         "_others",
         "_owners",
-        "_scope_id",
         "_socket",
         "_standing",
         "in_packets",
     )
 
-    def __init__(self, sock: socket.socket, ip: bytes, scope_id: int) -> None:
+    def __init__(self, sock: socket.socket, ip: bytes) -> None:
         """No port is open. ``sock`` is bound to the address, and lets nothing in. ``OSError``: EMFILE."""
         self._socket = sock
         self._ip = ip
-        self._scope_id = scope_id
         self._inode = os.fstat(sock.fileno()).st_ino
         self._mark = mark(self._inode)
         self._has_ports: HeldName | None = None
@@ -64,7 +62,7 @@ class SocketPorts:
         """
         if port in self._owners:
             return
-        self._owners[port] = own(self._ip, self._scope_id, port)
+        self._owners[port] = own(self._ip, port)
         self.in_packets.add(port.to_bytes(2, "big"))
         try:
             self._set_filter()
@@ -127,7 +125,7 @@ class SocketPorts:
             return False
         if self._others is Others.ALL and self._standing is None:
             self._look_around()
-        if is_owned(self._ip, self._scope_id, int.from_bytes(port, "big")):
+        if is_owned(self._ip, int.from_bytes(port, "big")):
             self._foreign.add(port)
             return False
         if self._standing is None:

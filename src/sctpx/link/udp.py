@@ -19,17 +19,18 @@ refuses it for this batch, the packets go one by one. One packet alone always go
 from __future__ import annotations
 
 import errno
-import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, final
 from weakref import WeakValueDictionary
 
+from ..core.ip import choose_source, same_family, without_zone
 from ..core.outputs import CLASS_SHIFT, Transmit
+from .addresses import AddressLike, SocketAddress, address_text
 from .base import Received, ReturnedPacket
 from .capabilities import Capabilities, probe
 from .heap import keep_freed_memory
-from .interfaces import DEFAULT_MTU, AddressLike, SocketAddress, local_address, nearest
+from .interfaces import DEFAULT_MTU, interface_addresses, local_address
 from .marks import ECN, traffic_class
 from .port_holder import port_holder
 from .remembered import Remembered
@@ -93,8 +94,8 @@ class UdpLink:
         for attempt, port in enumerate(udp_port, 1):
             link = cls(port, able)
             try:
-                for ip, scope_id in wanted:
-                    link._bind(ip, scope_id)
+                for ip in wanted:
+                    link._bind(ip)
             except OSError as error:
                 link.close()
                 if error.errno != errno.EADDRINUSE or attempt == len(udp_port):
@@ -122,16 +123,23 @@ class UdpLink:
         """One more local address on the link's port; one it has already is no error. ``OSError`` as for ``open``."""
         if address in self._sockets:
             return
-        ip, scope_id = local_address(address)
+        ip = local_address(address)
         try:
-            self._bind(ip, scope_id)
+            self._bind(ip)
         except OSError as error:
             raise _explained(error, ip, self._port) from None
 
-    def _bind(self, ip: bytes, scope_id: int) -> None:
+    def remove_address(self, address: bytes) -> None:
+        """Close the socket of a local address. What is still to be sent from there fails with EADDRNOTAVAIL."""
+        sock = self._sockets.pop(address, None)
+        if sock is not None:
+            self._nearest.clear()
+            sock.close()
+
+    def _bind(self, ip: bytes) -> None:
         if ip in self._sockets:
             return
-        sock = UdpSocket(ip, scope_id, self._port, self._capabilities)
+        sock = UdpSocket(ip, self._port, self._capabilities)
         self._port = sock.port
         self._sockets[ip] = _bound[ip, sock.port] = sock
         self._nearest.clear()
@@ -175,7 +183,7 @@ class UdpLink:
         sock = self._sockets.get(transmit.local) or self.socket_for(transmit)
         if sock is None:
             return errno.EADDRNOTAVAIL if transmit.local else errno.EAFNOSUPPORT
-        if len(transmit.remote) != len(sock.address):
+        if len(transmit.remote) != len(sock.address) and not same_family(transmit.remote, sock.address):
             return errno.EAFNOSUPPORT
         destination = sock.destination(transmit.remote, transmit.port)
         segment = transmit.segment
@@ -203,7 +211,7 @@ class UdpLink:
         known = self._nearest.get(remote)
         if known is not None:
             return known
-        sock = self._sockets.get(nearest(self._sockets, remote))
+        sock = self._sockets.get(choose_source(list(self._sockets), remote, []))
         return self._nearest.remember(remote, sock) if sock else None
 
 
@@ -225,13 +233,25 @@ def _send_pieces(
 
 def _explained(error: OSError, ip: bytes, port: int) -> OSError:
     """A failed bind, with the address and port and, for a taken port, who has it and what to do."""
-    address = ipaddress.ip_address(ip)
+    address = address_text(ip)
     if error.errno != errno.EADDRINUSE:
         wanted = f"UDP port {port}" if port else "a UDP port"
-        return OSError(error.errno, f"cannot bind {wanted} of {address}: {error.strerror}")
+        return OSError(error.errno, f"cannot bind {wanted} of {address}: {_reason(error, ip)}")
     in_the_way = _bound.get((ip, port))
-    holder = "another link of this process" if in_the_way and in_the_way.fileno() >= 0 else port_holder(ip, port)
+    here = in_the_way is not None and in_the_way.fileno() >= 0
+    holder = "another link of this process" if here else port_holder(without_zone(ip), port)
     taken = f"taken by {holder}" if holder else "taken"
     return OSError(
         errno.EADDRINUSE, f"UDP port {port} of {address} is {taken}: choose another with udp_port= (0 takes a free one)"
     )
+
+
+def _reason(error: OSError, ip: bytes) -> str:
+    """Why an address or port cannot be had, in words that help."""
+    known = [own.ip for own in interface_addresses(refresh=True)]
+    if error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL, errno.ENODEV) and ip not in known:
+        ours = ", ".join(address_text(own) for own in known if same_family(own, ip))
+        return f"this host does not have it, but {ours}" if ours else "this host has no address of that family"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "the system does not allow it (ports below 1024 take a privilege)"
+    return error.strerror or str(error)

@@ -23,11 +23,12 @@ from contextlib import suppress
 from typing import Any, Final, TypeAlias, final
 
 from ..core.outputs import FLOW_LABEL
+from .addresses import SocketAddress, family_of, packed_address, socket_address
 from .base import Received, ReturnedPacket
 from .buffers import enlarge_buffers
 from .capabilities import SOL_UDP, UDP_GRO, Capabilities
 from .error_queue import IP_RECVERR, IPV6_RECVERR, read_error_queue
-from .interfaces import LINK_LOCAL, SocketAddress, address_mtu, family_of, link_scope, scope_of, socket_address
+from .interfaces import address_mtu
 from .marks import TRAFFIC_CLASS, ancillary, lease_flow_label
 from .remembered import Remembered
 
@@ -72,15 +73,13 @@ class UdpSocket:
         "_unlabelled",
         "address",
         "port",
-        "scope_id",
         "socket",
     )
 
-    def __init__(self, ip: bytes, scope_id: int, port: int, capabilities: Capabilities) -> None:
+    def __init__(self, ip: bytes, port: int, capabilities: Capabilities) -> None:
         """Bind to ``port`` (0: any) on ``ip``. ``OSError`` as ``bind`` says."""
         self.address = ip
-        self.scope_id = scope_id
-        self.socket = _bound_socket(ip, scope_id, port, capabilities)
+        self.socket = _bound_socket(ip, port, capabilities)
         """The socket itself, for an event loop that receives by its own means; see ``received``."""
         self.port: int = self.socket.getsockname()[1]
         self._max_packet = 0
@@ -247,17 +246,10 @@ class UdpSocket:
     # --- what is not remembered yet ---
 
     def _learn(self, source: SocketAddress) -> tuple[bytes, int]:
-        ip = socket.inet_pton(family_of(self.address), source[0])
-        if scope_of(ip) == LINK_LOCAL:
-            # Answers must leave by the interface the peer was heard on; an IPv6 address ends with its scope id.
-            self._destinations.remember((ip, source[1]), socket_address(ip, source[1], source[-1]))
-        return self._peers.remember(source, (ip, source[1]))
+        return self._peers.remember(source, (packed_address(source), source[1]))
 
     def _new_destination(self, remote: bytes, port: int) -> SocketAddress:
-        scope_id = 0
-        if scope_of(remote) == LINK_LOCAL:
-            scope_id = self.scope_id or link_scope(remote)
-        return self._destinations.remember((remote, port), socket_address(remote, port, scope_id))
+        return self._destinations.remember((remote, port), socket_address(remote, port))
 
     def _new_ancillary(self, segment: int, flowinfo: int) -> list[tuple[int, int, bytes]]:
         marks = flowinfo & ~FLOW_LABEL if self._unlabelled else flowinfo
@@ -268,7 +260,7 @@ class UdpSocket:
         return data, (), 0, source
 
 
-def _bound_socket(ip: bytes, scope_id: int, port: int, capabilities: Capabilities) -> socket.socket:
+def _bound_socket(ip: bytes, port: int, capabilities: Capabilities) -> socket.socket:
     sock = socket.socket(family_of(ip), socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -277,7 +269,7 @@ def _bound_socket(ip: bytes, scope_id: int, port: int, capabilities: Capabilitie
         enlarge_buffers(sock)
         if sys.platform == "linux":
             _set_linux_options(sock, capabilities)
-        sock.bind(socket_address(ip, port, scope_id))
+        sock.bind(socket_address(ip, port))
     except OSError:
         sock.close()
         raise

@@ -1,9 +1,13 @@
 """Addresses as users give them, checked as ``sctp_connectx`` checks them, and as the core has them.
 
-Three forms meet here. Users write text, an ``Address`` with options, or the pairs of the socket module,
-``(host, port)``. C programs and those that came from them have packed ``sockaddr_in`` and ``sockaddr_in6`` structures,
-one behind the other; their layout here is Linux's, on every system. The core has the IP address alone, packed, 4 or
-16 bytes long.
+Three forms meet here. Users write text, an ``Address`` with options, or the tuples of the socket module,
+``(host, port)`` and ``(host, port, flowinfo, scope_id)``. C programs and those that came from them have packed
+``sockaddr_in`` and ``sockaddr_in6`` structures, one behind the other; their layout here is Linux's, on every system.
+The core has the IP address alone, packed (``core.ip``).
+
+The link of a link-local IPv6 address is text behind a ``%`` (``fe80::1%eth0``, or the number of the interface), a
+scope id in tuples and structures, and the zone behind the 16 bytes in the core. Other addresses have none, whatever
+is written behind them.
 
 An IPv4-mapped IPv6 address (``::ffff:192.0.2.1``) is the IPv4 address in all of them. Host names are left to whoever
 can resolve them: ``parse_ip`` tells them apart. The port beside an address is always an SCTP port.
@@ -13,6 +17,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import socket
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +25,18 @@ from functools import lru_cache
 from operator import index
 from typing import Final, TypeAlias, final
 
+from ..core.ip import (
+    LINK_LOCAL,
+    ZONE_LENGTH,
+    index_of,
+    is_ipv4,
+    lacks_zone,
+    same_family,
+    scope_of,
+    with_zone,
+    without_zone,
+    zone_of,
+)
 from ..wire.params import IPV4_LENGTH, IPV4_MAPPED, IPV6_LENGTH, is_unicast
 
 SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
@@ -29,6 +46,8 @@ SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
 AF_INET: Final = 2
 AF_INET6: Final = 10
 
+_LARGEST_INDEX: Final = 0x7FFFFFFF
+"""Interfaces are numbered by a C ``int``."""
 _FAMILY: Final = struct.Struct("=H")
 # sin_family, sin_port, sin_addr, padding.
 _SOCKADDR_IN: Final = struct.Struct("=H2s4s8x")
@@ -69,9 +88,26 @@ def check_port(port: int, what: str, lowest: int = 1) -> int:
 # --- text and packed bytes ---
 
 
-@lru_cache(maxsize=4096)
 def parse_ip(text: str) -> bytes | None:
-    """An IP address in text as packed bytes; ``None`` if it is a host name. A zone (``%eth0``) is passed over."""
+    """An IP address in text as packed bytes; ``None`` if it is a host name.
+
+    ``OSError`` (ENODEV) for a link-local address with a zone that is no interface of this host.
+    """
+    ip = _parse(text)
+    if ip is None or "%" not in text or not lacks_zone(ip):
+        return ip
+    zone = text.partition("%")[2]
+    try:
+        # What an interface is called may change: this is not remembered.
+        index = int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+        return on_link(ip, index)
+    except (OSError, OverflowError):
+        raise OSError(errno.ENODEV, f"{text}: this host has no interface {zone}") from None
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> bytes | None:
+    """The address without its zone."""
     try:
         return canonical(ipaddress.ip_address(text).packed)
     except ValueError:
@@ -79,17 +115,58 @@ def parse_ip(text: str) -> bytes | None:
 
 
 def pack_ip(text: str) -> bytes:
-    """An IP address in text as packed bytes. ``OSError`` (EINVAL) if it is none."""
+    """An IP address in text as packed bytes. ``OSError``: EINVAL if it is none, ENODEV as ``parse_ip`` says."""
     ip = parse_ip(text)
     if ip is None:
         raise OSError(errno.EINVAL, f"{text!r} is not an IP address")
     return ip
 
 
-@lru_cache(maxsize=4096)
+def on_link(ip: bytes, scope_id: int) -> bytes:
+    """A packed address and the scope id that came beside it, which says something of link-local ones; 0 is none.
+
+    ``OSError`` (EINVAL) if the address has another zone already, or the scope id is none.
+    """
+    if not scope_id or is_ipv4(ip) or scope_of(ip) != LINK_LOCAL:
+        return ip
+    if not 0 < scope_id <= _LARGEST_INDEX:
+        raise OSError(errno.EINVAL, f"{scope_id} is no scope id: that is the number of an interface")
+    if zone_of(ip) and index_of(ip) != scope_id:
+        raise OSError(errno.EINVAL, f"the scope id {scope_id} beside {ip_text(ip)} is that of another link")
+    return with_zone(ip, scope_id)
+
+
+def pack_host(address: SocketAddress) -> bytes:
+    """The IP address in an address of the socket module. ``OSError`` as ``pack_ip`` and ``on_link`` say."""
+    ip = pack_ip(address[0])
+    return on_link(ip, address[3]) if len(address) > 3 else ip
+
+
 def ip_text(ip: bytes) -> str:
-    """A packed IP address as people write it; ``""`` for none."""
+    """A packed IP address as people write it; ``""`` for none. A zone is the name of the interface, if it has one."""
+    if len(ip) <= IPV6_LENGTH:
+        return _text(ip)
+    try:
+        zone = socket.if_indextoname(index_of(ip))
+    except OSError:
+        zone = str(index_of(ip))
+    return f"{_text(without_zone(ip))}%{zone}"
+
+
+@lru_cache(maxsize=4096)
+def _text(ip: bytes) -> str:
     return str(ipaddress.ip_address(ip)) if ip else ""
+
+
+def find_alike(ip: bytes, known: Iterable[bytes]) -> bytes:
+    """Which of the known addresses is meant: that address, or for a link-local one without zone the only one like it.
+
+    If none or several are like it, it comes back as it is.
+    """
+    if not lacks_zone(ip):
+        return ip
+    alike = {other for other in known if without_zone(other) == ip}
+    return alike.pop() if len(alike) == 1 else ip
 
 
 def canonical(ip: bytes) -> bytes:
@@ -99,8 +176,8 @@ def canonical(ip: bytes) -> bytes:
 
 def socket_address(ip: bytes, port: int, mapped: bool = False) -> SocketAddress:
     """A packed IP address and a port as the socket module has them; ``mapped`` makes IPv4 addresses IPv6 ones."""
-    if len(ip) == IPV6_LENGTH:
-        return ip_text(ip), port, 0, 0
+    if len(ip) >= IPV6_LENGTH:
+        return _text(without_zone(ip)), port, 0, index_of(ip)
     return ("::ffff:" + ip_text(ip), port, 0, 0) if mapped else (ip_text(ip), port)
 
 
@@ -131,18 +208,18 @@ def check_peers(addresses: Sequence[tuple[bytes, int]]) -> int:
 
 def check_unicast(ip: bytes) -> None:
     """``OSError`` (EINVAL) unless a host can have this address."""
-    if len(ip) not in (IPV4_LENGTH, IPV6_LENGTH):
+    if len(ip) not in (IPV4_LENGTH, IPV6_LENGTH, IPV6_LENGTH + ZONE_LENGTH):
         raise OSError(errno.EINVAL, f"an address of {len(ip)} bytes is neither IPv4 nor IPv6")
     if not is_unicast(ip):
-        kind = "the wildcard address" if is_wildcard(ip) else "no address of a single host"
+        kind = "the wildcard, which no peer has" if is_wildcard(ip) else "no address of a single host"
         raise OSError(errno.EINVAL, f"{ip_text(ip)} is {kind}")
 
 
 def check_families(peers: Iterable[bytes], local: Iterable[bytes]) -> None:
     """``OSError`` (EAFNOSUPPORT) if nothing of ``local`` is of the family of any of the peer's addresses."""
-    lengths = {len(ip) for ip in local}
-    if lengths.isdisjoint([len(ip) for ip in peers]):
-        mine, theirs = ("IPv4", "IPv6") if IPV4_LENGTH in lengths else ("IPv6", "IPv4")
+    own = list(local)
+    if not any(same_family(ip, other) for ip in peers for other in own):
+        mine, theirs = ("IPv4", "IPv6") if own and len(own[0]) == IPV4_LENGTH else ("IPv6", "IPv4")
         raise OSError(errno.EAFNOSUPPORT, f"the local addresses are {mine} and those of the peer {theirs}")
 
 
@@ -156,13 +233,14 @@ def pack_sockaddrs(addresses: Iterable[SocketAddress]) -> bytes:
     """
     parts = []
     for address in addresses:
-        ip = pack_ip(address[0])
+        ip = pack_host(address)
         port = check_port(address[1], "port", lowest=0).to_bytes(2, "big")
         if len(ip) == IPV4_LENGTH:
             parts.append(_SOCKADDR_IN.pack(AF_INET, port, ip))
         else:
             flowinfo, scope_id = address[2:] if len(address) > 2 else (0, 0)
-            parts.append(_SOCKADDR_IN6.pack(AF_INET6, port, flowinfo.to_bytes(4, "big"), ip, scope_id))
+            flow = flowinfo.to_bytes(4, "big")
+            parts.append(_SOCKADDR_IN6.pack(AF_INET6, port, flow, without_zone(ip), index_of(ip) or scope_id))
     return b"".join(parts)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from operator import index
 from typing import Any, Final, TypeAlias, TypeVar, final
 
+from ..core.ip import without_zone
 from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
 from . import constants as c
 from .addresses import canonical, check_unicast, pack_ip
@@ -135,7 +136,7 @@ def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
         if level != c.IPPROTO_SCTP:
             raise OSError(errno.EINVAL, f"control message of level {level}")
         if kind in (c.SCTP_DSTADDRV4, c.SCTP_DSTADDRV6):
-            addresses.append(_address(kind, data))
+            addresses.append(to_address(kind, data))
             continue
         # "There can be only one such type of ancillary data for each sendmsg()" (section 5.2.1).
         slot = c.SCTP_SNDINFO if kind == c.SCTP_SNDRCV else kind
@@ -143,15 +144,15 @@ def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
             raise OSError(errno.EINVAL, "two control messages speak of the same")
         seen.add(slot)
         if kind == c.SCTP_SNDINFO:
-            sent = from_sndinfo(_struct(SndInfo, data))
+            sent = from_sndinfo(to_struct(SndInfo, data))
         elif kind == c.SCTP_SNDRCV:
-            sent = from_sndrcvinfo(_struct(SndRcvInfo, data))
+            sent = from_sndrcvinfo(to_struct(SndRcvInfo, data))
         elif kind == c.SCTP_INIT:
-            init = _struct(InitMsg, data)
+            init = to_struct(InitMsg, data)
         elif kind == c.SCTP_PRINFO:
-            check_policy(_struct(PrInfo, data).pr_policy)
+            check_policy(to_struct(PrInfo, data).pr_policy)
         elif kind == c.SCTP_AUTHINFO:
-            _struct(AuthInfo, data)
+            to_struct(AuthInfo, data)
             raise OSError(errno.EOPNOTSUPP, "messages cannot be authenticated (RFC 4895) yet")
         else:
             raise OSError(errno.EINVAL, f"no control message for sending has the type {kind}")
@@ -169,7 +170,8 @@ def _checked(item: Item) -> tuple[int, int, Struct | bytes | str]:
     return index(level), index(kind), data if isinstance(data, Struct | str) else to_bytes(data)
 
 
-def _struct(kind: type[_S], data: Struct | bytes | str) -> _S:
+def to_struct(kind: type[_S], data: Struct | Data | str) -> _S:
+    """The struct that the data of a control message is. ``OSError`` (EINVAL) if it is of another kind or length."""
     if isinstance(data, kind):
         data.pack()  # Only what fits its fields.
         return data
@@ -178,11 +180,12 @@ def _struct(kind: type[_S], data: Struct | bytes | str) -> _S:
     return kind.unpack(data)
 
 
-def _address(kind: int, data: Struct | bytes | str) -> bytes:
+def to_address(kind: int, data: Struct | Data | str) -> bytes:
+    """The address in SCTP_DSTADDRV4 or _V6, packed. ``OSError`` (EINVAL) if there is none of a single host."""
     if isinstance(data, Struct):
         raise OSError(errno.EINVAL, f"{type(data).__name__} where an address belongs")
-    ip = pack_ip(data) if isinstance(data, str) else data
-    if len(ip) != (IPV4_LENGTH if kind == c.SCTP_DSTADDRV4 else IPV6_LENGTH):
+    ip = pack_ip(data) if isinstance(data, str) else to_bytes(data)
+    if len(without_zone(ip)) != (IPV4_LENGTH if kind == c.SCTP_DSTADDRV4 else IPV6_LENGTH):
         raise OSError(errno.EINVAL, f"an address of {len(ip)} bytes in a control message of type {kind}")
     ip = canonical(ip)
     check_unicast(ip)
@@ -204,7 +207,7 @@ def from_sendv(info: Struct | Data | None, infotype: int | None = None) -> list[
     kind = _SENDV.get(infotype)
     if kind is None or info is None:
         raise OSError(errno.EINVAL, f"infotype {infotype} with {type(info).__name__}")
-    value = _struct(kind, info if isinstance(info, Struct) else to_bytes(info))
+    value = to_struct(kind, info if isinstance(info, Struct) else to_bytes(info))
     if not isinstance(value, SendvSpa):
         return [(c.IPPROTO_SCTP, _SENDV_CMSG[infotype], value)]
     parts: list[Item] = []

@@ -45,6 +45,12 @@ class StackDriver(Protocol):
     def add_address(self, address: bytes) -> None:
         """Carry packets of one more local address, packed. ``OSError``: EADDRINUSE, EADDRNOTAVAIL."""
 
+    def remove_address(self, address: bytes) -> None:
+        """Carry packets of a local address no longer; nothing if it is none."""
+
+    def watch_addresses(self) -> None:
+        """From now on, tell ``ports`` whenever the addresses of the host may have changed."""
+
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Carry packets of an SCTP port at these of the local addresses, packed; at more of them later.
 
@@ -58,15 +64,31 @@ class StackDriver(Protocol):
         """The largest IP packet that can be sent from a local address, bytes with all headers."""
 
 
-class SocketHost(Protocol):
-    """The host that sockets live on."""
+class NameHost(Protocol):
+    """What every socket needs of its host, whoever carries its associations."""
+
+    def now(self) -> int:
+        """The time, ns."""
+
+    def zoned(self, ip: bytes) -> bytes:
+        """A packed address; a link-local one without zone with the zone that must be meant, if that is clear."""
+
+    def wildcard_addresses(self, wildcard: bytes) -> Sequence[bytes]:
+        """The local addresses, packed, that ``0.0.0.0`` or ``::`` (packed) stands for at this moment."""
+
+    def lookup(self, name: str, *, ipv6: bool) -> list[bytes]:
+        """The addresses, packed, that a host name stands for; IPv4 ones only without ``ipv6``. It may take long.
+
+        ``OSError`` (``socket.gaierror``) if there are none, EINVAL for what is no name.
+        """
+
+
+class SocketHost(NameHost, Protocol):
+    """The host that sockets over the core live on."""
 
     @property
     def usual_udp_port(self) -> int:
         """The UDP port where peers expect a listener: 9899 (RFC 6951 section 5.1), 0 if packets travel without UDP."""
-
-    def now(self) -> int:
-        """The time, ns."""
 
     def client_driver(self, addresses: Sequence[bytes]) -> StackDriver:
         """A driver with these local addresses at least, on the UDP port that is shared by sockets which chose none.
@@ -85,17 +107,8 @@ class SocketHost(Protocol):
     def drivers(self) -> Iterable[StackDriver]:
         """All drivers of this program."""
 
-    def source_for(self, peer: str) -> bytes:
+    def source_for(self, peer: bytes) -> bytes:
         """The local address, packed, that packets to an IP address would leave from. ``OSError`` if there is no way."""
-
-    def wildcard_addresses(self, wildcard: bytes) -> Sequence[bytes]:
-        """The local addresses, packed, that ``0.0.0.0`` or ``::`` (packed) stands for at this moment."""
 
     def announced(self, bound: list[bytes], peer: list[bytes]) -> list[bytes]:
         """Those of the bound addresses that a peer with these addresses is told. All addresses are packed."""
-
-    def lookup(self, name: str, *, ipv6: bool) -> list[bytes]:
-        """The addresses, packed, that a host name stands for; IPv4 ones only without ``ipv6``. The call may take long.
-
-        ``OSError`` (``socket.gaierror``) if there are none, EINVAL for what is no name.
-        """

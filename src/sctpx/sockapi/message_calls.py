@@ -13,14 +13,12 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from ..core.config import NANOSECONDS
 from ..core.timers import NEVER
 from . import ancillary
-from .addresses import SocketAddress, socket_address
+from .addresses import SocketAddress, ip_text
 from .arguments import as_ancillary_size, as_int, as_size
+from .backend import Piece, SocketBackend
 from .buffers import Data, Room, fill, held_by, to_bytes, writable
-from .delivery import Piece
 from .messaging import Received
 from .not_now import NotNow
-from .one_to_many import OneToMany
-from .one_to_one import OneToOne
 from .peer import Peer
 from .resolving import Addresses, HostPort, listed, resolve_peer, single
 from .socket_state import Alarm
@@ -60,7 +58,7 @@ class MessageCalls:
     """The calls of a socket that send and receive."""
 
     _hub: Hub
-    _state: OneToOne | OneToMany
+    _state: SocketBackend
     _waiters: Waiters
 
     # --- waiting ---
@@ -77,9 +75,9 @@ class MessageCalls:
             patience = state.patience(result)
             deadline = NEVER
             if patience is not None:
-                deadline = min(state.host.now() + int(patience * NANOSECONDS), NEVER)
+                deadline = min(state.names.now() + int(patience * NANOSECONDS), NEVER)
             while True:
-                if state.host.now() >= deadline:
+                if state.names.now() >= deadline:
                     raise state.time_is_up(result)
                 waiters.wait(result.until, deadline)
                 result = attempt(*arguments) if result.again is None else result.again()
@@ -94,8 +92,7 @@ class MessageCalls:
     def _resolve(self, addresses: Sequence[HostPort]) -> Peer:
         """The addresses of a peer, with the UDP ports it is reached at."""
         state = self._state
-        settings = state.settings
-        return resolve_peer(state.host, addresses, state.family, settings.future.encaps_port, v6only=settings.v6only)
+        return resolve_peer(state.names, addresses, state.family, state.peer_udp_port, v6only=state.v6only)
 
     # --- sending ---
 
@@ -163,10 +160,10 @@ class MessageCalls:
         state = self._state
         state.check_open()
         # A wrong item raises before anything is looked up.
-        options = ancillary.parse(items, state.settings.future)
+        options = state.prepare(items)
         if options.addresses:
             port = to[0][1] if to else 0
-            to = [*to, *((socket_address(ip, 0)[0], port) for ip in options.addresses)]
+            to = [*to, *((ip_text(ip), port) for ip in options.addresses)]
         peer = self._resolve(to) if to else None
         with self._hub.lock:
             return Sent(len(data), self._until_done(flags, state.send_message, data, items, options, peer))

@@ -111,6 +111,10 @@ class Messaging(SettingUp):
     def send(self, data: bytes) -> int | NotNow:
         """Send a message on the association of a one-to-one socket, as its defaults say. Raises like ``send_on``."""
 
+    def prepare(self, items: Sequence[ancillary.Item]) -> SendOptions:
+        """What control messages ask for, with the defaults of the socket. Raises like ``ancillary.parse``."""
+        return ancillary.parse(items, self.settings.future)
+
     def send_message(
         self, data: bytes, items: Sequence[ancillary.Item], options: SendOptions, peer: Peer | None
     ) -> int | NotNow:
@@ -148,7 +152,10 @@ class Messaging(SettingUp):
             raise OSError(errno.EINVAL, f"the association is with port {port}, not {peer.port}")
 
     def _set_up(self, peer: Peer, message: Outgoing, options: SendOptions) -> SocketAssociation:
-        """Begin an association for a message. ``OSError`` if the association could not take the message."""
+        """Begin an association for a message.
+
+        ``OSError`` if the association could not take the message; ``ConnectError`` if no packet could be sent at all.
+        """
         if options.flags & (c.SCTP_EOF | c.SCTP_ABORT):
             raise OSError(errno.EINVAL, "there is no association to end")
         init = options.init
@@ -157,8 +164,10 @@ class Messaging(SettingUp):
             config = future if init is None else with_init(future, init)
         except ValueError as error:
             raise OSError(errno.EINVAL, str(error)) from None
-        check_first_message(message, config)
-        return self.start(peer, config)
+        check_first_message(message, config, whole=self.settings.disable_fragments)
+        association = self.start(peer, config)
+        self.is_up(association)  # Raises if the setup is over already.
+        return association
 
     def send_on(self, association: SocketAssociation, message: Outgoing) -> int | NotNow:
         """Send a message on an association, or end the association as the flags say. The result is its id.

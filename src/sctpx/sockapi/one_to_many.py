@@ -18,6 +18,7 @@ from . import ancillary
 from . import constants as c
 from .ancillary import SendOptions
 from .delivery import END, Piece
+from .failures import taken
 from .host import SocketHost
 from .messaging import Messaging, outgoing
 from .not_now import READABLE, UNTIL_READABLE, UNTIL_WRITABLE, NotNow
@@ -144,7 +145,7 @@ class OneToMany(Messaging):
             return None
         association = self.associations.get(core.id)
         if association is None:
-            raise OSError(errno.EADDRNOTAVAIL, "another socket has an association with this peer")
+            raise OSError(errno.EADDRNOTAVAIL, taken(core, ip, "another socket"))
         return association
 
     def chosen_address(self, association: SocketAssociation, peer: Peer, flags: int) -> bytes:
@@ -155,7 +156,7 @@ class OneToMany(Messaging):
         if not flags & c.SCTP_ADDR_OVER:
             return b""
         self.check_peer_port(association, peer)
-        return peer.addresses[0].ip
+        return association.address_like(peer.addresses[0].ip)
 
     def _send_to_all(self, message: Outgoing) -> int | NotNow:
         """Send a message on all associations that are up (SCTP_SENDALL), or on none.

@@ -202,7 +202,7 @@ class OneToOne(Messaging):
         ``OSError`` (EINVAL): a port that is not the peer's.
         """
         self.check_peer_port(association, peer)
-        return peer.addresses[0].ip if len(peer.addresses) == 1 else b""
+        return association.address_like(peer.addresses[0].ip) if len(peer.addresses) == 1 else b""
 
     @property
     def readable(self) -> bool:

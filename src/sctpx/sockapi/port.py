@@ -9,9 +9,8 @@ A peer looks for a listener at the usual UDP port. A socket that named neither a
 free UDP port, and moves to the usual UDP port when it listens; the SCTP port stays the same. If another program has the
 usual UDP port, the socket stays where it is, and ``listening_udp_port`` finds it for the sockets of this program.
 
-For each peer, the scope of addresses decides which local addresses the peer is told; a single address is not told
-(``aio.endpoint`` does the same). With a wildcard, and on a socket that was never bound, the link chooses the local
-address that is nearest to a peer.
+Which addresses the port has is in ``local_addresses``. For each peer, the scope of addresses decides which of them the
+peer is told.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from ..core.association.association import Association
 from ..core.config import AssociationConfig
 from ..core.endpoint import Endpoint
 from .host import SocketHost, StackDriver
+from .local_addresses import LocalAddresses
 from .peer import Peer
 from .sctp_port import open_endpoint
 from .socket_association import SocketAssociation
@@ -33,8 +33,6 @@ from .socket_association import SocketAssociation
 if TYPE_CHECKING:
     from .socket_state import SocketState
 
-SMALLEST_MTU: Final = 576
-"""The least value of ``AssociationConfig.mtu``, bytes."""
 _DRAWS: Final = 64
 """How often an SCTP port is drawn again if another driver has the same one."""
 
@@ -52,14 +50,14 @@ class Port:
     __slots__ = (
         "_host",
         "_lingering",
+        "_local",
         "_mtu",
         "_sockets",
-        "addresses",
+        "_unbound",
         "driver",
         "endpoint",
         "named",
         "owner",
-        "wildcard",
     )
 
     def __init__(
@@ -70,50 +68,53 @@ class Port:
         addresses: Sequence[bytes],
         owner: SocketState,
         *,
-        wildcard: bool,
         named: bool,
+        wildcards: Sequence[bytes] = (),
+        unbound: bool = False,
     ) -> None:
-        """Take an SCTP port, 0 for any, of a driver that has the addresses. ``OSError`` (EADDRINUSE) if it is taken."""
+        """Take an SCTP port, 0 for any, of a driver that has the addresses. ``OSError`` (EADDRINUSE) if it is taken.
+
+        ``wildcards`` are those that the addresses come from. With ``unbound`` the caller chose no addresses: those are
+        added from which peers are reached.
+        """
         self._host = host
         self.driver = driver
-        self.addresses = list(addresses)
-        """The local addresses, packed."""
-        self.wildcard = wildcard
-        """The caller chose no addresses: they are those of the interfaces, or those from which peers are reached."""
+        self._unbound = unbound
         self.named = named
         """The caller chose the SCTP port or the UDP port."""
         self.owner = owner
         """The socket that was bound to the port. It gets the associations that peers set up."""
         self._sockets = 1
         self._lingering: list[SocketState] = []
-        self._mtu = self._smallest_mtu()
-        self.endpoint = self._open(driver, number)
+        self._local = LocalAddresses(driver, addresses, wildcards=wildcards)
+        self._mtu = self._local.mtu
+        self.endpoint = self._open(driver, self._local, number)
         driver.ports.register(self.endpoint.port, self)
         self.configure()
 
-    def _open(self, driver: StackDriver, number: int) -> Endpoint:
+    def _open(self, driver: StackDriver, local: LocalAddresses, number: int) -> Endpoint:
         """Take an SCTP port of a driver. ``OSError`` (EADDRINUSE) if it is taken; a driver without ports is closed."""
-        sources = () if self.wildcard else self.addresses
         try:
-            endpoint = self._draw(driver, number, sources)
+            endpoint = self._draw(driver, local, number)
             for _ in range(0 if self.named else _DRAWS):
                 if number or not self._is_used_elsewhere(driver, endpoint.port):
                     break
                 endpoint.close(driver.now())
                 driver.close_port(endpoint.port)
-                endpoint = self._draw(driver, 0, sources)
+                endpoint = self._draw(driver, local, 0)
         except OSError:
             driver.flush()
             if number in driver.stack.endpoints:
                 raise OSError(errno.EADDRINUSE, _taken(driver, number)) from None
             raise
-        endpoint.announce[:] = self._announced()
         endpoint.scope = self._host.announced
+        local.belong_to(endpoint)
         return endpoint
 
-    def _draw(self, driver: StackDriver, number: int, sources: Sequence[bytes]) -> Endpoint:
-        config = self._config(self.owner.settings.future.config)
-        return open_endpoint(driver.stack, driver, driver.now(), number, self.addresses, config, sources=sources)
+    def _draw(self, driver: StackDriver, local: LocalAddresses, number: int) -> Endpoint:
+        settings = self.owner.settings
+        config = self._config(settings.future.config)
+        return open_endpoint(driver.stack, driver, driver.now(), number, local.ips, config, settings.limits)
 
     def _is_used_elsewhere(self, driver: StackDriver, number: int) -> bool:
         """Another driver has the same SCTP port, so that the socket could not move there."""
@@ -121,13 +122,14 @@ class Port:
 
     def move(self, driver: StackDriver) -> None:
         """Take the same SCTP port of another driver; there are no associations. ``OSError`` (EADDRINUSE): taken."""
-        endpoint = self._open(driver, self.number)
+        local = self._local.moved_to(driver)
+        endpoint = self._open(driver, local, self.number)
         old, before = self.driver, self.endpoint
         before.close(old.now())
         old.ports.release(before.port)
         old.close_port(before.port)
         old.flush()
-        self.driver, self.endpoint = driver, endpoint
+        self.driver, self.endpoint, self._local = driver, endpoint, local
         driver.ports.register(endpoint.port, self)
         self.configure()
 
@@ -136,8 +138,10 @@ class Port:
         """The SCTP port."""
         return self.endpoint.port
 
-    def _smallest_mtu(self) -> int:
-        return max(min([self.driver.max_packet(ip) for ip in self.addresses]), SMALLEST_MTU)
+    @property
+    def addresses(self) -> list[bytes]:
+        """The local addresses, packed."""
+        return self._local.ips
 
     def _config(self, config: AssociationConfig) -> AssociationConfig:
         """A config for associations of this port."""
@@ -147,14 +151,10 @@ class Port:
         """Options of the owner may have changed: they hold for the associations that peers will set up."""
         owner = self.owner
         self.endpoint.config = self._config(owner.settings.future.config)
-        self.endpoint.wildcards = owner.wildcards
         if owner.has_deadlines:
             self.driver.ports.timed.add(self)
         else:
             self.driver.ports.timed.discard(self)
-
-    def _announced(self) -> list[bytes]:
-        return self.addresses if len(self.addresses) > 1 else []
 
     def listens_at(self, ip: bytes) -> bool:
         """The port takes associations that peers set up at this address, packed."""
@@ -164,7 +164,7 @@ class Port:
 
     def reach(self, peer: Peer) -> None:
         """Keep those addresses of a peer that can be reached from here. ``OSError`` as ``Peer`` says: none can be."""
-        if self.wildcard:
+        if self._unbound or self._local.wildcards:
             self.add(peer.find_sources(self._host.source_for))
         else:
             peer.keep_reachable(self.addresses)
@@ -181,50 +181,37 @@ class Port:
 
     def add(self, addresses: Iterable[bytes]) -> None:
         """Add local addresses for future associations. ``OSError`` as ``StackDriver`` says: none was added."""
-        fresh = [ip for ip in dict.fromkeys(addresses) if ip not in self.addresses]
-        for ip in fresh:
-            self.driver.add_address(ip)
-        self.driver.open_port(self.endpoint.port, fresh)
-        self.addresses += fresh
-        if not self.wildcard:
-            self.endpoint.local = [*self.endpoint.local, *fresh]  # Present associations keep their list.
-        self._mtu = self._smallest_mtu()
-        self.endpoint.announce[:] = self._announced()
+        if self._local.add(addresses):
+            self._on_addresses()
 
     def remove(self, addresses: Iterable[bytes]) -> None:
         """Remove local addresses for future associations. ``OSError`` (EINVAL): no such address, or the last one."""
         gone = set(addresses)
         if not gone <= set(self.addresses):
             raise OSError(errno.EINVAL, "the socket is not bound to that address")
-        kept = [ip for ip in self.addresses if ip not in gone]
-        if not kept:
+        if gone == set(self.addresses):
             raise OSError(errno.EINVAL, "a socket cannot do without an address")
-        if not self.endpoint.associations:  # Those that there are keep the addresses they have.
-            self.driver.close_port(self.endpoint.port, gone)
-        self.addresses = kept
-        if not self.wildcard:
-            self.endpoint.local = list(kept)
-        self.endpoint.announce[:] = self._announced()
+        self._local.remove(gone)
+        self._on_addresses()
+
+    def _on_addresses(self) -> None:
+        """The local addresses are others than before, and may take packets of another size."""
+        self._mtu = self._local.mtu
+        self.configure()
 
     # --- sockets ---
 
-    def take_over(self, owner: SocketState, addresses: Sequence[bytes], *, wildcard: bool) -> None:
+    def take_over(self, owner: SocketState, addresses: Sequence[bytes], wildcards: Sequence[bytes]) -> None:
         """Get a new owner, for future associations (SO_REUSEADDR); the present associations go on.
 
         The owner before is closed. ``OSError`` as ``StackDriver`` says: nothing has changed.
         """
-        for ip in addresses:
-            self.driver.add_address(ip)
-        self.driver.open_port(self.endpoint.port, addresses)
-        self.addresses = list(addresses)
-        self.wildcard = wildcard
+        self._local.replace(addresses, wildcards)
+        self._unbound = False
         self.named = True
         self.owner = owner
-        self._mtu = self._smallest_mtu()
-        self.endpoint.local = [] if wildcard else list(addresses)  # Present associations keep their list.
-        self.endpoint.announce[:] = self._announced()
         self.retain()
-        self.configure()
+        self._on_addresses()
 
     @property
     def can_be_taken_over(self) -> bool:
@@ -280,7 +267,15 @@ class Port:
             for socket in self._lingering:
                 socket.alarm.on_changed()
             self._lingering = [socket for socket in self._lingering if socket.lingering]
+        self._local.let_go()
         self._close_if_idle(now)
+
+    def on_addresses_changed(self) -> None:
+        """The addresses of the host may be others than before: those of a wildcard follow them."""
+        if self._local.wildcards:
+            found = [ip for wildcard in self._local.wildcards for ip in self._host.wildcard_addresses(wildcard)]
+            if self._local.follow(found):
+                self._on_addresses()
 
     def next_deadline(self) -> int:
         """When ``handle_timeout`` has something to do, ns."""

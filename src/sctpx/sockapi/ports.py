@@ -28,6 +28,9 @@ class PortUser(Protocol):
     def handle_timeout(self, now: int) -> None:
         """Time has passed."""
 
+    def on_addresses_changed(self) -> None:
+        """The addresses of the host may be others than before."""
+
     def shut_down(self, now: int) -> None:
         """The program ends: begin to end all associations gracefully."""
 
@@ -80,6 +83,11 @@ class Ports:
         for user in list(self.timed):
             if user.next_deadline() <= now:
                 user.handle_timeout(now)
+
+    def on_addresses_changed(self) -> None:
+        """The addresses of the host may be others than before."""
+        for user in list(self.users.values()):
+            user.on_addresses_changed()
 
     def shut_down(self, now: int) -> None:
         """The program ends: begin to end all associations gracefully."""

@@ -15,11 +15,20 @@ from collections.abc import Sequence
 from operator import index
 from typing import Any, Final, TypeAlias
 
-from ..wire.params import IPV6_LENGTH
+from ..core.ip import is_ipv4
 from . import constants as c
-from .addresses import Address, SocketAddress, canonical, check_port, is_wildcard, parse_ip, unpack_sockaddrs
+from .addresses import (
+    Address,
+    SocketAddress,
+    canonical,
+    check_port,
+    is_wildcard,
+    on_link,
+    parse_ip,
+    unpack_sockaddrs,
+)
 from .buffers import Data, held_by
-from .host import SocketHost
+from .host import NameHost
 from .peer import Peer
 
 HostPort: TypeAlias = SocketAddress | tuple[Address, int]
@@ -87,7 +96,7 @@ def _is_one(address: Any) -> bool:
 
 
 def resolve_peer(
-    host: SocketHost, addresses: Sequence[HostPort], family: int, udp_port: int, *, v6only: bool = False
+    host: NameHost, addresses: Sequence[HostPort], family: int, udp_port: int, *, v6only: bool = False
 ) -> Peer:
     """The addresses of one peer; ``udp_port`` is for those that do not have one of their own.
 
@@ -95,62 +104,72 @@ def resolve_peer(
     IPV6_V6ONLY is on), or ``socket.gaierror`` if no name resolves.
     """
     resolved: list[tuple[Address, int, list[bytes] | OSError]] = []
-    for wanted, port, *_ in addresses:
+    for given in addresses:
+        wanted, port = given[:2]
         address = wanted if isinstance(wanted, Address) else Address(wanted)
         try:
-            resolved.append((address, port, _resolve(host, address.host, family, v6only)))
+            resolved.append((address, port, _resolve(host, address.host, family, _scope_id(given), v6only=v6only)))
         except socket.gaierror as error:
             resolved.append((address, port, error))
     return Peer(resolved, udp_port)
 
 
 def resolve_local(
-    host: SocketHost, addresses: Sequence[HostPort], family: int, *, v6only: bool = False
-) -> tuple[list[bytes], list[int], bool]:
-    """Our own addresses, the ports beside them, and whether they are a wildcard's.
+    host: NameHost, addresses: Sequence[HostPort], family: int, *, v6only: bool = False
+) -> tuple[list[bytes], list[int], tuple[bytes, ...]]:
+    """Our own addresses, the ports beside them, and the wildcards (packed) that they are those of, if they are.
 
     ``OSError``: EINVAL (a wildcard beside others, a port that is none), EAFNOSUPPORT, ``socket.gaierror``.
     """
     ips: list[bytes] = []
     ports: list[int] = []
-    wildcard = False
-    for name, port, *_ in addresses:
+    wildcards: tuple[bytes, ...] = ()
+    for address in addresses:
+        name, port = address[:2]
         if not isinstance(name, str):
             raise TypeError("a local address is a string")
         ports.append(check_port(port, "SCTP port", lowest=0))
         packed = None if name == "" else parse_ip(name)
         if name == "" or (packed is not None and is_wildcard(packed)):
-            wildcard = True
-            wanted = _WILDCARDS[socket.AddressFamily(family)]
-            _check_family(packed or wanted[0], family, v6only)
-            for form in wanted[:1] if v6only else wanted:
+            wildcards = _WILDCARDS[socket.AddressFamily(family)]
+            _check_family(packed or wildcards[0], family, v6only=v6only)
+            if v6only:
+                wildcards = wildcards[:1]
+            for form in wildcards:
                 ips += host.wildcard_addresses(form)
         else:
-            ips += _resolve(host, name, family, v6only)
-    if wildcard and len(ports) > 1:
-        raise OSError(errno.EINVAL, "a wildcard stands alone")
+            ips += _resolve(host, name, family, _scope_id(address), v6only=v6only)
+    if wildcards and len(ports) > 1:
+        raise OSError(errno.EINVAL, "a wildcard stands for all addresses, and is not listed with others")
     if not ips:
         raise OSError(errno.EADDRNOTAVAIL, "no local addresses")
-    return list(dict.fromkeys(ips)), ports, wildcard
+    return list(dict.fromkeys(ips)), ports, wildcards
 
 
-def _resolve(host: SocketHost, name: str, family: int, v6only: bool) -> list[bytes]:
-    """The addresses a host name stands for, of the families the socket has."""
+def _scope_id(address: HostPort) -> int:
+    """The scope id that stands beside a host; 0 for none."""
+    return address[3] if len(address) > 3 else 0
+
+
+def _resolve(host: NameHost, name: str, family: int, scope_id: int, *, v6only: bool) -> list[bytes]:
+    """The addresses a host name stands for, of the families the socket has; link-local ones with their zones."""
     ip = parse_ip(name)
     if ip is not None:
-        _check_family(ip, family, v6only)
-        return [ip]
-    if not name:
+        _check_family(ip, family, v6only=v6only)
+        found = [ip]
+    elif not name:
         raise OSError(errno.EINVAL, "an empty host")
-    found = dict.fromkeys(map(canonical, host.lookup(name, ipv6=family == socket.AF_INET6)))
-    usable = [ip for ip in found if len(ip) == IPV6_LENGTH or not v6only]
-    if not usable:
-        raise OSError(errno.EAFNOSUPPORT, f"{name} has no IPv6 address, and IPV6_V6ONLY is on")
-    return usable
+    else:
+        found = [canonical(ip) for ip in host.lookup(name, ipv6=family == socket.AF_INET6)]
+        if v6only:
+            found = [ip for ip in found if not is_ipv4(ip)]
+        if not found:
+            raise OSError(errno.EAFNOSUPPORT, f"{name} has no IPv6 address, and IPV6_V6ONLY is on")
+    return list(dict.fromkeys(host.zoned(on_link(ip, scope_id)) for ip in found))
 
 
-def _check_family(ip: bytes, family: int, v6only: bool) -> None:
-    if family == socket.AF_INET and len(ip) == IPV6_LENGTH:
-        raise OSError(errno.EAFNOSUPPORT, "a socket of family AF_INET has no use for IPv6 addresses")
-    if v6only and len(ip) != IPV6_LENGTH:
+def _check_family(ip: bytes, family: int, *, v6only: bool) -> None:
+    if family == socket.AF_INET and not is_ipv4(ip):
+        raise OSError(errno.EAFNOSUPPORT, "a socket of family AF_INET takes IPv4 addresses only, one of AF_INET6 both")
+    if v6only and is_ipv4(ip):
         raise OSError(errno.EAFNOSUPPORT, "IPV6_V6ONLY is on: the socket has no use for IPv4 addresses")

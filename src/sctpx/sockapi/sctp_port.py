@@ -10,7 +10,7 @@ import errno
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from ..core.endpoint import Endpoint
 from ..core.stack import Stack
 
@@ -32,17 +32,15 @@ def open_endpoint(
     port: int,
     addresses: Sequence[bytes],
     config: AssociationConfig,
-    *,
-    sources: Sequence[bytes] = (),
-    announce: Sequence[bytes] = (),
+    limits: Limits | None = None,
 ) -> Endpoint:
     """Take an SCTP port, 0 for a free one, whose packets come to these local addresses.
 
-    The rest is as ``Stack.open_endpoint`` has it. ``OSError`` (EADDRINUSE) if another endpoint of the stack or another
-    program has the port; an endpoint whose port cannot be had is closed again.
+    ``OSError`` (EADDRINUSE) if another endpoint of the stack or another program has the port; an endpoint whose port
+    cannot be had is closed again.
     """
     for draw in range(1 if port else _DRAWS):
-        endpoint = stack.open_endpoint(port, sources, config, announce)
+        endpoint = stack.open_endpoint(port, addresses, config, limits=limits)
         try:
             carrier.open_port(endpoint.port, addresses)
         except OSError as error:

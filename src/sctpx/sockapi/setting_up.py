@@ -16,7 +16,7 @@ from ..core.events import CannotStart
 from ..errors import ConnectInProgress
 from . import constants as c
 from .addresses import SocketAddress
-from .failures import connect_failure
+from .failures import connect_failure, taken
 from .not_now import CHANGED, NotNow
 from .peer import Peer
 from .port import Port, find_abandoned, listening_udp_port
@@ -33,27 +33,29 @@ class SettingUp(SocketState):
 
     # --- ports ---
 
-    def bind(self, addresses: Sequence[bytes], port: int, *, wildcard: bool) -> None:
-        """Take an SCTP port on these local addresses; 0 for any.
+    def bind(self, addresses: Sequence[bytes], port: int, wildcards: Sequence[bytes] = ()) -> None:
+        """Take an SCTP port on these local addresses, which are those of the wildcards if there are any; 0 for any.
 
         ``OSError``: EINVAL (bound already), EADDRINUSE, EADDRNOTAVAIL.
         """
         self.check_open()
         if self.port is not None:
             raise OSError(errno.EINVAL, "the socket is bound already")
-        self._take_port(addresses, port, wildcard=wildcard)
+        self._take_port(addresses, port, wildcards)
 
-    def _take_port(self, addresses: Sequence[bytes], number: int, *, wildcard: bool) -> Port:
+    def _take_port(
+        self, addresses: Sequence[bytes], number: int, wildcards: Sequence[bytes] = (), *, unbound: bool = False
+    ) -> Port:
         udp_port = self.host.usual_udp_port if self.asked_udp_port is None else self.asked_udp_port
         named = number != 0 or self.asked_udp_port is not None
         if number and self.settings.reuse_address:
             abandoned = find_abandoned(self.host.drivers(), number, udp_port, addresses)
             if abandoned is not None:
-                abandoned.take_over(self, addresses, wildcard=wildcard)
+                abandoned.take_over(self, addresses, wildcards)
                 self.port = abandoned
                 return abandoned
         driver = self.host.port_driver(addresses, udp_port, number) if named else self.host.client_driver(addresses)
-        self.port = Port(self.host, driver, number, addresses, self, wildcard=wildcard, named=named)
+        self.port = Port(self.host, driver, number, addresses, self, named=named, wildcards=wildcards, unbound=unbound)
         return self.port
 
     def _move_where_peers_look(self, port: Port) -> None:
@@ -67,7 +69,9 @@ class SettingUp(SocketState):
             if error.errno != errno.EADDRINUSE:
                 raise
 
-    def bindx(self, addresses: Sequence[bytes], ports: Sequence[int], flags: int, *, wildcard: bool) -> None:
+    def bindx(
+        self, addresses: Sequence[bytes], ports: Sequence[int], flags: int, wildcards: Sequence[bytes] = ()
+    ) -> None:
         """Add or remove local addresses, all or none of them (section 9.1); ``ports`` are the ports beside them.
 
         ``OSError``: EINVAL, EOPNOTSUPP (the socket has associations, or the port is another socket's: that takes RFC
@@ -81,9 +85,9 @@ class SettingUp(SocketState):
         if port is None:
             if flags == c.SCTP_BINDX_REM_ADDR:
                 raise OSError(errno.EINVAL, "the socket is not bound")
-            self.bind(addresses, number, wildcard=wildcard)
+            self.bind(addresses, number, wildcards)
             return
-        if wildcard:
+        if wildcards:
             raise OSError(errno.EINVAL, "the socket is bound already")
         if self.members or port.owner is not self:
             raise OSError(errno.EOPNOTSUPP, "the addresses of associations cannot be changed (RFC 5061) yet")
@@ -92,14 +96,14 @@ class SettingUp(SocketState):
         else:
             port.remove(addresses)
 
-    def listen(self, backlog: int, wildcard: Sequence[bytes] = ()) -> None:
+    def listen(self, backlog: int, addresses: Sequence[bytes] = (), wildcards: Sequence[bytes] = ()) -> None:
         """Take associations from peers; with a backlog of 0, take no more.
 
-        A socket that is not bound takes any port on the addresses of the ``wildcard``. ``OSError`` (EINVAL): the port
+        A socket that is not bound takes any port on these addresses of the wildcards. ``OSError`` (EINVAL): the port
         is another socket's, or the socket has an association itself.
         """
         self.check_open()
-        port = self.port or self._take_port(wildcard, 0, wildcard=True)
+        port = self.port or self._take_port(addresses, 0, wildcards)
         if port.owner is not self:
             raise OSError(errno.EINVAL, "the port is another socket's")
         self.start_listening(backlog)
@@ -117,6 +121,10 @@ class SettingUp(SocketState):
         """The next association that a peer set up, as a socket. ``OSError``: EOPNOTSUPP, EINVAL (not listening)."""
         self.check_open()
         raise OSError(errno.EOPNOTSUPP, "not with a one-to-many socket")
+
+    def accepted_from(self) -> SocketAddress:
+        """The peer's address. ``OSError`` (EINVAL): the socket did not come from ``accept``."""
+        raise OSError(errno.EINVAL, "not an accepted socket")
 
     def peeloff(self, assoc_id: int) -> OneToOne:
         """An association as a socket of its own. ``OSError`` (EINVAL): no such association, or a one-to-one socket."""
@@ -147,7 +155,7 @@ class SettingUp(SocketState):
             peer.find_listeners(lambda ip: listening_udp_port(self.host.drivers(), ip, peer.port))
         port = self.port
         if port is None:
-            port = self._take_port(peer.find_sources(self.host.source_for), 0, wildcard=True)
+            port = self._take_port(peer.find_sources(self.host.source_for), 0, unbound=True)
         else:
             port.reach(peer)
         self._check_free(port, peer)
@@ -175,9 +183,9 @@ class SettingUp(SocketState):
                 owner.abort(port.driver.now())
                 continue
             if not isinstance(owner, SocketAssociation) or owner.socket is not self:
-                raise OSError(errno.EADDRNOTAVAIL, "another socket has an association with this peer")
+                raise OSError(errno.EADDRNOTAVAIL, taken(existing, address.ip, "another socket"))
             code = errno.EALREADY if owner.starting else errno.EISCONN
-            raise OSError(code, "there is an association with this peer")
+            raise OSError(code, taken(existing, address.ip, "this socket"))
 
     def is_up(self, association: SocketAssociation) -> int | NotNow:
         """The id of an association once it is up. ``ConnectError`` if it could not be set up."""
@@ -186,7 +194,7 @@ class SettingUp(SocketState):
             return _NotUpYet(self, association)
         if isinstance(association.end, CannotStart):
             self.error = None  # It is told now.
-            raise connect_failure(association.end.error, self.report(association))
+            raise connect_failure(association.end.error, self.report(association), association.core)
         return association.id
 
     def give_up(self, association: SocketAssociation) -> OSError:
@@ -250,8 +258,7 @@ class SettingUp(SocketState):
         """The id of the association with the peer that has this address. ``OSError`` (EINVAL) if there is none."""
         self.check_open()
         for association in self.members.values():
-            addresses = {path.remote for path in association.core.paths} | {association.source()}
-            if association.core.peer_port == port and ip in addresses:
+            if association.core.peer_port == port and association.has_address(ip):
                 return association.id
         raise OSError(errno.EINVAL, "there is no association with this address")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final, final
 
-from ..core.config import AssociationConfig
+from ..core.config import AssociationConfig, Limits
 from . import constants as c
 from .structs import InitMsg, Linger, SndInfo, Timeval
 
@@ -78,6 +78,8 @@ class EndpointSettings:
     """What is kept for each socket."""
 
     future: AssociationSettings = field(default_factory=AssociationSettings)
+    limits: Limits = field(default_factory=Limits)
+    """What strangers can have of the socket's SCTP port."""
     linger: Linger = field(default_factory=Linger)
     receive_timeout: Timeval = field(default_factory=Timeval)
     """How long receiving and accepting wait (SO_RCVTIMEO)."""

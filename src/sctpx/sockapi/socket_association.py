@@ -24,6 +24,7 @@ from ..core.config import AssociationConfig
 from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted, SenderDry
 from ..core.overhead import MESSAGE
 from ..wire.codes import COMMON_HEADER, DATA_HEADER
+from .addresses import find_alike
 from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
 from .delivery import Place
 from .settings import AssociationSettings, EndpointSettings
@@ -142,6 +143,15 @@ class SocketAssociation:
             return self.core.primary.remote
         return self.core.report[0].ip if self.core.report else b""
 
+    def address_like(self, ip: bytes) -> bytes:
+        """The address of the peer that is meant by one that may lack its zone; else that one as it is."""
+        return find_alike(ip, [path.remote for path in self.core.paths])
+
+    def has_address(self, ip: bytes) -> bool:
+        """Whether the peer has this address, packed; a link-local one may lack its zone."""
+        known = [*[path.remote for path in self.core.paths], self.source()]
+        return find_alike(ip, known) in known
+
     # --- sending ---
 
     def send(self, now: int, message: Outgoing, settings: EndpointSettings) -> bool:
@@ -181,9 +191,7 @@ class SocketAssociation:
 
     def check_length(self, length: int) -> None:
         """``OSError`` (EMSGSIZE) for a message that does not fit a packet (SCTP_DISABLE_FRAGMENTS, section 8.1.11)."""
-        room = min([path.mtu for path in self.core.paths], default=self.core.config.mtu) - _OVERHEAD
-        if length > room:
-            raise OSError(EMSGSIZE, f"a message of {length} bytes, a packet takes {room}")
+        _check_fits(length, min([path.mtu for path in self.core.paths], default=self.core.config.mtu))
 
     def _hold(self, message: Outgoing) -> None:
         """Keep a message until the association is up.
@@ -314,8 +322,20 @@ def check_stream(stream: int, streams: int) -> None:
         raise OSError(EINVAL, f"no stream {stream}: the association has {streams}, from 0")
 
 
-def check_first_message(message: Outgoing, config: AssociationConfig) -> None:
-    """``OSError`` (EINVAL, EMSGSIZE) for a message that no association set up so can take."""
+def check_first_message(message: Outgoing, config: AssociationConfig, *, whole: bool = False) -> None:
+    """``OSError`` (EINVAL, EMSGSIZE) for a message that no association set up so can take.
+
+    ``whole``: the message has to fit a packet (SCTP_DISABLE_FRAGMENTS).
+    """
     check_stream(message.stream, config.streams)
     if len(message.data) > config.max_message_size:
         raise OSError(EMSGSIZE, f"a message of {len(message.data)} bytes, the limit is {config.max_message_size}")
+    if whole:
+        _check_fits(len(message.data), config.mtu)
+
+
+def _check_fits(length: int, mtu: int) -> None:
+    """``OSError`` (EMSGSIZE) for a message that does not fit a packet."""
+    room = mtu - _OVERHEAD
+    if length > room:
+        raise OSError(EMSGSIZE, f"a message of {length} bytes, a packet takes {room}")

@@ -17,10 +17,12 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self, TypeAlias
 
-from ..core.config import NANOSECONDS, AssociationConfig
+from ..core.config import NANOSECONDS, AssociationConfig, Limits
+from ..core.stats import StackStats
 from . import constants as c
 from .addresses import SocketAddress, check_port
 from .arguments import as_int
+from .backend import SocketBackend
 from .buffers import Data, to_bytes
 from .host import SocketHost
 from .message_calls import MessageCalls, Waiters
@@ -53,6 +55,7 @@ def make_state(
     udp_port: int | None,
     peer_udp_port: int,
     config: AssociationConfig | None,
+    limits: Limits | None = None,
 ) -> OneToOne | OneToMany:
     """A new socket without I/O, for the arguments of ``socket``.
 
@@ -68,6 +71,7 @@ def make_state(
         check_port(udp_port, "UDP port", lowest=0)
     style = OneToMany if kind & ~_TYPE_FLAGS == stdlib.SOCK_SEQPACKET else OneToOne
     settings = EndpointSettings.of_style(style.one_to_many, config)
+    settings.limits = limits or settings.limits
     settings.future.encaps_port = check_port(peer_udp_port, "UDP port", lowest=0)
     state = style(host, settings, family, udp_port)
     if kind & _SOCK_NONBLOCK:
@@ -81,13 +85,13 @@ class SocketCalls(MessageCalls):
     As a context manager, the socket is closed in the end.
     """
 
-    def __init__(self, state: OneToOne | OneToMany, waiters: Waiters) -> None:
+    def __init__(self, state: SocketBackend, waiters: Waiters) -> None:
         self._state = state
         self._waiters = state.alarm = waiters
         self._files = 0  # Those made of it that are open; ``close`` waits for the last one.
         self._is_closing = False
 
-    def _branch(self, state: OneToOne) -> Self:
+    def _branch(self, state: Any) -> Self:
         """A socket for an association that was accepted or peeled off."""
         raise NotImplementedError
 
@@ -123,20 +127,21 @@ class SocketCalls(MessageCalls):
 
     # --- ports and associations ---
 
-    def _resolve_local(self, addresses: Sequence[HostPort]) -> tuple[list[bytes], list[int], bool]:
+    def _resolve_local(self, addresses: Sequence[HostPort]) -> tuple[list[bytes], list[int], tuple[bytes, ...]]:
         state = self._state
-        return resolve_local(state.host, addresses, state.family, v6only=state.settings.v6only)
+        return resolve_local(state.names, addresses, state.family, v6only=state.v6only)
 
     def bind(self, address: HostPort) -> None:
         """Take an SCTP port: ``(host, port)``; port 0 is any, ``""`` and the wildcards are all addresses of this host.
 
-        ``OSError``: EINVAL (bound already, or what is no port), EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT.
+        ``OSError``: EINVAL (bound already, what is no port, a link-local address that may be on several links), ENODEV
+        (no such interface, as in ``fe80::1%eth0``), EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT.
         """
         state = self._state
         state.check_open()
-        ips, ports, wildcard = self._resolve_local(single(address))
+        ips, ports, wildcards = self._resolve_local(single(address))
         with self._hub.lock:
-            state.bind(ips, ports[0], wildcard=wildcard)
+            state.bind(ips, ports[0], wildcards)
 
     def bindx(self, addresses: Addresses, flags: int = c.SCTP_BINDX_ADD_ADDR, addrcnt: int | None = None) -> None:
         """Add or remove local addresses, all or none of them (RFC 6458 section 9.1).
@@ -144,15 +149,15 @@ class SocketCalls(MessageCalls):
         They hold for associations to come; those that were accepted or peeled off keep theirs. ``OSError``: EOPNOTSUPP
         (the socket has associations, or came from accept or peeloff: that takes RFC 5061),
         EINVAL (ports that differ from each other or the socket's, both flags, a wildcard beside others, the last
-        address), E2BIG, EADDRNOTAVAIL, EADDRINUSE.
+        address), ENODEV, E2BIG, EADDRNOTAVAIL, EADDRINUSE.
         """
         state = self._state
         state.check_open()
-        ips, ports, wildcard = self._resolve_local(listed(addresses, addrcnt))
+        ips, ports, wildcards = self._resolve_local(listed(addresses, addrcnt))
         if flags not in (c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR):
             raise OSError(errno.EINVAL, f"flags {flags:#x}")
         with self._hub.lock:
-            state.bindx(ips, ports, flags, wildcard=wildcard)
+            state.bindx(ips, ports, flags, wildcards)
 
     def listen(self, backlog: int = _USUAL_BACKLOG) -> None:
         """Take associations from peers; a backlog of 0 takes no more. An unbound socket takes any port.
@@ -165,9 +170,12 @@ class SocketCalls(MessageCalls):
         backlog = as_int(backlog, "backlog")
         state = self._state
         state.check_open()
-        wildcard = [] if state.port is not None else self._resolve_local([("", 0)])[0]
+        ips: Sequence[bytes] = ()
+        wildcards: Sequence[bytes] = ()
+        if not state.bound:
+            ips, _, wildcards = self._resolve_local([("", 0)])
         with self._hub.lock:
-            state.listen(_USUAL_BACKLOG if backlog < 0 else backlog, wildcard)
+            state.listen(_USUAL_BACKLOG if backlog < 0 else backlog, ips, wildcards)
             self._waiters.settle()
 
     def accept(self) -> tuple[Self, SocketAddress]:
@@ -200,7 +208,8 @@ class SocketCalls(MessageCalls):
 
         ``OSError``: ``ConnectionRefusedError`` (all refused), ``TimeoutError`` (any stayed silent), or the errno of the
         network, each also a ``ConnectError``; EINPROGRESS with the id as ``assoc_id`` (``ConnectInProgress``); EISCONN,
-        EALREADY, EADDRNOTAVAIL (the peer belongs to another socket, or not our address), EAFNOSUPPORT, EINVAL, E2BIG.
+        EALREADY, EADDRNOTAVAIL (the peer belongs to another socket, or not our address), EAFNOSUPPORT, EINVAL, ENODEV,
+        E2BIG.
         """
         return self._connect(listed(addresses, addrcnt))
 
@@ -263,8 +272,12 @@ class SocketCalls(MessageCalls):
     @property
     def udp_port(self) -> int:
         """Our UDP port (RFC 6951); 0 before the socket has one."""
-        port = self._state.port
-        return 0 if port is None else port.driver.udp_port
+        return self._state.udp_port
+
+    @property
+    def stats(self) -> StackStats:
+        """Counters of the UDP port; they go on counting. ``OSError`` (EINVAL) before the socket has a port."""
+        return self._state.stats
 
     # --- options ---
 
@@ -296,7 +309,8 @@ class SocketCalls(MessageCalls):
     def opt_info(self, assoc_id: int, option: int, asked: Struct | Data | None = None) -> Value:
         """An option of an association (``sctp_opt_info``, RFC 6458 section 9): typed. Raises like ``getsockopt``."""
         with self._hub.lock:
-            return self._state.get_option(c.IPPROTO_SCTP, option, asked, assoc_id)
+            value: Value = self._state.get_option(c.IPPROTO_SCTP, option, asked, assoc_id)
+            return value
 
     # --- waiting ---
 
@@ -414,8 +428,8 @@ class SocketCalls(MessageCalls):
             state = self._state
             seconds = state.close()
             if seconds:
-                deadline = state.host.now() + int(seconds * NANOSECONDS)
-                while state.lingering and state.host.now() < deadline:
+                deadline = state.names.now() + int(seconds * NANOSECONDS)
+                while state.lingering and state.names.now() < deadline:
                     self._waiters.wait(CHANGED, deadline)
 
     def __enter__(self) -> Self:

@@ -136,8 +136,9 @@ def send_file(send: Callable[[bytes], int], file: BinaryIO, offset: int, count: 
         raise ValueError("file should be opened in binary mode")
     if count is not None and count <= 0:
         raise ValueError(f"count must be a positive integer, not {count!r}")
-    if offset:
-        file.seek(offset)
+    seekable = getattr(file, "seekable", lambda: hasattr(file, "seek"))()
+    if seekable or offset:
+        file.seek(offset)  # Wherever the program has read up to.
     sent = 0
     try:
         while count is None or sent < count:
@@ -146,6 +147,6 @@ def send_file(send: Callable[[bytes], int], file: BinaryIO, offset: int, count: 
                 break
             sent += send(block)
     finally:
-        if sent and hasattr(file, "seek"):
+        if sent and seekable:
             file.seek(offset + sent)
     return sent

@@ -28,14 +28,14 @@ from ..core.events import (
     ShutdownComplete,
     Writable,
 )
+from ..core.stats import StackStats
 from ..core.timers import NEVER
-from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
 from . import constants as c
 from .addresses import SocketAddress, socket_address
 from .buffers import Data
 from .delivery import ReceiveQueue
 from .failures import connect_failure, loss
-from .host import SocketHost
+from .host import NameHost, SocketHost
 from .not_now import READABLE, NotNow
 from .notifications import Failed, notifications, send_failed
 from .options import Value, get_option, set_option
@@ -70,20 +70,20 @@ class Alarm(Protocol):
         """The socket is closed: all calls that wait should try again, and a descriptor is to be closed."""
 
 
-class _Silence:
+class Silence:
     """The alarm of a socket for which no call waits yet."""
 
     def on_readable(self) -> None:
-        pass
+        """Nobody is told."""
 
     def on_writable(self) -> None:
-        pass
+        """Nobody is told."""
 
     def on_changed(self) -> None:
-        pass
+        """Nobody is told."""
 
     def on_closed(self) -> None:
-        pass
+        """Nobody is told."""
 
 
 class SocketState(ABC):
@@ -104,7 +104,7 @@ class SocketState(ABC):
         """The UDP port that the caller asked for: ``None`` for the usual one, 0 for any."""
         self.timeout: float | None = None
         """Seconds that a call waits; ``None`` for as long as it takes, 0 for not at all."""
-        self.alarm: Alarm = _Silence()
+        self.alarm: Alarm = Silence()
         self.port: Port | None = None
         """The SCTP port; ``None`` until the socket is bound."""
         self.queue = ReceiveQueue(settings)
@@ -116,18 +116,6 @@ class SocketState(ABC):
         """Why the association ended, or could not be set up, until a call tells that (SO_ERROR)."""
         self.closed = False
         self._lingering: list[SocketAssociation] = []
-
-    @property
-    def wildcards(self) -> list[bytes]:
-        """The wildcard of the family it keeps to; none if it has use for IPv4 and IPv6."""
-        if not self.ipv6:
-            return [bytes(IPV4_LENGTH)]
-        return [bytes(IPV6_LENGTH)] if self.settings.v6only else []
-
-    @property
-    def bound(self) -> bool:
-        """It has an SCTP port."""
-        return self.port is not None
 
     @property
     @abstractmethod
@@ -142,6 +130,38 @@ class SocketState(ABC):
         """``OSError`` (EBADF) if the socket is closed."""
         if self.closed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    @property
+    def names(self) -> NameHost:
+        """What looks names up."""
+        return self.host
+
+    @property
+    def v6only(self) -> bool:
+        """IPv4 addresses are not for it (IPV6_V6ONLY)."""
+        return self.settings.v6only
+
+    @property
+    def bound(self) -> bool:
+        """It has an SCTP port."""
+        return self.port is not None
+
+    @property
+    def udp_port(self) -> int:
+        """Our UDP port (RFC 6951); 0 before there is one."""
+        return 0 if self.port is None else self.port.driver.udp_port
+
+    @property
+    def stats(self) -> StackStats:
+        """Counters of the UDP port. ``OSError`` (EINVAL) before the socket has a port."""
+        if self.port is None:
+            raise OSError(errno.EINVAL, "the socket has no port yet")
+        return self.port.driver.stack.stats
+
+    @property
+    def peer_udp_port(self) -> int:
+        """The UDP port of peers to come, unless an address says otherwise."""
+        return self.settings.future.encaps_port
 
     def now(self) -> int:
         """The time, ns."""
@@ -270,7 +290,7 @@ class SocketState(ABC):
         if isinstance(end, CommunicationLost) and (end.by_peer or end.error != errno.ECONNABORTED):
             return loss(end)
         if isinstance(end, CannotStart):
-            return connect_failure(end.error, self.report(association))
+            return connect_failure(end.error, self.report(association), association.core)
         return None
 
     # --- options ---

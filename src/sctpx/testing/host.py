@@ -13,9 +13,10 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, final
 
-from sctpx.core.config import AssociationConfig
+from sctpx.core.config import AssociationConfig, Limits
 from sctpx.core.endpoint import Endpoint, PeerAddress
 from sctpx.core.events import Event
+from sctpx.core.ip import choose_source
 from sctpx.sockapi.constants import IPPROTO_SCTP
 
 from .clock import VirtualClock, seeded_bytes
@@ -122,12 +123,13 @@ class Host:
         udp_port: int | None = None,
         peer_udp_port: int | None = None,
         config: AssociationConfig | None = None,
+        limits: Limits | None = None,
     ) -> SimulatedSocket:
         """A socket on this host, with the calls of ``sctpx.socket``: a call that waits lets virtual time pass.
 
         Arguments and errors are those of ``sctpx.socket``. On a host without UDP there are no UDP ports to choose.
         """
-        return self._sockets.open(family, type, proto, udp_port, peer_udp_port, config)
+        return self._sockets.open(family, type, proto, udp_port, peer_udp_port, config, limits)
 
     def crash(self) -> None:
         """Fall silent at once, without a word to anyone."""
@@ -151,8 +153,7 @@ class Host:
 
     def source_for(self, destination: bytes) -> bytes | None:
         """The own address for packets to a destination: the one with the longest common prefix."""
-        candidates = [packed for packed in self.packed if len(packed) == len(destination)]
-        return min(candidates, key=lambda own: _distance(own, destination), default=None)
+        return choose_source(list(self.packed), destination, []) or None
 
     # --- for the network ---
 
@@ -235,7 +236,3 @@ class Host:
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {' '.join(address_text(packed) for packed in self.packed)}>"
-
-
-def _distance(own: bytes, destination: bytes) -> int:
-    return (int.from_bytes(own, "big") ^ int.from_bytes(destination, "big")).bit_length()

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, Protocol, final
 
+from sctpx.core.ip import without_zone, zone_of
 from sctpx.core.outputs import CLASS_SHIFT, DSCP_SHIFT, FLOW_LABEL
 from sctpx.wire.describe import chunk_names, describe
 
@@ -47,14 +48,21 @@ _UDP_HEADER: Final = 8
 
 @lru_cache(maxsize=4096)
 def pack_address(address: str) -> bytes:
-    """An IP address in text as the core has it: 4 or 16 bytes. Raises ValueError if it is none."""
-    return ipaddress.ip_address(address).packed
+    """An IP address in text as the core has it (``core.ip``). Raises ValueError if it is none.
+
+    A link-local address has its zone as a number: all hosts number the links of a network alike.
+    """
+    parsed = ipaddress.ip_address(address)
+    zone = parsed.scope_id if isinstance(parsed, ipaddress.IPv6Address) else None
+    return parsed.packed + int(zone).to_bytes(4, "big") if zone and parsed.is_link_local else parsed.packed
 
 
 @lru_cache(maxsize=4096)
 def address_text(address: bytes) -> str:
     """A packed IP address as people write it."""
-    return str(ipaddress.ip_address(address))
+    zone = zone_of(address)
+    text = str(ipaddress.ip_address(without_zone(address)))
+    return f"{text}%{int.from_bytes(zone, 'big')}" if zone else text
 
 
 class Carrier(Protocol):

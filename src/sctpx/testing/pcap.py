@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable
 from struct import Struct
 from typing import BinaryIO, Final, final
 
+from ..core.ip import without_zone
 from ..core.outputs import CLASS_SHIFT
 from .clock import SECOND
 from .packet import Packet
@@ -91,6 +92,7 @@ def ip_packet(packet: Packet) -> bytes:
 
 
 def _encapsulated(packet: Packet, source: bytes, destination: bytes, source_port: int, destination_port: int) -> bytes:
+    source, destination = without_zone(source), without_zone(destination)
     protocol, payload = _PROTOCOL_SCTP, packet.data
     if source_port or destination_port:
         protocol, length = _PROTOCOL_UDP, _UDP_HEADER.size + len(payload)
@@ -103,7 +105,7 @@ def _encapsulated(packet: Packet, source: bytes, destination: bytes, source_port
 
 def _icmp_packet(packet: Packet) -> bytes:
     """An ICMP error: it returns a packet that had gone the other way."""
-    source, destination = packet.source, packet.destination
+    source, destination = without_zone(packet.source), without_zone(packet.destination)
     returned = _encapsulated(packet, destination, source, packet.destination_port, packet.source_port)
     if len(source) == 4:
         protocol, kind, code, pseudo = _PROTOCOL_ICMP, _UNREACHABLE_IPV4, _CODES_IPV4.get(packet.icmp, 1), b""

@@ -66,6 +66,14 @@ class StackRunner:
             self._host.check_free(address, self.udp_port)
             self.addresses.append(address)
 
+    def remove_address(self, address: bytes) -> None:
+        """Receive no longer what arrives at an address."""
+        if address in self.addresses:
+            self.addresses.remove(address)
+
+    def watch_addresses(self) -> None:
+        """The addresses of a simulated host do not change."""
+
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Nothing: no other program of the host has SCTP ports behind this UDP port."""
 

@@ -19,16 +19,17 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, Protocol, final
 from weakref import WeakSet
 
-from sctpx.core.config import AssociationConfig
+from sctpx.core.config import AssociationConfig, Limits
+from sctpx.core.ip import lacks_zone, same_family, zone_of
 from sctpx.core.stack import Stack
 from sctpx.link import SCTP_TUNNELING_PORT
-from sctpx.link.interfaces import announced_in_scope
-from sctpx.sockapi.addresses import pack_ip
+from sctpx.link.addresses import announced_in_scope
 from sctpx.sockapi.one_to_many import OneToMany
 from sctpx.sockapi.one_to_one import OneToOne
 from sctpx.sockapi.socket_calls import SocketCalls, make_state
 
 from .clock import seeded_bytes
+from .packet import address_text
 from .runner import StackRunner
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class SimulatedSocket(SocketCalls):
     """A socket in virtual time. ``Host.socket`` makes one."""
 
     _hub = _Hub()
+    _state: OneToOne | OneToMany
 
     def __init__(self, sockets: HostSockets, state: OneToOne | OneToMany) -> None:
         super().__init__(state, _Waiters(sockets.network, self.__repr__))
@@ -134,10 +136,11 @@ class HostSockets:
         udp_port: int | None,
         peer_udp_port: int | None,
         config: AssociationConfig | None,
+        limits: Limits | None,
     ) -> SimulatedSocket:
         """A new socket."""
         peer_port = self.usual_udp_port if peer_udp_port is None else peer_udp_port
-        return SimulatedSocket(self, make_state(self, family, kind, proto, udp_port, peer_port, config))
+        return SimulatedSocket(self, make_state(self, family, kind, proto, udp_port, peer_port, config, limits))
 
     def remember(self, state: OneToOne | OneToMany) -> None:
         """A socket of the host came into being."""
@@ -201,16 +204,21 @@ class HostSockets:
         """The runners of the stacks of all sockets of the host."""
         return self._host.runners()
 
-    def source_for(self, peer: str) -> bytes:
-        """The address of the host that packets to an address leave from. ``OSError`` (ENETUNREACH): no such family."""
-        source = self._host.source_for(pack_ip(peer))
+    def source_for(self, peer: bytes) -> bytes:
+        """The address of the host that packets to an address leave from. ``OSError`` (ENETUNREACH): none could."""
+        source = self._host.source_for(peer)
         if source is None:
-            raise OSError(errno.ENETUNREACH, f"{self._host.name} has no address of the family of {peer}")
+            raise OSError(errno.ENETUNREACH, f"{self._host.name} has no address that reaches {address_text(peer)}")
         return source
+
+    def zoned(self, ip: bytes) -> bytes:
+        """A link-local address without zone is on the link of the host, if it has one."""
+        zones = {zone_of(own) for own in self._host.packed} - {b""}
+        return ip + zones.pop() if lacks_zone(ip) and len(zones) == 1 else ip
 
     def wildcard_addresses(self, wildcard: bytes) -> list[bytes]:
         """All addresses of the host that are of the family."""
-        return [ip for ip in self._host.packed if len(ip) == len(wildcard)]
+        return [ip for ip in self._host.packed if same_family(ip, wildcard)]
 
     def announced(self, bound: list[bytes], peer: list[bytes]) -> list[bytes]:
         """Those of the addresses that a peer is told, by their scope."""

@@ -14,19 +14,20 @@ IPV4_MAPPED: Final = bytes(10) + b"\xff\xff"
 """First bytes of an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2)."""
 
 
-def address_type(ip: bytes) -> int:
-    """The type of the address parameter that carries a packed address."""
-    return PARAM_IPV4 if len(ip) == IPV4_LENGTH else PARAM_IPV6
+def address_parameter(ip: bytes) -> tuple[int, bytes]:
+    """Type and value of the address parameter for a packed address. A zone behind an IPv6 address stays here."""
+    return (PARAM_IPV4, ip) if len(ip) == IPV4_LENGTH else (PARAM_IPV6, ip[:IPV6_LENGTH])
 
 
 def address(ip: bytes) -> bytes:
     """An IPv4 or IPv6 Address parameter for a packed address."""
-    return item(address_type(ip), ip)
+    kind, value = address_parameter(ip)
+    return item(kind, value)
 
 
 def addresses(ips: list[bytes]) -> bytes:
     """Address parameters for several packed addresses."""
-    return join([(address_type(ip), ip) for ip in ips])
+    return join([address_parameter(ip) for ip in ips])
 
 
 def parse_address(kind: int, value: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import subprocess
 import sys
@@ -153,6 +154,22 @@ def test_a_socket_that_is_forgotten_warns_and_is_closed() -> None:
             with pytest.warns(ResourceWarning, match="unclosed SCTP socket"):
                 sockets.clear()
             assert b.recv(1) == b""
+
+
+@pytest.mark.real_time
+def test_a_socket_that_is_forgotten_before_it_has_a_port_warns_once_and_leaves_no_descriptor() -> None:
+    sockets = [new_socket()]
+    descriptor = sockets[0].fileno()
+
+    def forget() -> None:
+        sockets.clear()
+        gc.collect()
+
+    with pytest.warns(ResourceWarning) as warned:
+        forget()
+    assert [str(warning.message) for warning in warned] == ["unclosed SCTP socket"]
+    with raises_errno(errno.EBADF):
+        os.fstat(descriptor)
 
 
 @pytest.mark.real_time

@@ -204,6 +204,25 @@ def test_a_file_is_sent_in_messages_and_its_position_follows(
     assert b"".join(received) == data[offset : offset + sum(sizes)]
 
 
+def test_a_file_is_sent_from_the_offset_on_wherever_the_program_has_read_up_to(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    with connected() as (a, b), path.open("rb") as file:
+        for source in (file, io.BytesIO(b"0123456789")):
+            source.read(4)
+            assert (a.sendfile(source), source.tell()) == (10, 10)
+            assert b.recv(100) == b"0123456789"
+
+
+def test_a_pipe_is_sent_up_to_its_end() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"0123456789")
+    os.close(writing)
+    with connected() as (a, b), os.fdopen(reading, "rb") as file:
+        assert a.sendfile(file) == 10
+        assert b.recv(100) == b"0123456789"
+
+
 def test_what_is_no_file_to_send_is_refused() -> None:
     with connected() as (a, _):
         for arguments in ((io.BytesIO(b"x"), 0, 0), (io.BytesIO(b"x"), 0, -1)):

@@ -162,6 +162,12 @@ def an_ipv6_address_for_an_ipv4_socket(name: str) -> None:
         call(name, sock, ABOVE_IPV4)
 
 
+@when("ENODEV", "sctp_bindx", "sctp_connectx")
+def an_interface_that_is_not_there(name: str) -> None:
+    with sctpx.socket(sctpx.AF_INET6) as sock:
+        getattr(sctpx, name)(sock, [("fe80::1%nowhere", PORT)])
+
+
 # sctp_bindx
 
 

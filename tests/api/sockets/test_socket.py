@@ -34,6 +34,19 @@ def test_a_new_socket_has_the_timeout_that_the_socket_module_gives_new_ones() ->
         socket.setdefaulttimeout(before)
 
 
+def test_a_socket_has_its_limits_and_tells_how_often_they_were_met() -> None:
+    with new_socket(limits=sctpx.Limits(associations_per_peer=1), udp_port=0) as server:
+        with raises_errno(errno.EINVAL):
+            repr(server.stats)
+        server.bind(HERE)
+        server.listen()
+        with new_socket(peer_udp_port=server.udp_port) as first, new_socket(peer_udp_port=server.udp_port) as second:
+            first.connect(HERE)
+            with pytest.raises(ConnectionRefusedError):
+                second.connect(HERE)
+            assert server.stats.associations_refused == 1
+
+
 @pytest.mark.parametrize("family", [sctpx.AF_INET, sctpx.AF_INET6])
 @pytest.mark.parametrize("style", [sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET])
 def test_both_families_and_both_styles_can_be_had(family: int, style: int) -> None:

@@ -16,10 +16,11 @@ from sctpx.aio.driver import BATCHES_PER_ROUND, ROUND, SEND, Driver
 from sctpx.aio.endpoint import DEFAULT_CONFIG, Endpoint
 from sctpx.core.config import AssociationConfig
 from sctpx.core.outputs import Transmit
-from sctpx.link import Received, ReturnedPacket
-from sctpx.link.interfaces import AddressLike
+from sctpx.link import Received, ReturnedPacket, UdpLink
+from sctpx.link.addresses import AddressLike
 from sctpx.testing import seeded_bytes
 from tests.api.running import LOOPS, Known, each_loop
+from tests.api.support import linux_only
 
 A = bytes((10, 0, 0, 1))
 B = bytes((10, 0, 0, 2))
@@ -82,6 +83,11 @@ class MemoryLink:
     def add_address(self, address: AddressLike) -> None:
         raise OSError(errno.EADDRNOTAVAIL, "no")
 
+    def remove_address(self, address: bytes) -> None:
+        self.addresses.remove(address)
+        self.sockets = []
+        self.plug.close()
+
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         if port in self.foreign_ports:
             raise OSError(errno.EADDRINUSE, "another program has it")
@@ -110,7 +116,7 @@ class MemoryLink:
         if not error or data is not transmit.data:
             self.sent.append(transmit)
             if self.peer is not None:
-                batch = transmit.remote, self.addresses[0], self.port, data, segment, 0
+                batch = transmit.remote, self.plug.address, self.port, data, segment, 0
                 asyncio.get_running_loop().call_soon(self.peer.receive, [batch])
         return error
 
@@ -165,6 +171,47 @@ async def steps(count: int) -> None:
     """Let the event loop make so many rounds."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+# --- addresses that go ---
+
+
+async def test_an_address_that_goes_is_not_watched_any_more(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    descriptor = world.link.plug.fileno()
+    world.drivers[0].remove_address(A)
+    assert world.link.addresses == []
+    assert not asyncio.get_running_loop().remove_reader(descriptor)
+    world.close()
+
+
+async def test_what_was_kept_for_an_address_that_goes_is_lost_and_the_rest_goes_on(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    a, _ = await world.associate()
+    world.link.plug.fill()
+    world.link.errors = [errno.EAGAIN, errno.EADDRNOTAVAIL]
+    await a.send(b"kept")
+    await a.send(b"polled when the kept one is gone")
+    tried = world.link.tried
+    world.drivers[0].remove_address(A)
+    await steps(3)
+    assert world.link.tried == tried + 1
+    world.close()
+
+
+@linux_only
+@pytest.mark.blind_loop
+async def test_a_loop_that_cannot_watch_stops_receiving_at_an_address_that_goes() -> None:
+    driver = Driver(UdpLink.open(["127.0.0.1", "127.0.0.2"]))
+    await steps(1)
+    receiving = len(asyncio.all_tasks())
+    driver.remove_address(bytes((127, 0, 0, 2)))
+    await steps(3)
+    assert len(asyncio.all_tasks()) == receiving - 1
+    driver.close()
+    await steps(3)
 
 
 # --- full queues ---

@@ -82,7 +82,7 @@ def test_an_address_has_its_own_udp_port_and_source_or_the_calls() -> None:
 
 
 def test_local_names_resolve_and_unknown_ones_do_not() -> None:
-    assert resolve_local(HOSTS["udp"], [("db.test", 5)], IPV4) == (ips("127.0.0.2", "127.0.0.3"), [5], False)
+    assert resolve_local(HOSTS["udp"], [("db.test", 5)], IPV4) == (ips("127.0.0.2", "127.0.0.3"), [5], ())
     with pytest.raises(socket.gaierror):
         resolve_local(HOSTS["udp"], [("nowhere.invalid", 5)], IPV4)
     with pytest.raises(TypeError):

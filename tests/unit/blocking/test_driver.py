@@ -34,6 +34,7 @@ class Failing:
         self.sockets = self._inner.sockets
         self.receive_errors = self._inner.receive_errors
         self.add_address = self._inner.add_address
+        self.remove_address = self._inner.remove_address
         self.open_port = self._inner.open_port
         self.close_port = self._inner.close_port
         self.socket_for = self._inner.socket_for
@@ -73,6 +74,9 @@ class Port:
             raise KeyboardInterrupt
 
     def on_association_ended(self, now: int) -> None:
+        pass
+
+    def on_addresses_changed(self) -> None:
         pass
 
     def next_deadline(self) -> int:

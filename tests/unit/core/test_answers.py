@@ -7,8 +7,8 @@ import pytest
 from sctpx.core.answers import Answers
 from sctpx.core.config import Limits
 from sctpx.core.endpoint import Endpoint
-from sctpx.core.outputs import Transmit
 from sctpx.core.stack import Stack
+from sctpx.core.stats import StackStats
 from sctpx.core.timers import SECOND
 from sctpx.testing import seeded_bytes
 from sctpx.wire import control
@@ -56,10 +56,16 @@ def make_stack(limits: Limits | None = None, port: int = 5000) -> tuple[Stack, E
 
 
 def test_the_oldest_is_dropped_for_the_newest() -> None:
-    answers = Answers(3)
-    transmits = [Transmit(b"", b"", 0, bytes([number]), 1) for number in range(5)]
-    assert [answers.add(transmit) for transmit in transmits] == [True, True, True, False, False]
-    assert [answers.take() for _ in range(4)] == [*transmits[2:], None]
+    stats = StackStats()
+    answers = Answers({}, stats)
+    answers.limit = 3
+    for number in range(5):
+        answers.add(OWN, stranger(number), 9899, bytes([number]), 0)
+    assert stats.answers_dropped == 2
+    left = []
+    while (transmit := answers.take()) is not None:
+        left.append(transmit.data)
+    assert left == [b"\2", b"\3", b"\4"]
     assert len(answers) == 0
 
 

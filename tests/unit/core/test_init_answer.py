@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctpx.core.init_answer import MAX_PEER_ADDRESSES, peer_addresses, refusal
+from sctpx.core.init_answer import passed_over, peer_addresses, refusal
 from sctpx.wire.codes import CAUSE_INVALID_PARAMETER, CAUSE_UNRESOLVABLE_ADDRESS
 from sctpx.wire.setup import Setup
 
@@ -21,7 +21,7 @@ def packed(*addresses: str) -> list[bytes]:
 
 def test_the_source_comes_first_and_each_address_counts_once() -> None:
     listed = packed("198.51.100.1", "192.0.2.1", "2001:db8::1", "198.51.100.1")
-    assert peer_addresses(SOURCE, listed, []) == [SOURCE, *packed("198.51.100.1", "2001:db8::1")]
+    assert peer_addresses(SOURCE, listed, [], 64) == [SOURCE, *packed("198.51.100.1", "2001:db8::1")]
 
 
 @pytest.mark.parametrize(
@@ -29,25 +29,27 @@ def test_the_source_comes_first_and_each_address_counts_once() -> None:
     ["0.0.0.0", "255.255.255.255", "224.0.0.1", "239.1.2.3", "::", "ff02::1", "::ffff:192.0.2.7", "127.0.0.1", "::1"],
 )
 def test_what_cannot_be_an_address_of_the_peer_is_passed_over(address: str) -> None:
-    assert peer_addresses(SOURCE, packed(address), []) == [SOURCE]
+    assert peer_addresses(SOURCE, packed(address), [], 64) == [SOURCE]
 
 
 def test_a_peer_on_this_host_may_list_loopback_addresses() -> None:
     [source, other] = packed("127.0.0.1", "127.0.0.2")
-    assert peer_addresses(source, [other], []) == [source, other]
+    assert peer_addresses(source, [other], [], 64) == [source, other]
 
 
 @given(st.lists(st.binary(min_size=4, max_size=4) | st.binary(min_size=16, max_size=16), max_size=200))
 def test_addresses_are_different_and_bounded(listed: list[bytes]) -> None:
-    found = peer_addresses(SOURCE, listed, [])
+    found = peer_addresses(SOURCE, listed, [], 64)
     assert found[0] == SOURCE
-    assert len(found) == len(set(found)) <= MAX_PEER_ADDRESSES
+    assert len(found) == len(set(found)) <= 64
     assert set(found) <= {SOURCE, *listed}
 
 
 def test_more_addresses_than_the_limit_are_passed_over() -> None:
     listed = [bytes((10, 0, number >> 8, number & 255)) for number in range(1, 300)]
-    assert peer_addresses(SOURCE, listed, []) == [SOURCE, *listed[: MAX_PEER_ADDRESSES - 1]]
+    assert peer_addresses(SOURCE, listed, [], 64) == [SOURCE, *listed[:63]]
+    assert passed_over(listed, [SOURCE, *listed[:63]], 64) == 236
+    assert passed_over(listed, [SOURCE, *listed[:62]], 64) == 0
 
 
 def test_an_init_without_a_window_or_streams_is_refused_and_so_is_a_host_name() -> None:

@@ -96,6 +96,17 @@ def test_an_address_listed_twice_is_one_and_none_is_an_error() -> None:
     assert caught.value.errno == errno.EINVAL
 
 
+def test_what_a_peer_knows_of_our_addresses_is_one_list_for_all_associations_where_it_is_the_same() -> None:
+    endpoint = make_stack().open_endpoint(5000, [OWN])
+    assert endpoint.known_to([PEER], OWN) is endpoint.local
+    assert endpoint.known_to([PEER], OWN[:3] + b"\x09") == [OWN[:3] + b"\x09"]
+    endpoint.change_addresses([OWN, PEER], [OWN, PEER])
+    endpoint.scope = lambda own, peer: [ip for ip in own if ip not in peer]
+    assert endpoint.known_to([], OWN) is endpoint.local
+    assert endpoint.announced_to([]) is endpoint.announce
+    assert endpoint.known_to([PEER], PEER) == [OWN]
+
+
 def test_a_backlog_below_1_is_refused() -> None:
     with pytest.raises(OSError, match="backlog"):
         make_stack().open_endpoint(5000).listen(0)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from sctpx.core.ip import ZONE_LENGTH
 from sctpx.core.state_cookie import MAX_EXTENSIONS, SECRET_LIFE, Cookie, CookieJar
 from sctpx.core.timers import MICROSECOND, MILLISECOND, SECOND
 from sctpx.testing import seeded_bytes
@@ -16,7 +17,7 @@ NOW = 10**18
 HEADER = prefix(6000, 5000, 0x12345678)
 U16 = st.integers(0, 0xFFFF)
 U32 = st.integers(0, 0xFFFFFFFF)
-ADDRESS = st.binary(min_size=4, max_size=4) | st.binary(min_size=16, max_size=16)
+ADDRESS = st.one_of([st.binary(min_size=size, max_size=size) for size in (4, 16, 16 + ZONE_LENGTH)])
 FIELDS = {
     "created": st.integers(0, 2 * SECRET_LIFE // MICROSECOND).map(lambda age: NOW - age * MICROSECOND),
     "lifespan": st.integers(0, 3_660_000).map(lambda life: life * MILLISECOND),
@@ -34,7 +35,7 @@ FIELDS = {
     "udp_port": U16,
     "local": ADDRESS,
     "source": ADDRESS,
-    "addresses": st.lists(ADDRESS, max_size=64),
+    "addresses": st.lists(ADDRESS, max_size=254),
     "extensions": st.binary(max_size=MAX_EXTENSIONS),
 }
 

@@ -116,13 +116,16 @@ def _with_loopback(mtu: int, call: Callable[[], ResultT], addresses: Sequence[st
         fcntl.ioctl(asking, siocsifmtu, struct.pack("16si20x", b"lo", mtu))
         fcntl.ioctl(asking, siocsifflags, struct.pack("16sh22x", b"lo", iff_up))
     for address in addresses:
-        _add_to_loopback(fcntl.ioctl, ip_address(address).packed)
+        add_to_loopback(address)
     interface_addresses(refresh=True)
     return call()
 
 
-def _add_to_loopback(ioctl: Callable[..., Any], ip: bytes) -> None:
+def add_to_loopback(address: str) -> None:
     """Give the loopback interface an IPv6 address, and wait until the kernel has the route that makes it usable."""
+    import fcntl  # noqa: PLC0415 - Unix only
+
+    ip = ip_address(address).packed
     siocsifaddr, netlink_route, group_ipv6_route, new_route, local_table = 0x8916, 0, 0x400, 24, 255
     with (
         socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, netlink_route) as news,
@@ -130,7 +133,7 @@ def _add_to_loopback(ioctl: Callable[..., Any], ip: bytes) -> None:
     ):
         news.bind((0, group_ipv6_route))
         news.settimeout(PATIENCE)
-        ioctl(asking, siocsifaddr, struct.pack("16sIi", ip, 128, socket.if_nametoindex("lo")))
+        fcntl.ioctl(asking, siocsifaddr, struct.pack("16sIi", ip, 128, socket.if_nametoindex("lo")))
         while True:
             item = news.recv(4096)
             kind, table = int.from_bytes(item[4:6], sys.byteorder), item[20]

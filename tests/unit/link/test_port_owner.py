@@ -9,6 +9,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from sctpx.core.ip import with_zone
 from sctpx.link.held_name import HeldName, is_held, name_holder
 from sctpx.link.port_owner import is_owned, own
 from tests.namespaces import own_host
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="abstract Unix s
 
 # Documentation addresses: programs that run beside this test do not have them.
 IPV4, IPV6, LINK_LOCAL = (ip_address(text).packed for text in ("192.0.2.77", "2001:db8::77", "fe80::77"))
+ON_FIRST_LINK, ON_SECOND_LINK = with_zone(LINK_LOCAL, 1_000_001), with_zone(LINK_LOCAL, 1_000_002)
 PORT = 36412
 
 HOLD = """
@@ -29,26 +31,26 @@ sys.stdin.read()
 
 
 def test_a_port_is_owned_until_it_is_released() -> None:
-    assert not is_owned(IPV4, 0, PORT)
-    owner = own(IPV4, 0, PORT)
-    assert is_owned(IPV4, 0, PORT)
+    assert not is_owned(IPV4, PORT)
+    owner = own(IPV4, PORT)
+    assert is_owned(IPV4, PORT)
     owner.release()
     owner.release()
-    assert not is_owned(IPV4, 0, PORT)
+    assert not is_owned(IPV4, PORT)
 
 
 def test_a_port_has_one_owner_for_each_address() -> None:
-    owners = [own(IPV4, 0, PORT), own(IPV4, 0, PORT + 1), own(IPV6, 0, PORT), own(LINK_LOCAL, 1, PORT)]
-    owners.append(own(LINK_LOCAL, 2, PORT))
+    owners = [own(IPV4, PORT), own(IPV4, PORT + 1), own(IPV6, PORT), own(ON_FIRST_LINK, PORT)]
+    owners.append(own(ON_SECOND_LINK, PORT))
     for owner in owners:
         owner.release()
 
 
-@pytest.mark.parametrize(("ip", "scope_id", "text"), [(IPV4, 0, "192.0.2.77"), (LINK_LOCAL, 3, "fe80::77%3")])
-def test_a_port_that_is_taken_is_refused_with_the_address_and_the_owner(ip: bytes, scope_id: int, text: str) -> None:
-    owner = own(ip, scope_id, PORT)
+@pytest.mark.parametrize(("ip", "text"), [(IPV4, "192.0.2.77"), (ON_SECOND_LINK, "fe80::77%1000002")])
+def test_a_port_that_is_taken_is_refused_with_the_address_and_the_owner(ip: bytes, text: str) -> None:
+    owner = own(ip, PORT)
     with pytest.raises(OSError, match="taken") as failure:
-        own(ip, scope_id, PORT)
+        own(ip, PORT)
     owner.release()
     assert failure.value.errno == errno.EADDRINUSE
     assert failure.value.strerror == (

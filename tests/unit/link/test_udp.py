@@ -13,9 +13,10 @@ from typing import TypeAlias
 
 import pytest
 
+from sctpx.core.ip import with_zone
 from sctpx.core.outputs import CLASS_SHIFT, Transmit
-from sctpx.link import Capabilities, Link, Received, UdpLink, UdpSocket, probe
-from tests.unit.link.conftest import ClosedPort, Collect, Elsewhere, OpenLink, OpenSocket
+from sctpx.link import Capabilities, Link, Received, ReturnedPacket, UdpLink, UdpSocket, probe
+from tests.unit.link.conftest import PATIENCE, ClosedPort, Collect, Elsewhere, OpenLink, OpenSocket
 from tests.unit.link.marks import CS5, LABEL, marks_received, observe_marks, take_flow_label
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is there on Linux, so are the options")
@@ -471,20 +472,35 @@ def test_a_source_the_link_lacks_is_an_error_of_the_send(
 
 
 @with_ipv6
-def test_a_link_local_address_needs_no_scope_written(
+def test_a_link_local_address_has_its_zone_wherever_it_comes_from(
     open_link: OpenLink, collect: Collect, own_network: Elsewhere
 ) -> None:
-    def sent_and_answered() -> list[list[Received]]:
+    def sent_and_answered() -> tuple[list[Received], list[Received], int]:
         local, other = open_link(["fe80::1"]), open_link(["fd00::1"])
         assert local.send(transmit_to(other, b"there", ip="fd00::1")) == 0
-        assert other.send(transmit_to(local, b"back", ip="fe80::1")) == 0
-        return [collect(other, other.sockets[0], 5), collect(local, local.sockets[0], 4)]
+        there = collect(other, other.sockets[0], 5)
+        assert other.send(Transmit(b"", there[0][1], there[0][2], b"back", 4)) == 0
+        return there, collect(local, local.sockets[0], 4), socket.if_nametoindex("lo")
 
-    ((_, here, _, there, _, _),), ((_, source, _, back, _, _),) = own_network(
+    ((_, here, _, there, _, _),), ((local, source, _, back, _, _),), index = own_network(
         1500, sent_and_answered, ["fe80::1", "fd00::1"]
     )
     assert (there, back) == (b"there", b"back")
-    assert (here, source) == (packed("fe80::1"), packed("fd00::1"))
+    assert here == local == with_zone(packed("fe80::1"), index)
+    assert source == packed("fd00::1")
+
+
+def test_an_error_that_came_back_names_the_link(open_link: OpenLink, own_network: Elsewhere) -> None:
+    def refused() -> tuple[list[ReturnedPacket], bytes]:
+        link = open_link(["fe80::1"])
+        [sock] = link.sockets
+        assert link.send(Transmit(b"", sock.address, 9, b"nobody is there", 15)) == 0
+        assert select.select([sock], [], [], PATIENCE)[0]
+        link.receive(sock)
+        return link.receive_errors(sock), sock.address
+
+    [(remote, port, error, _)], address = own_network(1500, refused, ["fe80::1"])
+    assert (remote, port, error) == (address, 9, errno.ECONNREFUSED)
 
 
 @pytest.mark.parametrize("mtu", [1300, 1500, 9000])

@@ -65,6 +65,12 @@ class Driver:
     def add_address(self, address: bytes) -> None:
         assert address == self.ip
 
+    def remove_address(self, address: bytes) -> None:
+        pass
+
+    def watch_addresses(self) -> None:
+        pass
+
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         pass
 
@@ -85,8 +91,11 @@ class Driver:
     def drivers(self) -> list[Driver]:
         return [self]
 
-    def source_for(self, peer: str) -> bytes:
+    def source_for(self, peer: bytes) -> bytes:
         return self.ip
+
+    def zoned(self, ip: bytes) -> bytes:
+        return ip
 
     def wildcard_addresses(self, wildcard: bytes) -> list[bytes]:
         return [self.ip]
@@ -107,7 +116,7 @@ class World:
         self._drivers = {ip: Driver(self, ip) for ip in (SERVER, CLIENT)}
         self.server: Any = self._make(server, SERVER)
         self.client: Any = self._make(client, CLIENT)
-        self.server.bind([SERVER], PORT, wildcard=False)
+        self.server.bind([SERVER], PORT)
         self.server.listen(8)
 
     def _make(self, kind: type[OneToOne | OneToMany], ip: bytes) -> Messaging:

@@ -19,13 +19,19 @@ from sctpx.sockapi.addresses import (
     check_families,
     check_peers,
     check_port,
+    find_alike,
     ip_text,
     is_wildcard,
+    pack_host,
     pack_ip,
     pack_sockaddrs,
     parse_ip,
+    socket_address,
     unpack_sockaddrs,
 )
+
+NO_INTERFACE = 0x7FFFFFF0
+"""A number that no interface has."""
 
 
 def raises(code: int) -> pytest.RaisesExc[OSError]:
@@ -58,8 +64,47 @@ def test_what_is_no_address_may_be_a_name(name: str) -> None:
         pack_ip(name)
 
 
-def test_a_zone_is_no_part_of_the_packed_address() -> None:
-    assert parse_ip("fe80::1%lo") == packed("fe80::1")
+def test_the_zone_of_a_link_local_address_stands_behind_it() -> None:
+    index, name = socket.if_nameindex()[0]
+    on_link = packed("fe80::1") + index.to_bytes(4, "big")
+    assert parse_ip(f"fe80::1%{name}") == parse_ip(f"fe80::1%{index}") == on_link
+    assert ip_text(on_link) == f"fe80::1%{name}"
+    assert ip_text(parse_ip(f"fe80::1%{NO_INTERFACE}") or b"") == f"fe80::1%{NO_INTERFACE}"
+
+
+@pytest.mark.parametrize("text", ["2001:db8::1%lo", "fd00::1%7", "::1%nowhere", "fe80::1%0"])
+def test_other_addresses_have_no_zone(text: str) -> None:
+    assert parse_ip(text) == packed(text.partition("%")[0])
+
+
+@pytest.mark.parametrize("zone", ["nowhere", "4294967296", "99999999999999999999"])
+def test_a_zone_that_is_no_interface_is_refused(zone: str) -> None:
+    for call in (parse_ip, pack_ip):
+        with pytest.raises(OSError, match=f"no interface {zone}") as caught:
+            call(f"fe80::1%{zone}")
+        assert caught.value.errno == errno.ENODEV
+
+
+def test_a_scope_id_beside_an_address_is_its_zone() -> None:
+    assert pack_host(("fe80::1", 5, 0, 7)) == pack_host(("fe80::1%7", 5)) == pack_host(("fe80::1%7", 5, 0, 7))
+    assert pack_host(("2001:db8::1", 5, 0, 7)) == packed("2001:db8::1")
+    assert pack_host(("192.0.2.1", 5)) == packed("192.0.2.1")
+    for contradiction in (("fe80::1%7", 5, 0, 8), ("fe80::1", 5, 0, -1), ("fe80::1", 5, 0, 1 << 31)):
+        with raises(errno.EINVAL):
+            pack_host(contradiction)
+
+
+def test_an_address_of_the_socket_module_has_the_zone_as_its_scope_id() -> None:
+    assert socket_address(pack_ip("fe80::1%7"), 5) == ("fe80::1", 5, 0, 7)
+    assert socket_address(pack_ip("2001:db8::1"), 5) == ("2001:db8::1", 5, 0, 0)
+
+
+def test_a_link_local_address_without_zone_means_the_only_one_like_it() -> None:
+    on_7, on_8, bare, other = map(pack_ip, ("fe80::1%7", "fe80::1%8", "fe80::1", "fe80::2%7"))
+    assert find_alike(bare, [other, on_7]) == on_7
+    assert find_alike(bare, [on_7, on_8]) == bare
+    assert find_alike(bare, [other]) == bare
+    assert find_alike(on_8, [on_7]) == on_8
 
 
 def test_no_address_is_no_text() -> None:

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from sctpx.errors import ConnectError
-from sctpx.sockapi.addresses import Address, pack_ip
+from sctpx.sockapi.addresses import Address, ip_text, pack_ip
 from sctpx.sockapi.peer import Peer
 from tests.api.support import raises_errno
 
@@ -20,7 +20,7 @@ def ips(*texts: str) -> list[bytes]:
 
 
 def peer_of(*hosts: str, port: int = 5) -> Peer:
-    return Peer([(Address(host), port, ips(host.partition("%")[0])) for host in hosts], 9899)
+    return Peer([(Address(host), port, ips(host)) for host in hosts], 9899)
 
 
 def test_a_name_stands_for_its_addresses_and_each_address_is_there_once() -> None:
@@ -65,26 +65,26 @@ def test_a_peer_has_at_least_one_address_and_one_port() -> None:
 
 
 def test_each_address_gets_a_source_and_one_that_has_none_is_reported() -> None:
-    peer = peer_of("192.0.2.1", "192.0.2.2", "fe80::1%eth0", "192.0.2.3")
-    asked: list[str] = []
+    peer = peer_of("192.0.2.1", "192.0.2.2", "fe80::1%7", "192.0.2.3")
+    asked: list[bytes] = []
 
-    def source_for(text: str) -> bytes:
-        asked.append(text)
-        if text == "192.0.2.2":
+    def source_for(ip: bytes) -> bytes:
+        asked.append(ip)
+        if ip == pack_ip("192.0.2.2"):
             raise OSError(errno.ENETUNREACH, "no way")
-        return pack_ip("fe80::9" if ":" in text else "192.0.2.9")
+        return pack_ip("192.0.2.9" if len(ip) == 4 else "fe80::9%7")
 
-    assert peer.find_sources(source_for) == ips("192.0.2.9", "fe80::9")
-    assert asked == ["192.0.2.1", "192.0.2.2", "fe80::1%eth0", "192.0.2.3"]
-    assert [address.ip for address in peer.addresses] == ips("192.0.2.1", "fe80::1", "192.0.2.3")
+    assert peer.find_sources(source_for) == ips("192.0.2.9", "fe80::9%7")
+    assert asked == ips("192.0.2.1", "192.0.2.2", "fe80::1%7", "192.0.2.3")
+    assert [address.ip for address in peer.addresses] == ips("192.0.2.1", "fe80::1%7", "192.0.2.3")
     assert [(entry.address, entry.error) for entry in peer.unusable] == [("192.0.2.2", errno.ENETUNREACH)]
 
 
 def test_without_any_way_the_errno_is_that_of_the_first() -> None:
     errors = {"192.0.2.1": errno.EHOSTUNREACH, "192.0.2.2": errno.ENETUNREACH}
 
-    def source_for(text: str) -> bytes:
-        raise OSError(errors[text], "no way")
+    def source_for(ip: bytes) -> bytes:
+        raise OSError(errors[ip_text(ip)], "no way")
 
     with pytest.raises(ConnectError) as caught:
         peer_of(*errors).find_sources(source_for)
@@ -106,3 +106,64 @@ def test_a_source_has_to_be_ours() -> None:
     peer.keep_reachable(ips("192.0.2.8", "192.0.2.9"))
     with raises_errno(errno.EADDRNOTAVAIL):
         peer.keep_reachable(ips("192.0.2.9"))
+
+
+def test_the_same_address_on_two_links_is_two_addresses() -> None:
+    peer = peer_of("fe80::1%7", "fe80::1%8", "fe80::1%7")
+    assert [address.ip for address in peer.addresses] == ips("fe80::1%7", "fe80::1%8")
+
+
+@pytest.mark.parametrize(
+    ("peers", "own", "expected"),
+    [
+        (["fe80::1"], ["fe80::9%7"], ["fe80::1%7"]),
+        (["fe80::1", "192.0.2.1"], ["192.0.2.9", "fe80::9%7"], ["fe80::1%7", "192.0.2.1"]),
+        (["fe80::1%8", "fe80::1%7"], ["fe80::9%7"], ["fe80::1%7"]),
+        (["fe80::1%8"], ["fe80::9%7", "2001:db8::9"], ["fe80::1%8"]),
+        (["2001:db8::1"], ["fe80::9%7"], ["2001:db8::1"]),
+    ],
+)
+def test_a_link_local_address_without_zone_is_on_the_link_of_our_address(
+    peers: list[str], own: list[str], expected: list[str]
+) -> None:
+    peer = peer_of(*peers)
+    peer.keep_reachable(ips(*own))
+    assert [address.ip for address in peer.addresses] == ips(*expected)
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [("fe80::1%8", errno.ENETUNREACH), ("fe80::1", errno.EINVAL)],
+)
+def test_an_address_on_a_link_where_we_are_not_cannot_be_used(host: str, code: int) -> None:
+    peer = peer_of(host)
+    with pytest.raises(ConnectError) as caught:
+        peer.keep_reachable(ips("fe80::9%6", "fe80::9%7"))
+    assert caught.value.errno == code
+    assert [(entry.address, entry.error) for entry in caught.value.report] == [(ip_text(pack_ip(host)), code)]
+
+
+def test_a_link_local_address_without_zone_is_on_the_link_of_its_source() -> None:
+    peer = peer_of("fe80::1")
+    peer.find_sources(lambda _: pack_ip("fe80::9%7"))
+    assert [(address.ip, address.source) for address in peer.addresses] == [
+        (pack_ip("fe80::1%7"), pack_ip("fe80::9%7"))
+    ]
+
+
+@pytest.mark.parametrize("host", ["fe80::1%7", "fe80::1"])
+def test_a_source_without_zone_is_on_the_link_of_the_peer(host: str) -> None:
+    peer = Peer([(Address(host, source="fe80::8"), 5, ips(host))], 0)
+    assert peer.find_sources(lambda _: pack_ip("fe80::9%7")) == ips("fe80::8%7")
+    bound = Peer([(Address(host, source="fe80::8"), 5, ips(host))], 0)
+    bound.keep_reachable(ips("fe80::8%7"))
+    assert [(address.ip, address.source) for address in bound.addresses] == [
+        (pack_ip("fe80::1%7"), pack_ip("fe80::8%7"))
+    ]
+
+
+def test_a_link_local_address_without_zone_is_on_the_link_of_the_others_in_the_list() -> None:
+    assert [address.ip for address in peer_of("fe80::1", "192.0.2.1", "fe80::2%7").addresses] == ips(
+        "fe80::1%7", "192.0.2.1", "fe80::2%7"
+    )
+    assert next(address.ip for address in peer_of("fe80::1", "fe80::2%7", "fe80::2%8").addresses) == pack_ip("fe80::1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
@@ -157,7 +158,60 @@ def test_a_failed_connect_is_the_builtin_that_fits_and_tells_of_each_address(cod
     assert failure.errno == code
     assert failure.report == tuple(reports)
     assert "(192.0.2.1 UDP port 9899: not asked; 192.0.2.1 UDP port 9899: silence to 1 INIT; " in str(failure)
-    assert "; 192.0.2.1 UDP port 9899: ABORT to 3 INITs, Connection refused; " in str(failure)
+    assert "; 192.0.2.1 UDP port 9899: ABORT to 3 INITs, Connection refused: there is SCTP, but" in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        (
+            {"address": "192.0.2.1", "source": "127.0.0.1", "answer": "send error", "error": errno.EINVAL},
+            "127.0.0.1 is a loopback address, which reaches nobody but this host",
+        ),
+        ({"address": "2001:db8::1", "source": "::1", "answer": "silence"}, "::1 is a loopback address"),
+        (
+            {"address": "fe80::1", "answer": "send error", "error": errno.EINVAL},
+            "incomplete without its link: fe80::1%",
+        ),
+        (
+            {"address": "fe80::1%4711", "answer": "send error", "error": errno.ENETUNREACH},
+            "this host has no interface 4711",
+        ),
+        (
+            {"address": "fe80::1%eth0", "answer": "send error", "error": errno.ENETUNREACH},
+            "no local address is on the link eth0",
+        ),
+        ({"address": "192.0.2.1", "answer": "send error", "error": errno.EINVAL}, "SCTP without UDP"),
+        ({"address": "::1", "answer": "send error", "error": errno.EAFNOSUPPORT}, "no local address is of its family"),
+        (
+            {"address": "192.0.2.1", "udp_port": 9, "answer": "send error", "error": errno.EHOSTUNREACH},
+            "192.0.2.1 UDP port 9: send error, No route to host",
+        ),
+        (
+            {"address": "192.0.2.1", "udp_port": 9, "answer": "ICMP", "error": errno.ECONNREFUSED},
+            "no program receives at that UDP port",
+        ),
+        ({"address": "192.0.2.1", "answer": "ABORT", "error": errno.ECONNREFUSED}, "nobody listens at that SCTP port"),
+        (
+            {"address": "192.0.2.1", "answer": "ABORT", "error": errno.ECONNREFUSED, "causes": ((4, b""),)},
+            "Connection refused (Out of Resource): the peer takes no more associations now",
+        ),
+        (
+            {"address": "192.0.2.1", "answer": "silence"},
+            "no such host, a firewall, or a peer that does not speak SCTP over",
+        ),
+    ],
+)
+def test_a_failed_connect_says_what_is_wrong_in_plain_words(report: dict[str, Any], words: str) -> None:
+    assert words in str(connect_failure(report.get("error", errno.ETIMEDOUT), [AddressReport(**report)]))
+
+
+def test_why_nobody_answers_is_guessed_only_if_nobody_does() -> None:
+    silent = AddressReport(address="192.0.2.1", answer="silence")
+    refusing = AddressReport(address="192.0.2.2", answer="ABORT", error=errno.ECONNREFUSED)
+    assert "firewall" in str(connect_failure(errno.ETIMEDOUT, [silent, AddressReport(address="192.0.2.3")]))
+    for others in ([], [AddressReport(address="192.0.2.3")], [silent, refusing]):
+        assert "firewall" not in str(connect_failure(errno.ETIMEDOUT, others))
 
 
 def test_a_long_report_is_told_in_part() -> None:

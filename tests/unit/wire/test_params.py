@@ -7,7 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from sctpx.wire.codes import PARAM_IPV4, PARAM_IPV6
-from sctpx.wire.params import address, address_type, addresses, is_unicast, parse_address
+from sctpx.wire.params import address, address_parameter, addresses, is_unicast, parse_address
 from sctpx.wire.tlv import ParseError, items
 
 IPV4 = bytes.fromhex("c0000201")
@@ -27,9 +27,14 @@ def test_several_addresses_of_both_families_follow_each_other() -> None:
     assert addresses([]) == b""
 
 
+def test_the_zone_of_a_link_local_address_stays_on_this_host() -> None:
+    link_local = bytes.fromhex("fe800000 00000000 00000000 00000001")
+    assert address(link_local + bytes.fromhex("00000007")) == address(link_local)
+
+
 @pytest.mark.parametrize(("ip", "kind"), [(IPV4, PARAM_IPV4), (IPV6, PARAM_IPV6)])
 def test_an_address_can_be_parsed_back(ip: bytes, kind: int) -> None:
-    assert address_type(ip) == kind
+    assert address_parameter(ip) == (kind, ip)
     assert items(address(ip)) == [(kind, ip)]
     assert parse_address(kind, ip) == ip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, Final, TypeVar
 
-from ...sockapi.addresses import SocketAddress
+from ...sockapi.addresses import SocketAddress, ip_text, pack_host
 from ...sockapi.structs import Struct
 
 _S = TypeVar("_S", bound=Struct)
@@ -16,8 +16,11 @@ NOWHERE: Final = ("", 0)
 
 
 def pair(address: SocketAddress | None) -> tuple[str, int]:
-    """An address as pysctp has it, of either family; ``("", 0)`` for none."""
-    return NOWHERE if address is None else (address[0], address[1])
+    """An address as pysctp has it, of either family; ``("", 0)`` for none. A scope id is in the host: fe80::1%eth0."""
+    if address is None:
+        return NOWHERE
+    has_scope_id = len(address) > 2 and address[3] != 0
+    return ip_text(pack_host(address)) if has_scope_id else address[0], address[1]
 
 
 def attribute(field: str) -> str:

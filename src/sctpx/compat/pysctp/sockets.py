@@ -17,12 +17,21 @@ from typing import Any, Final, Self, TypeAlias
 from ...blocking.functions import sctp_recvmsg
 from ...blocking.socket import Socket
 from ...errors import ConnectInProgress
-from ...link import SCTP_TUNNELING_PORT
 from ...sockapi import constants as c
 from ...sockapi import structs as s
 from ...sockapi.addresses import SocketAddress
 from ...sockapi.buffers import Data, to_bytes
-from .constants import BINDX_ADD, FLAG_EOR, FLAG_NOTIFICATION, MSG_ABORT, MSG_EOF, SOL_SCTP, TCP_STYLE, UDP_STYLE
+from .constants import (
+    BINDX_ADD,
+    FLAG_EOR,
+    FLAG_NOTIFICATION,
+    MSG_ABORT,
+    MSG_EOF,
+    SOL_SCTP,
+    TCP_STYLE,
+    UDP_STYLE,
+    default_backend,
+)
 from .events import info_values, notification, notification_factory, notification_values, sndrcvinfo
 from .fields import fill, pair, to_struct
 from .parameters import assocparams, event_subscribe, initparams, paddrinfo, paddrparams, rtoinfo, status
@@ -35,6 +44,8 @@ class sctpsocket:
     """An SCTP socket of either style; ``sctpsocket_tcp`` and ``sctpsocket_udp`` are those to use.
 
     ``sk`` is a ``sctpx.Socket`` to go on with. Attributes that are not here are those of the socket, ``sock()``.
+    ``backend`` is who carries the associations, ``"userspace"`` or ``"kernel"``: by default what the environment
+    variable SCTPX_BACKEND says, so that a script need not be changed for it.
     """
 
     def __init__(
@@ -44,9 +55,12 @@ class sctpsocket:
         sk: Socket | None = None,
         *,
         udp_port: int | None = None,
-        peer_udp_port: int = SCTP_TUNNELING_PORT,
+        peer_udp_port: int | None = None,
+        backend: str | None = None,
     ) -> None:
-        self._sk = sk or Socket(family, style, udp_port=udp_port, peer_udp_port=peer_udp_port)
+        self._sk = sk or Socket(
+            family, style, udp_port=udp_port, peer_udp_port=peer_udp_port, backend=backend or default_backend()
+        )
         self._family = family
         self._style = style
         self._ttl = 0
@@ -338,8 +352,8 @@ class sctpsocket:
 class sctpsocket_tcp(sctpsocket):
     """A socket with one association, as TCP has them (SOCK_STREAM). Where methods take an id it is 0."""
 
-    def __init__(self, family: int, sk: Socket | None = None, **udp_ports: Any) -> None:
-        super().__init__(family, TCP_STYLE, sk, **udp_ports)
+    def __init__(self, family: int, sk: Socket | None = None, **options: Any) -> None:
+        super().__init__(family, TCP_STYLE, sk, **options)
 
     def peeloff(self, *params: Any) -> sctpsocket_tcp:
         """``OSError``: not with this style."""
@@ -357,8 +371,8 @@ class sctpsocket_tcp(sctpsocket):
 class sctpsocket_udp(sctpsocket):
     """A socket with any number of associations, told apart by their ids (SOCK_SEQPACKET)."""
 
-    def __init__(self, family: int, sk: Socket | None = None, **udp_ports: Any) -> None:
-        super().__init__(family, UDP_STYLE, sk, **udp_ports)
+    def __init__(self, family: int, sk: Socket | None = None, **options: Any) -> None:
+        super().__init__(family, UDP_STYLE, sk, **options)
 
     def accept(self, *params: Any) -> tuple[sctpsocket_tcp, Address]:
         """``OSError``: not with this style."""

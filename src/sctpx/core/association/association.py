@@ -43,7 +43,18 @@ _EXHAUSTED: Final = object()
 class Association:
     """One association of an endpoint. Made by ``Endpoint.connect`` or by a peer."""
 
-    __slots__ = ("__weakref__", "endpoint", "entry", "id", "indexed", "owner", "ready", "scheduled", "tcb")
+    __slots__ = (
+        "__weakref__",
+        "admitted_as",
+        "endpoint",
+        "entry",
+        "id",
+        "indexed",
+        "owner",
+        "ready",
+        "scheduled",
+        "tcb",
+    )
 
     def __init__(
         self,
@@ -62,6 +73,8 @@ class Association:
         """Unique in the stack, above 2 (RFC 6458's association identifier)."""
         self.owner: object | None = None
         """Whatever the layer above hangs here."""
+        self.admitted_as = b""
+        """Endpoint: the peer for which it counts; ``b""`` if this side set it up."""
         self.ready = False
         """Stack: it is in the queue of those that may have packets to send."""
         self.scheduled = NEVER

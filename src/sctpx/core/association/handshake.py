@@ -20,7 +20,8 @@ from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError
 from ..events import PATH_INACTIVE, CannotStart, CommunicationUp
-from ..init_answer import named_host, peer_addresses
+from ..init_answer import named_host, passed_over, peer_addresses
+from ..ip import place, without_zone
 from ..path import failover, rto
 from ..path.path import Path
 from ..rx.tsn_map import TsnMap
@@ -57,7 +58,7 @@ def start(tcb: Tcb, now: int, candidates: list[AddressReport], announce: list[by
     )
     setup.addresses = announce
     # Lest the peer lists addresses that nobody here can send to, or leaves some out (section 5.1.2).
-    setup.families = [len(ip) for ip in tcb.own_addresses] or [IPV4_LENGTH, IPV6_LENGTH]
+    setup.families = [len(without_zone(ip)) for ip in tcb.own_addresses] or [IPV4_LENGTH, IPV6_LENGTH]
     tcb.init_chunk = setup.encode()
     tcb.attempt = Attempt(candidates, now, tcb.config)
     tcb.transition(COOKIE_WAIT)
@@ -156,8 +157,11 @@ def _note_late_answer(tcb: Tcb, now: int, remote: bytes, port: int, answer: int,
         path.unanswered_inits -= 1
 
 
-def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, value: bytes) -> None:
-    """INIT ACK in COOKIE-WAIT: the first one that can be used wins (sections 3.3.3 and 5.1 C)."""
+def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, zone: bytes, value: bytes) -> None:
+    """INIT ACK in COOKIE-WAIT: the first one that can be used wins (sections 3.3.3 and 5.1 C).
+
+    ``zone`` is that of the link it came by.
+    """
     attempt = tcb.attempt
     assert attempt is not None
     candidate = attempt.find(remote, port)
@@ -174,6 +178,7 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
     cause = _unusable(setup)
     cookie = setup.cookie
     if cause is None and cookie is not None:  # What is in the cookie, if anything, is the peer's affair.
+        setup.addresses = place([without_zone(remote), *setup.addresses], [remote, *tcb.remotes()], zone)
         _accept_init_ack(tcb, now, local, remote, port, setup, cookie)
         return
     cause = cause or causes.missing_parameter([PARAM_STATE_COOKIE])
@@ -208,12 +213,17 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
     tcb.extensions = setup.extensions
+    if local and tcb.local_addresses != [local] and not parse_setup(tcb.init_chunk[4:]).addresses:
+        # Our INIT has listed none: the peer knows its source "as the only destination transport address" (5.1.2 A).
+        tcb.local_addresses = [local]
     if setup.unrecognized:
         tcb.unrecognized = [causes.unrecognized_parameters(setup.unrecognized)]
     winner = attempt.find(remote, port)
     if winner is not None:
         winner.on_answer(now, ANSWER_INIT_ACK, 0, [])
-    listed = peer_addresses(remote, setup.addresses, tcb.own_addresses)
+    most = tcb.association.endpoint.limits.peer_addresses
+    listed = peer_addresses(remote, setup.addresses, tcb.own_addresses, most)
+    tcb.stats.addresses_passed_over += passed_over(setup.addresses, listed, most)
     keep_listed(tcb, attempt, listed, local, port, [remote])
     path = tcb.find_path(remote)
     if path is not None and winner is not None and winner.inits == 1:

@@ -37,6 +37,7 @@ from ...wire.compiled import COMPILED
 from ...wire.data import DATA, first_word, unpack_data
 from ...wire.serial import TSN_MASK, extend_tsn
 from ...wire.tlv import ParseError
+from ..arrival import Arrival
 from ..events import PeerShutdown, RemoteError
 from ..path.path import Path
 from ..rx.reassembly import TINY, Run
@@ -311,13 +312,18 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
         transfer.on_data_packet(tcb, now, path, verdict)
 
 
-def handle_rest(tcb: Tcb, now: int, path: Path, port: int, body: bytes) -> None:
-    """The chunks bundled behind a COOKIE ECHO that was accepted; it came from UDP port ``port``."""
-    tcb.heard_port = port
+def receive_rest(tcb: Tcb, arrival: Arrival) -> None:
+    """The chunks bundled behind a COOKIE ECHO that was accepted."""
+    offset = COMMON_HEADER + ((len(arrival.value) + CHUNK_HEADER + 3) & ~3)
+    path = tcb.find_path(arrival.remote)
+    if offset >= len(arrival.packet) or path is None:
+        return
+    tcb.heard_at = arrival.local
+    tcb.heard_port = arrival.port
     before = tcb.stats.bytes_received
-    handle_packet(tcb, now, path, body, 0)
+    handle_packet(tcb, arrival.now, path, arrival.packet[offset:], 0)
     if tcb.state != CLOSED:
-        transfer.end_burst(tcb, now, tcb.stats.bytes_received - before)
+        transfer.end_burst(tcb, arrival.now, tcb.stats.bytes_received - before)
 
 
 def _teaches_no_port(body: bytes) -> bool:

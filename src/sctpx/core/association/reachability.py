@@ -11,6 +11,7 @@ from typing import Final
 from ...wire import control
 from ...wire.tlv import ParseError
 from ..events import CHANGE_CONFIRMED, CHANGE_PRIMARY, PATH_ACTIVE, PATH_INACTIVE, PathChange
+from ..ip import without_zone, zone_of
 from ..path import failover, heartbeat, rto
 from ..path.path import Path
 from ..timers import NEVER, SECOND
@@ -91,17 +92,25 @@ def send_heartbeat(tcb: Tcb, now: int, path: Path) -> None:
 def ask(tcb: Tcb, now: int, path: Path) -> int:
     """Ask by a HEARTBEAT whether the peer lives at ``path``: what is known so far, ``ASKED``, ``LIVES`` or ``SILENT``.
 
-    Where something has gone unanswered already, nothing is asked. An answer is worth something for a while.
+    A lost packet is no proof that the peer is gone: the peer is asked twice, and whatever was lost before. An inactive
+    path is not asked, nor one of which the network has just said that nobody is there. An answer is worth something for
+    a while.
     """
-    if path.state != PATH_ACTIVE or path.error_count or not heartbeats_run(tcb):
+    if path.state == PATH_INACTIVE or path.timeout_foreseen or not heartbeats_run(tcb):
         return SILENT
-    if path.asked < 0 or now - path.asked > ANSWER_HOLDS:
+    if path.asked < 0 or now - path.asked_again > ANSWER_HOLDS:
+        path.asked = path.asked_again = now
         send_heartbeat(tcb, now, path)
-        path.asked = now
         return ASKED
-    if path.last_acknowledged > path.asked:
+    if path.last_acknowledged >= path.asked:
         return LIVES
-    return ASKED if now - path.asked < path.rto // 2 else SILENT
+    if now - path.asked_again < rto.measured(path, tcb.config) // 2:
+        return ASKED
+    if path.asked_again > path.asked:
+        return SILENT
+    path.asked_again = now
+    send_heartbeat(tcb, now, path)
+    return ASKED
 
 
 def bundled_heartbeat(tcb: Tcb, now: int, path: Path) -> bytes:
@@ -183,6 +192,37 @@ def refuse(tcb: Tcb, now: int, path: Path, error: int) -> None:
     schedule(tcb, now, path)
 
 
+def find_on_link(tcb: Tcb, now: int, remote: bytes, local: bytes, port: int) -> Path | None:
+    """The path to ``remote``, if that is a link-local address that the peer was known to have on another link.
+
+    The link of a listed address is a guess (``core.ip.place``), and a host may have one address on several links. What
+    came from ``remote`` to our address ``local`` with our tag shows that the peer is there. A path that is not
+    confirmed was guessed wrong and moves; a confirmed one stays, and the address is one more.
+    """
+    if not zone_of(remote):
+        return None
+    alike = [path for path in tcb.paths if without_zone(path.remote) == without_zone(remote)]
+    if not alike:
+        return None
+    for path in alike:
+        if not path.confirmed:
+            path.remote = remote
+            path.local = local
+            path.heartbeat_timeout = NEVER
+            path.error_count = 0
+            if path.state != PATH_ACTIVE:
+                path.state = PATH_ACTIVE
+                tcb.tell_state(path)
+            tcb.moved = True
+            break
+    else:
+        if len(tcb.paths) >= tcb.association.endpoint.limits.peer_addresses:
+            return None
+        path = tcb.add_path(remote, local, port)
+    schedule(tcb, now, path)
+    return path
+
+
 def on_reached(tcb: Tcb, now: int, path: Path, fresh: bool = True) -> None:
     """The peer answered on ``path``: acknowledged data that went only there, or a HEARTBEAT ACK.
 
@@ -225,6 +265,7 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
         tcb.error_count = 0
     if not path.confirmed:
         path.confirmed = True
+        tcb.moved = True  # It is an address of the peer only now.
         if tcb.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
             tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
     failed = path.error_count > 0

@@ -67,14 +67,15 @@ def handle_init(
         handshake.begin_setup_packet(tcb, local, remote)
         shutdown.resend_shutdown_ack(tcb)
         return
+    most = tcb.association.endpoint.limits.peer_addresses
     config = tcb.config
     if config.on_restart == "end" and tcb.state not in (COOKIE_WAIT, COOKIE_ECHOED):
         config = tcb.association.endpoint.config  # It will be another association.
-    cookie = make_cookie(setup, config, now, local, remote, port, tcb.own_addresses)
+    cookie = make_cookie(setup, config, now, local, remote, port, tcb.own_addresses, most)
     cookie.local_port = tcb.local_port
     cookie.peer_port = tcb.peer_port
     if tcb.state != COOKIE_WAIT:
-        named = peer_addresses(remote, setup.addresses, tcb.own_addresses)
+        named = peer_addresses(remote, setup.addresses, tcb.own_addresses, most)
         added = [ip for ip in named if tcb.find_path(ip) is None]
         if added:
             # As many of them as one packet takes: it goes to whoever sent the INIT.

@@ -24,9 +24,9 @@ from ...wire.setup import MINIMUM_RWND
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_STATE, PATH_INACTIVE, Event, PathChange
+from ..ip import choose_source
 from ..path import congestion, failover
 from ..path.path import Path, flowinfo
-from ..path.source import choose_source
 from ..rx.reassembly import Reassembly
 from ..rx.sack_policy import SackPolicy
 from ..rx.tsn_map import TsnMap
@@ -196,7 +196,7 @@ class Tcb:
         self.moved = True
         """Tag or addresses changed: the stack has to index the association again."""
         self.local_addresses = local_addresses
-        """Source addresses of the endpoint, shared."""
+        """Our addresses that the peer knows, to send from; until that is settled, those of the endpoint."""
         self.packet_limit = 0
         """The largest packet that fits all paths, bytes (section 7.3, AMDCS)."""
         self.paths: list[Path] = []
@@ -339,6 +339,12 @@ class Tcb:
         if self.config.max_segment:
             limits.append(self.config.max_segment + COMMON_HEADER + DATA_HEADER & ~3)
         self.packet_limit = min(limits) if self.paths else 0
+
+    def remotes(self) -> list[bytes]:
+        """The peer's addresses; before it has told them, those that it is asked at."""
+        if not self.paths and self.attempt is not None:
+            return [candidate.ip for candidate in self.attempt.candidates]
+        return [path.remote for path in self.paths]
 
     def find_path(self, remote: bytes) -> Path | None:
         """The path to that address of the peer."""

@@ -66,6 +66,7 @@ def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int
     violation = ""
     if stream >= tcb.inbound_streams:
         # Section 6.5: acknowledge, report, discard.
+        tcb.stats.invalid_streams += 1
         respond_error(tcb, [causes.invalid_stream(stream)])
         disturbed = True
     else:

@@ -28,7 +28,7 @@ def largest_packet(mtu: int, remote: bytes, encaps_port: int) -> int:
 
 def flowinfo(dscp: int, flow_label: int, remote: bytes) -> int:
     """How packets to ``remote`` are marked, as ``Transmit.flowinfo`` has it. IPv4 has no flow label."""
-    return dscp << DSCP_SHIFT | (flow_label if len(remote) == 16 else 0)
+    return dscp << DSCP_SHIFT | (flow_label if len(remote) != 4 else 0)
 
 
 @final
@@ -37,6 +37,7 @@ class Path:
 
     __slots__ = (
         "asked",
+        "asked_again",
         "bytes_sent",
         "chunks_retransmitted",
         "confirmed",
@@ -160,7 +161,9 @@ class Path:
         self.heartbeat_repeated = False
         """The HEARTBEAT that is under way left more than once."""
         self.asked = -1
-        """When a HEARTBEAT last asked whether the peer lives here at all, ns; -1 for never."""
+        """When a HEARTBEAT first asked, of late, whether the peer lives here at all, ns; -1 for never."""
+        self.asked_again = -1
+        """When the second HEARTBEAT asked so; the time of the first one before that."""
         self.idle_since = 0
         """When the present heartbeat period began (section 8.3)."""
 

@@ -42,7 +42,7 @@ def without_backoff(path: Path, config: AssociationConfig) -> int:
 
 def bound(path: Path, config: AssociationConfig) -> None:
     """Keep RTO between RTO.Min and RTO.Max: rules C6 and C7."""
-    path.rto = min(max(path.rto, nanoseconds(config.rto_min)), nanoseconds(config.rto_max))
+    path.rto = _bounded(path.rto, config)
     if path.rto > path.rto_highest:
         path.rto_highest = path.rto
 
@@ -52,3 +52,13 @@ def back_off(path: Path, config: AssociationConfig) -> None:
     path.rto = min(path.rto * 2, nanoseconds(config.rto_max))
     if path.rto > path.rto_highest:
         path.rto_highest = path.rto
+
+
+def measured(path: Path, config: AssociationConfig) -> int:
+    """The RTO that follows from the measurements alone, whatever timed out since: RTO.Initial before there is one."""
+    rto = path.srtt + 4 * path.rttvar if path.srtt else nanoseconds(config.rto_initial)
+    return _bounded(rto, config)
+
+
+def _bounded(rto: int, config: AssociationConfig) -> int:
+    return min(max(rto, nanoseconds(config.rto_min)), nanoseconds(config.rto_max))

@@ -2,7 +2,7 @@
 
 The peer may use 65,536 streams, and each one it ever used is remembered as long as the association lives. The first
 ones, which nearly everybody uses alone, are in a dictionary; the others in pages of two bytes for each stream. So all
-of them together take less than 200 KiB.
+streams together take less than 200 KiB.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ to its endpoint, for the associations that peers set up.
 from __future__ import annotations
 
 import errno
+import socket
 import struct
 import sys
 from dataclasses import fields, replace
@@ -36,6 +37,8 @@ __all__ = [
     "Reach",
     "Scope",
     "Value",
+    "assoc_field",
+    "decode_value",
     "find_option",
     "get_option",
     "pack_value",
@@ -45,6 +48,7 @@ __all__ = [
 Value: TypeAlias = Struct | int
 
 _INT: Final = struct.Struct("=i")
+_TCP_NODELAY: Final = (socket.IPPROTO_TCP, socket.TCP_NODELAY)
 _LISTS: Final = (AssocIds, AuthChunks)
 _BY_NUMBER: Final = {(option.level, option.number): option for option in (*OPTIONS, *COMMON)}
 
@@ -53,7 +57,8 @@ def find_option(level: int, name: int) -> Option:
     """The option with that level and number. OSError ENOPROTOOPT if there is none."""
     option = _BY_NUMBER.get((level, name))
     if option is None:
-        raise OSError(errno.ENOPROTOOPT, f"no option {name} at level {level}")
+        hint = ": for SCTP there is SCTP_NODELAY, of level IPPROTO_SCTP" if (level, name) == _TCP_NODELAY else ""
+        raise OSError(errno.ENOPROTOOPT, f"no option {name} at level {level}{hint}")
     return option
 
 
@@ -81,10 +86,10 @@ def get_option(
         raise _refuse(option, "can only be set")
     template: Any = None
     if option.kind is not int:
-        template = option.kind() if asked is None else _decode(option, asked)
+        template = option.kind() if asked is None else decode_value(option, asked)
     if assoc_id is None:
         assoc_id = _assoc_id(template)
-    elif (field := _assoc_field(template)) is not None:
+    elif (field := assoc_field(template)) is not None:
         template = replace(template, **{field: assoc_id})
     [scope] = scopes(holder, 0, option.reach, assoc_id, setting=False)
     value: Value = option.get(scope, template)
@@ -100,7 +105,7 @@ def set_option(holder: Holder, now: int, level: int, name: int, value: Value | D
         raise OSError(errno.EOPNOTSUPP, f"{option.name}: {option.refused}")
     if option.set is None:
         raise _refuse(option, "can only be read")
-    decoded = _decode(option, value)
+    decoded = decode_value(option, value)
     found = scopes(holder, now, option.reach, _assoc_id(decoded), setting=True)
     changes = [option.set(scope, decoded) for scope in found]
     for change in changes:
@@ -119,7 +124,7 @@ def pack_value(value: Value, length: int) -> bytes:
     return packed
 
 
-def _decode(option: Option, given: Any) -> Any:
+def decode_value(option: Option, given: Any) -> Any:
     """A typed value, from what the caller gave. OSError EINVAL unless it is one of this option."""
     data = None if isinstance(given, int | Struct) else held_by(given)
     if data is not None:
@@ -147,7 +152,7 @@ def _is_off(value: Value | Data) -> bool:
     return value == 0 or (data is not None and not any(data))
 
 
-def _assoc_field(value: Any) -> str | None:
+def assoc_field(value: Any) -> str | None:
     """The field of a struct that has the association identifier."""
     if not isinstance(value, Struct) or isinstance(value, AssocIds):
         return None
@@ -158,5 +163,5 @@ def _assoc_field(value: Any) -> str | None:
 
 
 def _assoc_id(value: Any) -> int:
-    field = _assoc_field(value)
+    field = assoc_field(value)
     return getattr(value, field) if field is not None else 0

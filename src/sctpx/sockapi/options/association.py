@@ -15,7 +15,7 @@ from ...core.config import NANOSECONDS, AssociationConfig
 from ...core.events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from ...core.path.path import Path
 from .. import constants as c
-from ..addresses import pack_ip, socket_address
+from ..addresses import find_alike, pack_host, socket_address
 from ..settings import MILLISECONDS
 from ..structs import (
     AssocParams,
@@ -257,11 +257,13 @@ def _find(scope: Scope, asked: PaddrInfo) -> Path | None:
     """ "If the application does not fill in the spinfo_assoc_id, then the address will be used" (section 8.2.2)."""
     if asked.spinfo_address is None:
         return None
-    host, port = asked.spinfo_address[:2]
-    ip = pack_ip(host)
-    for member in scope.holder.members.values():
+    port = asked.spinfo_address[1]
+    members = [member for member in scope.holder.members.values() if member.core.peer_port == port]
+    remotes = [path.remote for member in members for path in member.core.paths]
+    ip = find_alike(pack_host(asked.spinfo_address), remotes)
+    for member in members:
         for path in member.core.paths:
-            if path.remote == ip and port == member.core.peer_port:
+            if path.remote == ip:
                 scope.settings, scope.association = member.settings, member.core
                 return path
     return None

@@ -118,10 +118,11 @@ def _refused(name: str, level: int, linux: int, reason: str) -> Option:
     return replace(_common(name, level, linux), refused=reason)
 
 
-_SHARED: Final = "SCTP sockets of a process share UDP sockets, so that"
+_SHARED: Final = "several SCTP sockets of a process send through one UDP socket, so that a single one cannot have a"
 _NO_DISCOVERY: Final = (
     "there is no path MTU discovery (RFC 8899) yet: packets have at most 1500 bytes, and IP may fragment them"
 )
+_OWN_ADDRESSES: Final = "an SCTP socket is bound to addresses that the host has"
 
 COMMON: Final[tuple[Option, ...]] = (
     replace(
@@ -136,15 +137,15 @@ COMMON: Final[tuple[Option, ...]] = (
     _flag("SO_KEEPALIVE", 9),
     _flag("SO_BROADCAST", 6),
     _flag("SO_OOBINLINE", 10),
-    _refused("SO_REUSEPORT", c.SOL_SOCKET, 15, "an SCTP port belongs to one socket; one-to-many sockets share nothing"),
-    _refused("SO_PRIORITY", c.SOL_SOCKET, 12, f"{_SHARED} none has a priority of its own: IP_TOS marks its packets"),
-    _refused("SO_MARK", c.SOL_SOCKET, 36, f"{_SHARED} none has a mark of its own: route by UDP port or source address"),
+    _refused("SO_REUSEPORT", c.SOL_SOCKET, 15, "an SCTP port belongs to one socket, and cannot be shared"),
+    _refused("SO_PRIORITY", c.SOL_SOCKET, 12, f"{_SHARED} priority: mark its packets with IP_TOS instead"),
+    _refused("SO_MARK", c.SOL_SOCKET, 36, f"{_SHARED} mark: choose routes by UDP port or source address instead"),
     _refused(
         "SO_BINDTODEVICE", c.SOL_SOCKET, 25, "bind the addresses of the interface instead: packets leave from them"
     ),
-    _refused("SO_DONTROUTE", c.SOL_SOCKET, 5, f"{_SHARED} all packets follow the routing table"),
+    _refused("SO_DONTROUTE", c.SOL_SOCKET, 5, f"{_SHARED} way around the routing table"),
     _refused("IP_MTU_DISCOVER", socket.IPPROTO_IP, 10, _NO_DISCOVERY),
     _refused("IPV6_MTU_DISCOVER", socket.IPPROTO_IPV6, 23, _NO_DISCOVERY),
-    _refused("IP_FREEBIND", socket.IPPROTO_IP, 15, "a socket is bound to addresses that the host has"),
-    _refused("IP_TRANSPARENT", socket.IPPROTO_IP, 19, "a socket is bound to addresses that the host has"),
+    _refused("IP_FREEBIND", socket.IPPROTO_IP, 15, _OWN_ADDRESSES),
+    _refused("IP_TRANSPARENT", socket.IPPROTO_IP, 19, _OWN_ADDRESSES),
 )

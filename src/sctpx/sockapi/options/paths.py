@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 from typing import Final
 
+from ...core.ip import is_ipv4
 from ...core.outputs import DSCP_SHIFT, FLOW_LABEL
 from ...core.path.path import Path, flowinfo, largest_packet
 from ...wire.codes import COMMON_HEADER
@@ -38,7 +39,7 @@ def get_paddrparams(scope: Scope, asked: PaddrParams) -> PaddrParams:
     flags |= c.SPP_HB_ENABLE if heartbeats else c.SPP_HB_DISABLE
     flags |= c.SPP_SACKDELAY_DISABLE if settings.sack_every == 1 else c.SPP_SACKDELAY_ENABLE
     flags |= c.SPP_DSCP
-    if scope.holder.ipv6 and (path is None or len(path.remote) == IPV6_LENGTH):
+    if scope.holder.ipv6 and (path is None or not is_ipv4(path.remote)):
         flags |= c.SPP_IPV6_FLOWLABEL  # "For non-IPv6 sockets, this flag will be left cleared."
     marks = flowinfo(config.dscp, config.flow_label, bytes(IPV6_LENGTH)) if path is None else path.flowinfo
     return PaddrParams(

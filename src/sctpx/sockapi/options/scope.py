@@ -16,7 +16,7 @@ from ...core.association.association import Association
 from ...core.config import AssociationConfig
 from ...core.path.path import Path
 from .. import constants as c
-from ..addresses import SocketAddress, is_wildcard, pack_ip
+from ..addresses import SocketAddress, find_alike, is_wildcard, pack_host
 from ..settings import AssociationSettings, EndpointSettings
 
 
@@ -109,10 +109,11 @@ class Scope:
         """The path to an address of the peer; ``None`` for all of them. OSError EINVAL if it is not the peer's."""
         if address is None:
             return None
-        ip = pack_ip(address[0])
+        ip = pack_host(address)
         if is_wildcard(ip):
             return None
         association = self.live()
+        ip = find_alike(ip, [path.remote for path in association.paths])
         for path in association.paths:
             if path.remote == ip and address[1] in (0, association.peer_port):
                 return path

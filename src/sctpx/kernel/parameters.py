@@ -1,0 +1,118 @@
+"""An ``AssociationConfig`` as options of a socket of the kernel. Nothing but computing.
+
+What the kernel cannot do is refused, not dropped: a parameter that has no option and is not as it is by default.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import fields
+from typing import Final, TypeAlias
+
+from ..core.config import AssociationConfig
+from ..sockapi import constants as c
+from ..sockapi.structs import AssocParams, AssocValue, InitMsg, PaddrParams, PaddrThlds, RtoInfo, Struct
+
+Setting: TypeAlias = tuple[int, int, Struct | int]
+"""``(level, option, value)``."""
+
+_MILLISECONDS: Final = 1000
+_DEFAULT: Final = AssociationConfig()
+NOT_THE_KERNELS: Final = frozenset(
+    {
+        "heartbeat_max_burst",
+        "stretch_sack",
+        "shutdown_guard",
+        "drain_guard",
+        "on_restart",
+        "attempt_delay",
+        "connect_timeout",
+        "max_message_size",
+    }
+)
+"""The parameters that have no option in the kernel."""
+
+
+def check(config: AssociationConfig) -> None:
+    """``OSError`` (EOPNOTSUPP) that names the parameters which the kernel does not have.
+
+    ``attempt_delay=None`` asks for one address at a time, which is what the kernel does.
+    """
+    wanted = [
+        field.name
+        for field in fields(config)
+        if field.name in NOT_THE_KERNELS
+        and getattr(config, field.name) != getattr(_DEFAULT, field.name)
+        and not (field.name == "attempt_delay" and config.attempt_delay is None)
+    ]
+    if wanted:
+        raise OSError(errno.EOPNOTSUPP, f"the kernel's SCTP has no {', '.join(wanted)}: leave these parameters out")
+
+
+def settings(config: AssociationConfig) -> list[Setting]:
+    """The options that make a socket behave so, in the order in which they are to be set. ``OSError`` as ``check``."""
+    check(config)
+    sctp = c.IPPROTO_SCTP
+    found: list[Setting] = [
+        (c.SOL_SOCKET, c.SO_RCVBUF, config.receive_buffer),
+        (c.SOL_SOCKET, c.SO_SNDBUF, config.send_buffer),
+        (sctp, c.SCTP_INITMSG, _init(config)),
+        (
+            sctp,
+            c.SCTP_RTOINFO,
+            RtoInfo(srto_initial=_ms(config.rto_initial), srto_max=_ms(config.rto_max), srto_min=_ms(config.rto_min)),
+        ),
+        (
+            sctp,
+            c.SCTP_ASSOCINFO,
+            AssocParams(sasoc_asocmaxrxt=config.association_max_retrans, sasoc_cookie_life=_ms(config.cookie_life)),
+        ),
+        (sctp, c.SCTP_PEER_ADDR_PARAMS, _path(config)),
+        (
+            sctp,
+            c.SCTP_PEER_ADDR_THLDS,
+            PaddrThlds(spt_pathmaxrxt=config.path_max_retrans, spt_pathpfthld=config.potentially_failed_max_retrans),
+        ),
+        (sctp, c.SCTP_MAX_BURST, AssocValue(assoc_value=config.max_burst)),
+        (sctp, c.SCTP_NODELAY, int(config.nodelay)),
+    ]
+    if config.max_segment:
+        found.append((sctp, c.SCTP_MAXSEG, AssocValue(assoc_value=config.max_segment)))
+    if config.partial_delivery_point:
+        found.append((sctp, c.SCTP_PARTIAL_DELIVERY_POINT, config.partial_delivery_point))
+    return found
+
+
+def _init(config: AssociationConfig) -> InitMsg:
+    return InitMsg(
+        sinit_num_ostreams=config.streams,
+        sinit_max_instreams=config.max_inbound_streams,
+        sinit_max_attempts=config.max_init_retransmits,
+        sinit_max_init_timeo=_ms(config.rto_max if config.max_init_timeout is None else config.max_init_timeout),
+    )
+
+
+def _path(config: AssociationConfig) -> PaddrParams:
+    """Heartbeats, retransmissions, delayed acknowledgements, marks, and the packet size where it is fixed."""
+    flags = c.SPP_HB_ENABLE if config.heartbeat_interval else c.SPP_HB_DISABLE
+    flags |= c.SPP_SACKDELAY_ENABLE if config.sack_delay else c.SPP_SACKDELAY_DISABLE
+    if config.dscp:
+        flags |= c.SPP_DSCP
+    if config.flow_label:
+        flags |= c.SPP_IPV6_FLOWLABEL
+    fixed = config.mtu != _DEFAULT.mtu
+    if fixed:
+        flags |= c.SPP_PMTUD_DISABLE
+    return PaddrParams(
+        spp_hbinterval=_ms(config.heartbeat_interval),
+        spp_pathmaxrxt=config.path_max_retrans,
+        spp_pathmtu=config.mtu if fixed else 0,
+        spp_sackdelay=_ms(config.sack_delay),
+        spp_flags=flags,
+        spp_ipv6_flowlabel=config.flow_label,
+        spp_dscp=config.dscp << 2,
+    )
+
+
+def _ms(seconds: float) -> int:
+    return min(round(seconds * _MILLISECONDS), 0xFFFF_FFFF)

@@ -1,0 +1,101 @@
+"""sctpx on the kernel's SCTP: the kernel inside a guest, and sctpx's own stack outside of it, by SCTP over UDP.
+
+They take a minute and boot a kernel, so that they run where SCTPX_REQUIRE_INTEROP=1 says that they must, as in ``make
+interop``. They fail there if there can be no guest: ``kernel_peer/guest.py`` says what it takes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.interop.kernel_peer import guest as place
+from tests.interop.kernel_peer.guest import Guest, GuestError, Program
+from tests.interop.kernel_peer.program import SIZES
+
+HERE = Path(__file__).parent / "kernel_peer"
+PORT = 5001
+APIS = ("one", "many", "asyncio", "pysctp")
+
+
+@pytest.fixture(scope="module")
+def guest() -> Iterator[Guest]:
+    """A guest that runs, for all tests here."""
+    if os.environ.get("SCTPX_REQUIRE_INTEROP") != "1":
+        pytest.skip("make interop boots a kernel for this")
+    try:
+        booted = Guest()
+    except GuestError as error:
+        pytest.fail(f"there can be no guest with the SCTP of a kernel: {error}")
+    with booted:
+        yield booted
+
+
+def run(guest: Guest, inside: bool, role: str, api: str, **asked: Any) -> Program:
+    """The program on one side: with the kernel's SCTP inside, and with sctpx's own outside."""
+    backend = "kernel" if inside else "userspace"
+    argv = [
+        sys.executable,
+        str(HERE / "program.py"),
+        role,
+        api,
+        json.dumps({"backend": backend, "port": PORT, **asked}),
+    ]
+    env = {"PYTHONPATH": str(place.ROOT / "src"), "SCTPX_BACKEND": backend}
+    return guest.start(*argv, env=env) if inside else guest.start_beside(*argv, env=env)
+
+
+def check(called: Any, served: Any, server: list[str], client: list[str]) -> None:
+    """Both sides saw the same: every byte, the addresses, the beginning and the end."""
+    assert called["same"] == len(SIZES)
+    assert called["established"] is True
+    assert sorted(called["peers"]) == sorted(server)
+    assert served["messages"] == len(SIZES)
+    assert set(served["peers"]) <= set(client)
+    if called["told"]:
+        assert called["told"] == ["up", "complete"]
+        assert [told for told in served["told"] if told != "shutdown"] == ["up", "complete"]
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_client_on_the_kernel_reaches_a_server_on_the_userspace_stack(guest: Guest, api: str) -> None:
+    addresses = place.HOST_ADDRESSES
+    with run(guest, False, "serve", api, addresses=addresses) as server:
+        assert server.result() is True
+        with run(guest, True, "call", api, addresses=addresses, peer_udp_port=place.UDP_PORT) as client:
+            check(client.result(), server.result(), addresses, [*place.GUEST_ADDRESSES, "169.254.77.2"])
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_client_on_the_userspace_stack_reaches_a_server_on_the_kernel(guest: Guest, api: str) -> None:
+    addresses = place.GUEST_ADDRESSES
+    with run(guest, True, "serve", api, addresses=addresses) as server:
+        assert server.result() is True
+        with run(guest, False, "call", api, addresses=addresses) as client:
+            check(client.result(), server.result(), addresses, place.HOST_ADDRESSES)
+
+
+@pytest.mark.parametrize("api", ["one", "asyncio"])
+def test_associations_with_the_kernel_are_set_up_over_ipv6(guest: Guest, api: str) -> None:
+    addresses = place.HOST_ADDRESSES_6
+    with run(guest, False, "serve", api, addresses=addresses) as server:
+        assert server.result() is True
+        with run(guest, True, "call", api, addresses=addresses, peer_udp_port=place.UDP_PORT) as client:
+            called, served = client.result(), server.result()
+    assert (called["same"], served["messages"]) == (len(SIZES), len(SIZES))
+    assert sorted(called["peers"]) == sorted(addresses)
+
+
+@pytest.mark.parametrize("name", ["inside_sockets", "inside_asyncio"])
+def test_what_only_the_kernel_can_show_holds_inside(guest: Guest, name: str) -> None:
+    """The tests of that file run in the guest, where both sides are the kernel's or one is sctpx's own."""
+    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "-o", f"pythonpath={place.ROOT / 'src'} {place.ROOT}"]
+    with guest.start(sys.executable, "-m", "pytest", *options, str(HERE / f"{name}.py")) as tests:
+        status, said = tests.finish()
+    assert status == 0, said

@@ -1,0 +1,82 @@
+"""An ``AssociationConfig`` as options of the kernel's sockets."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from sctpx import structs as s
+from sctpx.core.config import AssociationConfig
+from sctpx.kernel.parameters import NOT_THE_KERNELS, check, settings
+from sctpx.sockapi import constants as c
+
+# Another value for each parameter that has an option in the kernel.
+OTHERS: dict[str, Any] = {
+    "streams": 7,
+    "max_inbound_streams": 9,
+    "rto_initial": 2.0,
+    "rto_min": 0.5,
+    "rto_max": 30.0,
+    "max_burst": 8,
+    "association_max_retrans": 4,
+    "path_max_retrans": 3,
+    "potentially_failed_max_retrans": 1,
+    "max_init_retransmits": 2,
+    "max_init_timeout": 5.0,
+    "heartbeat_interval": 11.0,
+    "sack_delay": 0.1,
+    "nodelay": False,
+    "cookie_life": 20.0,
+    "receive_buffer": 50_000,
+    "send_buffer": 60_000,
+    "mtu": 1400,
+    "dscp": 46,
+    "flow_label": 77,
+    "max_segment": 1000,
+    "partial_delivery_point": 2000,
+}
+
+
+def told(config: AssociationConfig) -> dict[tuple[int, int], Any]:
+    return {(level, name): value for level, name, value in settings(config)}
+
+
+def test_each_parameter_is_an_option_of_the_kernel_or_is_refused() -> None:
+    assert {field.name for field in fields(AssociationConfig)} == OTHERS.keys() | NOT_THE_KERNELS
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_parameter_that_is_set_changes_what_the_kernel_is_told(name: str) -> None:
+    assert told(AssociationConfig()) != told(replace(AssociationConfig(), **{name: OTHERS[name]}))
+
+
+def test_times_are_milliseconds_and_a_dscp_stands_above_the_ecn_bits() -> None:
+    found = told(AssociationConfig(rto_initial=0.5, rto_min=0.2, rto_max=3.0, dscp=46, heartbeat_interval=5.0))
+    assert found[c.IPPROTO_SCTP, c.SCTP_RTOINFO] == s.RtoInfo(srto_initial=500, srto_min=200, srto_max=3000)
+    paths = found[c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS]
+    assert (paths.spp_dscp, paths.spp_hbinterval) == (184, 5000)
+    assert paths.spp_flags & c.SPP_DSCP
+    assert paths.spp_flags & c.SPP_HB_ENABLE
+
+
+def test_heartbeats_and_delayed_acknowledgements_can_be_off() -> None:
+    found = told(AssociationConfig(heartbeat_interval=0.0, sack_delay=0.0))
+    flags = found[c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS].spp_flags
+    assert flags & c.SPP_HB_DISABLE
+    assert flags & c.SPP_SACKDELAY_DISABLE
+
+
+@pytest.mark.parametrize(
+    "changes", [{"on_restart": "end"}, {"attempt_delay": 0.5}, {"connect_timeout": 3.0}, {"stretch_sack": True}]
+)
+def test_what_the_kernel_does_not_have_is_refused_by_its_name(changes: dict[str, Any]) -> None:
+    with pytest.raises(OSError, match=next(iter(changes))) as caught:
+        check(AssociationConfig(**changes))
+    assert caught.value.errno == errno.EOPNOTSUPP
+
+
+def test_one_address_at_a_time_is_what_the_kernel_does() -> None:
+    check(AssociationConfig(attempt_delay=None))
