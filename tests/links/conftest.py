@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sctpx.blocking.hub import hub
 from tests.api.sockets.conftest import bounded as bounded
 from tests.api.sockets.support import no_sockets_are_left
 from tests.links.hosts import Host, hosts
@@ -17,8 +18,9 @@ SERVER = Path(__file__).with_name("server.py")
 @pytest.fixture(autouse=True)
 def clean(bounded: None) -> Iterator[None]:
     """No test leaves a socket behind."""
+    before = list(hub.carriers)
     yield
-    no_sockets_are_left()
+    no_sockets_are_left(before)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ NOT_THE_KERNELS: Final = frozenset(
         "stretch_sack",
         "shutdown_guard",
         "drain_guard",
+        "on_protocol_unreachable",
         "on_restart",
         "attempt_delay",
         "connect_timeout",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sctpx.blocking.hub import hub
 from tests.api.sides import Api, Asyncio, Sockets
 from tests.api.sockets.support import RealTime, no_sockets_are_left
 
@@ -19,5 +20,6 @@ def api(request: pytest.FixtureRequest) -> Api:
 @pytest.fixture(autouse=True)
 def at_rest() -> Iterator[None]:
     """What a test has left to end gracefully gives its ports up before the next one begins."""
+    before = list(hub.carriers)
     yield
-    no_sockets_are_left()
+    no_sockets_are_left(before)

@@ -29,7 +29,7 @@ from sctpx.core.overhead import MESSAGE
 from sctpx.core.path.path import Path
 from sctpx.testing import SECOND, LinkSettings, Network, Pair
 from sctpx.wire import control
-from tests.sim.scripted import Scripted
+from tests.sim.scripted import Scripted, return_by_icmp
 
 CHECKS: Final[dict[str, Callable[[], None]]] = {}
 NEGOTIATED: Final = {"streams", "max_inbound_streams", "attempt_delay"}
@@ -289,6 +289,16 @@ def what_a_restart_of_the_peer_does() -> None:
         lab.ask(lab.init(initiate_tag=0x12121212), tag=0)
         lab.ask(control.cookie_echo(lab.cookie()))
         assert [lost.restarted for lost in lab.events_of(CommunicationLost)] == [True]
+
+
+@of("on_protocol_unreachable")
+def what_a_host_without_sctp_does() -> None:
+    with Scripted(udp_port=0) as lab:
+        association = lab.up_outgoing()
+        change(lab.network, association, on_protocol_unreachable="continue")
+        return_by_icmp(lab.network, lab.heard[-1], errno.ENOPROTOOPT)
+        lab.network.run_for(0.015)
+        assert not association.ended
 
 
 @of("receive_buffer")
