@@ -8,6 +8,8 @@ import pytest
 
 import sctpx
 from tests.cli.commands import Running, parsed, perf, run
+from tests.unit.link.conftest import Elsewhere
+from tests.unit.link.conftest import own_network as own_network
 
 KEYS = {
     "mode",
@@ -53,6 +55,14 @@ def test_bulk_counts_the_same_on_both_sides(size: str, options: tuple[str, ...])
     assert client["rtt_us_median"] is client["setups_per_s"] is None
     assert client["packets_sent"] > 0
     assert server["packets_received"] > 0
+
+
+@pytest.mark.parametrize(("interface", "mtu"), [(9000, 9000), (1500, 1500)])
+def test_packets_are_as_large_as_was_asked_for_and_the_interface_takes(
+    own_network: Elsewhere, interface: int, mtu: int
+) -> None:
+    client, _ = own_network(interface, lambda: perf(["--seconds", "0.05", "--mtu", "9000"]))
+    assert client["mtu"] == mtu
 
 
 @pytest.mark.parametrize("options", [("--count", "50"), ("--seconds", "0.1", "--warmup", "0.05", "--size", "700k")])

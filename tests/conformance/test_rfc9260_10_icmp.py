@@ -229,6 +229,18 @@ def test_on_ip_in_cookie_echoed_it_ends_the_attempt() -> None:
         assert len(lab.events_of(CannotStart)) == 1
 
 
+def test_on_ip_an_association_can_outlive_a_protocol_unreachable_if_the_user_says_so() -> None:
+    """A departure from ICMP8 that is not the default: the peer's host starts its SCTP anew, and answers again."""
+    config = AssociationConfig(on_protocol_unreachable="continue")
+    with Scripted(udp_port=0, config=config) as lab:
+        association = lab.up_outgoing()
+        hit(lab, lab.heard[-1], errno.ENOPROTOOPT)
+        assert association.state == ESTABLISHED
+        assert association.paths[0].error_count == 1
+        assert lab.ask(lab.data())  # It goes on.
+        assert lab.events_of(CommunicationLost) == []
+
+
 def test_in_udp_a_protocol_unreachable_is_about_udp_and_ends_nothing() -> None:
     with Scripted() as lab:
         association = lab.up_outgoing()

@@ -6,15 +6,17 @@ import pytest
 
 from sctpx.core.association.state import ESTABLISHED, STATE_NAMES
 from sctpx.core.config import AssociationConfig
-from sctpx.testing import pack_address
+from sctpx.core.endpoint import PeerAddress
+from sctpx.core.stack import Stack
+from sctpx.testing import pack_address, seeded_bytes
 from sctpx.wire import control
 from sctpx.wire.packet import chunks, parse_prefix
 from sctpx.wire.tlv import item
 from tests.sim.scripted import Scripted
 
 
-def listening(paths: int = 1, config: AssociationConfig | None = None) -> Scripted:
-    lab = Scripted(paths=paths, config=config)
+def listening(paths: int = 1, config: AssociationConfig | None = None, ipv6: bool = False) -> Scripted:
+    lab = Scripted(paths=paths, config=config, ipv6=ipv6)
     lab.endpoint.listen()
     return lab
 
@@ -169,6 +171,33 @@ def test_addresses_of_both_families_are_taken_by_who_can_send_to_both(own: list[
         lab.endpoint.local[:] = map(pack_address, own)
         lab.ask(lab.init(addresses=[lab.p.packed[0], IPV6]), tag=0)
         assert paths_after_setup(lab) == [lab.p.packed[0], IPV6]
+
+
+@pytest.mark.parametrize(
+    ("own", "types"),
+    [(["10.0.1.1"], "0005"), (["2001:db8::1"], "0006"), (["10.0.1.1", "2001:db8::1"], "00050006"), ([], "00050006")],
+)
+def test_an_init_tells_which_families_are_spoken(own: list[str], types: str) -> None:
+    """Section 3.3.2.1.5; section 5.1.2: the sender MAY "indicate what types of addresses are acceptable"."""
+    stack = Stack(seeded_bytes(1), 0)
+    endpoint = stack.open_endpoint(5000, [pack_address(ip) for ip in own])
+    endpoint.connect(0, [PeerAddress(pack_address(own[0] if own else "10.0.1.2"), 9899)], 5000)
+    transmit = stack.poll_transmit(0)
+    assert transmit is not None
+    value = bytes.fromhex(types)
+    assert item(12, value) in transmit.data
+
+
+@pytest.mark.parametrize(("wildcard", "other"), [("0.0.0.0", "2001:db8::2"), ("::", "10.9.9.9")])
+def test_without_addresses_of_its_own_an_endpoint_keeps_to_the_families_that_it_was_given(
+    wildcard: str, other: str
+) -> None:
+    here = "10.0.1.2" if "." in wildcard else "2001:db8:1::2"
+    with listening(ipv6=":" in wildcard) as lab:
+        lab.endpoint.local[:] = []
+        lab.endpoint.wildcards = [pack_address(wildcard)]
+        lab.ask(lab.init(addresses=[lab.p.packed[0], pack_address(other)]), tag=0)
+        assert paths_after_setup(lab) == [pack_address(here)]
 
 
 def test_addresses_of_a_family_that_is_not_spoken_here_are_ignored() -> None:

@@ -18,6 +18,10 @@ each time.
 
 A signal handler can raise between any two steps of the main thread. So the lock is taken and given back in C, one place
 takes it again after waiting, and leaving a line can be done twice: what is interrupted is one call, not all sockets.
+A signal handler can also make calls that wait, while it interrupts a call of the main thread that waits. The
+interrupted call can do nothing before the handler returns. So a call in the handler takes the lead from it and gives
+the lead back, and the follower that is promoted is the one that came last: the interrupted call came before the
+handler's.
 
 The hub lives as long as the process. In the child of a ``fork`` it starts anew and empty. When the process ends
 (``process_end``) all sockets are shut down gracefully, as long as their peers make progress and within a limited time
@@ -202,9 +206,11 @@ class Hub:
         try:
             try:
                 line.join(waiter)
-                if self._leader is not None:
+                leader = self._leader
+                if leader is not None and leader.thread != waiter.thread:
                     self._follow(waiter, deadline)
                 else:
+                    waiter.interrupted = leader
                     self._leader = waiter
                 if self._leader is waiter:
                     self._lead(waiter, deadline)
@@ -226,10 +232,12 @@ class Hub:
         self._followers.pop(waiter, None)
         if self._leader is waiter:
             self._turns += 1
-            self._leader = next(iter(self._followers), None)
+            self._leader = waiter.interrupted or next(reversed(self._followers), None)
         if self._leader is not None:
             self._followers.pop(self._leader, None)
             self._leader.open()
+            if waiter.interrupted is not None:
+                self.interrupt()  # What the interrupted call was armed for may have changed.
         elif self._thread_polls_until:
             # The thread never left: all is well if it looks in time.
             self._armed = self._thread_polls_until

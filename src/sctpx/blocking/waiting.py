@@ -6,7 +6,7 @@ may have been faster. Who is done and sees that there is more wakes the next one
 
 from __future__ import annotations
 
-from _thread import LockType
+from _thread import LockType, get_ident
 from collections.abc import Callable
 from typing import final
 
@@ -15,9 +15,13 @@ from typing import final
 class Waiter:
     """One blocked call."""
 
-    __slots__ = ("gate", "interrupt", "woken")
+    __slots__ = ("gate", "interrupt", "interrupted", "thread", "woken")
 
     def __init__(self) -> None:
+        self.thread = get_ident()
+        """The thread that makes the call."""
+        self.interrupted: Waiter | None = None
+        """The leader of the same thread that this call has taken the lead from, in a signal handler."""
         self.woken = False
         """What it waits for may have happened."""
         self.gate: LockType | None = None

@@ -66,6 +66,14 @@ class AssociationConfig:
     and one that does not listen refuses it.
     """
 
+    on_protocol_unreachable: Literal["end", "continue"] = "end"
+    """What an ICMP error "protocol unreachable" does, by which a host without SCTP answers, to an association over IP.
+
+    ``"end"``: it ends the association like an ABORT, as RFC 9260 section 10 (ICMP8) demands. ``"continue"``: it counts
+    as an error of that path, as other ICMP errors do. The association then outlives a peer host that has no SCTP for
+    some seconds, and ends by ``association_max_retrans`` if that lasts.
+    """
+
     attempt_delay: float | None = 0.1
     """Delay between the first INITs to the listed addresses, seconds, at least 0.01.
     None: one address at a time, as RFC 9260 section 5.1 has it."""
@@ -82,7 +90,9 @@ class AssociationConfig:
     max_message_size: int = 16 << 20
     """Largest message ``send`` takes, bytes."""
     mtu: int = 1500
-    """Largest IP packet sent, bytes, headers and all, until path MTU discovery exists."""
+    """Largest IP packet sent, bytes, headers and all, until path MTU discovery exists. Packets are never larger than
+    the MTU of the interfaces that they leave from, whatever is asked for here: the ``mtu`` of a path tells what holds.
+    More than 1500 needs a network that takes that much all the way to the peer."""
     dscp: int = 0
     """The Differentiated Services code point of every IP packet sent, 0 to 63 (RFC 2474)."""
     flow_label: int = 0
@@ -112,6 +122,9 @@ class AssociationConfig:
         _check(self, _BOUNDS)
         if self.on_restart not in _ON_RESTART:
             raise ValueError(f"on_restart is {self.on_restart!r}: not one of {', '.join(_ON_RESTART)}")
+        if self.on_protocol_unreachable not in _ON_PROTOCOL_UNREACHABLE:
+            choices = ", ".join(_ON_PROTOCOL_UNREACHABLE)
+            raise ValueError(f"on_protocol_unreachable is {self.on_protocol_unreachable!r}: not one of {choices}")
         if 0 < self.max_segment < MIN_SEGMENT:
             raise ValueError(f"max_segment is {self.max_segment}: below {MIN_SEGMENT}")
         if not self.rto_min <= self.rto_initial <= self.rto_max:
@@ -155,6 +168,7 @@ def _check(values: Any, bounds: tuple[tuple[str, float, float], ...]) -> None:
 
 
 _ON_RESTART: Final = ("continue", "end")
+_ON_PROTOCOL_UNREACHABLE: Final = ("end", "continue")
 _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("streams", 1, 65535),
     ("max_inbound_streams", 1, 65535),

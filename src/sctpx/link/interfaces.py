@@ -29,6 +29,8 @@ from .addresses import (
 if sys.platform == "linux":
     import fcntl
 
+LARGEST_PACKET: Final = 65535
+"""What the length field of IPv4 can tell, bytes."""
 DEFAULT_MTU: Final = 1500
 """The MTU of an interface that cannot be asked, bytes."""
 
@@ -198,6 +200,6 @@ def interface_mtu(name: str) -> int:
 
 
 def address_mtu(ip: bytes) -> int:
-    """The largest IP packet to send from a local address: its interface's MTU, at most 1500."""
+    """The largest IP packet to send from a local address: its interface's MTU, at most what IP takes."""
     address = interface_address(ip)
-    return min(interface_mtu(address.interface), DEFAULT_MTU) if address else DEFAULT_MTU
+    return min(interface_mtu(address.interface), LARGEST_PACKET) if address else DEFAULT_MTU

@@ -108,7 +108,7 @@ class UdpSocket:
         self.socket.close()
 
     def max_packet(self) -> int:
-        """The largest IP packet to send from here, bytes: the interface's MTU as first seen, at most 1500."""
+        """The largest IP packet to send from here, bytes: the interface's MTU as first seen."""
         if not self._max_packet:
             self._max_packet = address_mtu(self.address)
         return self._max_packet

@@ -73,8 +73,8 @@ class Setup:
         self.extensions = b""
         """Chunk types of the Supported Extensions parameter (RFC 5061 section 4.2.7), for the extensions to ask."""
         self.families: list[int] = []
-        """Lengths of addresses of the families that the peer speaks, by its Supported Address Types parameter and its
-        addresses (section 5.1.2); empty if it does not say."""
+        """Lengths of addresses of the families that the sender of an INIT speaks, by its Supported Address Types
+        parameter and its addresses (section 5.1.2); empty if it does not say."""
         self.parameters = 0
         """Bytes of parameters there were in the chunk that was parsed."""
         self.unrecognized: list[tuple[int, bytes]] = []
@@ -89,6 +89,9 @@ class Setup:
             self.initiate_tag, self.a_rwnd, self.outbound_streams, self.inbound_streams, self.initial_tsn
         )
         parameters = [params.address_parameter(ip) for ip in self.addresses]
+        if self.families and not ack:
+            types = [kind for kind, length in _FAMILIES if length in self.families]
+            parameters.append((PARAM_SUPPORTED_ADDRESS_TYPES, b"".join([kind.to_bytes(2, "big") for kind in types])))
         if self.cookie is not None:
             parameters.append((PARAM_STATE_COOKIE, self.cookie))
         if self.cookie_preservative:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -127,6 +129,69 @@ def test_a_signal_handler_that_returns_does_not_end_the_waiting() -> None:
             assert a.recv(100) == b"from the handler"
         finally:
             signal.signal(signal.SIGUSR1, before)
+
+
+@contextmanager
+def signal_calls(handler: Callable[[], object]) -> Iterator[Callable[[], None]]:
+    """Have a handler called in the main thread. The context gives the function that sends the signal."""
+    main = threading.main_thread().ident
+    assert main is not None
+    before = signal.signal(signal.SIGUSR1, lambda *_: handler() and None)
+    try:
+        yield lambda: signal.pthread_kill(main, signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_calls_in_a_signal_handler_wait_while_it_interrupts_a_call_that_waits() -> None:
+    told: list[bytes] = []
+
+    def ask() -> None:
+        for request in (b"one", b"two"):
+            with client(server) as sock:
+                sock.settimeout(10)
+                sock.connect(HERE)
+                with accepted(server) as other:
+                    sock.send(request)
+                    told.append(other.recv(100))
+        b.send(b"from the handler")
+
+    with listening() as server, connected() as (a, b), signal_calls(ask) as send_signal:
+        a.settimeout(10)
+        threading.Timer(0.05, send_signal).start()
+        assert a.recv(100) == b"from the handler"
+        assert told == [b"one", b"two"]
+
+
+def test_a_call_in_a_signal_handler_goes_on_when_the_call_that_saw_to_the_network_is_over() -> None:
+    """That call is made in another thread. The call that the handler interrupts cannot see to the network either."""
+    told: list[bytes] = []
+    begun = threading.Event()
+
+    def ask() -> None:
+        leading_peer.send(b"leave")
+        told.append(c.recv(100))
+
+    def lead() -> None:
+        begun.set()
+        leading.recv(100)
+        threading.Timer(0.1, d.send, (b"later",)).start()
+
+    with (
+        connected() as (a, b),
+        connected() as (c, d),
+        connected() as (leading, leading_peer),
+        signal_calls(ask) as send_signal,
+    ):
+        for sock in (a, c):
+            sock.settimeout(10)
+        thread = Thread(lead)
+        begun.wait()
+        threading.Timer(0.05, send_signal).start()
+        threading.Timer(0.5, b.send, (b"at last",)).start()
+        assert a.recv(100) == b"at last"
+        assert told == [b"later"]
+        thread.result()
 
 
 def test_the_network_is_seen_to_while_nobody_waits() -> None:

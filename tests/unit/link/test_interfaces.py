@@ -149,8 +149,9 @@ def test_an_interface_that_does_not_exist_has_the_default_mtu() -> None:
     assert interface_mtu("nowhere0") == DEFAULT_MTU
 
 
-def test_an_address_may_send_up_to_its_interfaces_mtu_and_at_most_1500_bytes(own_network: Elsewhere) -> None:
+def test_an_address_may_send_up_to_its_interfaces_mtu(own_network: Elsewhere) -> None:
     loopback = pack("127.0.0.1")
     assert own_network(1300, lambda: address_mtu(loopback)) == 1300
-    assert own_network(9000, lambda: address_mtu(loopback)) == 1500
+    assert own_network(9000, lambda: address_mtu(loopback)) == 9000
+    assert own_network(65536, lambda: address_mtu(loopback)) == 65535
     assert address_mtu(pack("203.0.113.1")) == DEFAULT_MTU

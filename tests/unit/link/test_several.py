@@ -54,7 +54,7 @@ def test_it_is_what_a_driver_asks_for(links: tuple[SeveralLinks, SeveralLinks]) 
     assert link.addresses == [HERE]
     assert len(link.sockets) == 2
     assert link.port == links[0].udp.port > 0
-    assert link.max_packet(THERE) == 1500
+    assert link.max_packet(THERE) == links[0].udp.max_packet(THERE)
 
 
 def test_packets_go_by_raw_ip_or_udp_as_their_udp_port_says(links: tuple[SeveralLinks, SeveralLinks]) -> None:

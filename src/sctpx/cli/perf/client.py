@@ -21,9 +21,12 @@ from dataclasses import dataclass
 from time import perf_counter, perf_counter_ns
 from typing import Any, Final, TypeAlias, final
 
+import click
+
 from ...aio import Association, Connecting, connect
 from ...aio.resolve import resolve_peer
 from ...core.config import AssociationConfig
+from ...core.path.path import IPV4_HEADER, IPV6_HEADER, UDP_HEADER
 from ...link import Link, LinkKind, open_link
 from ...link.interfaces import source_for
 from ...sockapi.addresses import ip_text
@@ -111,6 +114,7 @@ class _Client:
         )
 
     async def _greet(self, association: Association) -> None:
+        self._tell_mtu(association)
         words = hello.hello(self._plan.mode, self._plan.size, self._plan.warmup > 0)
         await association.send(words, ppid=hello.PPID)
 
@@ -152,6 +156,15 @@ class _Client:
             tell_on()
 
     # --- bulk ---
+
+    def _tell_mtu(self, association: Association) -> None:
+        """Say so if packets are smaller than was asked for: an interface has a smaller MTU."""
+        udp = UDP_HEADER if association.endpoint.udp_port else 0
+        sizes = [path.mtu + udp + (IPV6_HEADER if ":" in path.remote else IPV4_HEADER) for path in association.paths]
+        # An SCTP packet is a multiple of four bytes.
+        if min(sizes) + 3 < self._plan.config.mtu:
+            self._result.mtu = min(sizes)
+            click.echo(f"sctpx: IP packets have at most {min(sizes)} bytes, the MTU of the interface", err=True)
 
     async def bulk(self) -> Result:
         """Messages as fast as they go."""

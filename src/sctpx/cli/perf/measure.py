@@ -40,7 +40,7 @@ class Result:
     mode: str
     compiled: bool
     mtu: int
-    """``AssociationConfig.mtu``."""
+    """The largest IP packet that was sent or might have been: what was asked for, or what the interface takes."""
     nodelay: bool
     """Small messages leave at once (no Nagle)."""
     stretch_sack: bool

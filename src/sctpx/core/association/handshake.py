@@ -15,6 +15,7 @@ from typing import Final
 from ...wire import causes, control
 from ...wire.causes import Cause
 from ...wire.codes import COMMON_HEADER, PARAM_STATE_COOKIE
+from ...wire.params import IPV4_LENGTH, IPV6_LENGTH
 from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError
@@ -56,6 +57,8 @@ def start(tcb: Tcb, now: int, candidates: list[AddressReport], announce: list[by
         tcb.initial_tsn & 0xFFFFFFFF,
     )
     setup.addresses = announce
+    # Lest the peer lists addresses that nobody here can send to, or leaves some out (section 5.1.2).
+    setup.families = [len(without_zone(ip)) for ip in tcb.own_addresses] or [IPV4_LENGTH, IPV6_LENGTH]
     tcb.init_chunk = setup.encode()
     tcb.attempt = Attempt(candidates, now, tcb.config)
     tcb.transition(COOKIE_WAIT)
