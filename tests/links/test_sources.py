@@ -9,6 +9,7 @@ import pytest
 import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
+from sctpx.blocking.hub import hub
 from tests.api.sockets.support import no_sockets_are_left
 from tests.links.conftest import SERVER
 from tests.links.hosts import Host, hosts
@@ -43,6 +44,8 @@ def connected(network: str) -> sctpx.Socket:
 def test_each_of_two_clients_keeps_to_its_own_address(between: Host) -> None:
     """The server has told both of its addresses. Each client asks the other one, too, and is known by one address."""
 
+    before = list(hub.carriers)
+
     def call() -> None:
         with connected(NETWORKS[0]) as first, connected(NETWORKS[1]) as second:
             assert first.udp_port == second.udp_port
@@ -53,6 +56,6 @@ def test_each_of_two_clients_keeps_to_its_own_address(between: Host) -> None:
                 while (received := sock.recvv(100)).notification is not None:
                     pass
                 assert received.data == b"hello"
-        no_sockets_are_left()  # As long as the server is there.
+        no_sockets_are_left(before)  # As long as the server is there.
 
     between.run(call)
