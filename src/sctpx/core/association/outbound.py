@@ -20,7 +20,7 @@ from ...wire.codes import (
 )
 from ...wire.packet import prefix
 from ..outputs import Transmit
-from ..path import congestion, failover, rto
+from ..path import failover, rto
 from ..path.path import Path
 from ..timers import NEVER, nanoseconds
 from ..tx.batch import Batch
@@ -91,7 +91,7 @@ def _settle(tcb: Tcb) -> None:
     tcb.fast_retransmit_now = False
     tcb.burst = 0  # The round is over; the next one begins with Max.Burst (section 6.1 D).
     for path in tcb.paths:
-        path.was_full = congestion.room(path) <= 0
+        path.controller.on_sent(path.flight_size)
 
 
 def _init(tcb: Tcb) -> Transmit:
@@ -180,14 +180,14 @@ def _data_can_go(tcb: Tcb, now: int) -> bool:
             return False  # The peer has no room: one packet at a time asks for it.
         if tcb.repeat_room == 0 and tcb.outstanding.flight_size:
             return False  # The peer has to acknowledge something first (``transfer._repeat_dropped``).
-        return congestion.room(_retransmission_path(tcb, tsn)) > 0
+        return _retransmission_path(tcb, tsn).room > 0
     message = tcb.send_queue.peek()
     if message is None or tcb.burst <= 0:
         return False
     if tcb.outstanding.next_tsn - tcb.outstanding.cumulative_tsn_ack_point > MAX_OUTSTANDING:
         return False
     path = _new_data_path(tcb, message.remote)
-    if congestion.room(path) <= 0:
+    if path.room <= 0:
         return False
     if (
         not tcb.config.nodelay
@@ -266,18 +266,18 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
     if lead_path is not None and lead_path is not path:
         return None
     if path.flight_size == 0:
-        congestion.on_idle(path, now)
+        path.end_pause(now)
     rwnd = tcb.peer_rwnd
     burst = tcb.burst
     probe = rwnd < _next_payload(tcb)
     if probe:
         rwnd = _next_payload(tcb)
         burst = 1
-    elif path.cwnd <= path.pmdcs:
-        burst = 1  # After a timeout (section 7.2.3).
-    room = Room(congestion.room(path), rwnd, burst)
+    elif path.controller.one_packet:
+        burst = 1
+    room = Room(path.room, rwnd, burst)
     flags = 0
-    if probe or (room.cwnd <= path.pmdcs and path.cwnd <= 4 * path.pmdcs) or tcb.state == SHUTDOWN_PENDING:
+    if probe or (room.cwnd <= path.pmdcs and path.controller.few_packets) or tcb.state == SHUTDOWN_PENDING:
         flags = DATA_IMMEDIATE  # This probes, fills cwnd, or ends the association (section 6.1).
     batch = tcb.send_queue.fill(
         tcb.outstanding.next_tsn, path, tcb.local_prefix, tcb.local_seed, tcb.packet_limit, lead, room, flags

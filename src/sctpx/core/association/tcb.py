@@ -25,7 +25,7 @@ from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_STATE, PATH_INACTIVE, Event, PathChange
 from ..ip import choose_source
-from ..path import congestion, failover
+from ..path import failover
 from ..path.path import Path, flowinfo
 from ..rx.reassembly import Reassembly
 from ..rx.sack_policy import SackPolicy
@@ -317,7 +317,6 @@ class Tcb:
         """A new destination address."""
         used = [path.local for path in self.paths]
         path = Path(remote, local or choose_source(self.local_addresses, remote, used), encaps_port, self.config)
-        congestion.initialize(path)
         self.paths.append(path)
         self.limit_packets()
         self.moved = True

@@ -113,7 +113,8 @@ def sending(peer: Peer) -> object:
         (
             path.cwnd,
             path.ssthresh,
-            path.partial_bytes_acked,
+            path.controller.was_full,
+            peer.partial_bytes_acked(number),
             path.flight_size,
             path.rto,
             path.srtt,
@@ -125,7 +126,7 @@ def sending(peer: Peer) -> object:
             path.state,
             path.last_acknowledged,
         )
-        for path in peer.association.paths
+        for number, path in enumerate(peer.association.paths, 1)
     ]
     outside = ([(packet.path, packet.bytes) for packet in peer.take()], [type(event) for event in peer.events])
     return outside, paths, tcb.peer_rwnd, tcb.buffered, tcb.error_count, tcb.probing, peer.association.state
