@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 if COMPILED:
     from librt.strings import read_i32_le, read_i64_le
 
-__all__ = ["checksum_of", "crc32c", "crc_pair", "finish_packet", "header_checksum", "read_checksum", "verify_packet"]
+__all__ = ["checksum_of", "crc32c", "crc_pair", "header_checksum", "read_checksum", "verify_packet"]
 
 
 LARGE: Final = 4096
@@ -83,12 +83,6 @@ def checksum_of(data: bytes, start: int, stop: int, seed: int) -> int:
 def header_checksum(prefix: bytes) -> int:
     """CRC32c of a common header: its first 8 bytes (ports, Verification Tag) and a zero checksum field."""
     return crc32c(prefix + b"\0\0\0\0")
-
-
-def finish_packet(prefix: bytes, chunks: bytes) -> bytes:
-    """A whole packet from the first 8 bytes of its header and its chunks."""
-    # The CRC goes out with its least significant byte first (appendix A).
-    return prefix + crc32c(chunks, crc32c(prefix + b"\0\0\0\0")).to_bytes(4, "little") + chunks
 
 
 def verify_packet(packet: bytes) -> bool:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...wire import runs
-from ...wire.checksum import crc32c, finish_packet
 from ...wire.codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ECHO,
@@ -19,6 +17,7 @@ from ...wire.codes import (
     DATA_IMMEDIATE,
 )
 from ...wire.packet import prefix
+from ...wire.seal import finish_packet
 from ..outputs import Transmit
 from ..path import failover, rto
 from ..path.path import Path
@@ -126,7 +125,7 @@ def _take_control(tcb: Tcb) -> tuple[Path, bytes, bytes]:
 
 def _single(tcb: Tcb, path: Path, chunks: bytes, local: bytes = b"") -> Transmit:
     """One packet."""
-    packet = tcb.local_prefix + crc32c(chunks, tcb.local_seed).to_bytes(4, "little") + chunks
+    packet = tcb.seal.packet(chunks)
     return _transmit(tcb, path, packet, max(len(packet), path.mtu), 1, local)
 
 
@@ -157,7 +156,7 @@ def _sacks(tcb: Tcb, path: Path, local: bytes) -> Transmit:
         if len(chunk) != size:
             break
         count += 1
-    packets = runs.seal(tcb.local_prefix, tcb.local_seed, tcb.sack_chunks[:count])
+    packets = tcb.seal.packets(tcb.sack_chunks[:count])
     del tcb.sack_chunks[:count]
     return _transmit(tcb, path, packets, size + COMMON_HEADER, count, local)
 
@@ -279,9 +278,7 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
     flags = 0
     if probe or (room.cwnd <= path.pmdcs and path.controller.few_packets) or tcb.state == SHUTDOWN_PENDING:
         flags = DATA_IMMEDIATE  # This probes, fills cwnd, or ends the association (section 6.1).
-    batch = tcb.send_queue.fill(
-        tcb.outstanding.next_tsn, path, tcb.local_prefix, tcb.local_seed, tcb.packet_limit, lead, room, flags
-    )
+    batch = tcb.send_queue.fill(tcb.outstanding.next_tsn, path, tcb.seal, tcb.packet_limit, lead, room, flags)
     if batch is None:
         return None
     tcb.probing = PROBE_SENT if probe else PROBE_NONE

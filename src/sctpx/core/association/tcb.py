@@ -20,6 +20,7 @@ from ...wire.codes import (
     DATA_HEADER,
 )
 from ...wire.packet import prefix
+from ...wire.seal import Seal
 from ...wire.setup import MINIMUM_RWND
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
@@ -90,8 +91,6 @@ class Tcb:
         "initial_tsn",
         "local_addresses",
         "local_port",
-        "local_prefix",
-        "local_seed",
         "local_tag",
         "local_tie_tag",
         "moved",
@@ -125,6 +124,7 @@ class Tcb:
         "sack_local",
         "sack_path",
         "sack_policy",
+        "seal",
         "send_queue",
         "setup_retries",
         "shutdown_requested",
@@ -179,9 +179,8 @@ class Tcb:
         self.peer_tag = 0
         self.local_tie_tag = 0
         self.peer_tie_tag = 0
-        self.local_prefix = b""
-        """Ports and tag of the packets we send, and the CRC of that header."""
-        self.local_seed = 0
+        self.seal = Seal(prefix(local_port, peer_port, 0))
+        """Makes the packets that we send final; the peer's tag is in it as soon as it is known."""
         self.peer_prefix = prefix(peer_port, local_port, local_tag)
         """Ports and tag of the packets we receive, and the CRC of that header."""
         self.peer_seed = header_checksum(self.peer_prefix)
@@ -310,8 +309,7 @@ class Tcb:
     def set_peer_tag(self, tag: int) -> None:
         """The peer's Verification Tag is known."""
         self.peer_tag = tag
-        self.local_prefix = prefix(self.local_port, self.peer_port, tag)
-        self.local_seed = header_checksum(self.local_prefix)
+        self.seal = Seal(prefix(self.local_port, self.peer_port, tag))
 
     def add_path(self, remote: bytes, local: bytes, encaps_port: int) -> Path:
         """A new destination address."""

@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import Final, final
 
 from ...wire import runs
-from ...wire.checksum import crc32c
 from ...wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.compiled import COMPILED
 from ...wire.data import DATA, PADDING, first_word, write_data
+from ...wire.seal import Seal
 from ...wire.serial import SSN_MASK, TSN_MASK
 from ..path.path import Path
 from .batch import Batch
@@ -29,8 +29,6 @@ WORTHWHILE: Final = 64
 # What one UDP_SEGMENT send takes: packets, and bytes of an IPv4 datagram.
 MAX_PACKETS: Final = 44
 MAX_BYTES: Final = 65507
-FEW: Final = 4
-"""Pieces of a packet up to which each is added to the checksum: more of them are joined first."""
 
 
 @final
@@ -133,15 +131,14 @@ class SendQueue:
             self._ssn[message.stream] = (ssn + 1) & SSN_MASK
 
     def fill(
-        self, first_tsn: int, path: Path, prefix: bytes, seed: int, limit: int, lead: bytes, room: Room, flags: int
+        self, first_tsn: int, path: Path, seal: Seal, limit: int, lead: bytes, room: Room, flags: int
     ) -> Batch | None:
         """Cut chunks into one batch for ``path``; None if the windows allow none.
 
-        ``prefix`` and ``seed`` are the first eight bytes of the common header and the CRC to start from.
-        ``limit`` is the largest packet, ``lead`` are control chunks to go first in the first packet, and
-        ``flags`` are set on every chunk. ``room`` is used up by what is taken. If the peer's window ends before the
-        data does, the packet that fills it asks for a SACK at once (RFC 9260 section 6.1, RFC 7053): nothing more can
-        be sent without one.
+        ``seal`` makes the packets final. ``limit`` is the largest packet, ``lead`` are control chunks to go first in
+        the first packet, and ``flags`` are set on every chunk. ``room`` is used up by what is taken. If the peer's
+        window ends before the data does, the packet that fills it asks for a SACK at once (RFC 9260 section 6.1, RFC
+        7053): nothing more can be sent without one.
         """
         batch = Batch(first_tsn, path)
         wanted = self._items[self._head].remote if self._head < len(self._items) else b""
@@ -154,25 +151,16 @@ class SendQueue:
         while packets > 0 and self._head < len(self._items) and room.cwnd > 0:
             if self._items[self._head].remote != wanted:
                 break  # Another destination needs another batch.
-            run = 0 if lead else self._run(batch, parts, prefix, seed, size, packets, room, most if last else 0, flags)
+            run = 0 if lead else self._run(batch, parts, seal, size, packets, room, most if last else 0, flags)
             if run:
                 packets -= run
                 batch.packets += run
                 continue
             marks = flags | DATA_IMMEDIATE if room.rwnd < last else flags
             pieces = self._packet(batch, lead, size - COMMON_HEADER, limit - COMMON_HEADER, room, marks, wanted)
-            if len(pieces) > FEW:
-                pieces = [b"".join(pieces)]
-            checksum = seed
-            length = COMMON_HEADER
-            for piece in pieces:
-                checksum = crc32c(piece, checksum)
-                length += len(piece)
-            if length == COMMON_HEADER + len(lead):
+            if len(pieces) == (1 if lead else 0):
                 break
-            parts.append(prefix)
-            parts.append(checksum.to_bytes(4, "little"))
-            parts.extend(pieces)
+            length = seal.append(parts, pieces)
             packets -= 1
             batch.packets += 1
             if lead or (length < size and batch.packets > 1):
@@ -189,8 +177,7 @@ class SendQueue:
         self,
         batch: Batch,
         parts: list[bytes],
-        prefix: bytes,
-        seed: int,
+        seal: Seal,
         size: int,
         packets: int,
         room: Room,
@@ -219,7 +206,7 @@ class SendQueue:
             return 0
         first = first_word((message.flags & DATA_UNORDERED) | flags, length, tsn)
         rest = message.stream << 48 | message.ssn << 32 | message.ppid
-        parts.extend(runs.cut(data, offset, payload, count, prefix, seed, first, rest))
+        parts.extend(seal.fragments(data, offset, payload, count, first, rest))
         message.offset = offset + count * payload
         taken = count * payload
         batch.sizes.extend([length] * count)
