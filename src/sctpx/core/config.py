@@ -6,7 +6,10 @@ Times are in seconds here, where people write them; the core counts in nanosecon
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Final, Literal
+
+from . import capabilities
 
 NANOSECONDS: Final = 1_000_000_000
 MIN_SEGMENT: Final = 484
@@ -103,6 +106,11 @@ class AssociationConfig:
     partial_delivery_point: int = 0
     """Bytes of one message in the receive buffer from which on it is handed over in parts (RFC 6458 section 8.1.21).
     0: as late as possible."""
+
+    @cached_property
+    def capabilities(self) -> int:
+        """What it can do beyond RFC 9260 (``core.capabilities``): the extensions that are switched on."""
+        return capabilities.offered(self)
 
     @property
     def t5_shutdown_guard(self) -> float:

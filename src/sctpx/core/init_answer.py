@@ -15,10 +15,11 @@ from ..wire.params import IPV4_MAPPED, is_unicast
 from ..wire.serial import TSN_MASK
 from ..wire.setup import MINIMUM_RWND, Setup
 from ..wire.tlv import item
+from . import capabilities
 from .config import AssociationConfig
 from .ip import LOOPBACK, can_reach, scope_of, without_zone
 from .path.path import largest_packet
-from .state_cookie import MAX_EXTENSION_MS, MAX_EXTENSIONS, Cookie, CookieJar
+from .state_cookie import MAX_EXTENSION_MS, Cookie, CookieJar
 from .timers import MILLISECOND, nanoseconds
 
 # Reports may take so many bytes more than what they report: the headers of a few.
@@ -99,7 +100,7 @@ def make_cookie(
     cookie.source = source
     cookie.udp_port = udp_port
     cookie.addresses = peer_addresses(source, setup.addresses, locals_, most)
-    cookie.extensions = setup.extensions[:MAX_EXTENSIONS]
+    cookie.capabilities = config.capabilities & capabilities.said(setup)
     return cookie
 
 
@@ -117,6 +118,7 @@ def init_ack(
     )
     ack.addresses = announce
     ack.unrecognized = setup.unrecognized
+    capabilities.offer(ack, cookie.capabilities)
     ack.cookie = jar.sign(cookie, now)
     # "MAY elect to omit some or all of the 'Unrecognized Parameter' parameters to reduce the size" (section 12.4): what
     # the INIT ACK repeats of the INIT, in reports and in the cookie, takes hardly more bytes than it took there.

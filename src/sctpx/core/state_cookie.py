@@ -29,13 +29,11 @@ MAC_LENGTH: Final = 16
 SECRET_LIFE: Final = 3600 * SECOND
 # Cookie Preservative may add that much (section 3.3.2.1.3).
 MAX_EXTENSION_MS: Final = 60_000
-# Supported Extensions is a list of chunk types: the cookie has room for so many.
-MAX_EXTENSIONS: Final = 31
 
 # The low bits of created; its two highest bits, lifespan (22 bits) and what follows (8 bits); peer's tag, our TSN,
 # peer's TSN, peer's a_rwnd, peer's outbound streams, peer's inbound streams, UDP port of the peer, number of the peer's
-# other addresses. "What follows" is whether our address and the source are IPv6, whether there are Tie-Tags, and the
-# number of extensions. If our address or the source has a zone, which is rare, ``_ZONES`` stands in place of the number
+# other addresses. "What follows" is whether our address and the source are IPv6, and whether there are Tie-Tags and
+# capabilities. If our address or the source has a zone, which is rare, ``_ZONES`` stands in place of the number
 # of addresses, and two more bytes have which of both, and that number.
 _FIXED: Final = Struct(">IIIIIIHHHB")
 _TIE_TAGS: Final = Struct(">II")
@@ -44,6 +42,8 @@ _CREATED: Final = 0x3FFFFFFFF
 _LOCAL_IS_V6: Final = 0x80
 _SOURCE_IS_V6: Final = 0x40
 _HAS_TIE_TAGS: Final = 0x20
+_HAS_CAPABILITIES: Final = 0x10
+_CAPABILITIES_LENGTH: Final = 2
 _ZONES: Final = 0xFF
 _LOCAL_HAS_ZONE: Final = 0x80
 _SOURCE_HAS_ZONE: Final = 0x40
@@ -55,8 +55,8 @@ class Cookie:
 
     __slots__ = (
         "addresses",
+        "capabilities",
         "created",
-        "extensions",
         "lifespan",
         "local",
         "local_initial_tsn",
@@ -96,8 +96,8 @@ class Cookie:
         """The address the INIT came from and the INIT ACK went to."""
         self.addresses: list[bytes] = []
         """All addresses of the peer; ``source`` is the first."""
-        self.extensions = b""
-        """Chunk types the peer supports, for the extensions to ask."""
+        self.capabilities = 0
+        """What both sides can do (``capabilities``): 16 bits."""
 
     @property
     def header(self) -> bytes:
@@ -106,12 +106,12 @@ class Cookie:
 
     @property
     def spoken(self) -> int:
-        """Bytes for what the peer said of itself: its other addresses, and its extensions."""
-        return sum([1 + len(ip) for ip in self.addresses[1:]]) + len(self.extensions)
+        """Bytes for what the peer said of itself: its other addresses, and what it can do."""
+        return sum([1 + len(ip) for ip in self.addresses[1:]]) + (_CAPABILITIES_LENGTH if self.capabilities else 0)
 
     def encode(self) -> bytes:
         """The cookie's bytes, without ``header`` and without the MAC."""
-        follows = len(self.extensions)
+        follows = 0
         if not is_ipv4(self.local):
             follows |= _LOCAL_IS_V6
         if not is_ipv4(self.source):
@@ -122,6 +122,10 @@ class Cookie:
         if self.local_tie_tag or self.peer_tie_tag:
             follows |= _HAS_TIE_TAGS
             tie_tags = _TIE_TAGS.pack(self.local_tie_tag, self.peer_tie_tag)
+        agreed = b""
+        if self.capabilities:
+            follows |= _HAS_CAPABILITIES
+            agreed = self.capabilities.to_bytes(_CAPABILITIES_LENGTH, "big")
         created = -(-self.created // MICROSECOND) & _CREATED
         fixed = _FIXED.pack(
             created & _LOW,
@@ -137,7 +141,7 @@ class Cookie:
         )
         placed = bytes((zones, others)) if zones else b""
         listed = [bytes((len(ip),)) + ip for ip in self.addresses[1:]]
-        return b"".join([fixed, placed, tie_tags, self.local, self.source, *listed, self.extensions])
+        return b"".join([fixed, placed, tie_tags, agreed, self.local, self.source, *listed])
 
 
 def decode(data: bytes, header: bytes, now: int) -> Cookie:
@@ -168,6 +172,9 @@ def decode(data: bytes, header: bytes, now: int) -> Cookie:
     if more & _HAS_TIE_TAGS:
         cookie.local_tie_tag, cookie.peer_tie_tag = _TIE_TAGS.unpack_from(data, offset)
         offset += _TIE_TAGS.size
+    if more & _HAS_CAPABILITIES:
+        cookie.capabilities = int.from_bytes(data[offset : offset + _CAPABILITIES_LENGTH], "big")
+        offset += _CAPABILITIES_LENGTH
     length = _length(more & _LOCAL_IS_V6, zones & _LOCAL_HAS_ZONE)
     cookie.local = data[offset : offset + length]
     offset += length
@@ -179,7 +186,6 @@ def decode(data: bytes, header: bytes, now: int) -> Cookie:
         length = data[offset]
         cookie.addresses.append(data[offset + 1 : offset + 1 + length])
         offset += 1 + length
-    cookie.extensions = data[offset:]
     return cookie
 
 

@@ -33,6 +33,8 @@ from .tlv import MAX_LENGTH, ParseError, chunk, item, items, join
 _FIXED: Final = Struct(">IIHHI")
 MINIMUM_RWND: Final = 1500
 _FAMILIES: Final = ((PARAM_IPV4, 4), (PARAM_IPV6, 16))
+# Parameters that say all by being there.
+_FLAGS: Final = (PARAM_ECN_CAPABLE,)
 
 
 @final
@@ -46,6 +48,7 @@ class Setup:
         "cookie_preservative",
         "extensions",
         "families",
+        "flags",
         "host_name",
         "inbound_streams",
         "initial_tsn",
@@ -71,7 +74,9 @@ class Setup:
         self.host_name: bytes | None = None
         """Value of a Host Name Address parameter, which must not be used (section 3.3.2.1.4)."""
         self.extensions = b""
-        """Chunk types of the Supported Extensions parameter (RFC 5061 section 4.2.7), for the extensions to ask."""
+        """Chunk types of the Supported Extensions parameter (RFC 5061 section 4.2.7)."""
+        self.flags: list[int] = []
+        """Types of parameters that have no value, and say all by being there."""
         self.families: list[int] = []
         """Lengths of addresses of the families that the sender of an INIT speaks, by its Supported Address Types
         parameter and its addresses (section 5.1.2); empty if it does not say."""
@@ -98,6 +103,7 @@ class Setup:
             parameters.append((PARAM_COOKIE_PRESERVATIVE, self.cookie_preservative.to_bytes(4, "big")))
         if self.extensions:
             parameters.append((PARAM_SUPPORTED_EXTENSIONS, self.extensions))
+        parameters.extend([(kind, b"") for kind in self.flags])
         if ack:
             # What is last now gets up to three bytes of padding when more follows.
             room = limit - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3
@@ -143,7 +149,9 @@ def parse(value: bytes, ack: bool = False) -> Setup:
         elif kind == PARAM_SUPPORTED_ADDRESS_TYPES:
             types = [content[at] << 8 | content[at + 1] for at in range(0, len(content) - 1, 2)]
             setup.families.extend([length for known, length in _FAMILIES if known in types])
-        elif kind in (PARAM_UNRECOGNIZED, PARAM_ECN_CAPABLE, PARAM_STATE_COOKIE):
+        elif kind in _FLAGS:
+            setup.flags.append(kind)
+        elif kind in (PARAM_UNRECOGNIZED, PARAM_STATE_COOKIE):
             continue  # What the peer did not recognize is simply not used.
         else:
             if kind & PARAM_REPORT:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sctpx.core.ip import ZONE_LENGTH
-from sctpx.core.state_cookie import MAX_EXTENSIONS, SECRET_LIFE, Cookie, CookieJar
+from sctpx.core.state_cookie import SECRET_LIFE, Cookie, CookieJar
 from sctpx.core.timers import MICROSECOND, MILLISECOND, SECOND
 from sctpx.testing import seeded_bytes
 from sctpx.wire.packet import parse_prefix, prefix
@@ -36,7 +36,7 @@ FIELDS = {
     "local": ADDRESS,
     "source": ADDRESS,
     "addresses": st.lists(ADDRESS, max_size=254),
-    "extensions": st.binary(max_size=MAX_EXTENSIONS),
+    "capabilities": U16,
 }
 
 

@@ -35,6 +35,7 @@ def contents(setup: Setup) -> tuple[object, ...]:
         setup.cookie_preservative,
         setup.host_name,
         setup.extensions,
+        setup.flags,
         setup.unrecognized,
     )
 

@@ -19,6 +19,7 @@ from ...wire.params import IPV4_LENGTH, IPV6_LENGTH
 from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError
+from .. import capabilities
 from ..events import PATH_INACTIVE, CannotStart, CommunicationUp
 from ..init_answer import named_host, passed_over, peer_addresses
 from ..ip import place, without_zone
@@ -59,6 +60,8 @@ def start(tcb: Tcb, now: int, candidates: list[AddressReport], announce: list[by
     setup.addresses = announce
     # Lest the peer lists addresses that nobody here can send to, or leaves some out (section 5.1.2).
     setup.families = [len(without_zone(ip)) for ip in tcb.own_addresses] or [IPV4_LENGTH, IPV6_LENGTH]
+    tcb.capabilities = tcb.config.capabilities
+    capabilities.offer(setup, tcb.capabilities)
     tcb.init_chunk = setup.encode()
     tcb.attempt = Attempt(candidates, now, tcb.config)
     tcb.transition(COOKIE_WAIT)
@@ -212,7 +215,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     tcb.init_targets.clear()
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
-    tcb.extensions = setup.extensions
+    tcb.capabilities &= capabilities.said(setup)
     if local and tcb.local_addresses != [local] and not parse_setup(tcb.init_chunk[4:]).addresses:
         # Our INIT has listed none: the peer knows its source "as the only destination transport address" (5.1.2 A).
         tcb.local_addresses = [local]
@@ -372,6 +375,7 @@ def handle_stale_cookie(tcb: Tcb, now: int) -> None:
     setup = parse_setup(tcb.init_chunk[4:])
     # "SHOULD use the RTT information measured based on the previous COOKIE ECHO/ERROR chunk exchange and
     # SHOULD add no more than 1 second beyond the measured RTT"
+    tcb.capabilities = capabilities.said(setup)
     setup.cookie_preservative = round_trip_ms + PRESERVATIVE_MARGIN_MS
     tcb.init_chunk = setup.encode()
     winner = tcb.t1_cookie_path
@@ -406,7 +410,7 @@ def load_cookie(tcb: Tcb, cookie: Cookie, local: bytes, remote: bytes, port: int
     load_peer(
         tcb, cookie.peer_initial_tsn, cookie.peer_a_rwnd, cookie.peer_inbound_streams, cookie.peer_outbound_streams
     )
-    tcb.extensions = cookie.extensions
+    tcb.capabilities = cookie.capabilities
     for ip in cookie.addresses:
         path = tcb.find_path(ip)
         if path is None:

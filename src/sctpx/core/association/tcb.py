@@ -67,6 +67,7 @@ class Tcb:
         "attempt",
         "buffered",
         "burst",
+        "capabilities",
         "config",
         "control",
         "cookie",
@@ -77,7 +78,6 @@ class Tcb:
         "drained_to",
         "error_count",
         "events",
-        "extensions",
         "fast_retransmit_now",
         "heard_at",
         "heard_from",
@@ -188,8 +188,8 @@ class Tcb:
         self.peer_initial_tsn = 0
         self.outbound_streams = config.streams
         self.inbound_streams = config.max_inbound_streams
-        self.extensions = b""
-        """Chunk types the peer said it supports (RFC 5061 section 4.2.7), for the extensions to ask."""
+        self.capabilities = 0
+        """What both sides can do beyond RFC 9260 (``core.capabilities``); before the peer answered, what we can do."""
 
         # Paths.
         self.moved = True

@@ -1,0 +1,66 @@
+"""What the two sides of an association can do beyond RFC 9260: what is offered, and what both have agreed on.
+
+A capability is a bit. ``CAPABILITIES`` has a row for each: how INIT and INIT ACK say it, and which parameter of
+``AssociationConfig`` switches it on. A side offers what its row allows, the other one offers its own, and what both
+have offered is agreed: the State Cookie of the listener keeps it in two bytes.
+
+This is the only place that reads or writes the Supported Extensions parameter (RFC 5061 section 4.2.7) and its like.
+An extension asks ``tcb.capabilities`` for its bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, final
+
+from ..wire.setup import Setup
+
+
+@final
+class Capability:
+    """A row: one extension, and how an INIT or INIT ACK says that its sender has it."""
+
+    __slots__ = ("bit", "chunks", "field", "name", "parameter", "section")
+
+    def __init__(self, bit: int, name: str, field: str, chunks: bytes, parameter: int, section: str) -> None:
+        self.bit = bit
+        self.name = name
+        """The extension's name."""
+        self.field = field
+        """The field of ``AssociationConfig`` that switches it on."""
+        self.chunks = chunks
+        """Chunk types that Supported Extensions lists. A peer that lists the first of them has the extension."""
+        self.parameter = parameter
+        """A parameter without a value that says as much; -1 for none."""
+        self.section = section
+        """Where the standard says so."""
+
+
+CAPABILITIES: Final[tuple[Capability, ...]] = ()
+"""The extensions there are."""
+
+
+def offered(config: Any, rows: tuple[Capability, ...] = CAPABILITIES) -> int:
+    """What an association with this ``AssociationConfig`` can do: the bits."""
+    bits = 0
+    for row in rows:
+        if getattr(config, row.field):
+            bits |= row.bit
+    return bits
+
+
+def offer(setup: Setup, bits: int, rows: tuple[Capability, ...] = CAPABILITIES) -> None:
+    """Have an INIT or INIT ACK say that its sender can do this."""
+    for row in rows:
+        if bits & row.bit:
+            setup.extensions += row.chunks
+            if row.parameter >= 0:
+                setup.flags.append(row.parameter)
+
+
+def said(setup: Setup, rows: tuple[Capability, ...] = CAPABILITIES) -> int:
+    """What the sender of an INIT or INIT ACK can do: the bits."""
+    bits = 0
+    for row in rows:
+        if row.parameter in setup.flags or (row.chunks and row.chunks[0] in setup.extensions):
+            bits |= row.bit
+    return bits
