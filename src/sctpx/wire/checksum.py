@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 if COMPILED:
     from librt.strings import read_i32_le, read_i64_le
 
-__all__ = ["checksum_of", "crc32c", "crc_pair", "header_checksum", "read_checksum", "verify_packet"]
+__all__ = ["checksum_of", "crc32c", "crc_pair", "crc_word", "header_checksum", "read_checksum", "verify_packet"]
 
 
 LARGE: Final = 4096
@@ -64,6 +64,13 @@ def crc_pair(first: i64, rest: i64, start: i64) -> i64:
     state = _add_word(state, first)
     state = _add_word(state, rest >> 32)
     return _add_word(state, rest) ^ 0xFFFFFFFF
+
+
+def crc_word(word: i64, start: i64) -> i64:
+    """The checksum continued by a number of four bytes, for compiled callers."""
+    if not COMPILED:
+        return crc32c(int(word).to_bytes(4, "big"), start)
+    return _add_word(start ^ 0xFFFFFFFF, word) ^ 0xFFFFFFFF
 
 
 def read_checksum(data: bytes, offset: int) -> int:

@@ -58,6 +58,8 @@ class Seal:
         """Packets of one chunk each, one behind the other. All chunks are of one size."""
         return runs.seal(self._prefix, self._seed, chunks)
 
-    def fragments(self, data: bytes, offset: int, length: int, count: int, first: int, rest: int) -> list[bytes]:
+    def fragments(
+        self, data: bytes, offset: int, length: int, count: int, first: int, rest: int, fragment: int
+    ) -> list[bytes]:
         """Packets of one chunk each with the next ``length`` bytes of ``data``; see ``runs.cut``."""
-        return runs.cut(data, offset, length, count, self._prefix, self._seed, first, rest)
+        return runs.cut(data, offset, length, count, self._prefix, self._seed, first, rest, fragment)

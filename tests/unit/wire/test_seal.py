@@ -47,4 +47,4 @@ def test_fragments_are_sealed_as_packets_made_one_by_one(length: int, count: int
         )
         for index in range(count)
     ]
-    assert b"".join(SEAL.fragments(data, 0, length, count, first, rest)) == b"".join(one_by_one)
+    assert b"".join(SEAL.fragments(data, 0, length, count, first, rest, -1)) == b"".join(one_by_one)

@@ -13,7 +13,6 @@ from ...wire.codes import (
     CHUNK_COOKIE_ECHO,
     CHUNK_SHUTDOWN_COMPLETE,
     COMMON_HEADER,
-    DATA_HEADER,
     DATA_IMMEDIATE,
 )
 from ...wire.packet import prefix
@@ -192,7 +191,7 @@ def _data_can_go(tcb: Tcb, now: int) -> bool:
         not tcb.config.nodelay
         and tcb.outstanding.flight_size
         and tcb.state == ESTABLISHED
-        and tcb.send_queue.queued_bytes < tcb.packet_limit - COMMON_HEADER - DATA_HEADER
+        and tcb.send_queue.queued_bytes < tcb.largest_payload
     ):
         return False  # Nagle: data is in flight and what waits does not fill a packet.
     return tcb.peer_rwnd >= _next_payload(tcb) or _probe_is_due(tcb, now, path)
@@ -202,7 +201,7 @@ def _next_payload(tcb: Tcb) -> int:
     """User data in the next chunk."""
     message = tcb.send_queue.peek()
     assert message is not None
-    return min(len(message.data) - message.offset, tcb.packet_limit - COMMON_HEADER - DATA_HEADER)
+    return min(len(message.data) - message.offset, tcb.largest_payload)
 
 
 def _probe_is_due(tcb: Tcb, now: int, path: Path) -> bool:
@@ -222,7 +221,7 @@ def _probe_is_due(tcb: Tcb, now: int, path: Path) -> bool:
     if tcb.probing != PROBE_NONE:
         return True
     partly_open = tcb.peer_rwnd > 0
-    if partly_open and 2 * _next_payload(tcb) > tcb.packet_limit - COMMON_HEADER - DATA_HEADER:
+    if partly_open and 2 * _next_payload(tcb) > tcb.largest_payload:
         return True
     if tcb.probe_deadline == NEVER:
         if partly_open and not tcb.probe_interval:

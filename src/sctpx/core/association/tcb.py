@@ -17,8 +17,8 @@ from ...wire.codes import (
     CHUNK_HEARTBEAT,
     CHUNK_HEARTBEAT_ACK,
     COMMON_HEADER,
-    DATA_HEADER,
 )
+from ...wire.framing import DATA_FRAMING
 from ...wire.packet import prefix
 from ...wire.seal import Seal
 from ...wire.setup import MINIMUM_RWND
@@ -79,6 +79,7 @@ class Tcb:
         "error_count",
         "events",
         "fast_retransmit_now",
+        "framing",
         "heard_at",
         "heard_from",
         "heard_port",
@@ -191,6 +192,9 @@ class Tcb:
         self.capabilities = 0
         """What both sides can do beyond RFC 9260 (``core.capabilities``); before the peer answered, what we can do."""
 
+        self.framing = DATA_FRAMING
+        """How user data is put into chunks, both ways."""
+
         # Paths.
         self.moved = True
         """Tag or addresses changed: the stack has to index the association again."""
@@ -228,7 +232,7 @@ class Tcb:
         self.stale_retries = 0
 
         # Sending.
-        self.send_queue = SendQueue()
+        self.send_queue = SendQueue(self.framing)
         self.outstanding = Outstanding(initial_tsn)
         self.peer_rwnd = 0
         """rwnd: what the peer has room for beyond what is in flight (section 6.2.1)."""
@@ -334,8 +338,13 @@ class Tcb:
         if self.peer_window:
             limits.append(max(self.peer_window // 2, MINIMUM_RWND) & ~3)
         if self.config.max_segment:
-            limits.append(self.config.max_segment + COMMON_HEADER + DATA_HEADER & ~3)
+            limits.append(self.config.max_segment + COMMON_HEADER + self.framing.header & ~3)
         self.packet_limit = min(limits) if self.paths else 0
+
+    @property
+    def largest_payload(self) -> int:
+        """User data that fits into a packet of ``packet_limit`` bytes."""
+        return self.packet_limit - COMMON_HEADER - self.framing.header
 
     def remotes(self) -> list[bytes]:
         """The peer's addresses; before it has told them, those that it is asked at."""

@@ -19,9 +19,10 @@ from sctpx.core.overhead import MESSAGE
 from sctpx.core.path.path import Path
 from sctpx.core.tx.batch import Batch
 from sctpx.core.tx.loss import MISS_INDICATIONS
+from sctpx.core.tx.out_message import OutMessage
 from sctpx.core.tx.outstanding import Outstanding
 from sctpx.core.tx.sack_result import SackResult
-from sctpx.core.tx.send_queue import OutMessage, Room, SendQueue
+from sctpx.core.tx.send_queue import Room, SendQueue
 from sctpx.wire import control
 from sctpx.wire.codes import DATA_END, DATA_HEADER
 from sctpx.wire.packet import prefix
