@@ -40,7 +40,7 @@ from .answers import Answers
 from .arrival import Arrival, ZoneOfLocal
 from .association import handshake, inbound, outbound, reachability, restart, returned, shutdown
 from .association.association import Association
-from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
+from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, SHUTDOWN_ACK_SENT
 from .association.tcb import Reply
 from .config import AssociationConfig, Limits
 from .deadlines import Deadlines
@@ -327,10 +327,10 @@ class Stack:
         for kind, flags, value in arrival.chunks:
             if not flags & FLAG_T or arrival.tag != tcb.peer_tag:
                 continue
-            seen = inbound.causes_of(value) if kind == CHUNK_ABORT else None
+            seen = causes.parse_or_none(value) if kind == CHUNK_ABORT else None
             if seen is not None and tcb.state != COOKIE_WAIT:
                 shutdown.handle_abort(tcb, seen, reflected=True)
-            elif kind == CHUNK_SHUTDOWN_COMPLETE:
+            elif kind == CHUNK_SHUTDOWN_COMPLETE and tcb.state == SHUTDOWN_ACK_SENT:
                 shutdown.handle_shutdown_complete(tcb)
             else:
                 continue
@@ -528,5 +528,5 @@ def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:
     """The causes of the ABORT in a packet with our tag; None if it is to be discarded (sections 3.3.7, 8.5.1 B)."""
     for kind, flags, value in arrival.chunks:
         if kind == CHUNK_ABORT:
-            return None if flags & FLAG_T else inbound.causes_of(value)
+            return None if flags & FLAG_T else causes.parse_or_none(value)
     return None

@@ -21,7 +21,7 @@ from .codes import (
     CAUSE_UNRESOLVABLE_ADDRESS,
     CAUSE_USER_ABORT,
 )
-from .tlv import items, join
+from .tlv import ParseError, items, join
 
 Cause = tuple[int, bytes]
 
@@ -34,6 +34,14 @@ def encode(causes: list[Cause]) -> bytes:
 def parse(value: bytes) -> list[Cause]:
     """The causes of an ABORT or ERROR chunk; ParseError if they are malformed."""
     return items(value)
+
+
+def parse_or_none(value: bytes) -> list[Cause] | None:
+    """The causes of an ABORT; None if it has "a format error" and must silently be discarded (section 3.3.7)."""
+    try:
+        return parse(value)
+    except ParseError:
+        return None
 
 
 def invalid_stream(stream: int) -> Cause:

@@ -334,9 +334,7 @@ def handle_t1_cookie(tcb: Tcb, now: int) -> None:
 
 
 def handle_cookie_ack(tcb: Tcb, now: int, path: Path) -> None:
-    """COOKIE ACK: the association is up (section 5.1 E). In any other state it is discarded (5.2.5)."""
-    if tcb.state != COOKIE_ECHOED:
-        return
+    """COOKIE ACK in COOKIE-ECHOED: the association is up (section 5.1 E)."""
     if tcb.setup_retries == 0 and path is tcb.t1_cookie_path:
         rto.measure(path, now - tcb.t1_cookie_sent, tcb.config)
     echoed = path is tcb.t1_cookie_path or path is tcb.primary

@@ -8,26 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...wire import causes, control, runs
-from ...wire.causes import parse as parse_causes
+from ...wire import causes, runs
 from ...wire.checksum import checksum_of, crc32c, read_checksum
 from ...wire.codes import (
-    CAUSE_STALE_COOKIE,
     CHUNK_ABORT,
     CHUNK_COOKIE_ACK,
     CHUNK_DATA,
-    CHUNK_ERROR,
     CHUNK_HEADER,
-    CHUNK_HEARTBEAT,
-    CHUNK_HEARTBEAT_ACK,
-    CHUNK_INIT,
     CHUNK_INIT_ACK,
-    CHUNK_REPORT,
     CHUNK_SACK,
     CHUNK_SHUTDOWN,
     CHUNK_SHUTDOWN_ACK,
     CHUNK_SHUTDOWN_COMPLETE,
-    CHUNK_SKIP,
     COMMON_HEADER,
     DATA_HEADER,
     DATA_IMMEDIATE,
@@ -35,21 +27,17 @@ from ...wire.codes import (
 )
 from ...wire.compiled import COMPILED
 from ...wire.data import DATA, first_word, unpack_data
-from ...wire.serial import TSN_MASK, extend_tsn
+from ...wire.serial import TSN_MASK
 from ...wire.tlv import ParseError
 from ..arrival import Arrival
-from ..events import PeerShutdown, RemoteError
 from ..path.path import Path
 from ..rx.reassembly import TINY, Run
 from ..rx.sack_policy import EVERY
-from . import handshake, reachability, shutdown, transfer
+from . import dispatch, shutdown, transfer
 from .state import (
     CLOSED,
-    COOKIE_ECHOED,
     COOKIE_WAIT,
     ESTABLISHED,
-    SHUTDOWN_PENDING,
-    SHUTDOWN_RECEIVED,
     SHUTDOWN_SENT,
 )
 from .tcb import Tcb
@@ -287,7 +275,7 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
             tcb.stats.packets_discarded += 1
             break  # "If the receiver detects a partial chunk, it MUST drop the chunk" (section 6.10).
         if kind == CHUNK_DATA:
-            if tcb.state in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_SENT):
+            if dispatch.DATA_COUNTS >> tcb.state & 1:
                 if length < DATA_HEADER:
                     shutdown.abort(tcb, [causes.protocol_violation("DATA chunk too short")])
                     return
@@ -301,7 +289,10 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
             # "A DATA chunk received in any other state SHOULD be discarded" (section 6).
         elif kind <= CHUNK_SHUTDOWN_COMPLETE and seen & 1 << kind:
             tcb.stats.packets_discarded += 1
-        elif not _handle_control(tcb, now, path, kind, flags, body[offset + 4 : offset + length]):
+        elif kind == CHUNK_SACK:
+            if dispatch.SACK_COUNTS >> tcb.state & 1:
+                _handle_sack(tcb, now, body[offset + 4 : offset + length])
+        elif not dispatch.handle(tcb, now, path, kind, flags, body[offset + 4 : offset + length]):
             break
         if kind <= CHUNK_SHUTDOWN_COMPLETE:
             seen |= 1 << kind & _ONCE
@@ -338,108 +329,8 @@ def _teaches_no_port(body: bytes) -> bool:
     return kind in (CHUNK_ABORT, CHUNK_INIT_ACK) or (kind == CHUNK_SHUTDOWN_COMPLETE and body[1] & FLAG_T != 0)
 
 
-def _handle_control(tcb: Tcb, now: int, path: Path, kind: int, flags: int, value: bytes) -> bool:
-    """One control chunk. False if the rest of the packet must not be processed."""
-    state = tcb.state
-    if kind != CHUNK_SACK:
-        tcb.stats.control_chunks_received += 1
+def _handle_sack(tcb: Tcb, now: int, value: bytes) -> None:
     try:
-        if kind == CHUNK_SACK:
-            if transfer.sack_is_processed(state):
-                transfer.handle_sack(tcb, now, value)
-        elif kind == CHUNK_HEARTBEAT:
-            # Section 8.3 demands it "up until reaching the SHUTDOWN-SENT state"; after that it still lets the
-            # peer verify the path it may need to finish.
-            if state != COOKIE_WAIT:
-                tcb.respond(control.heartbeat_ack(value))
-        elif kind == CHUNK_HEARTBEAT_ACK:
-            reachability.handle_heartbeat_ack(tcb, now, value)
-        elif kind == CHUNK_ABORT:
-            _handle_abort(tcb, now, path, flags, value)
-            return False
-        elif kind == CHUNK_SHUTDOWN:
-            _handle_shutdown(tcb, now, value)
-        elif kind == CHUNK_SHUTDOWN_ACK:
-            if state in (COOKIE_WAIT, COOKIE_ECHOED):
-                # Treated as out of the blue (section 8.5.1 E).
-                tcb.reply(tcb.local_tag, control.shutdown_complete(reflected=True))
-            else:
-                shutdown.handle_shutdown_ack(tcb, path)
-        elif kind == CHUNK_SHUTDOWN_COMPLETE:
-            if not flags & FLAG_T:
-                shutdown.handle_shutdown_complete(tcb)
-        elif kind == CHUNK_COOKIE_ACK:
-            handshake.handle_cookie_ack(tcb, now, path)
-        elif kind == CHUNK_ERROR:
-            _handle_error(tcb, now, value)
-        elif kind == CHUNK_INIT_ACK:
-            handshake.note_late_init_ack(tcb, now, path.remote, tcb.heard_port)  # Section 5.2.3.
-            return False
-        elif kind == CHUNK_INIT:
-            return False  # Its tag is not 0 (section 8.5.1 A).
-        else:
-            return _handle_unknown(tcb, kind, flags, value)
+        transfer.handle_sack(tcb, now, value)
     except ParseError:
         tcb.stats.packets_discarded += 1
-    return True
-
-
-def _handle_abort(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> None:
-    """ABORT in a packet with our tag: with the T bit set, the packet is silently discarded (section 8.5.1 B)."""
-    seen = causes_of(value)
-    if flags & FLAG_T or seen is None:
-        tcb.discard_packet()
-    elif not handshake.handle_abort(tcb, now, path.remote, tcb.heard_port, seen):
-        shutdown.handle_abort(tcb, seen)
-
-
-def causes_of(value: bytes) -> list[causes.Cause] | None:
-    """The causes of an ABORT; None if it has "a format error" and must silently be discarded (section 3.3.7)."""
-    try:
-        return parse_causes(value)
-    except ParseError:
-        return None
-
-
-def _handle_shutdown(tcb: Tcb, now: int, value: bytes) -> None:
-    """SHUTDOWN acknowledges like a SACK, then ends (section 9.2)."""
-    state = tcb.state
-    if state in (COOKIE_WAIT, COOKIE_ECHOED):
-        return
-    cumulative = control.parse_shutdown(value)
-    if state not in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
-        shutdown.answer_shutdown(tcb, now)
-        return
-    if state != SHUTDOWN_RECEIVED:
-        shutdown.receive(tcb, now)
-    transfer.acknowledge_by_shutdown(tcb, now, extend_tsn(cumulative, tcb.outstanding.cumulative_tsn_ack_point))
-    if tcb.state != CLOSED:
-        if state != SHUTDOWN_RECEIVED:
-            tcb.events.append(PeerShutdown(tcb.association))
-        shutdown.progress(tcb, now)
-
-
-def _handle_error(tcb: Tcb, now: int, value: bytes) -> None:
-    """ERROR (section 3.3.10): a stale cookie is ours to mend, the rest is for the user."""
-    seen = parse_causes(value)
-    if not seen:
-        raise ParseError("ERROR without a cause")  # It "contains one or more error causes".
-    for code, _ in seen:
-        if code == CAUSE_STALE_COOKIE:
-            handshake.handle_stale_cookie(tcb, now)
-            return
-    last = tcb.events[-1] if tcb.events else None
-    if isinstance(last, RemoteError) and last.association is tcb.association:
-        last.causes.extend(seen)  # What arrives together is told together, or a packet could fill the memory.
-    else:
-        tcb.events.append(RemoteError(tcb.association, seen))
-
-
-def _handle_unknown(tcb: Tcb, kind: int, flags: int, value: bytes) -> bool:
-    """A chunk type nobody here knows: its high bits say what to do (section 3.2, table 2)."""
-    if kind & CHUNK_REPORT:
-        length = len(value) + 4
-        # The chunk with its header, cut to what can be reported in one packet.
-        chunk = bytes((kind, flags)) + length.to_bytes(2, "big") + value[: tcb.packet_limit - 64]
-        transfer.respond_error(tcb, [causes.unrecognized_chunk(chunk)])
-    return kind & CHUNK_SKIP != 0

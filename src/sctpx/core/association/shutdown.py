@@ -259,13 +259,11 @@ def resend_shutdown_ack(tcb: Tcb) -> None:
 
 
 def handle_shutdown_ack(tcb: Tcb, path: Path) -> None:
-    """SHUTDOWN ACK: the association is over on both sides."""
-    if tcb.state in (SHUTDOWN_SENT, SHUTDOWN_ACK_SENT):
-        where = [path] if path.confirmed else None
-        end(tcb, ShutdownComplete(tcb.association), control.shutdown_complete(), where)
+    """SHUTDOWN ACK in SHUTDOWN-SENT or SHUTDOWN-ACK-SENT: the association is over on both sides."""
+    where = [path] if path.confirmed else None
+    end(tcb, ShutdownComplete(tcb.association), control.shutdown_complete(), where)
 
 
 def handle_shutdown_complete(tcb: Tcb) -> None:
-    """SHUTDOWN COMPLETE, whose tag has been checked (section 8.5.1 C)."""
-    if tcb.state == SHUTDOWN_ACK_SENT:
-        end(tcb, ShutdownComplete(tcb.association))
+    """SHUTDOWN COMPLETE in SHUTDOWN-ACK-SENT; its tag has been checked (section 8.5.1 C)."""
+    end(tcb, ShutdownComplete(tcb.association))

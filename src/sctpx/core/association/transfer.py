@@ -20,7 +20,7 @@ from ..path.path import Path
 from ..timers import NEVER
 from ..tx.sack_result import SackResult
 from . import reachability, shutdown
-from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT
+from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_SENT
 from .tcb import PROBE_ANSWERED, PROBE_NONE, PROBE_SENT, Tcb
 
 # Beyond the window, a hole may still be filled; but not without end (section 6.2).
@@ -536,8 +536,3 @@ def handle_probe_timer(tcb: Tcb, now: int) -> None:
         reachability.send_heartbeat(tcb, now, path)
     tcb.probe_interval = path.rto
     tcb.probe_deadline = now + path.rto
-
-
-def sack_is_processed(state: int) -> bool:
-    """States in which SACKs count (section 6)."""
-    return state in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, COOKIE_ECHOED)

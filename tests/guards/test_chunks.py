@@ -1,0 +1,9 @@
+"""The page about states and chunks is what the code says."""
+
+from __future__ import annotations
+
+from tests.guards.chunks import DOCUMENT, document
+
+
+def test_the_page_is_drawn_from_the_table() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == document(), "run python -m tests.guards.chunks --write"
