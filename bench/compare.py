@@ -1,4 +1,4 @@
-"""``python -m bench.compare COMMIT``: what the tree as it is costs, beside another commit, in one run.
+"""``python -m bench.compare COMMIT``: what the last commit costs, beside another one, in one run.
 
 Both are installed compiled, each into a virtual environment in build/compare, and run ``bench.core`` by turns. Of all
 turns the least CPU time counts, as other programs only ever add to it. Prints the ratio for each work, below 1 for
@@ -20,30 +20,24 @@ ROOT: Final = Path(__file__).parents[1]
 BUILD: Final = ROOT / "build" / "compare"
 
 
-def install(name: str, source: Path) -> Path:
-    """The interpreter of a virtual environment with this source in it, compiled."""
-    target = BUILD / name
+def install(commit: str) -> tuple[str, Path]:
+    """The short name of a commit, and the interpreter of a virtual environment with it, compiled."""
+    command = ["git", "rev-parse", "--short", commit]
+    revision = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    target = BUILD / revision
     python = target / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(target)], check=True)
+    done = target / "installed"
+    if done.exists():
+        return revision, python
+    source = target / "source"
+    source.mkdir(parents=True, exist_ok=True)
+    archive = subprocess.run(["git", "archive", revision], check=True, capture_output=True, cwd=ROOT).stdout
+    subprocess.run(["tar", "-x", "-C", str(source)], check=True, input=archive)
+    subprocess.run([sys.executable, "-m", "venv", str(target)], check=True)
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-    environment = os.environ | {"SCTPX_PURE": "0"}
-    subprocess.run([*pip, "--force-reinstall", "--no-deps", str(source)], check=True, env=environment)
-    subprocess.run([*pip, str(source)], check=True, env=environment)
-    return python
-
-
-def checkout(commit: str) -> tuple[str, Path]:
-    """The name of a commit, and its files in a directory of their own."""
-    revision = subprocess.run(
-        ["git", "rev-parse", "--short", commit], check=True, capture_output=True, text=True, cwd=ROOT
-    ).stdout.strip()
-    target = BUILD / f"source-{revision}"
-    if not target.exists():
-        target.mkdir(parents=True)
-        archive = subprocess.run(["git", "archive", revision], check=True, capture_output=True, cwd=ROOT).stdout
-        subprocess.run(["tar", "-x", "-C", str(target)], check=True, input=archive)
-    return revision, target
+    subprocess.run([*pip, str(source)], check=True, env=os.environ | {"SCTPX_PURE": "0"})
+    done.touch()
+    return revision, python
 
 
 def turn(python: Path, works: Sequence[str]) -> dict[str, float]:
@@ -59,22 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.compare", description="Has the core become slower?")
     parser.add_argument("commit", help="what to compare with, for example HEAD~1")
     parser.add_argument("works", nargs="*", help="bulk-64k, bulk-1k, bulk-64b, ping-pong, setup; default: all")
+    parser.add_argument("--to", default="HEAD", metavar="COMMIT", help="what is compared; default: HEAD")
     parser.add_argument("--turns", type=int, default=6, help="runs of each; default: 6")
     parser.add_argument("--limit", type=float, default=1.03, help="the largest ratio that is right; default: 1.03")
     options = parser.parse_args(arguments)
-    revision, source = checkout(options.commit)
-    before = BUILD / revision / "bin" / "python"
-    if not (BUILD / revision / ".installed").exists():
-        before = install(revision, source)
-        (BUILD / revision / ".installed").touch()
-    after = install("tree", ROOT)
+    (before, old), (after, new) = install(options.commit), install(options.to)
     least: tuple[dict[str, float], dict[str, float]] = ({}, {})
     for _ in range(options.turns):
-        for found, python in zip(least, (before, after), strict=True):
+        for found, python in zip(least, (old, new), strict=True):
             for work, time in turn(python, options.works).items():
                 found[work] = min(time, found.get(work, time))
     ratios = {work: least[1][work] / time for work, time in least[0].items()}
-    print(f"{'':10} {revision:>12} {'tree':>12} ratio   (CPU time a unit, ns)")
+    print(f"{'':10} {before:>12} {after:>12} ratio   (CPU time a unit, ns)")
     for work, ratio in ratios.items():
         print(f"{work:10} {least[0][work]:12.0f} {least[1][work]:12.0f} {ratio:5.3f}")
     return 1 if max(ratios.values()) > options.limit else 0

@@ -122,8 +122,8 @@ class Endpoint:
         if local in self.local:
             return True
         for association in self.associations.values():
-            attempt = association.tcb.attempt
-            if attempt is not None and local in [candidate.source for candidate in attempt.candidates]:
+            opening = association.tcb.opening
+            if opening is not None and local in [candidate.source for candidate in opening.attempt.candidates]:
                 return True
             if local in [path.local for path in association.tcb.paths]:
                 return True

@@ -38,7 +38,7 @@ from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
 from .answers import Answers
 from .arrival import Arrival, ZoneOfLocal
-from .association import handshake, inbound, outbound, reachability, restart, returned, shutdown
+from .association import handshake, inbound, outbound, reachability, restart, returned, shutdown, timing
 from .association.association import Association
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, SHUTDOWN_ACK_SENT
 from .association.tcb import Reply
@@ -446,7 +446,7 @@ class Stack:
         """Time has passed: let every association with an expired deadline look at its timers."""
         while (association := self._deadlines.take(now)) is not None:
             tcb = association.tcb
-            deadline = tcb.next_deadline()
+            deadline = timing.next_deadline(tcb)
             if deadline > now and not len(tcb.send_queue) and not tcb.outstanding.marked_chunks:
                 self._deadlines.enter(association, deadline)  # Idle, and what it was to be looked at for has moved on.
             elif tcb.state != CLOSED:
@@ -511,7 +511,7 @@ class Stack:
                 return transmit
             ready.popleft()
             association.ready = False
-            self._deadlines.enter(association, association.tcb.next_deadline())
+            self._deadlines.enter(association, timing.next_deadline(association.tcb))
         return None
 
     def next_timeout(self) -> int | None:

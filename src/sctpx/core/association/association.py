@@ -23,7 +23,7 @@ from ..rx.streams import Message
 from ..stats import AssociationStats
 from ..timers import NEVER
 from ..tx.out_message import OutMessage
-from . import handshake, reachability, settings, shutdown, transfer
+from . import reachability, settings, shutdown, timing, transfer
 from .connect import AddressReport
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from .tcb import Reply, Tcb
@@ -184,8 +184,7 @@ class Association:
     @property
     def report(self) -> list[AddressReport]:
         """What each address answered when the association was set up (CX11)."""
-        attempt = self.tcb.attempt
-        return self.tcb.report if attempt is None else attempt.candidates
+        return self.tcb.report
 
     # --- user data ---
 
@@ -466,25 +465,6 @@ class Association:
             self.tcb.burst = self.tcb.config.max_burst
 
     def handle_timeout(self, now: int) -> None:
-        """See which timers have expired."""
-        tcb = self.tcb
+        """Time has passed."""
         self.begin_round()
-        if tcb.attempt is not None and tcb.attempt.next_deadline() <= now:
-            handshake.handle_attempt_timer(tcb, now)
-        if tcb.t1_cookie_deadline <= now:
-            handshake.handle_t1_cookie(tcb, now)
-        if tcb.t5_deadline <= now:
-            shutdown.handle_t5(tcb)
-        if tcb.drain_deadline <= now:
-            shutdown.handle_drain_guard(tcb)
-        if tcb.t2_deadline <= now:
-            shutdown.handle_t2(tcb, now)
-        if tcb.sack_policy.deadline <= now:
-            transfer.handle_sack_timer(tcb)
-        for path in tcb.paths:
-            if path.t3_deadline <= now and tcb.state != CLOSED:
-                transfer.handle_t3(tcb, now, path)
-        if tcb.state != CLOSED and tcb.paths:
-            reachability.handle_heartbeat_timers(tcb, now)
-        if tcb.probe_deadline <= now:
-            transfer.handle_probe_timer(tcb, now)  # Behind the HEARTBEAT that it waits for.
+        timing.handle_timeout(self.tcb, now)

@@ -110,7 +110,7 @@ def _init(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
 
 def _late_init_ack(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
     """INIT ACK from an address that is a path already (section 5.2.3)."""
-    handshake.note_late_init_ack(tcb, now, path.remote, tcb.heard_port)
+    handshake.note_late_init_ack(tcb, now, path.remote, tcb.answering.udp_port)
     return False
 
 
@@ -119,7 +119,7 @@ def _abort(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
     seen = causes.parse_or_none(value)
     if flags & FLAG_T or seen is None:
         tcb.discard_packet()
-    elif not handshake.handle_abort(tcb, now, path.remote, tcb.heard_port, seen):
+    elif not handshake.handle_abort(tcb, now, path.remote, tcb.answering.udp_port, seen):
         shutdown.handle_abort(tcb, seen)
     return False
 

@@ -39,7 +39,8 @@ from .connect import (
     Attempt,
     find_candidate,
 )
-from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
+from .opening import Opening
+from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from .tcb import Tcb
 
 # A cookie that keeps going stale is not worth more tries (section 5.2.6).
@@ -62,19 +63,28 @@ def start(tcb: Tcb, now: int, candidates: list[AddressReport], announce: list[by
     setup.families = [len(without_zone(ip)) for ip in tcb.own_addresses] or [IPV4_LENGTH, IPV6_LENGTH]
     tcb.capabilities = tcb.config.capabilities
     capabilities.offer(setup, tcb.capabilities)
-    tcb.init_chunk = setup.encode()
-    tcb.attempt = Attempt(candidates, now, tcb.config)
+    tcb.opening = Opening(Attempt(candidates, now, tcb.config), setup.encode())
+    tcb.report = candidates
     tcb.transition(COOKIE_WAIT)
-    handle_attempt_timer(tcb, now)
+    _handle_attempt_timer(tcb, now, tcb.opening)
 
 
-def handle_attempt_timer(tcb: Tcb, now: int) -> None:
+def handle_timeout(tcb: Tcb, now: int) -> None:
+    """The deadline of one of the timers of this phase has come."""
+    opening = tcb.opening
+    assert opening is not None  # It has the timers.
+    if opening.attempt.next_deadline() <= now:
+        _handle_attempt_timer(tcb, now, opening)
+    if tcb.state != CLOSED and opening.t1_cookie_deadline <= now:
+        _handle_t1_cookie(tcb, now, opening)
+
+
+def _handle_attempt_timer(tcb: Tcb, now: int, opening: Opening) -> None:
     """T1-init of some address, or the next address's turn."""
-    attempt = tcb.attempt
-    assert attempt is not None
+    attempt = opening.attempt
     if tcb.state == COOKIE_WAIT:
         due = attempt.due(now)
-        tcb.init_targets.extend(due)
+        opening.init_targets.extend(due)
         if not due and attempt.failed(now):
             fail(tcb, attempt.error())
         elif now >= attempt.deadline:
@@ -86,18 +96,17 @@ def handle_attempt_timer(tcb: Tcb, now: int) -> None:
 def fail(tcb: Tcb, error: int) -> None:
     """The association will not come up."""
     causes_seen: list[Cause] = []
-    if tcb.attempt is not None:
-        for candidate in tcb.attempt.candidates:
-            causes_seen.extend(candidate.causes)
+    for candidate in tcb.report:
+        causes_seen.extend(candidate.causes)
     shutdown.end(tcb, CannotStart(tcb.association, error, causes_seen))
 
 
 def refuse(tcb: Tcb, now: int, candidate: AddressReport, answer: int, error: int, seen: list[Cause]) -> None:
     """In COOKIE-WAIT, an address refused (CX8)."""
-    attempt = tcb.attempt
-    assert attempt is not None
-    attempt.refuse(candidate, now, answer, error, seen)
-    handle_attempt_timer(tcb, now)
+    opening = tcb.opening
+    assert opening is not None
+    opening.attempt.refuse(candidate, now, answer, error, seen)
+    _handle_attempt_timer(tcb, now, opening)
 
 
 def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int) -> None:
@@ -108,16 +117,14 @@ def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int) -> Non
     if tcb.state != COOKIE_WAIT:
         _note_late_answer(tcb, now, remote, port, ANSWER_ICMP, error, [])
         return
-    attempt = tcb.attempt
-    candidate = attempt.find(remote, port) if attempt is not None else None
+    candidate = find_candidate(tcb.report, remote, port)
     if candidate is not None and candidate.inits and not candidate.refusal:
         refuse(tcb, now, candidate, ANSWER_ICMP, error, [])
 
 
 def handle_send_error(tcb: Tcb, now: int, remote: bytes, port: int, error: int) -> None:
     """In COOKIE-WAIT, an INIT could not be sent."""
-    attempt = tcb.attempt
-    candidate = attempt.find(remote, port) if attempt is not None else None
+    candidate = find_candidate(tcb.report, remote, port)
     if candidate is not None and not candidate.refusal:
         refuse(tcb, now, candidate, ANSWER_SEND_ERROR, error or EHOSTUNREACH, [])
 
@@ -125,14 +132,14 @@ def handle_send_error(tcb: Tcb, now: int, remote: bytes, port: int, error: int) 
 def handle_abort(tcb: Tcb, now: int, remote: bytes, port: int, seen: list[Cause]) -> bool:
     """An ABORT with our tag, T bit not set. True if it is the answer to an INIT and thereby dealt with."""
     if tcb.state == COOKIE_WAIT:
-        candidate = tcb.attempt.find(remote, port) if tcb.attempt is not None else None
+        candidate = find_candidate(tcb.report, remote, port)
         if candidate is not None and candidate.inits:
             refuse(tcb, now, candidate, ANSWER_ABORT, ECONNREFUSED, seen)
         return True  # From elsewhere it answers nothing of ours: out of the blue.
     path = tcb.find_path(remote)
     if path is not None and port != path.encaps_port:
         # Another stack at this IP address, at a UDP port that was asked as well, says no.
-        candidate = find_candidate(tcb.association.report, remote, port)
+        candidate = find_candidate(tcb.report, remote, port)
         if candidate is None or candidate.udp_port != port or not candidate.unanswered:
             return False
         candidate.on_late_answer(now, ANSWER_ABORT, ECONNREFUSED, seen)
@@ -151,7 +158,7 @@ def note_late_init_ack(tcb: Tcb, now: int, remote: bytes, port: int) -> None:
 
 
 def _note_late_answer(tcb: Tcb, now: int, remote: bytes, port: int, answer: int, error: int, seen: list[Cause]) -> None:
-    candidate = find_candidate(tcb.association.report, remote, port)
+    candidate = find_candidate(tcb.report, remote, port)
     if candidate is None or not candidate.inits:
         return
     candidate.on_late_answer(now, answer, error, seen)
@@ -165,9 +172,7 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
 
     ``zone`` is that of the link it came by.
     """
-    attempt = tcb.attempt
-    assert attempt is not None
-    candidate = attempt.find(remote, port)
+    candidate = find_candidate(tcb.report, remote, port)
     try:
         setup = parse_setup(value, ack=True)
     except ParseError:
@@ -209,18 +214,19 @@ def _unusable(setup: Setup) -> Cause | None:
 
 def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, setup: Setup, cookie: bytes) -> None:
     """The race is won: paths, COOKIE ECHO, T1-cookie."""
-    attempt = tcb.attempt
-    assert attempt is not None
+    opening = tcb.opening
+    assert opening is not None
+    attempt = opening.attempt
     attempt.stop()
-    tcb.init_targets.clear()
+    opening.init_targets.clear()
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
     tcb.capabilities &= capabilities.said(setup)
-    if local and tcb.local_addresses != [local] and not parse_setup(tcb.init_chunk[4:]).addresses:
+    if local and tcb.local_addresses != [local] and not parse_setup(opening.init_chunk[4:]).addresses:
         # Our INIT has listed none: the peer knows its source "as the only destination transport address" (5.1.2 A).
         tcb.local_addresses = [local]
     if setup.unrecognized:
-        tcb.unrecognized = [causes.unrecognized_parameters(setup.unrecognized)]
+        opening.unrecognized = [causes.unrecognized_parameters(setup.unrecognized)]
     winner = attempt.find(remote, port)
     if winner is not None:
         winner.on_answer(now, ANSWER_INIT_ACK, 0, [])
@@ -237,10 +243,10 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
             tcb.add_path(ip, local if ip == remote else b"", port)
     report_learnt(tcb, attempt)
     choose_primary(tcb, tcb.find_path(remote), attempt.candidates[0].ip)
-    tcb.cookie = cookie
+    opening.cookie = cookie
     tcb.transition(COOKIE_ECHOED)
-    tcb.setup_retries = 0
-    _send_cookie_echo(tcb, now, tcb.data_destination())
+    opening.retries = 0
+    _send_cookie_echo(tcb, now, opening, tcb.data_destination())
 
 
 def keep_listed(tcb: Tcb, attempt: Attempt, listed: list[bytes], local: bytes, port: int, heard: list[bytes]) -> None:
@@ -295,49 +301,52 @@ def load_peer(tcb: Tcb, initial_tsn: int, a_rwnd: int, peer_inbound: int, peer_o
     tcb.inbound_streams = min(tcb.config.max_inbound_streams, peer_outbound)
 
 
-def _send_cookie_echo(tcb: Tcb, now: int, path: Path) -> None:
+def _send_cookie_echo(tcb: Tcb, now: int, opening: Opening, path: Path) -> None:
     """Send the COOKIE ECHO to ``path`` and start T1-cookie."""
     # To an unconfirmed address it "MUST be bundled with a HEARTBEAT", and with no more (section 5.4).
-    chunks = control.cookie_echo(tcb.cookie) + reachability.bundled_heartbeat(tcb, now, path)
+    chunks = control.cookie_echo(opening.cookie) + reachability.bundled_heartbeat(tcb, now, path)
     if not path.confirmed and COMMON_HEADER + len(chunks) > path.mtu:
         # With the HEARTBEAT it would exceed the PMTU, without it it MUST NOT be sent there; and only a peer that
         # lists none of the addresses it was asked at has no other for it.
         fail(tcb, EMSGSIZE)
         return
     tcb.send_control(path, chunks)
-    if path.confirmed and tcb.unrecognized:
+    if path.confirmed and opening.unrecognized:
         # "SHOULD bundle the ERROR chunk [...] with the chunk sent in response (e.g., COOKIE ECHO)"; by itself it MAY
         # be sent, "but not before the COOKIE ACK chunk has been received" (section 3.2.2).
-        report = control.error(tcb.unrecognized)
+        report = control.error(opening.unrecognized)
         if COMMON_HEADER + len(chunks) + len(report) <= path.mtu:
             tcb.send_control(path, report)
     path.unanswered_inits = 0  # What comes from there now answers the COOKIE ECHO.
-    tcb.t1_cookie_path = path
-    tcb.t1_cookie_sent = now
-    tcb.t1_cookie_deadline = now + path.rto
+    opening.t1_cookie_path = path
+    opening.t1_cookie_sent = now
+    opening.t1_cookie_deadline = now + path.rto
 
 
-def handle_t1_cookie(tcb: Tcb, now: int) -> None:
+def _handle_t1_cookie(tcb: Tcb, now: int, opening: Opening) -> None:
     """T1-cookie expired: once more, to an address chosen as for data that timed out (section 5.1)."""
-    path = tcb.t1_cookie_path
+    path = opening.t1_cookie_path
     assert path is not None
     # The first COOKIE ECHO to each confirmed address is no retransmission to it.
     firsts = max(sum([1 for other in tcb.paths if other.confirmed]), 1)
-    if tcb.setup_retries >= tcb.config.max_init_retransmits + firsts - 1:
+    if opening.retries >= tcb.config.max_init_retransmits + firsts - 1:
         shutdown.give_up(tcb)  # The association may be up at the peer: the COOKIE ACKs are lost, too.
         return
-    tcb.setup_retries += 1
+    opening.retries += 1
     if failover.on_timeout(path):
         tcb.tell_state(path)
     rto.back_off(path, tcb.config)
-    _send_cookie_echo(tcb, now, tcb.data_destination(avoid=path))
+    _send_cookie_echo(tcb, now, opening, tcb.data_destination(avoid=path))
 
 
 def handle_cookie_ack(tcb: Tcb, now: int, path: Path) -> None:
     """COOKIE ACK in COOKIE-ECHOED: the association is up (section 5.1 E)."""
-    if tcb.setup_retries == 0 and path is tcb.t1_cookie_path:
-        rto.measure(path, now - tcb.t1_cookie_sent, tcb.config)
-    echoed = path is tcb.t1_cookie_path or path is tcb.primary
+    opening = tcb.opening
+    assert opening is not None
+    asked = path is opening.t1_cookie_path
+    if opening.retries == 0 and asked:
+        rto.measure(path, now - opening.t1_cookie_sent, tcb.config)
+    echoed = asked or path is tcb.primary
     establish(tcb, now)
     if echoed:
         reachability.on_reached(tcb, now, path)
@@ -345,13 +354,12 @@ def handle_cookie_ack(tcb: Tcb, now: int, path: Path) -> None:
 
 def establish(tcb: Tcb, now: int) -> None:
     """Enter ESTABLISHED from whatever came before."""
-    shutdown.stop_timers(tcb)
-    tcb.cookie = tcb.init_chunk = b""
-    tcb.init_targets.clear()
+    tcb.opening = None
     tcb.error_count = 0
     tcb.transition(ESTABLISHED)
     for path in tcb.paths:
         path.last_used = now
+        path.heartbeat_timeout = NEVER  # What was bundled with the COOKIE ECHO has had its answer, or is sent again.
     tcb.events.append(CommunicationUp(tcb.association, tcb.incoming))
     for path in tcb.paths:
         if path.state == PATH_INACTIVE:
@@ -363,35 +371,37 @@ def establish(tcb: Tcb, now: int) -> None:
 
 def handle_stale_cookie(tcb: Tcb, now: int) -> None:
     """ERROR with Stale Cookie in COOKIE-ECHOED: ask for a longer life (section 5.2.6, alternative 3)."""
-    if tcb.state != COOKIE_ECHOED:
+    opening = tcb.opening
+    if tcb.state != COOKIE_ECHOED or opening is None:
         return
-    if tcb.stale_retries >= MAX_STALE_RETRIES or tcb.attempt is None:
+    if opening.stale_retries >= MAX_STALE_RETRIES:
         fail(tcb, ETIMEDOUT)
         return
-    tcb.stale_retries += 1
-    round_trip_ms = (now - tcb.t1_cookie_sent) // 1_000_000
-    setup = parse_setup(tcb.init_chunk[4:])
+    opening.stale_retries += 1
+    round_trip_ms = (now - opening.t1_cookie_sent) // 1_000_000
+    setup = parse_setup(opening.init_chunk[4:])
     # "SHOULD use the RTT information measured based on the previous COOKIE ECHO/ERROR chunk exchange and
     # SHOULD add no more than 1 second beyond the measured RTT"
     tcb.capabilities = capabilities.said(setup)
     setup.cookie_preservative = round_trip_ms + PRESERVATIVE_MARGIN_MS
-    tcb.init_chunk = setup.encode()
-    winner = tcb.t1_cookie_path
-    again = [c for c in tcb.attempt.candidates if c.listed and c.kept]
+    opening.init_chunk = setup.encode()
+    winner = opening.t1_cookie_path
+    again = [c for c in opening.attempt.candidates if c.listed and c.kept]
     if winner is not None:  # It answered last time: it goes first.
         again = [c for c in again if c.ip == winner.remote] + [c for c in again if c.ip != winner.remote]
     if not again:
         fail(tcb, ETIMEDOUT)
         return
-    tcb.attempt.again(again, now, nanoseconds(tcb.config.rto_initial))
+    opening.attempt.again(again, now, nanoseconds(tcb.config.rto_initial))
+    tcb.report = opening.attempt.candidates
     tcb.set_peer_tag(0)
     tcb.paths.clear()
     tcb.moved = True
-    tcb.primary = tcb.preferred_primary = tcb.t1_cookie_path = None
-    tcb.t1_cookie_deadline = NEVER
+    tcb.primary = tcb.preferred_primary = opening.t1_cookie_path = None
+    opening.t1_cookie_deadline = NEVER
     tcb.control.clear()
     tcb.transition(COOKIE_WAIT)
-    handle_attempt_timer(tcb, now)
+    _handle_attempt_timer(tcb, now, opening)
 
 
 def accept(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> None:
@@ -425,7 +435,7 @@ def load_cookie(tcb: Tcb, cookie: Cookie, local: bytes, remote: bytes, port: int
 def begin_setup_packet(tcb: Tcb, local: bytes, remote: bytes) -> Path:
     """A setup packet came from ``remote`` to ``local``: answer it there if that is an address of the peer."""
     path = tcb.find_path(remote)
-    tcb.heard_at = local if path is not None else b""
+    tcb.answering.local = local if path is not None else b""
     if path is None:
         path = tcb.data_destination()
     tcb.begin_packet(path)

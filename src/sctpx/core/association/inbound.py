@@ -65,8 +65,8 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
     base = offset
     stats = tcb.stats
     before = stats.bytes_received
-    tcb.heard_at = local
-    tcb.heard_port = port
+    tcb.answering.local = local
+    tcb.answering.udp_port = port
     tcb.sack_policy.begin_burst(now)
     while offset < end:
         if tcb.state == ESTABLISHED and port == path.encaps_port and offset + COMMON_HEADER < end:
@@ -203,7 +203,7 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
         tcb.stats.bytes_received += window.held - held
         tcb.stats.messages_received += len(reassembly.ready) - ready
         tcb.sack_path = path
-        tcb.sack_local = tcb.heard_at
+        tcb.sack_local = tcb.answering.local
     if violation:
         shutdown.abort(tcb, [causes.protocol_violation(violation)])
         return end
@@ -311,8 +311,8 @@ def receive_rest(tcb: Tcb, arrival: Arrival) -> None:
     path = tcb.find_path(arrival.remote)
     if offset >= len(arrival.packet) or path is None:
         return
-    tcb.heard_at = arrival.local
-    tcb.heard_port = arrival.port
+    tcb.answering.local = arrival.local
+    tcb.answering.udp_port = arrival.port
     before = tcb.stats.bytes_received
     handle_packet(tcb, arrival.now, path, arrival.packet[offset:], 0)
     if tcb.state != CLOSED:

@@ -23,9 +23,10 @@ from ..path.path import Path
 from ..timers import NEVER, nanoseconds
 from ..tx.batch import Batch
 from ..tx.send_queue import Room
-from . import transfer
+from . import probe, transfer
+from .opening import Opening
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
-from .tcb import PROBE_NONE, PROBE_SENT, Tcb
+from .tcb import Tcb
 
 # TSNs sent and not acknowledged: no more than a Gap Ack Block can reach, nor messages of one stream than there
 # are SSNs (section 6.1), with room for one batch of the smallest chunks.
@@ -41,8 +42,11 @@ _ALONE: Final = (CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE)
 
 def poll(tcb: Tcb, now: int) -> Transmit | None:
     """The next packets to send, for one destination; None if there is nothing to send now."""
-    if tcb.init_targets:
-        return _init(tcb)
+    if tcb.opening is not None and tcb.opening.init_targets:
+        return _init(tcb, tcb.opening)
+    if tcb.extensions and tcb.state not in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):
+        for extension in tcb.extensions:
+            extension.before_sending(now)
     if not tcb.control and not tcb.sack_chunks and not _has_data(tcb):
         _settle(tcb)
         return None
@@ -92,12 +96,12 @@ def _settle(tcb: Tcb) -> None:
         path.controller.on_sent(path.flight_size)
 
 
-def _init(tcb: Tcb) -> Transmit:
+def _init(tcb: Tcb, opening: Opening) -> Transmit:
     """An INIT: alone, with a Verification Tag of 0 (section 8.5.1 A)."""
-    target = tcb.init_targets.pop(0)
+    target = opening.init_targets.pop(0)
     target.on_sent()
     tcb.stats.control_chunks_sent += 1
-    packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, 0), tcb.init_chunk)
+    packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, 0), opening.init_chunk)
     tcb.stats.packets_sent += 1
     return Transmit(target.source, target.ip, target.udp_port, packet, len(packet), tcb.flowinfo_to(target.ip))
 
@@ -174,7 +178,7 @@ def _data_can_go(tcb: Tcb, now: int) -> bool:
     if tsn >= 0:
         if tcb.fast_retransmit_now:
             return True
-        if tcb.probing != PROBE_NONE and tcb.outstanding.flight_size:
+        if tcb.probe is not None and tcb.probe.state != probe.IDLE and tcb.outstanding.flight_size:
             return False  # The peer has no room: one packet at a time asks for it.
         if tcb.repeat_room == 0 and tcb.outstanding.flight_size:
             return False  # The peer has to acknowledge something first (``transfer._repeat_dropped``).
@@ -218,20 +222,23 @@ def _probe_is_due(tcb: Tcb, now: int, path: Path) -> bool:
     """
     if tcb.outstanding.flight_size or tcb.outstanding.marked_chunks:
         return False
-    if tcb.probing != PROBE_NONE:
+    if tcb.probe is None:
+        tcb.probe = probe.Probe()
+    elif tcb.probe.state != probe.IDLE:
         return True
     partly_open = tcb.peer_rwnd > 0
     if partly_open and 2 * _next_payload(tcb) > tcb.largest_payload:
         return True
-    if tcb.probe_deadline == NEVER:
-        if partly_open and not tcb.probe_interval:
-            tcb.probe_interval = min(max(rto.unbounded(path), OVERRIDE), path.rto)
-            tcb.probe_deadline = now + tcb.probe_interval
-        elif not tcb.probe_interval and len(tcb.paths) > 1 and path.heartbeat_enabled:
-            tcb.probe_deadline = now + ASK_AFTER
+    timer = tcb.probe
+    if timer.deadline == NEVER:
+        if partly_open and not timer.interval:
+            timer.interval = min(max(rto.unbounded(path), OVERRIDE), path.rto)
+            timer.deadline = now + timer.interval
+        elif not timer.interval and len(tcb.paths) > 1 and path.heartbeat_enabled:
+            timer.deadline = now + ASK_AFTER
         else:
-            tcb.probe_interval = min(tcb.probe_interval * 2, nanoseconds(tcb.config.rto_max)) or path.rto
-            tcb.probe_deadline = now + tcb.probe_interval
+            timer.interval = min(timer.interval * 2, nanoseconds(tcb.config.rto_max)) or path.rto
+            timer.deadline = now + timer.interval
     return False
 
 
@@ -267,20 +274,21 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
         path.end_pause(now)
     rwnd = tcb.peer_rwnd
     burst = tcb.burst
-    probe = rwnd < _next_payload(tcb)
-    if probe:
+    probes = rwnd < _next_payload(tcb)
+    if probes:
         rwnd = _next_payload(tcb)
         burst = 1
     elif path.controller.one_packet:
         burst = 1
     room = Room(path.room, rwnd, burst)
     flags = 0
-    if probe or (room.cwnd <= path.pmdcs and path.controller.few_packets) or tcb.state == SHUTDOWN_PENDING:
+    if probes or (room.cwnd <= path.pmdcs and path.controller.few_packets) or tcb.state == SHUTDOWN_PENDING:
         flags = DATA_IMMEDIATE  # This probes, fills cwnd, or ends the association (section 6.1).
     batch = tcb.send_queue.fill(tcb.outstanding.next_tsn, path, tcb.seal, tcb.packet_limit, lead, room, flags)
     if batch is None:
         return None
-    tcb.probing = PROBE_SENT if probe else PROBE_NONE
+    if tcb.probe is not None:
+        tcb.probe.state = probe.SENT if probes else probe.IDLE
     tcb.burst -= batch.packets
     tcb.peer_rwnd = max(tcb.peer_rwnd - batch.payload, 0)
     return _sent(tcb, now, path, batch)

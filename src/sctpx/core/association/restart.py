@@ -46,10 +46,10 @@ def answer_to(tcb: Tcb, arrival: Arrival, setup: Setup) -> tuple[bytes, bytes, i
     To the source, but in COOKIE-WAIT it "MUST only be sent to an address passed by the upper layer", one that is
     "reported in the incoming INIT chunk" too (section 5.2.1).
     """
-    attempt = tcb.attempt
-    if tcb.state == COOKIE_WAIT and attempt is not None and not attempt.names(arrival.remote):
+    opening = tcb.opening
+    if tcb.state == COOKIE_WAIT and opening is not None and not opening.attempt.names(arrival.remote):
         for ip in setup.addresses:
-            listed = attempt.find(ip, arrival.port)
+            listed = opening.attempt.find(ip, arrival.port)
             if listed is not None:
                 return listed.source, listed.ip, listed.udp_port
     return arrival.local, arrival.remote, arrival.port
@@ -88,11 +88,11 @@ def handle_init(
             tcb.peer_tie_tag = random_tag(tcb.random_bytes)
         cookie.local_tie_tag = tcb.local_tie_tag
         cookie.peer_tie_tag = tcb.peer_tie_tag
-    if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
+    if tcb.opening is not None:
         # With "the same parameters it sent in its original INIT chunk".
         cookie.local_tag = tcb.local_tag
         cookie.local_initial_tsn = tcb.initial_tsn & TSN_MASK
-        announce = parse_setup(tcb.init_chunk[4:]).addresses
+        announce = parse_setup(tcb.opening.init_chunk[4:]).addresses
     else:
         cookie.local_tag = random_tag(tcb.random_bytes)
         cookie.local_initial_tsn = random_u32(tcb.random_bytes)
@@ -170,7 +170,7 @@ def _collision(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, 
 
 def _resolve(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> None:
     """The association is the one of the cookie, over the caller's addresses as far as the peer has them."""
-    attempt = tcb.attempt
+    attempt = None if tcb.opening is None else tcb.opening.attempt
     heard = [remote, cookie.source]
     if attempt is not None:
         for ip, its_port in ((cookie.source, cookie.udp_port), (remote, port)):
@@ -217,9 +217,9 @@ def _restart(old: Tcb, now: int, cookie: Cookie, left: list[Path], local: bytes,
     handshake.send_cookie_ack(tcb, now, local, remote)
     if old.shutdown_requested:
         shutdown.shutdown(tcb, now)  # The user wanted an end, whoever the peer is now.
-        if old.t5_started >= 0:
-            tcb.t5_started = old.t5_started  # And has waited for it: restarts do not put it off.
-            shutdown.schedule_guards(tcb)
+        if old.closing is not None and old.closing.t5_started >= 0 and tcb.closing is not None:
+            tcb.closing.t5_started = old.closing.t5_started  # And has waited for it: restarts do not put it off.
+            tcb.closing.schedule_guards(tcb.config)
     return ACCEPTED
 
 

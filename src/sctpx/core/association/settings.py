@@ -15,7 +15,7 @@ from ..events import Writable
 from ..path import failover, rto
 from ..path.path import Path, largest_packet
 from ..timers import NEVER, nanoseconds
-from . import reachability, shutdown, transfer
+from . import reachability, transfer
 from .state import CLOSED
 from .tcb import Tcb
 
@@ -30,9 +30,10 @@ def reconfigure(tcb: Tcb, now: int, config: AssociationConfig) -> None:
         _bound_rto(tcb, now, path, old)
         _follow(tcb, now, path, old)
     _shorten_timers(tcb, now)
-    if tcb.attempt is not None:
-        tcb.attempt.reconfigure(now, old, config)
-    shutdown.schedule_guards(tcb)
+    if tcb.opening is not None:
+        tcb.opening.attempt.reconfigure(now, old, config)
+    if tcb.closing is not None:
+        tcb.closing.schedule_guards(config)
     tcb.sack_policy.reconfigure(now, nanoseconds(config.sack_delay), config.stretch_sack)
     tcb.limit_packets()
     transfer.resize(tcb)
@@ -118,14 +119,16 @@ def _follow(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
 
 def _shorten_timers(tcb: Tcb, now: int) -> None:
     """What waits for an RTO waits no longer than the RTO is now."""
-    path = tcb.t1_cookie_path
-    if path is not None and tcb.t1_cookie_deadline != NEVER:
-        tcb.t1_cookie_deadline = min(tcb.t1_cookie_deadline, now + path.rto)
-    path = tcb.t2_path
-    if path is not None and tcb.t2_deadline != NEVER:
-        tcb.t2_deadline = min(tcb.t2_deadline, now + path.rto)
-    tcb.probe_interval = min(tcb.probe_interval, nanoseconds(tcb.config.rto_max))
-    if tcb.probe_deadline != NEVER and tcb.probe_interval:
-        tcb.probe_deadline = min(tcb.probe_deadline, now + tcb.probe_interval)
+    opening = tcb.opening
+    if opening is not None and opening.t1_cookie_path is not None and opening.t1_cookie_deadline != NEVER:
+        opening.t1_cookie_deadline = min(opening.t1_cookie_deadline, now + opening.t1_cookie_path.rto)
+    closing = tcb.closing
+    if closing is not None and closing.t2_path is not None and closing.t2_deadline != NEVER:
+        closing.t2_deadline = min(closing.t2_deadline, now + closing.t2_path.rto)
+    probe = tcb.probe
+    if probe is not None:
+        probe.interval = min(probe.interval, nanoseconds(tcb.config.rto_max))
+        if probe.deadline != NEVER and probe.interval:
+            probe.deadline = min(probe.deadline, now + probe.interval)
     if tcb.paths:
         tcb.heartbeat_window = min(tcb.heartbeat_window, now + min([path.rto for path in tcb.paths]))

@@ -18,7 +18,8 @@ from ...wire.causes import Cause
 from ..events import CannotStart, CommunicationLost, Event, PartialDeliveryAborted, ShutdownComplete
 from ..path import failover, rto
 from ..path.path import Path
-from ..timers import NEVER, nanoseconds
+from ..timers import NEVER
+from .closing import Closing
 from .state import (
     CLOSED,
     COOKIE_ECHOED,
@@ -38,10 +39,9 @@ def end(tcb: Tcb, event: Event, last_words: bytes = b"", paths: list[Path] | Non
     It goes to each of ``paths`` that may be sent to (section 5.4), or to where data goes.
     """
     tcb.transition(CLOSED)
-    stop_timers(tcb)
+    tcb.opening = tcb.closing = tcb.probe = None
     tcb.control.clear()
     tcb.sack_chunks.clear()
-    tcb.init_targets.clear()
     if last_words and tcb.peer_tag:
         for path in [tcb.data_destination()] if paths is None else paths:
             tcb.send_control(path, last_words)
@@ -53,25 +53,6 @@ def break_off_delivery(tcb: Tcb) -> None:
     """Of a message that was being handed over in parts, no more will come (RFC 6458 section 6.1.7)."""
     for broken in tcb.reassembly.break_off():
         tcb.events.append(PartialDeliveryAborted(tcb.association, broken.stream, broken.ssn))
-
-
-def stop_timers(tcb: Tcb) -> None:
-    """Nothing is waited for any more."""
-    if tcb.attempt is not None:
-        tcb.report = tcb.attempt.candidates
-        tcb.attempt = None
-    tcb.t1_cookie_deadline = NEVER
-    tcb.t2_deadline = NEVER
-    tcb.t5_started = -1
-    tcb.t5_deadline = NEVER
-    tcb.drain_started = -1
-    tcb.drain_deadline = NEVER
-    tcb.probe_deadline = NEVER
-    tcb.sack_policy.deadline = NEVER
-    for path in tcb.paths:
-        path.t3_deadline = NEVER
-        path.heartbeat_deadline = NEVER
-        path.heartbeat_timeout = NEVER
 
 
 def abort(tcb: Tcb, causes: list[Cause]) -> None:
@@ -124,24 +105,24 @@ def shutdown(tcb: Tcb, now: int) -> None:
 def receive(tcb: Tcb, now: int) -> None:
     """SHUTDOWN came in ESTABLISHED or SHUTDOWN-PENDING: the peer has sent all that it had."""
     tcb.transition(SHUTDOWN_RECEIVED)
-    if tcb.drain_started < 0 and not tcb.drain_overdue:
+    if tcb.closing is None:
         _start_drain_guard(tcb, now)
 
 
 def progress(tcb: Tcb, now: int) -> None:
     """If everything of ours is acknowledged, take the next step of the shutdown; if nothing more is, see how long."""
+    closing = _closing(tcb)
     if len(tcb.send_queue) or not tcb.outstanding.empty:
-        if tcb.outstanding.cumulative_tsn_ack_point > tcb.drained_to:
+        if tcb.outstanding.cumulative_tsn_ack_point > closing.drained_to:
             _start_drain_guard(tcb, now)
-        elif tcb.drain_overdue:
+        elif closing.drain_overdue:
             give_up(tcb)
         return
-    tcb.drain_started = -1
-    tcb.drain_deadline = NEVER
+    closing.stop_drain_guard()
     if tcb.state == SHUTDOWN_PENDING:
         tcb.transition(SHUTDOWN_SENT)
-        tcb.t5_started = now
-        schedule_guards(tcb)
+        closing.t5_started = now
+        closing.schedule_guards(tcb.config)
         _end_heartbeats(tcb)
         _send(tcb, now, tcb.data_destination())
     elif tcb.state == SHUTDOWN_RECEIVED:
@@ -151,29 +132,39 @@ def progress(tcb: Tcb, now: int) -> None:
         _start_t2(tcb, now, tcb.respond(control.shutdown_ack()))
 
 
-def schedule_guards(tcb: Tcb) -> None:
-    """Set when T5-shutdown-guard and the drain guard expire, those that run."""
-    if tcb.t5_started >= 0:
-        tcb.t5_deadline = tcb.t5_started + nanoseconds(tcb.config.t5_shutdown_guard)
-    if tcb.drain_started >= 0:
-        guard = tcb.config.drain_guard
-        tcb.drain_deadline = NEVER if guard is None else tcb.drain_started + nanoseconds(guard)
+def _closing(tcb: Tcb) -> Closing:
+    """What is known of the end, which begins now if it has not begun."""
+    if tcb.closing is None:
+        tcb.closing = Closing()
+    return tcb.closing
 
 
 def _start_drain_guard(tcb: Tcb, now: int) -> None:
     """The peer has taken all up to here, or our data begins to run out."""
-    tcb.drained_to = tcb.outstanding.cumulative_tsn_ack_point
-    tcb.drain_overdue = False
-    tcb.drain_started = now
-    schedule_guards(tcb)
+    closing = _closing(tcb)
+    closing.drained_to = tcb.outstanding.cumulative_tsn_ack_point
+    closing.drain_overdue = False
+    closing.drain_started = now
+    closing.schedule_guards(tcb.config)
 
 
-def handle_drain_guard(tcb: Tcb) -> None:
+def handle_timeout(tcb: Tcb, now: int) -> None:
+    """The deadline of one of these timers has come."""
+    closing = _closing(tcb)
+    if closing.t5_deadline <= now:
+        give_up(tcb)  # "the sender SHOULD abort the association by sending an ABORT chunk" (section 9.2)
+        return
+    if closing.drain_deadline <= now:
+        _handle_drain_guard(tcb, closing)
+    if tcb.state != CLOSED and closing.t2_deadline <= now:
+        _handle_t2(tcb, now, closing)
+
+
+def _handle_drain_guard(tcb: Tcb, closing: Closing) -> None:
     """The peer has taken nothing more for the time of the drain guard."""
-    tcb.drain_started = -1
-    tcb.drain_deadline = NEVER
+    closing.stop_drain_guard()
     if tcb.error_count:
-        tcb.drain_overdue = True  # The peer is silent just now. What it says next brings progress, or the end.
+        closing.drain_overdue = True  # The peer is silent just now. What it says next brings progress, or the end.
     else:
         give_up(tcb)
 
@@ -200,13 +191,14 @@ def _send(tcb: Tcb, now: int, path: Path) -> None:
 
 def _start_t2(tcb: Tcb, now: int, path: Path) -> None:
     """Start T2-shutdown: the chunk of this state went to ``path``."""
-    tcb.t2_path = path
-    tcb.t2_deadline = now + path.rto
+    closing = _closing(tcb)
+    closing.t2_path = path
+    closing.t2_deadline = now + path.rto
 
 
-def handle_t2(tcb: Tcb, now: int) -> None:
+def _handle_t2(tcb: Tcb, now: int, closing: Closing) -> None:
     """T2-shutdown expired: once more, on another path if there is one."""
-    path = tcb.t2_path
+    path = closing.t2_path
     assert path is not None
     tcb.error_count += 1
     if failover.on_timeout(path):
@@ -216,11 +208,6 @@ def handle_t2(tcb: Tcb, now: int) -> None:
         give_up(tcb)
         return
     _send(tcb, now, tcb.data_destination(avoid=path))
-
-
-def handle_t5(tcb: Tcb) -> None:
-    """T5-shutdown-guard expired: "the sender SHOULD abort the association by sending an ABORT chunk" (section 9.2)."""
-    give_up(tcb)
 
 
 def on_packet(tcb: Tcb) -> None:

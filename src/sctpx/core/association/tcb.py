@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, final
 
-from ...wire.causes import Cause
 from ...wire.checksum import header_checksum
 from ...wire.codes import (
     CHUNK_COOKIE_ACK,
@@ -25,6 +24,7 @@ from ...wire.setup import MINIMUM_RWND
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_STATE, PATH_INACTIVE, Event, PathChange
+from ..extension import Extension
 from ..ip import choose_source
 from ..path import failover
 from ..path.path import Path, flowinfo
@@ -34,10 +34,14 @@ from ..rx.streams import Streams
 from ..rx.tsn_map import TsnMap
 from ..rx.window import Window
 from ..stats import AssociationStats
-from ..timers import NEVER, nanoseconds
+from ..timers import nanoseconds
 from ..tx.outstanding import Outstanding
 from ..tx.send_queue import SendQueue
-from .connect import AddressReport, Attempt
+from .answering import Answering
+from .closing import Closing
+from .connect import AddressReport
+from .opening import Opening
+from .probe import Probe
 from .state import CLOSED, COOKIE_ECHOED, is_legal
 
 if TYPE_CHECKING:
@@ -48,10 +52,6 @@ if TYPE_CHECKING:
 _TO_UNCONFIRMED: Final = (CHUNK_HEARTBEAT, CHUNK_HEARTBEAT_ACK, CHUNK_COOKIE_ECHO, CHUNK_COOKIE_ACK)
 # Control chunks that may wait to be sent, for answers to be added: the peer may be faster than the link.
 MAX_CONTROL: Final = 256
-# Zero window probing: while the peer answers, a probe's timeout is no error (section 6.1 A).
-PROBE_NONE: Final = 0
-PROBE_SENT: Final = 1
-PROBE_ANSWERED: Final = 2
 
 
 Reply = tuple[int, bytes, Path | None]
@@ -63,33 +63,24 @@ class Tcb:
     """Everything one association knows."""
 
     __slots__ = (
-        "answers_from",
+        "answering",
         "association",
-        "attempt",
         "buffered",
         "burst",
         "capabilities",
+        "closing",
         "config",
         "control",
-        "cookie",
         "data_path",
-        "drain_deadline",
-        "drain_overdue",
-        "drain_started",
-        "drained_to",
         "error_count",
         "events",
+        "extensions",
         "fast_retransmit_now",
         "framing",
-        "heard_at",
-        "heard_from",
-        "heard_port",
         "heartbeat_burst",
         "heartbeat_window",
         "inbound_streams",
         "incoming",
-        "init_chunk",
-        "init_targets",
         "initial_tsn",
         "local_addresses",
         "local_port",
@@ -97,6 +88,7 @@ class Tcb:
         "local_tie_tag",
         "moved",
         "no_repeat_until",
+        "opening",
         "outbound_streams",
         "outstanding",
         "packet_limit",
@@ -111,38 +103,24 @@ class Tcb:
         "peer_window",
         "preferred_primary",
         "primary",
-        "probe_deadline",
-        "probe_interval",
-        "probing",
+        "probe",
         "random_bytes",
         "readable_told",
         "reassembly",
         "repeat_room",
         "replies",
         "report",
-        "response_path",
-        "response_room",
         "sack_chunks",
         "sack_local",
         "sack_path",
         "sack_policy",
         "seal",
         "send_queue",
-        "setup_retries",
         "shutdown_requested",
         "sources",
-        "stale_retries",
         "state",
         "stats",
-        "t1_cookie_deadline",
-        "t1_cookie_path",
-        "t1_cookie_sent",
-        "t2_deadline",
-        "t2_path",
-        "t5_deadline",
-        "t5_started",
         "tsn_map",
-        "unrecognized",
         "wants_writable",
         "was_dry",
         "window",
@@ -215,22 +193,15 @@ class Tcb:
         """HB.Max.Burst: until when it counts, and how many HEARTBEATs it saw."""
         self.heartbeat_burst = 0
 
-        # Setting up.
-        self.attempt: Attempt | None = None
+        # Phases.
+        self.opening: Opening | None = None
+        """While this side sets the association up."""
+        self.closing: Closing | None = None
+        """While the association ends."""
         self.report: list[AddressReport] = []
-        self.init_chunk = b""
-        self.init_targets: list[AddressReport] = []
-        """Where the INIT goes now."""
-        self.cookie = b""
-        """The peer's State Cookie, until it is acknowledged."""
-        self.unrecognized: list[Cause] = []
-        """Unknown parameters of the INIT ACK, reported with the COOKIE ECHO (section 3.2.2)."""
-        self.t1_cookie_deadline = NEVER
-        self.t1_cookie_path: Path | None = None
-        """Where the COOKIE ECHO went last, or goes now."""
-        self.t1_cookie_sent = 0
-        self.setup_retries = 0
-        self.stale_retries = 0
+        """What each address answered when the association was set up."""
+        self.extensions: list[Extension] = []
+        """Those that both sides have agreed on."""
 
         # Sending.
         self.send_queue = SendQueue(self.framing)
@@ -247,10 +218,8 @@ class Tcb:
         """Packets that new data may still fill in this round (section 6.1 D)."""
         self.fast_retransmit_now = False
         """The next retransmission leaves whatever cwnd says (sections 6.3.3 E3 and 7.2.4, 3)."""
-        self.probe_deadline = NEVER
-        """When a zero window probe is sent (section 6.1 A)."""
-        self.probe_interval = 0
-        self.probing: int = PROBE_NONE
+        self.probe: Probe | None = None
+        """While the peer's window has no room."""
         self.no_repeat_until = 0
         """Until then, a window that opens does not have all go again that the peer had no room for."""
         self.repeat_room = -1
@@ -272,38 +241,13 @@ class Tcb:
         self.sources: list[tuple[int, bytes]] = []
         """Where messages came from: (the first one's position, counted in ``stats.messages_received``, address)."""
 
-        self.heard_at = b""
-        """Our address that the packet being processed came to."""
-        self.heard_from: Path | None = None
-        """Where it came from."""
-        self.heard_port = 0
-        """The UDP port it came from; 0 without encapsulation."""
+        self.answering = Answering()
+        """The packet being processed."""
 
         # Control chunks that wait to be sent: (path, chunk, our address).
         self.control: list[tuple[Path, bytes, bytes]] = []
-        self.answers_from = 0
-        """Where in ``control`` the answers to the packet being processed begin."""
-        self.response_room = 0
-        """Bytes of answers the packet being processed may still cause (RFC 9260 section 12.4)."""
-        self.response_path: Path | None = None
-        """Where they go; None before the first one."""
-
-        # Shutting down.
         self.shutdown_requested = False
-        """By the user, whatever the state was."""
-        self.t2_deadline = NEVER
-        self.t2_path: Path | None = None
-        self.t5_started = -1
-        """When T5-shutdown-guard was started, ns; -1 while it does not run."""
-        self.t5_deadline = NEVER
-        self.drain_started = -1
-        """When the peer last took more of our data, or the end began; -1 while nobody waits for that."""
-        self.drain_deadline = NEVER
-        """When the peer has taken nothing more for too long."""
-        self.drained_to = 0
-        """The cumulative TSN ack point at ``drain_started``."""
-        self.drain_overdue = False
-        """The deadline has passed while the peer did not answer."""
+        """A graceful end, by the user, whatever the state was."""
 
     def transition(self, state: int) -> None:
         """The one writer of ``state``."""
@@ -349,8 +293,8 @@ class Tcb:
 
     def remotes(self) -> list[bytes]:
         """The peer's addresses; before it has told them, those that it is asked at."""
-        if not self.paths and self.attempt is not None:
-            return [candidate.ip for candidate in self.attempt.candidates]
+        if not self.paths and self.opening is not None:
+            return [candidate.ip for candidate in self.opening.attempt.candidates]
         return [path.remote for path in self.paths]
 
     def find_path(self, remote: bytes) -> Path | None:
@@ -377,31 +321,33 @@ class Tcb:
 
     def begin_packet(self, path: Path) -> None:
         """A packet from ``path`` is processed now."""
-        self.heard_from = path
-        self.response_path = None
-        self.response_room = path.mtu - COMMON_HEADER
-        self.answers_from = len(self.control)
+        packet = self.answering
+        packet.path = path
+        packet.answered_to = None
+        packet.room = path.mtu - COMMON_HEADER
+        packet.first_answer = len(self.control)
 
     def discard_packet(self) -> None:
         """The packet being processed is silently discarded after all: nothing is answered to it."""
         self.stats.packets_discarded += 1
-        del self.control[self.answers_from :]
+        del self.control[self.answering.first_answer :]
 
     def respond(self, chunks: bytes, first: bool = False) -> Path:
         """Answer the packet being processed; returns where to: where it came from (section 6.4), if that may be (5.4).
 
         All answers to one packet leave in one (section 12.4): what does not fit or has to go elsewhere is dropped.
         """
-        path = self.heard_from
+        packet = self.answering
+        path = packet.path
         assert path is not None  # There is a packet.
-        local = self.heard_at
+        local = packet.local
         if not path.confirmed and chunks[0] not in _TO_UNCONFIRMED:
             path = self.data_destination()
             local = b""
-        fits = len(chunks) <= self.response_room and len(self.control) < MAX_CONTROL
-        if fits and self.response_path in (None, path):
-            self.response_path = path
-            self.response_room -= len(chunks)
+        fits = len(chunks) <= packet.room and len(self.control) < MAX_CONTROL
+        if fits and packet.answered_to in (None, path):
+            packet.answered_to = path
+            packet.room -= len(chunks)
             self.send_control(path, chunks, local, first)
         else:
             self.stats.packets_discarded += 1
@@ -409,8 +355,8 @@ class Tcb:
 
     def reply(self, tag: int, chunk: bytes) -> None:
         """Answer the packet being processed with one that is not this association's, if it had no answer yet."""
-        if self.response_path is None and self.response_room:
-            self.response_room = 0
+        if self.answering.answered_to is None and self.answering.room:
+            self.answering.room = 0
             self.replies.append((tag, chunk, None))
 
     def tell_state(self, path: Path, error: int = 0) -> None:
@@ -424,32 +370,3 @@ class Tcb:
         """Where data goes by default: the primary path or what stands in for it."""
         assert self.primary is not None  # Every association has one from its first path on.
         return failover.select(self.paths, self.primary, avoid)
-
-    def next_deadline(self) -> int:
-        """The earliest of all timers."""
-        deadline = self.sack_policy.deadline
-        if self.t1_cookie_deadline < deadline:
-            deadline = self.t1_cookie_deadline
-        if self.t2_deadline < deadline:
-            deadline = self.t2_deadline
-        if self.t5_deadline < deadline:
-            deadline = self.t5_deadline
-        if self.drain_deadline < deadline:
-            deadline = self.drain_deadline
-        if self.probe_deadline < deadline:
-            deadline = self.probe_deadline
-        if self.attempt is not None:
-            deadline = min(deadline, self.attempt.next_deadline())
-        for path in self.paths:
-            if path.t3_deadline < deadline:
-                deadline = path.t3_deadline
-            if path.heartbeat_timeout < deadline:
-                deadline = path.heartbeat_timeout
-            due = path.heartbeat_deadline
-            if due < deadline:
-                # With HB.Max.Burst used up, the next HEARTBEAT waits for the next window.
-                if due < self.heartbeat_window and self.heartbeat_burst >= self.config.heartbeat_max_burst:
-                    due = self.heartbeat_window
-                if due < deadline:
-                    deadline = due
-        return deadline

@@ -19,9 +19,9 @@ from ..path import rto
 from ..path.path import Path
 from ..timers import NEVER
 from ..tx.sack_result import SackResult
-from . import reachability, shutdown
+from . import probe, reachability, shutdown
 from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_SENT
-from .tcb import PROBE_ANSWERED, PROBE_NONE, PROBE_SENT, Tcb
+from .tcb import Tcb
 
 # Beyond the window, a hole may still be filled; but not without end (section 6.2).
 OVERFILL: Final = 2
@@ -78,8 +78,9 @@ def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int
     if violation:
         shutdown.abort(tcb, [causes.protocol_violation(violation)])
         return -1
-    if tcb.heard_from is not tcb.sack_path and tcb.heard_from is not None:
-        on_source(tcb, tcb.heard_from)
+    path = tcb.answering.path
+    if path is not tcb.sack_path and path is not None:
+        on_source(tcb, path)
     tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
     return 1 if disturbed or flags & DATA_IMMEDIATE else 0
 
@@ -136,7 +137,7 @@ def _held(tcb: Tcb) -> int:
 def on_data_packet(tcb: Tcb, now: int, path: Path, verdict: int) -> None:
     """A packet with DATA was processed: acknowledge it now or later (section 6.2)."""
     tcb.sack_path = path
-    tcb.sack_local = tcb.heard_at
+    tcb.sack_local = tcb.answering.local
     policy = tcb.sack_policy
     if tcb.state == SHUTDOWN_SENT:
         shutdown.resend_shutdown(tcb, now)
@@ -230,11 +231,6 @@ def on_run(tcb: Tcb, packets: int, length: int) -> None:
     tcb.tsn_map.cumulative_tsn = tsn + packets
 
 
-def handle_sack_timer(tcb: Tcb) -> None:
-    """SACK.Delay is over."""
-    make_sack(tcb)
-
-
 def on_read(tcb: Tcb, length: int) -> None:
     """The user took ``length`` bytes: tell the peer if that opened the window (section 6.2)."""
     tcb.window.release(length)
@@ -326,7 +322,7 @@ def _apply(tcb: Tcb, now: int, result: SackResult, in_recovery: bool, a_rwnd: in
     tcb.stats.tsns_taken_back += result.taken_back
     if result.paths:
         tcb.error_count = 0  # Section 8.1.
-        tcb.probing = PROBE_NONE
+        _on_progress(tcb)
         if tcb.repeat_room >= 0:
             more = tcb.repeat_room + 2 * sum(result.acknowledged)
             tcb.repeat_room = more if tcb.outstanding.marked_chunks else -1
@@ -375,8 +371,14 @@ def settle_in_sequence(tcb: Tcb, now: int, a_rwnd: int) -> None:
         path.t3_deadline = now + path.rto  # R3.
         path.earliest_tsn = outstanding.find_earliest(path)
     tcb.error_count = 0
-    tcb.probing = PROBE_NONE
+    _on_progress(tcb)
     _on_acknowledged(tcb, now, a_rwnd, outstanding.take_freed())
+
+
+def _on_progress(tcb: Tcb) -> None:
+    """The peer has acknowledged something: what is in flight now is no probe."""
+    if tcb.probe is not None:
+        tcb.probe.state = probe.IDLE
 
 
 def _on_clean(tcb: Tcb, now: int, path: Path, fresh: bool) -> None:
@@ -392,9 +394,10 @@ def _on_acknowledged(tcb: Tcb, now: int, a_rwnd: int, freed: int) -> None:
     """What follows from an acknowledgement for the association as a whole."""
     outstanding = tcb.outstanding
     tcb.peer_rwnd = max(a_rwnd - outstanding.flight_payload, 0)  # Section 6.2.1 D ii.
-    if tcb.peer_rwnd > 0 and outstanding.flight_size == 0:
-        tcb.probe_deadline = NEVER
-        tcb.probe_interval = 0
+    if tcb.probe is not None and tcb.peer_rwnd > 0 and outstanding.flight_size == 0:
+        tcb.probe.rest()
+        if tcb.probe.state == probe.IDLE:
+            tcb.probe = None
     if freed:
         _release(tcb, freed)
     if outstanding.empty:
@@ -452,8 +455,8 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
     tcb.stats.t3_timeouts += 1
     # While the peer answers zero window probes with a closed window, that is no error, and "zero window probing
     # does not affect the calculation of cwnd" (section 6.1 A).
-    if tcb.probing == PROBE_ANSWERED:
-        tcb.probing = PROBE_SENT
+    if tcb.probe is not None and tcb.probe.state == probe.ANSWERED:
+        tcb.probe.state = probe.SENT
         # A cut looks the same at first: with another path, new data waits there for what the HEARTBEAT says.
         path.doubtful = path.heartbeat_enabled and len(tcb.paths) > 1
     else:
@@ -479,9 +482,12 @@ def _on_nothing_acknowledged(tcb: Tcb, now: int, a_rwnd: int) -> None:
     outstanding = tcb.outstanding
     if a_rwnd < min(outstanding.flight_payload, tcb.packet_limit):
         # The peer is there: no timeout of what it drops is an error, and those that were are forgiven.
-        tcb.probing = PROBE_ANSWERED
+        if tcb.probe is None:
+            tcb.probe = probe.Probe()
+        tcb.probe.state = probe.ANSWERED
         tcb.error_count = 0
-    elif tcb.probing == PROBE_ANSWERED:
+    elif tcb.probe is not None and tcb.probe.state == probe.ANSWERED:
+        tcb.probe.state = probe.IDLE
         _repeat_dropped(tcb, now, a_rwnd)
 
 
@@ -492,7 +498,6 @@ def _repeat_dropped(tcb: Tcb, now: int, a_rwnd: int) -> None:
     go again. Whatever is acknowledged then has twice as much follow, as in slow start. Two small SACKs must not draw
     all that is in flight whenever a peer likes.
     """
-    tcb.probing = PROBE_NONE
     tcb.outstanding.mark_all()
     if now >= tcb.no_repeat_until:
         tcb.no_repeat_until = now + tcb.data_destination().rto
@@ -522,17 +527,19 @@ def _on_all_acknowledged(tcb: Tcb) -> None:
 
 
 def handle_probe_timer(tcb: Tcb, now: int) -> None:
-    """The peer's window has been closed for the probe interval: send one DATA chunk all the same.
+    """The peer's window has been closed for the interval of the probe: send one DATA chunk all the same.
 
     Before the first one a HEARTBEAT asks whether the path is still there: if its answer is missing after one RTO, the
     probe goes over another path at once, and not one RTO later.
     """
-    tcb.probe_deadline = NEVER
-    if tcb.probe_interval:
-        tcb.probing = PROBE_SENT
+    timer = tcb.probe
+    assert timer is not None  # It has the deadline.
+    timer.deadline = NEVER
+    if timer.interval:
+        timer.state = probe.SENT
         return
     path = tcb.data_destination()
     if path.heartbeat_enabled:
         reachability.send_heartbeat(tcb, now, path)
-    tcb.probe_interval = path.rto
-    tcb.probe_deadline = now + path.rto
+    timer.interval = path.rto
+    timer.deadline = now + path.rto

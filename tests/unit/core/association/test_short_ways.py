@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sctpx.core.association import probe
 from sctpx.core.overhead import MESSAGE
 from sctpx.core.timers import SECOND
 from sctpx.wire.codes import CHUNK_ABORT, COMMON_HEADER, DATA_HEADER
@@ -128,8 +129,9 @@ def sending(peer: Peer) -> object:
         )
         for number, path in enumerate(peer.association.paths, 1)
     ]
+    probing = tcb.probe is not None and tcb.probe.state != probe.IDLE
     outside = ([(packet.path, packet.bytes) for packet in peer.take()], [type(event) for event in peer.events])
-    return outside, paths, tcb.peer_rwnd, tcb.buffered, tcb.error_count, tcb.probing, peer.association.state
+    return outside, paths, tcb.peer_rwnd, tcb.buffered, tcb.error_count, probing, peer.association.state
 
 
 STEP = st.tuples(

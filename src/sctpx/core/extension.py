@@ -1,0 +1,25 @@
+"""The door of every extension: what a room of ``ext`` has in common with the others, and all that the core asks of it.
+
+An extension that both sides have agreed on (``capabilities``) has one object for each association, in
+``Tcb.extensions``. It keeps its state to itself, hears of its chunks by rules of ``association.dispatch``, and leaves
+what is to be sent in ``Tcb.control``. An association without extensions pays for them with one length test.
+"""
+
+from __future__ import annotations
+
+from .timers import NEVER
+
+
+class Extension:
+    """One extension of one association. Rooms override what they need."""
+
+    def __init__(self) -> None:
+        self.deadline: int = NEVER
+        """When ``handle_timeout`` is to be called, ns. An association that is over has no deadlines."""
+
+    def handle_timeout(self, now: int) -> None:
+        """The deadline has come. It sets the next one, or ``NEVER``."""
+        self.deadline = NEVER
+
+    def before_sending(self, now: int) -> None:
+        """Packets are about to be built: leave in ``Tcb.control`` what is to go with them."""
