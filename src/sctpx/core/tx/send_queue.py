@@ -62,11 +62,14 @@ class SendQueue:
         "_framing",
         "_numbers",
         "_schedule",
+        "_values",
         "queued_bytes",
-        "values",
     )
 
-    def __init__(self, framing: Framing = DATA_FRAMING, scheduler: str = "fcfs") -> None:
+    def __init__(
+        self, framing: Framing = DATA_FRAMING, scheduler: str = "fcfs", values: dict[int, int] | None = None
+    ) -> None:
+        """``values`` are priorities or weights by stream."""
         self._framing = framing
         self._schedule: Schedule = FirstCome()
         self._first_come: FirstCome | None = None  # The schedule, if it is this one.
@@ -75,14 +78,13 @@ class SendQueue:
         self._contexts_past = 0
         self.queued_bytes = 0
         """Bytes of user data not cut yet."""
-        self.values: dict[int, int] = {}
-        """What the user has set for streams: priorities or weights."""
+        self._values = {} if values is None else values
         self.use(scheduler)
 
     def use(self, scheduler: str) -> None:
         """Have another scheduler, by its name in ``AssociationConfig``. What waits is sent in its order."""
         waiting = self._schedule.messages()
-        schedule = make_schedule(scheduler, self._framing.interleaves, self.values)
+        schedule = make_schedule(scheduler, self._framing.interleaves, self._values)
         self._schedule = schedule
         self._first_come = schedule if isinstance(schedule, FirstCome) else None
         for message in waiting:
@@ -90,7 +92,7 @@ class SendQueue:
 
     def set_value(self, stream: int, value: int) -> None:
         """The priority or the weight of a stream (RFC 8260 section 4.3.3)."""
-        self.values[stream] = value
+        self._values[stream] = value
         self._schedule.on_value(stream)
 
     def __len__(self) -> int:
