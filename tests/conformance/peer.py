@@ -18,6 +18,7 @@ from sctpx.core.association.state import ESTABLISHED
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import PeerAddress
 from sctpx.core.events import Event
+from sctpx.core.path.newreno import NewReno
 from sctpx.core.path.path import Path
 from sctpx.core.stack import Stack
 from sctpx.core.timers import SECOND
@@ -239,6 +240,12 @@ class Peer:
     def path(self, number: int = 1) -> Path:
         """A path of the stack."""
         return self.association.paths[number - 1]
+
+    def partial_bytes_acked(self, number: int = 1) -> int:
+        """The variable of RFC 9260 section 7.2.2, of a path that has this controller."""
+        controller = self.path(number).controller
+        assert isinstance(controller, NewReno)
+        return controller.partial_bytes_acked
 
     def t3(self, number: int = 1) -> float:
         """Seconds until T3-rtx of a path expires; more than a year if it does not run."""

@@ -14,8 +14,8 @@ from sctpx.core.association.association import Association
 from sctpx.core.events import CommunicationUp, PathChange, Restarted
 from sctpx.testing import Host, pack_address
 from sctpx.wire import control
-from sctpx.wire.checksum import finish_packet
 from sctpx.wire.packet import prefix
+from sctpx.wire.seal import finish_packet
 from tests.sim.scripted import PORT, UDP_PORT, Scripted
 from tests.sim.steps import only_interpreted, steps_of
 

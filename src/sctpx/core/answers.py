@@ -16,9 +16,9 @@ from typing import final
 
 from ..wire import causes, control
 from ..wire.causes import Cause
-from ..wire.checksum import finish_packet
 from ..wire.codes import CHUNK_INIT_ACK, COMMON_HEADER
 from ..wire.packet import prefix
+from ..wire.seal import finish_packet
 from ..wire.setup import Setup
 from . import out_of_the_blue
 from .arrival import Arrival

@@ -18,7 +18,7 @@ from typing import Final, final
 
 from ..wire import causes, control
 from ..wire.causes import Cause
-from ..wire.checksum import finish_packet, verify_packet
+from ..wire.checksum import verify_packet
 from ..wire.codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ECHO,
@@ -31,6 +31,7 @@ from ..wire.codes import (
 )
 from ..wire.packet import parse_prefix, prefix
 from ..wire.params import is_unicast
+from ..wire.seal import finish_packet
 from ..wire.serial import UNWRAPPED
 from ..wire.setup import initiate_tag
 from ..wire.setup import parse as parse_setup

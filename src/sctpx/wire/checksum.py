@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 if COMPILED:
     from librt.strings import read_i32_le, read_i64_le
 
-__all__ = ["checksum_of", "crc32c", "crc_pair", "finish_packet", "header_checksum", "read_checksum", "verify_packet"]
+__all__ = ["checksum_of", "crc32c", "crc_pair", "crc_word", "header_checksum", "read_checksum", "verify_packet"]
 
 
 LARGE: Final = 4096
@@ -66,6 +66,13 @@ def crc_pair(first: i64, rest: i64, start: i64) -> i64:
     return _add_word(state, rest) ^ 0xFFFFFFFF
 
 
+def crc_word(word: i64, start: i64) -> i64:
+    """The checksum continued by a number of four bytes, for compiled callers."""
+    if not COMPILED:
+        return crc32c(int(word).to_bytes(4, "big"), start)
+    return _add_word(start ^ 0xFFFFFFFF, word) ^ 0xFFFFFFFF
+
+
 def read_checksum(data: bytes, offset: int) -> int:
     """The checksum in the common header at ``offset``; what there is of it if that is cut short."""
     if COMPILED and offset + COMMON_HEADER <= len(data):
@@ -83,12 +90,6 @@ def checksum_of(data: bytes, start: int, stop: int, seed: int) -> int:
 def header_checksum(prefix: bytes) -> int:
     """CRC32c of a common header: its first 8 bytes (ports, Verification Tag) and a zero checksum field."""
     return crc32c(prefix + b"\0\0\0\0")
-
-
-def finish_packet(prefix: bytes, chunks: bytes) -> bytes:
-    """A whole packet from the first 8 bytes of its header and its chunks."""
-    # The CRC goes out with its least significant byte first (appendix A).
-    return prefix + crc32c(chunks, crc32c(prefix + b"\0\0\0\0")).to_bytes(4, "little") + chunks
 
 
 def verify_packet(packet: bytes) -> bool:

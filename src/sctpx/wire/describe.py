@@ -19,7 +19,6 @@ from struct import Struct
 from struct import error as StructError
 from typing import Final, final
 
-from .checksum import finish_packet
 from .codes import (
     CAUSE_INVALID_STREAM,
     CAUSE_MISSING_PARAMETER,
@@ -57,6 +56,7 @@ from .codes import (
 from .packet import chunks, parse_prefix
 from .params import parse_address
 from .sack import FIXED
+from .seal import finish_packet
 from .serial import TSN_MASK
 from .tlv import ParseError, split
 

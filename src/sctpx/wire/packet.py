@@ -17,8 +17,9 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
-from .checksum import finish_packet, verify_packet
+from .checksum import verify_packet
 from .codes import COMMON_HEADER
+from .seal import finish_packet
 from .tlv import ParseError, split
 
 __all__ = ["chunks", "finish_packet", "parse_prefix", "prefix", "verify_packet"]

@@ -1,9 +1,10 @@
 """Runs of packets: one behind the other and of one size, as segmentation offload takes and delivers them.
 
-What a bulk transfer consists of is written and read here many at a time: packets of one DATA chunk in the middle of a
-message, and packets of one SACK. These are a header of sixteen bytes, two numbers in which next to nothing changes from
-one packet to the next, and user data. Compiled, a loop makes and compares the numbers and touches the user data once;
-interpreted, calls that take many (``struct``, ``map``) do the same steps for all packets of the run, one by one.
+What a bulk transfer consists of is written and read here many at a time: packets of one DATA or I-DATA chunk in the
+middle of a message, and packets of one SACK. These are a header of sixteen bytes, two numbers in which next to nothing
+changes from one packet to the next, in I-DATA a third number that counts up, and user data. Compiled, a loop makes and
+compares the numbers and touches the user data once; interpreted, calls that take many (``struct``, ``map``) do the same
+steps for all packets of the run, one by one.
 
 Hot: the bulk rows of ``make bench`` earn it.
 """
@@ -17,8 +18,8 @@ from operator import eq
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
-from .checksum import crc32c, crc_pair, read_checksum
-from .codes import COMMON_HEADER, DATA_HEADER, SACK_HEADER
+from .checksum import crc32c, crc_pair, crc_word, read_checksum
+from .codes import COMMON_HEADER, DATA_HEADER, I_DATA_HEADER, SACK_HEADER
 from .compiled import COMPILED
 from .sack import PLAIN_SACK, encode
 from .serial import TSN_MASK
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_extensions import i64
 
 if COMPILED:
-    from librt.strings import BytesWriter, read_i64_be, write_i32_le, write_i64_be
+    from librt.strings import BytesWriter, read_i32_be, read_i64_be, write_i32_be, write_i32_le, write_i64_be
 
 WORTHWHILE: Final = 1 if COMPILED else 4
 """Packets from which on a run is worth its preparations."""
@@ -60,44 +61,79 @@ def _pairs(first: Sequence[int], rest: Sequence[int]) -> tuple[bytes, ...]:
     return _layout("<", "16s", len(first)).unpack(_layout(">", "QQ", len(first)).pack(*words))
 
 
+def _headers(first: int, rest: int, fragment: int, count: int) -> tuple[bytes, ...]:
+    """The headers of ``count`` chunks of a run."""
+    if fragment < 0:
+        return _pairs(range(first, first + count), [rest] * count)
+    words = [rest] * (3 * count)
+    words[::3] = range(first, first + count)
+    words[2::3] = range(fragment, fragment + count)
+    return _layout("<", "20s", count).unpack(_layout(">", "QQI", count).pack(*words))
+
+
 def cut(
-    data: bytes, offset: int, length: int, count: int, prefix: bytes, seed: int, first: int, rest: int
+    data: bytes,
+    offset: int,
+    length: int,
+    count: int,
+    prefix: bytes,
+    seed: int,
+    first: int,
+    rest: int,
+    fragment: int = -1,
 ) -> list[bytes]:
     """``count`` packets of one chunk each with the next ``length`` bytes of ``data``: in pieces, to be joined.
 
-    The header of the first chunk is the numbers ``first`` and ``rest``; ``first`` grows by one from each to the next.
+    The header of the first chunk is the numbers ``first`` and ``rest``, and ``fragment`` of four bytes unless that is
+    below 0; ``first`` and ``fragment`` grow by one from each to the next.
     """
     pieces: list[bytes] = []
     if COMPILED:
         crc = crc32c
         word: i64 = first
         tail: i64 = _signed(rest)
+        number: i64 = fragment
         for _ in range(count):
             piece = data[offset : offset + length]
-            checksum = crc(piece, crc_pair(word, tail, seed))
+            state = crc_pair(word, tail, seed)
+            if number >= 0:
+                state = crc_word(number, state)
+            checksum = crc(piece, state)
             writer = BytesWriter()
             writer.write(prefix)
             write_i32_le(writer, checksum - ((checksum & 0x80000000) << 1))
             write_i64_be(writer, word)
             write_i64_be(writer, tail)
+            if number >= 0:
+                write_i32_be(writer, int(number - ((number & 0x80000000) << 1)))
+                number += 1
             pieces.append(writer.getvalue())
             pieces.append(piece)
             offset += length
             word += 1
         return pieces
     parts = _layout("<", f"{length}s", count).unpack_from(data, offset)
-    headers = _pairs(range(first, first + count), [rest] * count)
+    headers = _headers(first, rest, fragment, count)
+    size = DATA_HEADER if fragment < 0 else I_DATA_HEADER
     fields: list[Any] = [prefix] * (3 * count)
     fields[1::3] = map(crc32c, parts, map(crc32c, headers, repeat(seed)))
     fields[2::3] = headers
     pieces += [b""] * (2 * count)
-    pieces[::2] = _layout("<", "28s", count).unpack(_layout("<", "8sI16s", count).pack(*fields))
+    pieces[::2] = _layout("<", f"{size + 12}s", count).unpack(_layout("<", f"8sI{size}s", count).pack(*fields))
     pieces[1::2] = parts
     return pieces
 
 
 def collect(
-    data: bytes, offset: int, length: int, most: int, prefix: bytes, seed: int, first: int, rest: int
+    data: bytes,
+    offset: int,
+    length: int,
+    most: int,
+    prefix: bytes,
+    seed: int,
+    first: int,
+    rest: int,
+    fragment: int = -1,
 ) -> Sequence[bytes]:
     """What ``cut`` has cut: ``length`` bytes of each packet from ``offset`` on, as long as all is as expected.
 
@@ -105,11 +141,13 @@ def collect(
     """
     found: list[bytes] = []
     most = min(most, MOST)
+    size = DATA_HEADER if fragment < 0 else I_DATA_HEADER
     if COMPILED:
         crc = crc32c
         start = read_i64_be(prefix, 0)
         word: i64 = first
         tail: i64 = _signed(rest)
+        number: i64 = fragment
         for _ in range(most):
             body = offset + COMMON_HEADER
             if (
@@ -118,24 +156,30 @@ def collect(
                 or read_i64_be(data, body + 8) != tail
             ):
                 break
-            piece = data[body + DATA_HEADER : body + DATA_HEADER + length]
-            if crc(piece, crc_pair(word, tail, seed)) != read_checksum(data, offset):
+            state = crc_pair(word, tail, seed)
+            if number >= 0:
+                if read_i32_be(data, body + DATA_HEADER) != number - ((number & 0x80000000) << 1):
+                    break
+                state = crc_word(number, state)
+                number += 1
+            piece = data[body + size : body + size + length]
+            if crc(piece, state) != read_checksum(data, offset):
                 break
             found.append(piece)
-            offset = body + DATA_HEADER + length
+            offset = body + size + length
             word += 1
         return found
     if most < WORTHWHILE:
         return found
     # The first few tell whether it is worth looking at more of them.
-    words = _layout(">", f"12xQQ{length}x", WORTHWHILE).unpack_from(data, offset)
-    if words != (first, rest, first + 1, rest, first + 2, rest, first + 3, rest):
+    headers = _layout("<", f"12x{size}s{length}x", WORTHWHILE).unpack_from(data, offset)
+    if headers != _headers(first, rest, fragment, WORTHWHILE):
         return found
-    words = _layout(">", f"12xQQ{length}x", most).unpack_from(data, offset)
-    most = min(_agreeing(words[::2], range(first, first + most)), _agreeing(words[1::2], repeat(rest)))
+    headers = _layout("<", f"12x{size}s{length}x", most).unpack_from(data, offset)
+    most = _agreeing(headers, _headers(first, rest, fragment, most))
     if most < WORTHWHILE:
         return found
-    fields: tuple[Any, ...] = _layout("<", f"8sI16s{length}s", most).unpack_from(data, offset)
+    fields: tuple[Any, ...] = _layout("<", f"8sI{size}s{length}s", most).unpack_from(data, offset)
     sums = map(crc32c, fields[3::4], map(crc32c, fields[2::4], repeat(seed)))
     most = min(_agreeing(fields[::4], repeat(prefix)), _agreeing(sums, fields[1::4]))
     return fields[3 : 4 * most : 4]

@@ -11,6 +11,8 @@ from typing import Final
 
 TSN_MASK: Final = 0xFFFFFFFF
 SSN_MASK: Final = 0xFFFF
+MID_MASK: Final = 0xFFFFFFFF
+FSN_MASK: Final = 0xFFFFFFFF
 UNWRAPPED: Final = 1 << 32
 """Added to an Initial TSN, so that nothing that is extended near it comes to lie below 0."""
 

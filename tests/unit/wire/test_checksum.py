@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctpx.wire.checksum import crc32c, finish_packet, header_checksum, read_checksum, verify_packet
+from sctpx.wire.checksum import crc32c, header_checksum, read_checksum, verify_packet
+from sctpx.wire.seal import finish_packet
 
 PREFIX = bytes.fromhex("1388 8e3c 01020304")
 COOKIE_ACK = bytes.fromhex("0b000004")

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sctpx.wire import runs
-from sctpx.wire.checksum import crc32c, crc_pair, finish_packet, header_checksum
+from sctpx.wire.checksum import crc32c, crc_pair, header_checksum
 from sctpx.wire.codes import CHUNK_DATA, COMMON_HEADER, DATA_HEADER
 from sctpx.wire.data import first_word
 from sctpx.wire.sack import encode
+from sctpx.wire.seal import finish_packet
 
 PREFIX = bytes.fromhex("1388 8e3c fedcba98")
 SEED = header_checksum(PREFIX)

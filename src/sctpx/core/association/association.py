@@ -12,7 +12,7 @@ from errno import EINVAL, EMSGSIZE, ENOTCONN, EPIPE
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ...wire import causes
-from ...wire.codes import COMMON_HEADER, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
+from ...wire.codes import DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.serial import TSN_MASK
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
@@ -22,7 +22,7 @@ from ..path.path import Path
 from ..rx.reassembly import Message
 from ..stats import AssociationStats
 from ..timers import NEVER
-from ..tx.send_queue import OutMessage
+from ..tx.out_message import OutMessage
 from . import reachability, settings, shutdown, timing, transfer
 from .connect import AddressReport
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
@@ -179,7 +179,7 @@ class Association:
     @property
     def fragmentation_point(self) -> int:
         """Bytes of user data from which on a message is fragmented; 0 before the peer answered."""
-        return max(self.tcb.packet_limit - COMMON_HEADER - DATA_HEADER, 0)
+        return max(self.tcb.largest_payload, 0)
 
     @property
     def report(self) -> list[AddressReport]:

@@ -242,7 +242,7 @@ def _receive_sacks(tcb: Tcb, now: int, data: bytes, offset: int, segment: int) -
     # No packet is read before it is known that the first of them counts.
     while transfer.acknowledges_in_sequence(tcb, data[offset + _TSN_AT : offset + _TSN_AT + 4]):
         cumulatives, windows = runs.read_sacks(data, offset, tcb.peer_prefix, tcb.peer_seed)
-        taken = transfer.acknowledge_in_sequence(tcb, cumulatives)
+        taken = transfer.acknowledge_in_sequence(tcb, now, cumulatives)
         if taken:
             a_rwnd = windows[taken - 1]
             offset += taken * runs.SACK_PACKET

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...wire import runs
-from ...wire.checksum import crc32c, finish_packet
 from ...wire.codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ECHO,
     CHUNK_SHUTDOWN_COMPLETE,
     COMMON_HEADER,
-    DATA_HEADER,
     DATA_IMMEDIATE,
 )
 from ...wire.packet import prefix
+from ...wire.seal import finish_packet
 from ..outputs import Transmit
-from ..path import congestion, failover, rto
+from ..path import failover, rto
 from ..path.path import Path
 from ..timers import NEVER, nanoseconds
 from ..tx.batch import Batch
@@ -95,7 +93,7 @@ def _settle(tcb: Tcb) -> None:
     tcb.fast_retransmit_now = False
     tcb.burst = 0  # The round is over; the next one begins with Max.Burst (section 6.1 D).
     for path in tcb.paths:
-        path.was_full = congestion.room(path) <= 0
+        path.controller.on_sent(path.flight_size)
 
 
 def _init(tcb: Tcb, opening: Opening) -> Transmit:
@@ -130,7 +128,7 @@ def _take_control(tcb: Tcb) -> tuple[Path, bytes, bytes]:
 
 def _single(tcb: Tcb, path: Path, chunks: bytes, local: bytes = b"") -> Transmit:
     """One packet."""
-    packet = tcb.local_prefix + crc32c(chunks, tcb.local_seed).to_bytes(4, "little") + chunks
+    packet = tcb.seal.packet(chunks)
     return _transmit(tcb, path, packet, max(len(packet), path.mtu), 1, local)
 
 
@@ -161,7 +159,7 @@ def _sacks(tcb: Tcb, path: Path, local: bytes) -> Transmit:
         if len(chunk) != size:
             break
         count += 1
-    packets = runs.seal(tcb.local_prefix, tcb.local_seed, tcb.sack_chunks[:count])
+    packets = tcb.seal.packets(tcb.sack_chunks[:count])
     del tcb.sack_chunks[:count]
     return _transmit(tcb, path, packets, size + COMMON_HEADER, count, local)
 
@@ -184,20 +182,20 @@ def _data_can_go(tcb: Tcb, now: int) -> bool:
             return False  # The peer has no room: one packet at a time asks for it.
         if tcb.repeat_room == 0 and tcb.outstanding.flight_size:
             return False  # The peer has to acknowledge something first (``transfer._repeat_dropped``).
-        return congestion.room(_retransmission_path(tcb, tsn)) > 0
+        return _retransmission_path(tcb, tsn).room > 0
     message = tcb.send_queue.peek()
     if message is None or tcb.burst <= 0:
         return False
     if tcb.outstanding.next_tsn - tcb.outstanding.cumulative_tsn_ack_point > MAX_OUTSTANDING:
         return False
     path = _new_data_path(tcb, message.remote)
-    if congestion.room(path) <= 0:
+    if path.room <= 0:
         return False
     if (
         not tcb.config.nodelay
         and tcb.outstanding.flight_size
         and tcb.state == ESTABLISHED
-        and tcb.send_queue.queued_bytes < tcb.packet_limit - COMMON_HEADER - DATA_HEADER
+        and tcb.send_queue.queued_bytes < tcb.largest_payload
     ):
         return False  # Nagle: data is in flight and what waits does not fill a packet.
     return tcb.peer_rwnd >= _next_payload(tcb) or _probe_is_due(tcb, now, path)
@@ -207,7 +205,7 @@ def _next_payload(tcb: Tcb) -> int:
     """User data in the next chunk."""
     message = tcb.send_queue.peek()
     assert message is not None
-    return min(len(message.data) - message.offset, tcb.packet_limit - COMMON_HEADER - DATA_HEADER)
+    return min(len(message.data) - message.offset, tcb.largest_payload)
 
 
 def _probe_is_due(tcb: Tcb, now: int, path: Path) -> bool:
@@ -229,7 +227,7 @@ def _probe_is_due(tcb: Tcb, now: int, path: Path) -> bool:
     elif tcb.probe.state != probe.IDLE:
         return True
     partly_open = tcb.peer_rwnd > 0
-    if partly_open and 2 * _next_payload(tcb) > tcb.packet_limit - COMMON_HEADER - DATA_HEADER:
+    if partly_open and 2 * _next_payload(tcb) > tcb.largest_payload:
         return True
     timer = tcb.probe
     if timer.deadline == NEVER:
@@ -273,22 +271,20 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
     if lead_path is not None and lead_path is not path:
         return None
     if path.flight_size == 0:
-        congestion.on_idle(path, now)
+        path.end_pause(now)
     rwnd = tcb.peer_rwnd
     burst = tcb.burst
     probes = rwnd < _next_payload(tcb)
     if probes:
         rwnd = _next_payload(tcb)
         burst = 1
-    elif path.cwnd <= path.pmdcs:
-        burst = 1  # After a timeout (section 7.2.3).
-    room = Room(congestion.room(path), rwnd, burst)
+    elif path.controller.one_packet:
+        burst = 1
+    room = Room(path.room, rwnd, burst)
     flags = 0
-    if probes or (room.cwnd <= path.pmdcs and path.cwnd <= 4 * path.pmdcs) or tcb.state == SHUTDOWN_PENDING:
+    if probes or (room.cwnd <= path.pmdcs and path.controller.few_packets) or tcb.state == SHUTDOWN_PENDING:
         flags = DATA_IMMEDIATE  # This probes, fills cwnd, or ends the association (section 6.1).
-    batch = tcb.send_queue.fill(
-        tcb.outstanding.next_tsn, path, tcb.local_prefix, tcb.local_seed, tcb.packet_limit, lead, room, flags
-    )
+    batch = tcb.send_queue.fill(tcb.outstanding.next_tsn, path, tcb.seal, tcb.packet_limit, lead, room, flags)
     if batch is None:
         return None
     if tcb.probe is not None:

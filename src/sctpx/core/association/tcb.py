@@ -16,16 +16,17 @@ from ...wire.codes import (
     CHUNK_HEARTBEAT,
     CHUNK_HEARTBEAT_ACK,
     COMMON_HEADER,
-    DATA_HEADER,
 )
+from ...wire.framing import DATA_FRAMING
 from ...wire.packet import prefix
+from ...wire.seal import Seal
 from ...wire.setup import MINIMUM_RWND
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_STATE, PATH_INACTIVE, Event, PathChange
 from ..extension import Extension
 from ..ip import choose_source
-from ..path import congestion, failover
+from ..path import failover
 from ..path.path import Path, flowinfo
 from ..rx.reassembly import Reassembly
 from ..rx.sack_policy import SackPolicy
@@ -74,6 +75,7 @@ class Tcb:
         "events",
         "extensions",
         "fast_retransmit_now",
+        "framing",
         "heartbeat_burst",
         "heartbeat_window",
         "inbound_streams",
@@ -81,8 +83,6 @@ class Tcb:
         "initial_tsn",
         "local_addresses",
         "local_port",
-        "local_prefix",
-        "local_seed",
         "local_tag",
         "local_tie_tag",
         "moved",
@@ -113,6 +113,7 @@ class Tcb:
         "sack_local",
         "sack_path",
         "sack_policy",
+        "seal",
         "send_queue",
         "shutdown_requested",
         "sources",
@@ -157,9 +158,8 @@ class Tcb:
         self.peer_tag = 0
         self.local_tie_tag = 0
         self.peer_tie_tag = 0
-        self.local_prefix = b""
-        """Ports and tag of the packets we send, and the CRC of that header."""
-        self.local_seed = 0
+        self.seal = Seal(prefix(local_port, peer_port, 0))
+        """Makes the packets that we send final; the peer's tag is in it as soon as it is known."""
         self.peer_prefix = prefix(peer_port, local_port, local_tag)
         """Ports and tag of the packets we receive, and the CRC of that header."""
         self.peer_seed = header_checksum(self.peer_prefix)
@@ -169,6 +169,9 @@ class Tcb:
         self.inbound_streams = config.max_inbound_streams
         self.capabilities = 0
         """What both sides can do beyond RFC 9260 (``core.capabilities``); before the peer answered, what we can do."""
+
+        self.framing = DATA_FRAMING
+        """How user data is put into chunks, both ways."""
 
         # Paths.
         self.moved = True
@@ -200,7 +203,7 @@ class Tcb:
         """Those that both sides have agreed on."""
 
         # Sending.
-        self.send_queue = SendQueue()
+        self.send_queue = SendQueue(self.framing)
         self.outstanding = Outstanding(initial_tsn)
         self.peer_rwnd = 0
         """rwnd: what the peer has room for beyond what is in flight (section 6.2.1)."""
@@ -254,14 +257,12 @@ class Tcb:
     def set_peer_tag(self, tag: int) -> None:
         """The peer's Verification Tag is known."""
         self.peer_tag = tag
-        self.local_prefix = prefix(self.local_port, self.peer_port, tag)
-        self.local_seed = header_checksum(self.local_prefix)
+        self.seal = Seal(prefix(self.local_port, self.peer_port, tag))
 
     def add_path(self, remote: bytes, local: bytes, encaps_port: int) -> Path:
         """A new destination address."""
         used = [path.local for path in self.paths]
         path = Path(remote, local or choose_source(self.local_addresses, remote, used), encaps_port, self.config)
-        congestion.initialize(path)
         self.paths.append(path)
         self.limit_packets()
         self.moved = True
@@ -281,8 +282,13 @@ class Tcb:
         if self.peer_window:
             limits.append(max(self.peer_window // 2, MINIMUM_RWND) & ~3)
         if self.config.max_segment:
-            limits.append(self.config.max_segment + COMMON_HEADER + DATA_HEADER & ~3)
+            limits.append(self.config.max_segment + COMMON_HEADER + self.framing.header & ~3)
         self.packet_limit = min(limits) if self.paths else 0
+
+    @property
+    def largest_payload(self) -> int:
+        """User data that fits into a packet of ``packet_limit`` bytes."""
+        return self.packet_limit - COMMON_HEADER - self.framing.header
 
     def remotes(self) -> list[bytes]:
         """The peer's addresses; before it has told them, those that it is asked at."""

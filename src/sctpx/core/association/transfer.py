@@ -15,7 +15,7 @@ from ...wire.codes import COMMON_HEADER, DATA_IMMEDIATE, SACK_HEADER
 from ...wire.ranges import Ranges
 from ...wire.serial import TSN_MASK, extend_tsn
 from ..events import PATH_ACTIVE, Readable, SenderDry, Writable
-from ..path import congestion, rto
+from ..path import rto
 from ..path.path import Path
 from ..timers import NEVER
 from ..tx.sack_result import SackResult
@@ -258,7 +258,7 @@ def handle_sack(tcb: Tcb, now: int, value: bytes) -> None:
     tcb.stats.sacks_received += 1
     if ranges:
         tcb.stats.gap_sacks_received += 1
-    elif tcb.state == ESTABLISHED and acknowledge_in_sequence(tcb, [cumulative]):
+    elif tcb.state == ESTABLISHED and acknowledge_in_sequence(tcb, now, [cumulative]):
         # With DATA behind it, as in a dialogue: earns its keep in the ping-pong of ``make bench``.
         settle_in_sequence(tcb, now, a_rwnd)
         return
@@ -339,7 +339,7 @@ def acknowledges_in_sequence(tcb: Tcb, cumulative: bytes) -> bool:
     return 0 < ahead < outstanding.next_tsn - outstanding.cumulative_tsn_ack_point and not outstanding.gaps
 
 
-def acknowledge_in_sequence(tcb: Tcb, cumulatives: Sequence[int]) -> int:
+def acknowledge_in_sequence(tcb: Tcb, now: int, cumulatives: Sequence[int]) -> int:
     """SACKs without blocks: take those that come while nothing is lost, and all is in flight on one path; how many.
 
     What is left needs ``acknowledge``; what was taken calls for ``settle_in_sequence``.
@@ -351,7 +351,7 @@ def acknowledge_in_sequence(tcb: Tcb, cumulatives: Sequence[int]) -> int:
     acknowledged = outstanding.advance(cumulatives)
     pmdcs = path.pmdcs
     tcb.burst += sum([-(-size // pmdcs) for size in acknowledged])
-    congestion.on_acknowledged(path, acknowledged)
+    path.controller.on_acknowledged(now, acknowledged)
     return len(acknowledged)
 
 
@@ -415,7 +415,7 @@ def _on_path_acknowledged(tcb: Tcb, now: int, path: Path, slot: int, result: Sac
         rto.measure(path, now - path.rtt_sent, tcb.config)
         path.rtt_tsn = -1
     if not in_recovery:
-        congestion.on_acknowledged(path, [acknowledged])
+        path.controller.on_acknowledged(now, [acknowledged])
     if result.clean[slot]:
         _on_clean(tcb, now, path, result.fresh[slot])
     if path.flight_size == 0:
@@ -434,7 +434,7 @@ def _fast_retransmit(tcb: Tcb, now: int, result: SackResult) -> None:
     for path in result.newly_marked:
         path.earliest_tsn = outstanding.find_earliest(path)
         if anew:
-            congestion.on_fast_retransmit(path)
+            path.controller.on_loss()
     tcb.stats.fast_retransmits += result.marked
     if anew:
         outstanding.enter_fast_recovery()
@@ -463,7 +463,7 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
         reachability.on_timeout(tcb, path, True)
         if tcb.state == CLOSED:
             return
-        congestion.on_timeout(path)
+        path.controller.on_timeout()
     rto.back_off(path, tcb.config)
     # Rule C of section 6.2.1: what is marked counts back into rwnd.
     before = tcb.outstanding.flight_payload
@@ -520,7 +520,7 @@ def _on_all_acknowledged(tcb: Tcb) -> None:
     if len(tcb.send_queue):
         return  # The SACKs of one batch of input: with sending in between, something would be outstanding.
     for path in tcb.paths:
-        congestion.on_all_acknowledged(path)
+        path.controller.on_all_acknowledged()
     if not tcb.was_dry:
         tcb.was_dry = True
         tcb.events.append(SenderDry(tcb.association))

@@ -1,6 +1,6 @@
 """Path: everything that belongs to one destination transport address of the peer.
 
-State, RTO, congestion window, flight size, error count, T3-rtx and the heartbeat live here and nowhere else
+State, RTO, congestion controller, flight size, error count, T3-rtx and the heartbeat live here and nowhere else
 (RFC 9260 section 14.3). A path knows nothing of the association; the functions of this package and the
 association's handlers work on it.
 """
@@ -14,6 +14,8 @@ from ..config import AssociationConfig
 from ..events import PATH_ACTIVE
 from ..outputs import DSCP_SHIFT
 from ..timers import NEVER, nanoseconds
+from .controller import Controller
+from .newreno import NewReno
 
 UDP_HEADER: Final = 8
 IPV4_HEADER: Final = 20
@@ -41,7 +43,7 @@ class Path:
         "bytes_sent",
         "chunks_retransmitted",
         "confirmed",
-        "cwnd",
+        "controller",
         "doubtful",
         "dscp",
         "earliest_tsn",
@@ -67,7 +69,6 @@ class Path:
         "max_retrans",
         "mtu",
         "packets_sent",
-        "partial_bytes_acked",
         "pmdcs",
         "potentially_failed_max_retrans",
         "remote",
@@ -76,14 +77,11 @@ class Path:
         "rtt_sent",
         "rtt_tsn",
         "rttvar",
-        "slow_start_chunks",
         "srtt",
-        "ssthresh",
         "state",
         "t3_deadline",
         "timeout_foreseen",
         "unanswered_inits",
-        "was_full",
     )
 
     def __init__(self, remote: bytes, local: bytes, encaps_port: int, config: AssociationConfig) -> None:
@@ -128,15 +126,10 @@ class Path:
         """The IPv6 flow label of packets to this address alone; -1 for the association's."""
         self.flowinfo = flowinfo(config.dscp, config.flow_label, remote)
         """How packets to this address are marked; see ``Transmit``."""
-        self.cwnd = 0
-        self.ssthresh = 0
-        self.slow_start_chunks = 1
-        """What a step of slow start adds at most, in PMDCS: L of section 7.2.1."""
-        self.partial_bytes_acked = 0
+        self.controller: Controller = NewReno(self.pmdcs, len(remote) == 4)
+        """The congestion window of this path (section 7.2)."""
         self.flight_size = 0
         """Bytes of DATA chunks in flight, with their headers and padding (section 7.2)."""
-        self.was_full = False
-        """Whether the last sending left the congestion window fully used."""
 
         self.t3_deadline = NEVER
         self.earliest_tsn = -1
@@ -173,10 +166,32 @@ class Path:
         self.heartbeats_sent = 0
         self.chunks_retransmitted = 0
 
+    @property
+    def cwnd(self) -> int:
+        """The congestion window, bytes: for reports of the path's status."""
+        return self.controller.cwnd
+
+    @property
+    def ssthresh(self) -> int:
+        """Where slow start ends, bytes: for reports of the path's status."""
+        return self.controller.ssthresh
+
+    @property
+    def room(self) -> int:
+        """Bytes of chunks until the congestion window is full; 0 or less if it is (section 6.1 B)."""
+        return self.controller.room(self.flight_size)
+
+    def end_pause(self, now: int) -> None:
+        """Data is about to be sent while none is in flight: a pause costs some of the window (section 7.2.1)."""
+        periods = (now - self.last_data_sent) // self.rto
+        if periods > 0:
+            self.controller.on_idle(periods)
+            self.last_data_sent = now
+
     def set_mtu(self, mtu: int) -> None:
         """The largest SCTP packet is one of so many bytes."""
         self.mtu = mtu & ~3
-        self.pmdcs = self.mtu - COMMON_HEADER
+        self.pmdcs = self.controller.pmdcs = self.mtu - COMMON_HEADER
 
     def keep_settings(self, other: Path) -> None:
         """This is the same destination as ``other``, anew: what the user has set for it stays set."""

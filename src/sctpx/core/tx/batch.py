@@ -6,7 +6,7 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import Final, final
 
-from ...wire.codes import CHUNK_DATA, COMMON_HEADER
+from ...wire.codes import COMMON_HEADER
 from ..overhead import MESSAGE
 from ..path.path import Path
 
@@ -20,6 +20,7 @@ class Batch:
     __slots__ = (
         "_ends",
         "_firsts",
+        "_lead",
         "_shifts",
         "charge",
         "data",
@@ -33,7 +34,7 @@ class Batch:
         "total",
     )
 
-    def __init__(self, first_tsn: int, path: Path) -> None:
+    def __init__(self, first_tsn: int, path: Path, lead: int = 0) -> None:
         self.first_tsn = first_tsn
         self.path = path
         """Where it was first sent."""
@@ -50,6 +51,7 @@ class Batch:
         self.charge = 0
         """What the send buffer is charged for these: user data, and each message with its last chunk."""
         self.total = 0
+        self._lead = lead  # Bytes of other chunks that go first in the first packet.
         # To find chunks, once the first one was asked for:
         self._ends: list[int] | None = None
         self._firsts = _NOTHING
@@ -63,7 +65,7 @@ class Batch:
         self.charge = self.payload + MESSAGE * self.ends
 
     def chunk(self, index: int) -> bytes:
-        """The DATA chunk with that index, with its padding."""
+        """The chunk with that index, with its padding."""
         if self._ends is None:
             self._ends = list(accumulate(self.sizes))
             self._firsts = []
@@ -76,13 +78,11 @@ class Batch:
     def _find_packets(self, ends: list[int]) -> None:
         """Find the first chunk of each packet, and what lies in ``data`` before it that is no chunk of this batch.
 
-        ``ends`` is where the chunks would end one behind the other. DATA chunks come last in a packet, behind what was
-        bundled with them in the first one.
+        ``ends`` is where the chunks would end one behind the other. They come last in a packet, behind what was bundled
+        with them in the first one.
         """
         data = self.data
-        first = COMMON_HEADER
-        while data[first] != CHUNK_DATA:
-            first += (int.from_bytes(data[first + 2 : first + 4], "big") + 3) & ~3
+        first = COMMON_HEADER + self._lead
         index = 0
         done = 0
         while index < len(ends):

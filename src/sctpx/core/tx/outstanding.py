@@ -44,6 +44,7 @@ class Outstanding:
         "_earliest",
         "_forbearance",
         "_freed",
+        "_header",
         "_loss",
         "_sent",
         "_unbelieved",
@@ -56,7 +57,7 @@ class Outstanding:
         "next_tsn",
     )
 
-    def __init__(self, initial_tsn: int) -> None:
+    def __init__(self, initial_tsn: int, header: int = DATA_HEADER) -> None:
         # "each endpoint MUST set its internal Cumulative TSN Ack Point to the value of its transmitted
         # Initial TSN minus one" (section 5.1).
         self.cumulative_tsn_ack_point = initial_tsn - 1
@@ -71,6 +72,7 @@ class Outstanding:
         self._loss = Loss()
         self._earliest: Earliest | None = None  # Made when it is needed first.
         self._freed = 0
+        self._header = header  # Bytes of each chunk that are no user data.
         self._forbearance = initial_tsn  # Up to ``next_tsn``, so many TSNs may still be taken back.
         self._unbelieved = 0  # Below that TSN, Gap Ack Blocks are not believed.
 
@@ -82,7 +84,7 @@ class Outstanding:
     @property
     def flight_payload(self) -> int:
         """Bytes of user data in flight, with their padding: at most three bytes a chunk too many."""
-        return self.flight_size - DATA_HEADER * self.flight_chunks
+        return self.flight_size - self._header * self.flight_chunks
 
     def sent(self, batch: Batch) -> None:
         """A batch with the next TSNs leaves now."""
@@ -431,7 +433,7 @@ class Outstanding:
             self._fly(tsn, path, entry.size, 1)
             path.chunks_retransmitted += 1
             left -= entry.size
-            if left < DATA_HEADER:
+            if left < self._header:
                 break
         return taken
 

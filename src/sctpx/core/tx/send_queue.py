@@ -1,6 +1,6 @@
-"""User messages waiting to be sent, and cutting them into DATA chunks (RFC 9260 sections 6.5, 6.9 and 6.10).
+"""User messages waiting to be sent, and cutting them into chunks (RFC 9260 sections 6.5, 6.9 and 6.10).
 
-First come, first served; a scheduler takes the place of ``items`` later. SSNs are assigned when the first
+A ``Schedule`` says which message is next; ``Framing`` how its chunks look. SSNs and MIDs are assigned when the first
 chunk of a message is cut, so that the order of sending is the order of the numbers.
 
 ``fill`` makes one batch: packets of one size for one destination, the last one possibly shorter, as UDP
@@ -13,45 +13,27 @@ from __future__ import annotations
 from typing import Final, final
 
 from ...wire import runs
-from ...wire.checksum import crc32c
-from ...wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
+from ...wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.compiled import COMPILED
-from ...wire.data import DATA, PADDING, first_word, write_data
-from ...wire.serial import SSN_MASK, TSN_MASK
+from ...wire.data import PADDING
+from ...wire.framing import DATA_FRAMING, Framing
+from ...wire.seal import Seal
+from ...wire.serial import TSN_MASK
 from ..path.path import Path
 from .batch import Batch
+from .out_message import OutMessage
+from .schedule import FirstCome, Schedule, make_schedule
 
 if COMPILED:
     from librt.strings import BytesWriter
 
 # A fragment that only fills the rest of a packet must be worth its header.
 WORTHWHILE: Final = 64
+# Numbers of unordered messages are kept so far behind those of ordered ones, by the U bit.
+_APART: Final = 0x10000 // DATA_UNORDERED
 # What one UDP_SEGMENT send takes: packets, and bytes of an IPv4 datagram.
 MAX_PACKETS: Final = 44
 MAX_BYTES: Final = 65507
-FEW: Final = 4
-"""Pieces of a packet up to which each is added to the checksum: more of them are joined first."""
-
-
-@final
-class OutMessage:
-    """One user message on its way out."""
-
-    __slots__ = ("context", "data", "flags", "offset", "ppid", "remote", "ssn", "stream")
-
-    def __init__(self, data: bytes, stream: int, ppid: int, flags: int, remote: bytes, context: object) -> None:
-        self.data = data
-        self.stream = stream
-        self.ppid = ppid
-        self.flags = flags
-        """DATA_UNORDERED and DATA_IMMEDIATE."""
-        self.remote = remote
-        """Destination the user asked for; ``b""`` for the primary path."""
-        self.context = context
-        """What the user wants to see again if the message is not delivered; None for nothing."""
-        self.offset = 0
-        """Bytes already cut."""
-        self.ssn = 0
 
 
 @final
@@ -71,38 +53,71 @@ class Room:
 
 @final
 class SendQueue:
-    """Messages in the order they will be sent."""
+    """Messages that wait to be sent."""
 
-    __slots__ = ("_contexts", "_contexts_past", "_head", "_items", "_ssn", "queued_bytes")
+    __slots__ = (
+        "_contexts",
+        "_contexts_past",
+        "_first_come",
+        "_framing",
+        "_numbers",
+        "_schedule",
+        "queued_bytes",
+        "values",
+    )
 
-    def __init__(self) -> None:
-        self._items: list[OutMessage] = []
-        self._head = 0
-        self._ssn: dict[int, int] = {}
-        self._contexts: list[tuple[int, object]] = []  # Those before ``_contexts_past`` do not count any more.
+    def __init__(self, framing: Framing = DATA_FRAMING, scheduler: str = "fcfs") -> None:
+        self._framing = framing
+        self._schedule: Schedule = FirstCome()
+        self._first_come: FirstCome | None = None  # The schedule, if it is this one.
+        self._numbers: dict[int, int] = {}  # The next SSN or MID by stream, and by ``_APART + stream`` if unordered.
+        self._contexts: list[tuple[int, object, int]] = []  # Those before ``_contexts_past`` do not count any more.
         self._contexts_past = 0
         self.queued_bytes = 0
         """Bytes of user data not cut yet."""
+        self.values: dict[int, int] = {}
+        """What the user has set for streams: priorities or weights."""
+        self.use(scheduler)
+
+    def use(self, scheduler: str) -> None:
+        """Have another scheduler, by its name in ``AssociationConfig``. What waits is sent in its order."""
+        waiting = self._schedule.messages()
+        schedule = make_schedule(scheduler, self._framing.interleaves, self.values)
+        self._schedule = schedule
+        self._first_come = schedule if isinstance(schedule, FirstCome) else None
+        for message in waiting:
+            schedule.push(message)
+
+    def set_value(self, stream: int, value: int) -> None:
+        """The priority or the weight of a stream (RFC 8260 section 4.3.3)."""
+        self.values[stream] = value
+        self._schedule.on_value(stream)
 
     def __len__(self) -> int:
-        return len(self._items) - self._head
+        return len(self._schedule)
 
     def push(self, message: OutMessage) -> None:
-        """Take a message, behind all others."""
-        self._items.append(message)
+        """Take a message, behind all others of its stream."""
+        if self._first_come is not None:
+            self._first_come.items.append(message)
+        else:
+            self._schedule.push(message)
         self.queued_bytes += len(message.data)
 
     def peek(self) -> OutMessage | None:
         """The message that is sent next."""
-        return self._items[self._head] if self._head < len(self._items) else None
+        return self._schedule.peek()
 
     def messages(self) -> list[OutMessage]:
         """All messages not wholly cut, in order."""
-        return self._items[self._head :]
+        return self._schedule.messages()
 
     @property
-    def contexts(self) -> list[tuple[int, object]]:
-        """Of messages wholly cut: their last TSN and their context, for those that have one."""
+    def contexts(self) -> list[tuple[int, object, int]]:
+        """Of messages wholly cut: their last TSN, their context and their PPID.
+
+        For those that have a context, and those of which chunks outlive the one that has the PPID.
+        """
         return self._contexts[self._contexts_past :]
 
     def forget_contexts(self, cumulative_tsn: int) -> None:
@@ -116,65 +131,59 @@ class SendQueue:
             past = 0
         self._contexts_past = past
 
-    def _tidy(self) -> None:
-        """Let go of the messages that are wholly cut."""
-        if self._head == len(self._items):
-            self._items.clear()
-            self._head = 0
-        elif self._head >= 1024:
-            del self._items[: self._head]
-            self._head = 0
-
     def _number(self, message: OutMessage) -> None:
-        """Give the message its SSN (section 6.5): unordered messages take none."""
-        if not message.flags & DATA_UNORDERED:
-            ssn = self._ssn.get(message.stream, 0)
-            message.ssn = ssn
-            self._ssn[message.stream] = (ssn + 1) & SSN_MASK
+        """Give the message its number.
+
+        Unordered messages take none in DATA chunks (section 6.5), and one of their own kind in I-DATA chunks (RFC 8260
+        section 2.1).
+        """
+        unordered = message.flags & DATA_UNORDERED
+        if unordered and not self._framing.interleaves:
+            return
+        key = message.stream + unordered * _APART
+        number = self._numbers.get(key, 0)
+        message.number = number
+        self._numbers[key] = (number + 1) & self._framing.number_mask
 
     def fill(
-        self, first_tsn: int, path: Path, prefix: bytes, seed: int, limit: int, lead: bytes, room: Room, flags: int
+        self, first_tsn: int, path: Path, seal: Seal, limit: int, lead: bytes, room: Room, flags: int
     ) -> Batch | None:
         """Cut chunks into one batch for ``path``; None if the windows allow none.
 
-        ``prefix`` and ``seed`` are the first eight bytes of the common header and the CRC to start from.
-        ``limit`` is the largest packet, ``lead`` are control chunks to go first in the first packet, and
-        ``flags`` are set on every chunk. ``room`` is used up by what is taken. If the peer's window ends before the
-        data does, the packet that fills it asks for a SACK at once (RFC 9260 section 6.1, RFC 7053): nothing more can
-        be sent without one.
+        ``seal`` makes the packets final. ``limit`` is the largest packet, ``lead`` are control chunks to go first in
+        the first packet, and ``flags`` are set on every chunk. ``room`` is used up by what is taken. If the peer's
+        window ends before the data does, the packet that fills it asks for a SACK at once (RFC 9260 section 6.1, RFC
+        7053): nothing more can be sent without one.
         """
-        batch = Batch(first_tsn, path)
-        wanted = self._items[self._head].remote if self._head < len(self._items) else b""
+        batch = Batch(first_tsn, path, len(lead))
+        schedule = self._schedule
+        message = schedule.peek()
+        wanted = b"" if message is None else message.remote
         parts: list[bytes] = []
         packets = min(room.burst, MAX_PACKETS, max(MAX_BYTES // limit, 1))
         size = limit
-        most = limit - COMMON_HEADER - DATA_HEADER
+        most = limit - COMMON_HEADER - self._framing.header
         # With less room than that, the packet is the last one for which there is room.
         last = 2 * most if self.queued_bytes > room.rwnd else 0
-        while packets > 0 and self._head < len(self._items) and room.cwnd > 0:
-            if self._items[self._head].remote != wanted:
+        while packets > 0 and message is not None and room.cwnd > 0:
+            if message.remote != wanted:
                 break  # Another destination needs another batch.
-            run = 0 if lead else self._run(batch, parts, prefix, seed, size, packets, room, most if last else 0, flags)
+            run = 0 if lead else self._run(batch, parts, seal, size, packets, room, most if last else 0, flags)
             if run:
                 packets -= run
                 batch.packets += run
+                schedule.end_packet()
+                message = schedule.peek()
                 continue
             marks = flags | DATA_IMMEDIATE if room.rwnd < last else flags
             pieces = self._packet(batch, lead, size - COMMON_HEADER, limit - COMMON_HEADER, room, marks, wanted)
-            if len(pieces) > FEW:
-                pieces = [b"".join(pieces)]
-            checksum = seed
-            length = COMMON_HEADER
-            for piece in pieces:
-                checksum = crc32c(piece, checksum)
-                length += len(piece)
-            if length == COMMON_HEADER + len(lead):
+            if len(pieces) == (1 if lead else 0):
                 break
-            parts.append(prefix)
-            parts.append(checksum.to_bytes(4, "little"))
-            parts.extend(pieces)
+            length = seal.append(parts, pieces)
             packets -= 1
             batch.packets += 1
+            schedule.end_packet()
+            message = schedule.peek()
             if lead or (length < size and batch.packets > 1):
                 break  # The odd one goes last.
             size = length
@@ -189,8 +198,7 @@ class SendQueue:
         self,
         batch: Batch,
         parts: list[bytes],
-        prefix: bytes,
-        seed: int,
+        seal: Seal,
         size: int,
         packets: int,
         room: Room,
@@ -203,13 +211,18 @@ class SendQueue:
 
         Hot: earns its length in the 64 KiB rows of ``make bench``.
         """
-        message = self._items[self._head]
+        schedule = self._schedule
+        message = schedule.peek()
+        assert message is not None
+        framing = self._framing
         data = message.data
         length = size - COMMON_HEADER
-        payload = length - DATA_HEADER
+        payload = length - framing.header
         offset = message.offset
         if offset == 0 or payload <= 0:
             return 0
+        if not schedule.lasts:
+            packets = 1
         # The last fragment goes the other way: it ends the message and is bundled with what follows.
         count = (len(data) - offset - 1) // payload
         tsn = batch.first_tsn + len(batch.sizes)
@@ -217,11 +230,16 @@ class SendQueue:
         count = min(count, packets, -(-room.cwnd // length), (room.rwnd - kept) // payload, wrap)
         if count < runs.WORTHWHILE:
             return 0
-        first = first_word((message.flags & DATA_UNORDERED) | flags, length, tsn)
-        rest = message.stream << 48 | message.ssn << 32 | message.ppid
-        parts.extend(runs.cut(data, offset, payload, count, prefix, seed, first, rest))
-        message.offset = offset + count * payload
+        first = framing.first_word((message.flags & DATA_UNORDERED) | flags, length, tsn)
+        rest = framing.second_word(message.stream, message.number, message.ppid)
+        fragment = -1
+        if framing.interleaves:
+            fragment = message.fragment
+            message.fragment += count
+        parts.extend(seal.fragments(data, offset, payload, count, first, rest, fragment))
         taken = count * payload
+        message.offset = offset + taken
+        schedule.take(taken)
         batch.sizes.extend([length] * count)
         batch.payload += taken
         room.rwnd -= taken
@@ -233,61 +251,80 @@ class SendQueue:
     ) -> list[bytes]:
         """One packet in pieces, ``lead`` first, of at most ``length`` bytes of chunks; others may have ``largest``."""
         parts = [lead] if lead else []
-        left = self._bundle(batch, parts, length - len(lead), room, flags, wanted)
-        while left > DATA_HEADER and self._head < len(self._items):
-            size = self._fragment(batch, parts, left, largest, room, flags, wanted)
+        left = length - len(lead)
+        schedule = self._schedule
+        alone = -1
+        if self._first_come is not None:
+            left = self._bundle(self._first_come, batch, parts, left, room, flags, wanted)
+        while left > self._framing.header:
+            message = schedule.peek()
+            if message is None or alone not in (-1, message.stream):
+                break
+            size = self._fragment(message, batch, parts, left, largest, room, flags, wanted)
             if not size:
                 break
-            left = self._bundle(batch, parts, left - size, room, flags, wanted)
+            left -= size
+            if self._first_come is not None:
+                left = self._bundle(self._first_come, batch, parts, left, room, flags, wanted)
+            elif schedule.one_stream:
+                alone = message.stream
         return parts
 
-    def _bundle(self, batch: Batch, parts: list[bytes], left: int, room: Room, flags: int, wanted: bytes) -> int:
+    def _bundle(
+        self, line: FirstCome, batch: Batch, parts: list[bytes], left: int, room: Room, flags: int, wanted: bytes
+    ) -> int:
         """Append the whole messages that fit into ``left`` bytes; how many bytes are left then.
 
-        Hot: earns its length in the 64 B and 1 KiB rows of ``make bench``.
+        Hot: earns its length, and its look into the schedule, in the 64 B and 1 KiB rows of ``make bench``.
         """
-        items = self._items
-        head = self._head
+        items = line.items
+        head = line.head
         end = len(items)
-        ssns = self._ssn
+        numbers = self._numbers
         sizes = batch.sizes
-        pack = DATA.pack
+        framing = self._framing
+        header = framing.header
+        kind = framing.kind
+        interleaves = framing.interleaves
+        number_mask = framing.number_mask
+        pack = framing.layout.pack
         if COMPILED:
             writer = BytesWriter()
         whole = DATA_BEGIN | DATA_END | flags
         tsn = batch.first_tsn + len(sizes)
         rwnd = room.rwnd
         before = left
-        current = -1  # The stream whose next SSN is at hand.
+        current = -1  # The stream whose next number is at hand.
         turn = 0
         while head < end:
             message = items[head]
             data = message.data
             payload = len(data)
-            size = DATA_HEADER + payload
+            size = header + payload
             if size > left or payload > rwnd or message.offset or message.remote != wanted:
                 break
-            stream = message.stream
-            ssn = 0
-            if not message.flags & DATA_UNORDERED:
-                # Section 6.5: unordered messages take no number.
-                if stream != current:
+            key = stream = message.stream
+            number = 0
+            unordered = message.flags & DATA_UNORDERED
+            if interleaves or not unordered:
+                key += unordered * _APART
+                if key != current:
                     if current >= 0:
-                        ssns[current] = turn
-                    current = stream
-                    turn = ssns.get(stream, 0)
-                ssn = turn
-                turn = (ssn + 1) & SSN_MASK
+                        numbers[current] = turn
+                    current = key
+                    turn = numbers.get(key, 0)
+                number = turn
+                turn = (number + 1) & number_mask
             if COMPILED:
-                write_data(writer, message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid, data)
+                framing.write(writer, message.flags | whole, size, tsn & TSN_MASK, stream, number, message.ppid, data)
             else:
-                parts.append(pack(0, message.flags | whole, size, tsn & TSN_MASK, stream, ssn, message.ppid))
+                parts.append(pack(kind, message.flags | whole, size, tsn & TSN_MASK, stream, number, message.ppid))
                 parts.append(data)
                 if payload & 3:
                     parts.append(PADDING[payload & 3])
             size = (size + 3) & ~3
             if message.context is not None:
-                self._contexts.append((tsn, message.context))
+                self._contexts.append((tsn, message.context, message.ppid))
             sizes.append(size)
             rwnd -= payload
             left -= size
@@ -296,48 +333,59 @@ class SendQueue:
         if COMPILED and left < before:
             parts.append(writer.getvalue())
         if current >= 0:
-            ssns[current] = turn
+            numbers[current] = turn
         batch.payload += room.rwnd - rwnd
-        batch.ends += head - self._head
+        batch.ends += head - line.head
         room.rwnd = rwnd
         room.cwnd -= before - left
-        self._head = head
-        self._tidy()
+        line.advance(head - line.head)
         return left
 
     def _fragment(
-        self, batch: Batch, parts: list[bytes], left: int, largest: int, room: Room, flags: int, wanted: bytes
+        self,
+        message: OutMessage,
+        batch: Batch,
+        parts: list[bytes],
+        left: int,
+        largest: int,
+        room: Room,
+        flags: int,
+        wanted: bytes,
     ) -> int:
-        """Append a part of the first message that fits into ``left`` bytes; its size, 0 if there is none to send."""
-        message = self._items[self._head]
+        """Append what fits into ``left`` bytes of the message that is next; its size, 0 if there is none to send."""
+        framing = self._framing
         remaining = len(message.data) - message.offset
-        payload = left - DATA_HEADER
+        payload = left - framing.header
         chunk_flags = (message.flags & DATA_UNORDERED) | flags
         if remaining <= payload:
             payload = remaining
             chunk_flags |= DATA_END | (message.flags & DATA_IMMEDIATE)
-        elif payload < WORTHWHILE or (message.offset == 0 and DATA_HEADER + remaining <= largest):
+        elif payload < WORTHWHILE or (message.offset == 0 and framing.header + remaining <= largest):
             return 0  # A whole message that fits into a packet of its own is not fragmented.
         if payload > room.rwnd or message.remote != wanted:
             return 0
+        last = message.ppid
         if message.offset == 0:
             self._number(message)
             chunk_flags |= DATA_BEGIN
-        size = DATA_HEADER + payload
+        elif framing.interleaves:
+            last = message.fragment
+        size = framing.header + payload
         tsn = batch.first_tsn + len(batch.sizes)
         stop = message.offset + payload
-        parts.append(DATA.pack(0, chunk_flags, size, tsn & TSN_MASK, message.stream, message.ssn, message.ppid))
+        pack = framing.layout.pack
+        parts.append(pack(framing.kind, chunk_flags, size, tsn & TSN_MASK, message.stream, message.number, last))
         parts.append(message.data[message.offset : stop] + PADDING[payload & 3])
         size = (size + 3) & ~3
         message.offset = stop
+        message.fragment += 1
         batch.sizes.append(size)
         batch.payload += payload
         room.rwnd -= payload
         room.cwnd -= size
         if chunk_flags & DATA_END:
             batch.ends += 1
-            if message.context is not None:
-                self._contexts.append((tsn, message.context))
-            self._head += 1
-            self._tidy()
+            if message.context is not None or (framing.interleaves and not chunk_flags & DATA_BEGIN):
+                self._contexts.append((tsn, message.context, message.ppid))
+        self._schedule.take(payload)
         return size

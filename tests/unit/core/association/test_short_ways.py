@@ -114,7 +114,8 @@ def sending(peer: Peer) -> object:
         (
             path.cwnd,
             path.ssthresh,
-            path.partial_bytes_acked,
+            path.controller.was_full,
+            peer.partial_bytes_acked(number),
             path.flight_size,
             path.rto,
             path.srtt,
@@ -126,7 +127,7 @@ def sending(peer: Peer) -> object:
             path.state,
             path.last_acknowledged,
         )
-        for path in peer.association.paths
+        for number, path in enumerate(peer.association.paths, 1)
     ]
     probing = tcb.probe is not None and tcb.probe.state != probe.IDLE
     outside = ([(packet.path, packet.bytes) for packet in peer.take()], [type(event) for event in peer.events])

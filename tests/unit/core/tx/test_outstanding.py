@@ -19,20 +19,21 @@ from sctpx.core.overhead import MESSAGE
 from sctpx.core.path.path import Path
 from sctpx.core.tx.batch import Batch
 from sctpx.core.tx.loss import MISS_INDICATIONS
+from sctpx.core.tx.out_message import OutMessage
 from sctpx.core.tx.outstanding import Outstanding
 from sctpx.core.tx.sack_result import SackResult
-from sctpx.core.tx.send_queue import OutMessage, Room, SendQueue
+from sctpx.core.tx.send_queue import Room, SendQueue
 from sctpx.wire import control
-from sctpx.wire.checksum import header_checksum
 from sctpx.wire.codes import DATA_END, DATA_HEADER
 from sctpx.wire.packet import prefix
 from sctpx.wire.ranges import Ranges
+from sctpx.wire.seal import Seal
 from sctpx.wire.serial import TSN_MASK
 from tests.unit.core.tx.packets import data_chunks, split_packets
 
 CONFIG = AssociationConfig()
 PREFIX = prefix(1, 2, 3)
-SEED = header_checksum(PREFIX)
+SEAL = Seal(PREFIX)
 LIMIT = 300
 """Small packets: many of them with little data."""
 INITIAL = (1 << 33) - 40
@@ -104,7 +105,7 @@ def make_batch(first_tsn: int, path: Path, sizes: list[int], lead: bytes = b"") 
     queue = SendQueue()
     for number, size in enumerate(sizes):
         queue.push(OutMessage(bytes([number % 256]) * size, 0, 0, 0, b"", None))
-    batch = queue.fill(first_tsn, path, PREFIX, SEED, LIMIT, lead, Room(UNLIMITED, UNLIMITED, 1000), 0)
+    batch = queue.fill(first_tsn, path, SEAL, LIMIT, lead, Room(UNLIMITED, UNLIMITED, 1000), 0)
     return make_batch(first_tsn, path, sizes) if batch is None else batch
 
 

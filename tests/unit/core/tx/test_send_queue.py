@@ -16,17 +16,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sctpx.core.config import AssociationConfig
 from sctpx.core.path.path import Path
 from sctpx.core.tx.batch import Batch
-from sctpx.core.tx.send_queue import MAX_BYTES, MAX_PACKETS, OutMessage, Room, SendQueue
+from sctpx.core.tx.out_message import OutMessage
+from sctpx.core.tx.send_queue import MAX_BYTES, MAX_PACKETS, Room, SendQueue
 from sctpx.wire import control
-from sctpx.wire.checksum import header_checksum
 from sctpx.wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from sctpx.wire.packet import prefix
+from sctpx.wire.seal import Seal
 from sctpx.wire.serial import SSN_MASK, TSN_MASK
 from tests.unit.core.tx.packets import DataChunk, data_chunks, split_packets
 
 PATH = Path(bytes((10, 0, 1, 2)), b"", 0, AssociationConfig())
 PREFIX = prefix(1, 2, 3)
-SEED = header_checksum(PREFIX)
+SEAL = Seal(PREFIX)
 INITIAL = (1 << 33) - 40
 """The TSN wraps on the wire soon."""
 PLENTY = 1 << 30
@@ -49,7 +50,7 @@ def fill(
     flags: int = 0,
     tsn: int = INITIAL,
 ) -> Batch | None:
-    return queue.fill(tsn, PATH, PREFIX, SEED, limit, lead, Room(cwnd, rwnd, burst), flags)
+    return queue.fill(tsn, PATH, SEAL, limit, lead, Room(cwnd, rwnd, burst), flags)
 
 
 def read(batch: Batch | None) -> list[list[DataChunk]]:
@@ -69,7 +70,7 @@ class SendQueueMachine(RuleBasedStateMachine):
         self.arrived = b""
         """What came of the first of them."""
         self.ssns: dict[int, int] = {}
-        self.contexts: list[tuple[int, object]] = []
+        self.contexts: list[tuple[int, object, int]] = []
 
     @initialize(limit=st.sampled_from([300, 548, 1452, 8952]))
     def begin(self, limit: int) -> None:
@@ -101,7 +102,7 @@ class SendQueueMachine(RuleBasedStateMachine):
         room = Room(cwnd, rwnd, burst)
         first = self.waiting[0]
         rest = len(first.data) - len(self.arrived)
-        batch = self.queue.fill(self.tsn, PATH, PREFIX, SEED, self.limit, lead, room, flags)
+        batch = self.queue.fill(self.tsn, PATH, SEAL, self.limit, lead, room, flags)
         if batch is None:
             # Only because the peer has no room for the next chunk, or it does not fit behind ``lead``.
             assert lead or rwnd < min(rest, self.limit - COMMON_HEADER - DATA_HEADER)
@@ -166,14 +167,14 @@ class SendQueueMachine(RuleBasedStateMachine):
             if not expected.flags & DATA_UNORDERED:
                 self.ssns[expected.stream] = (chunk.ssn + 1) & SSN_MASK
             if expected.context is not None:
-                self.contexts.append((self.tsn - 1, expected.context))
+                self.contexts.append((self.tsn - 1, expected.context, expected.ppid))
             self.arrived = b""
             del self.waiting[0]
 
     @rule(back=st.integers(0, 50))
     def acknowledge(self, back: int) -> None:
         self.queue.forget_contexts(self.tsn - back)
-        self.contexts = [(tsn, context) for tsn, context in self.contexts if tsn > self.tsn - back]
+        self.contexts = [one for one in self.contexts if one[0] > self.tsn - back]
 
     @invariant()
     def knows_the_contexts_of_what_is_under_way(self) -> None:
