@@ -6,7 +6,7 @@ import pytest
 
 from sctpx.core.association.state import CLOSED
 from sctpx.core.events import CommunicationLost
-from sctpx.core.rx.reassembly import MORE
+from sctpx.core.rx.streams import MORE
 from sctpx.testing import Pair
 from sctpx.wire.causes import parse as parse_causes
 from sctpx.wire.codes import CAUSE_PROTOCOL_VIOLATION, DATA_BEGIN, DATA_END

@@ -7,7 +7,7 @@ import pytest
 from sctpx.core.association.association import Association
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CommunicationLost, PartialDeliveryAborted, Readable, Restarted
-from sctpx.core.rx.reassembly import MORE
+from sctpx.core.rx.streams import MORE
 from sctpx.wire import control
 from tests.sim.scripted import Scripted
 

@@ -197,7 +197,7 @@ def check_rest(side: Side) -> None:
     assert not tcb.outstanding.special
     assert tcb.outstanding.flight_size == tcb.outstanding.marked_chunks == tcb.buffered == 0
     assert tcb.window.held == 0
-    assert tcb.reassembly.open_run is None
+    assert tcb.reassembly.apart == 0
     for path in side.association.paths:
         assert path.flight_size == 0
 

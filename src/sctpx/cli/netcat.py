@@ -20,7 +20,7 @@ import click
 from ..aio import Association, Server, start_server
 from ..aio import connect as start_connect
 from ..core.config import AssociationConfig
-from ..core.rx.reassembly import MORE
+from ..core.rx.streams import MORE
 from ..errors import AssociationAborted, AssociationLost, ConnectError
 from ..link import SCTP_TUNNELING_PORT, LinkKind
 from ..sockapi import events

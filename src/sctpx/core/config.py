@@ -118,13 +118,17 @@ class AssociationConfig:
         return 5 * self.rto_max if self.shutdown_guard is None else self.shutdown_guard
 
     @property
-    def partial_limit(self) -> int:
-        """Where partial delivery begins, bytes.
+    def hold_limit(self) -> int:
+        """Bytes of unfinished messages from which on parts of them are handed over.
 
-        At the latest with all of the buffer but two packets, or the window would close before it is reached.
+        All of the buffer but two packets, or the window would close before it is reached.
         """
-        latest = max(self.receive_buffer - 2 * self.mtu, self.receive_buffer // 2)
-        return min(self.partial_delivery_point, latest) if self.partial_delivery_point else latest
+        return max(self.receive_buffer - 2 * self.mtu, self.receive_buffer // 2)
+
+    @property
+    def partial_limit(self) -> int:
+        """Bytes of one message from which on it is handed over in parts."""
+        return min(self.partial_delivery_point, self.hold_limit) if self.partial_delivery_point else self.hold_limit
 
     def __post_init__(self) -> None:
         _check(self, _BOUNDS)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
-from ..core.rx.reassembly import MORE, Message
+from ..core.rx.streams import MORE, Message
 from .constants import MSG_EOR, MSG_NOTIFICATION
 from .settings import EndpointSettings
 from .structs import Notification, SendFailed, SendFailedEvent

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Final, NamedTuple
 
-from ..core.rx.reassembly import MORE, UNORDERED
+from ..core.rx.streams import MORE, UNORDERED
 
 
 class Message(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, final
 
-from ...core.rx.reassembly import MORE, UNORDERED
+from ...core.rx.streams import MORE, UNORDERED
 from ...kernel.received import infos
 from ...kernel.socket import KernelSocket
 from ...sockapi import constants as c

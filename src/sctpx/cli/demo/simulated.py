@@ -11,7 +11,7 @@ from typing import Final, final
 from ...core.association.association import Association
 from ...core.endpoint import PeerAddress
 from ...core.events import CHANGE_STATE, CommunicationUp, Event, PathChange, Readable, ShutdownComplete, Writable
-from ...core.rx.reassembly import MORE
+from ...core.rx.streams import MORE
 from ...sockapi.addresses import ip_text, pack_ip
 from ...sockapi.status import PATH_STATES, PathInfo, address_reports, path_info
 from ...testing import LinkSettings, Network

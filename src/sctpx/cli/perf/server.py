@@ -12,7 +12,7 @@ from typing import Any, final
 
 from ...aio import Association
 from ...core.config import AssociationConfig
-from ...core.rx.reassembly import MORE
+from ...core.rx.streams import MORE
 from ...errors import AssociationAborted, AssociationLost
 from ...sockapi.receive import Message
 from ..whole import WholeMessages

@@ -19,7 +19,7 @@ from ..entropy import RandomBytes
 from ..events import Event, Undelivered
 from ..overhead import MESSAGE
 from ..path.path import Path
-from ..rx.reassembly import Message
+from ..rx.streams import Message
 from ..stats import AssociationStats
 from ..timers import NEVER
 from ..tx.out_message import OutMessage

@@ -31,8 +31,9 @@ from ...wire.serial import TSN_MASK
 from ...wire.tlv import ParseError
 from ..arrival import Arrival
 from ..path.path import Path
-from ..rx.reassembly import TINY, Run
+from ..rx.reassembly import Reassembly, Run
 from ..rx.sack_policy import EVERY
+from ..rx.streams import TINY
 from . import dispatch, shutdown, transfer
 from .state import (
     CLOSED,
@@ -107,9 +108,10 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
     the 64 KiB and 64 B rows of ``make bench``.
     """
     tsn_map = tcb.tsn_map
-    reassembly = tcb.reassembly
-    if tsn_map.ranges:
+    streams_in = tcb.reassembly
+    if tsn_map.ranges or not isinstance(streams_in, Reassembly):
         return offset
+    reassembly = streams_in
     end = len(data)
     prefix = tcb.peer_prefix
     seed = tcb.peer_seed

@@ -20,7 +20,7 @@ from ..events import CommunicationLost, Restarted, Writable
 from ..ext import table
 from ..init_answer import init_ack, make_cookie, peer_addresses, told
 from ..path.path import Path, largest_packet
-from ..rx.reassembly import MORE
+from ..rx.streams import without_unfinished
 from ..state_cookie import Cookie, CookieJar
 from . import handshake, reachability, shutdown
 from .connect import ANSWER_COOKIE_ECHO
@@ -251,9 +251,7 @@ def _keep_settings(old: Tcb, tcb: Tcb) -> None:
 
 def _keep_received(old: Tcb, tcb: Tcb) -> None:
     """What the user can still read of the old life stays; what was on its way out or in parts is gone."""
-    ready = old.reassembly.ready
-    while ready and ready[-1][5] & MORE:
-        ready.pop()  # Parts of a message whose end will never come.
+    ready = without_unfinished(old.reassembly.ready)
     tcb.reassembly.ready = ready
     shutdown.break_off_delivery(old)
     tcb.readable_told = old.readable_told and len(ready) > 0

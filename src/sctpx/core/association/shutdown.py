@@ -51,9 +51,8 @@ def end(tcb: Tcb, event: Event, last_words: bytes = b"", paths: list[Path] | Non
 
 def break_off_delivery(tcb: Tcb) -> None:
     """Of a message that was being handed over in parts, no more will come (RFC 6458 section 6.1.7)."""
-    run = tcb.reassembly.break_off()
-    if run is not None:
-        tcb.events.append(PartialDeliveryAborted(tcb.association, run.stream, run.ssn))
+    for broken in tcb.reassembly.break_off():
+        tcb.events.append(PartialDeliveryAborted(tcb.association, broken.stream, broken.ssn))
 
 
 def abort(tcb: Tcb, causes: list[Cause]) -> None:

@@ -30,6 +30,7 @@ from ..path import failover
 from ..path.path import Path, flowinfo
 from ..rx.reassembly import Reassembly
 from ..rx.sack_policy import SackPolicy
+from ..rx.streams import Streams
 from ..rx.tsn_map import TsnMap
 from ..rx.window import Window
 from ..stats import AssociationStats
@@ -228,7 +229,7 @@ class Tcb:
         self.tsn_map = TsnMap(0)
         self.window = Window(config.receive_buffer, config.mtu)
         self.sack_policy = SackPolicy(nanoseconds(config.sack_delay), config.stretch_sack)
-        self.reassembly = Reassembly(config.partial_limit)
+        self.reassembly: Streams = Reassembly(config.partial_limit)
         self.readable_told = False
         self.sack_chunks: list[bytes] = []
         """SACKs that are owed, in order."""

@@ -171,7 +171,7 @@ def resize(tcb: Tcb) -> None:
         return
     tcb.window.resize(tcb.config.receive_buffer, tcb.config.mtu)
     ready = len(tcb.reassembly.ready)
-    tcb.reassembly.limit(tcb.config.partial_limit)
+    tcb.reassembly.limit(tcb.config.partial_limit, tcb.config.hold_limit)
     tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
     _wake_reader(tcb)
     on_read(tcb, 0)

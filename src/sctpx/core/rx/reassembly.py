@@ -5,32 +5,18 @@ The fragments of a message have consecutive TSNs. The run of fragments that ends
 by their first TSN and by the TSN behind their last, and joined when the hole between them closes; each
 fragment is moved at most log(n) times.
 
-A finished message waits for its turn in its stream unless it is unordered, then for the user in ``ready``.
-A message that outgrows the receive buffer is handed over in parts as it comes in (partial delivery);
-until its last part is ready, no other message is, so that parts of two messages never mix.
-
-What breaks the rules of fragmentation (a second beginning, another stream in the middle) is a violation:
-``receive`` returns the words for it and the association is aborted.
+Until the last part of a message that is handed over in parts is ready, no other message is, so that parts of two
+messages never mix.
 """
 
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import Final, final
+from typing import final
 
 from ...wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED
 from ...wire.serial import SSN_MASK, TSN_MASK
-from .turns import Turns
-
-Message = tuple[bytes, int, int, int, int, int]
-"""(data, stream, PPID, SSN, TSN, flags) with the flags below."""
-
-UNORDERED: Final = 1
-MORE: Final = 2
-"""Partial delivery: more of this message follows."""
-
-# A fragment of fewer bytes costs more than it holds.
-TINY: Final = 64
+from .streams import MORE, TINY, UNORDERED, Broken, Message, Streams
 
 
 @final
@@ -133,65 +119,38 @@ class Run:
 
 
 @final
-class Reassembly:
-    """Messages coming in on all streams of one association."""
+class Reassembly(Streams):
+    """Messages coming in as DATA."""
 
-    __slots__ = (
-        "_by_end",
-        "_by_start",
-        "_held_back",
-        "_partial",
-        "_starts",
-        "_stream",
-        "_turn",
-        "_turns",
-        "_waiting",
-        "open_run",
-        "partial_limit",
-        "ready",
-        "unordered",
-    )
+    __slots__ = ("_by_end", "_by_start", "_held_back", "_partial", "_starts", "_waiting", "open_run")
 
     def __init__(self, partial_limit: int) -> None:
-        self.ready: list[Message] = []
-        """Messages for the user, in order."""
+        super().__init__(SSN_MASK, partial_limit)
         self.open_run: Run | None = None
         """The unfinished message that ends at the cumulative TSN."""
         self._by_start: dict[int, Run] = {}
         self._by_end: dict[int, Run] = {}
         self._starts: list[int] = []  # A heap with all of ``_by_start``, and some that are no more.
-        self._turns = Turns()  # Of all streams but one, which is likely to be the next one again:
-        self._stream = 0
-        self._turn = 0
         self._waiting: dict[int, Message] = {}  # Ordered messages ahead of their turn, by stream and SSN.
         self._partial = False  # The open run is being handed over in parts.
         self._held_back: list[Message] = []  # Finished meanwhile.
-        self.partial_limit = partial_limit
-        """Bytes of the open run from which on it is handed over in parts."""
-        self.unordered = 0
-        """Unordered messages, or parts in partial delivery, that were handed over."""
 
     @property
     def apart(self) -> int:
         """Messages and runs that wait for something else to arrive."""
         return len(self._waiting) + len(self._by_start) + len(self._held_back)
 
-    @property
-    def messages(self) -> int:
-        """What is held, in messages that can be read: what waits for something else takes half as much again."""
-        return len(self.ready) + (len(self._waiting) + len(self._by_start) + len(self._held_back)) * 3 // 2
-
-    def receive(self, tsn: int, flags: int, stream: int, ssn: int, ppid: int, data: bytes, in_sequence: bool) -> str:
-        """Take a new chunk; ``in_sequence`` says that no TSN below it is missing. Returns a violation or ""."""
+    def receive(self, tsn: int, flags: int, stream: int, number: int, last: int, data: bytes, in_sequence: bool) -> str:
+        """Take a new chunk. Returns a violation or ""."""
         if not in_sequence or self._by_start:
-            return self._receive_beyond_hole(Run(tsn, flags, stream, ssn, ppid, data))
+            return self._receive_beyond_hole(Run(tsn, flags, stream, number, last, data))
         run = self.open_run
         if flags & DATA_BEGIN:
             if run is not None:
                 return "a message begins within another"
             if flags & DATA_END:
-                return self._finish((data, stream, ppid, ssn, tsn & TSN_MASK, flags & DATA_UNORDERED and UNORDERED))
-            run = self.open_run = Run(tsn, flags, stream, ssn, ppid, data)
+                return self._finish((data, stream, last, number, tsn & TSN_MASK, flags & DATA_UNORDERED and UNORDERED))
+            run = self.open_run = Run(tsn, flags, stream, number, last, data)
             if run.length >= self.partial_limit:
                 self._deliver_part(run)
             return ""
@@ -199,7 +158,7 @@ class Reassembly:
             return "a fragment without a beginning"
         if run.stream != stream or run.unordered != (flags & DATA_UNORDERED != 0):
             return "fragments of one message differ"
-        if run.ssn != ssn and not run.unordered:
+        if run.ssn != number and not run.unordered:
             return "fragments of one message differ"
         run.append(data)
         if flags & DATA_END:
@@ -272,24 +231,52 @@ class Reassembly:
                 return "a fragment without its message"
         return ""
 
-    def limit(self, partial_limit: int) -> None:
+    def skip(self, cumulative_tsn: int, skipped: list[tuple[int, int, bool]]) -> tuple[int, list[Broken]]:
+        """The peer gives up what is missing up to this TSN. Of unordered messages it names none."""
+        dropped = 0
+        broken: list[Broken] = []
+        run = self.open_run
+        if run is not None and run.end <= cumulative_tsn:
+            dropped += run.length
+            if run.partial:
+                broken = self.break_off()
+            self.open_run = None
+        # A run that lacks a TSN which is given up will never be whole.
+        for start, run in list(self._by_start.items()):
+            if (not run.begins and start <= cumulative_tsn + 1) or (not run.ends and run.end <= cumulative_tsn):
+                del self._by_start[start]
+                del self._by_end[run.end]
+                dropped += run.length
+        limits = {stream: number for stream, number, unordered in skipped if not unordered}
+        passed: list[tuple[int, int]] = []
+        for key in self._waiting:
+            stream = key >> 16
+            limit = limits.get(stream)
+            if limit is not None and not self._is_behind(limit, key & SSN_MASK):
+                passed.append(((key - self._turn_of(stream)) & SSN_MASK, key))
+        for _, key in sorted(passed):
+            self._hand_over(self._waiting.pop(key))
+        for stream, number in limits.items():
+            if not self._is_behind(number, self._turn_of(stream)):
+                self._next_turn(stream, number)
+        return dropped, broken
+
+    def limit(self, partial_limit: int, hold_limit: int) -> None:
         """Another ``partial_limit`` holds, also for the message that is open."""
         self.partial_limit = partial_limit
         run = self.open_run
         if run is not None and run.length >= partial_limit:
             self._deliver_part(run)
 
-    def break_off(self) -> Run | None:
-        """No more will come: the message that was being handed over in parts, if there is one.
-
-        What waited for its end can be read now.
-        """
+    def break_off(self) -> list[Broken]:
+        """No more will come: the message that was being handed over in parts, if there is one."""
         run = self.open_run
         if run is None or not run.partial:
-            return None
+            return []
+        self._partial = False
         self.ready.extend(self._held_back)
         self._held_back = []
-        return run
+        return [Broken(run.stream, run.ssn)]
 
     def _complete(self, run: Run) -> str:
         """The last fragment of a message is there."""
@@ -326,14 +313,6 @@ class Reassembly:
         self._waiting[key] = message
         return ""
 
-    def _turn_of(self, stream: int) -> int:
-        """The SSN that is next in a stream."""
-        if stream != self._stream:
-            self._turns.set(self._stream, self._turn)
-            self._stream = stream
-            self._turn = self._turns.next(stream)
-        return self._turn
-
     def _next_turn(self, stream: int, ssn: int) -> None:
         """The message with that SSN was handed over: now those that waited for it."""
         ssn = (ssn + 1) & SSN_MASK
@@ -343,8 +322,7 @@ class Reassembly:
                 break
             self._hand_over(message)
             ssn = (ssn + 1) & SSN_MASK
-        self._turn_of(stream)
-        self._turn = ssn
+        self._set_turn(stream, ssn)
 
     def _hand_over(self, message: Message) -> None:
         if self._partial:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctpx.core.rx.reassembly import MORE, TINY, UNORDERED, Message, Reassembly
+from sctpx.core.rx.reassembly import Reassembly
+from sctpx.core.rx.streams import MORE, TINY, UNORDERED, Message
 from sctpx.core.rx.tsn_map import TsnMap
 from sctpx.wire.codes import DATA_BEGIN, DATA_END, DATA_IMMEDIATE, DATA_UNORDERED
 from sctpx.wire.serial import TSN_MASK
@@ -334,10 +335,10 @@ def test_what_waited_for_the_end_of_a_message_in_parts_can_be_read_when_that_is_
     reassembly.receive(2, DATA_BEGIN | DATA_END | DATA_UNORDERED, 0, 0, 0, b"whole", False)
     assert [message[0] for message in reassembly.ready] == [bytes(20)]
     assert reassembly.apart == 1
-    run = reassembly.break_off()
-    assert run is not None
+    [broken] = reassembly.break_off()
+    assert (broken.stream, broken.ssn) == (0, 0)
     assert [message[0] for message in reassembly.ready] == [bytes(20), b"whole"]
-    assert Reassembly(10).break_off() is None
+    assert Reassembly(10).break_off() == []
 
 
 def test_a_lower_limit_hands_over_what_is_there_of_the_open_message() -> None:
@@ -345,10 +346,67 @@ def test_a_lower_limit_hands_over_what_is_there_of_the_open_message() -> None:
     first, second, last = cut([Sent(0, False, (bytes(1000), bytes(1000), b"end"))])
     receiver.receive(first)
     receiver.receive(second)
-    receiver.reassembly.limit(3000)
+    receiver.reassembly.limit(3000, LARGE)
     assert receiver.reassembly.ready == []
-    receiver.reassembly.limit(2000)
+    receiver.reassembly.limit(2000, LARGE)
     [part] = receiver.reassembly.ready
     assert (len(part[0]), part[5]) == (2000, MORE)
     receiver.receive(last)
     assert [message[0] for message in receiver.reassembly.ready] == [bytes(2000), b"end"]
+
+
+@given(st.data(), message_lists(), st.sampled_from([LARGE, 6]))
+def test_what_is_skipped_holds_up_nothing(data: st.DataObject, messages: list[Sent], partial_limit: int) -> None:
+    """Messages are given up; what is in flight of the others comes later (RFC 3758 section 3.6)."""
+    receiver = Receiver(Reassembly(partial_limit))
+    fragments = cut(messages)
+    whose = [index for index, message in enumerate(messages) for _ in message.parts]
+    given_up = data.draw(st.sets(st.integers(0, len(messages) - 1)))
+    arrived = {tsn for tsn in range(len(fragments)) if data.draw(st.booleans())}
+    for tsn in data.draw(st.permutations(sorted(arrived))):
+        assert receiver.receive(fragments[tsn]) == ""
+    # The peer goes on behind the first of what is not acknowledged and not given up.
+    end = next(
+        (tsn for tsn in range(len(fragments)) if tsn not in arrived and whose[tsn] not in given_up), len(fragments)
+    )
+    while end and whose[end - 1] not in given_up:
+        end -= 1
+    skipped = {
+        fragments[tsn].stream: fragments[tsn].ssn
+        for tsn in range(end)
+        if whose[tsn] in given_up and not fragments[tsn].flags & DATA_UNORDERED
+    }
+    held = sum(len(fragments[tsn].data) for tsn in arrived)
+    if end:
+        for tsn in range(end):
+            if tsn not in arrived:
+                receiver.tsn_map.record(INITIAL + tsn)
+        entries = [(stream, ssn, False) for stream, ssn in skipped.items()]
+        dropped, _ = receiver.reassembly.skip(INITIAL + end - 1, entries)
+        held -= dropped
+        assert receiver.reassembly.advance(receiver.tsn_map.cumulative_tsn) == ""
+    later = [tsn for tsn in range(end, len(fragments)) if tsn not in arrived]
+    for tsn in data.draw(st.permutations(later)):
+        assert receiver.receive(fragments[tsn]) == ""
+        held += len(fragments[tsn].data)
+        arrived.add(tsn)
+    complete = [
+        index
+        for index in range(len(messages))
+        if all(tsn in arrived for tsn in range(len(fragments)) if whose[tsn] == index)
+    ]
+    ended = [message for message in receiver.delivered if not message[5] & MORE]
+    assert len(ended) == len(complete)
+    assert receiver.reassembly.apart == 0
+    assert held == sum(len(message[0]) for message in receiver.delivered)
+
+
+def test_after_a_reset_stream_sequence_numbers_begin_at_0() -> None:
+    reassembly = Reassembly(LARGE)
+    whole_message = DATA_BEGIN | DATA_END
+    for tsn in range(3):
+        reassembly.receive(tsn, whole_message, tsn, 0, 0, b"x", True)
+    reassembly.reset([1])
+    reassembly.receive(3, whole_message, 1, 0, 0, b"again", True)
+    reassembly.receive(4, whole_message, 2, 0, 0, b"waits", True)
+    assert [message[0] for message in reassembly.ready] == [b"x", b"x", b"x", b"again"]

@@ -1,0 +1,342 @@
+"""From I-DATA chunks to user messages (RFC 8260 section 2.2.3): fragments of several messages may alternate.
+
+The stream, the U bit and the MID say which message a fragment belongs to, the FSN where its place is; TSNs say nothing
+of either. Each message keeps what has come without a hole from its beginning, and beside that the fragments behind a
+hole by their FSN: each fragment is looked at once when it comes and once when its hole closes.
+
+Several messages may be handed over in parts at a time: the user is told the stream of each part, and two messages of
+one stream never mix. The first unfinished message of a stream that could be handed over in parts is its *front*. That
+is done when the front outgrows ``partial_limit``; and when all that is held outgrows ``hold_limit``, it is done with
+the fronts of all streams, oldest first, until half of it is free. Else many large messages could fill the buffer, and
+none of them end. While a front is handed over in parts, what else is whole in its stream waits for its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from ...wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED
+from ...wire.serial import MID_MASK, SSN_MASK, TSN_MASK, extend_tsn
+from .streams import MORE, TINY, UNORDERED, Broken, Streams
+
+
+@final
+class Incoming:
+    """A message of which not all has come, or whose turn it is not."""
+
+    __slots__ = (
+        "end",
+        "later",
+        "length",
+        "next_fsn",
+        "number",
+        "partial",
+        "parts",
+        "ppid",
+        "stream",
+        "tsn",
+        "unordered",
+    )
+
+    def __init__(self, stream: int, number: int, unordered: bool) -> None:
+        self.stream = stream
+        self.number = number
+        """The MID."""
+        self.unordered = unordered
+        self.ppid = 0
+        self.parts: list[bytes] = []
+        """What has come without a hole, and was not handed over."""
+        self.length = 0
+        """Bytes in ``parts``."""
+        self.next_fsn = 0
+        """The FSN behind ``parts``; 0 before the beginning came. Does not go round."""
+        self.end = -1
+        """The FSN behind the last fragment; -1 while that is not known."""
+        self.later: dict[int, bytes] = {}
+        """Fragments behind a hole, by FSN."""
+        self.partial = False
+        """The beginning was handed over already."""
+        self.tsn = 0
+        """The highest TSN that has come."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it has come."""
+        return self.next_fsn == self.end
+
+    @property
+    def key(self) -> int:
+        """What finds it."""
+        return key_of(self.stream, self.unordered, self.number)
+
+    def add(self, data: bytes) -> None:
+        """The next fragment. Tiny neighbours are joined: each costs more than it holds."""
+        if len(data) < TINY and self.parts and len(self.parts[-1]) < TINY:
+            self.parts[-1] += data
+        else:
+            self.parts.append(data)
+        self.length += len(data)
+        self.next_fsn += 1
+
+    def take(self) -> bytes:
+        """What has come without a hole, and it is not there any more."""
+        data = b"".join(self.parts)
+        self.parts = []
+        self.length = 0
+        return data
+
+
+def key_of(stream: int, unordered: bool, number: int) -> int:
+    """Stream, U bit and MID in one number."""
+    return (stream << 1 | unordered) << 32 | number
+
+
+@final
+class Interleaved(Streams):
+    """Messages coming in as I-DATA."""
+
+    __slots__ = ("_blocked", "_fronts", "_growing", "_held", "_later", "_messages", "hold_limit", "last")
+
+    def __init__(self, partial_limit: int, hold_limit: int) -> None:
+        super().__init__(MID_MASK, partial_limit)
+        self.hold_limit = hold_limit
+        """Bytes of all messages that are not ready from which on parts are handed over."""
+        self.last: Incoming | None = None
+        """The front that a chunk was of last."""
+        self._messages: dict[int, Incoming] = {}
+        self._fronts: dict[int, Incoming] = {}  # By stream.
+        self._growing: dict[int, Incoming] = {}  # The fronts with something to hand over; the oldest first.
+        self._blocked: dict[int, list[Incoming]] = {}  # By stream: whole, and waiting for the end of its front.
+        self._held = 0  # Bytes of ``_messages``.
+        self._later = 0  # Fragments behind holes.
+
+    @property
+    def apart(self) -> int:
+        """Messages, and fragments by themselves, that wait for something else to arrive."""
+        return len(self._messages) + self._later
+
+    def receive(self, tsn: int, flags: int, stream: int, number: int, last: int, data: bytes, in_sequence: bool) -> str:
+        """Take a new chunk. Returns a violation or ""."""
+        unordered = flags & DATA_UNORDERED != 0
+        key = key_of(stream, unordered, number)
+        message = self._messages.get(key)
+        if message is None:
+            if not unordered and self._is_behind(number, self._turn_of(stream)):
+                return "a message that was received before"
+            if flags & DATA_BEGIN and flags & DATA_END and self._may_pass(stream, unordered, number):
+                # Whole and its turn, as most are.
+                kind = UNORDERED if unordered else 0
+                self.ready.append((data, stream, last, number & SSN_MASK, tsn & TSN_MASK, kind))
+                if unordered:
+                    self.unordered += 1
+                else:
+                    self._pass_turn(stream, number)
+                return ""
+            message = self._messages[key] = Incoming(stream, number, unordered)
+        violation = self._place(message, flags, last, data)
+        if violation:
+            return violation
+        self._held += len(data)
+        if tsn > message.tsn:
+            message.tsn = tsn
+        if message.next_fsn and (unordered or number == self._turn_of(stream)):
+            if message.whole:
+                self._finish(message)
+            else:
+                self._grow(message)
+        if self._held >= self.hold_limit:
+            self._relieve()
+        return ""
+
+    def extend(self, message: Incoming, parts: Sequence[bytes], length: int, tsn: int) -> None:
+        """Fragments of ``last``, which were expected next and do not end it: ``length`` bytes each, up to that TSN.
+
+        They have ``room``. Hot: earns its keep where bulk transfer is interleaved (``bench.core``).
+        """
+        message.parts.extend(parts)
+        message.length += len(parts) * length
+        message.next_fsn += len(parts)
+        message.tsn = tsn
+        self._held += len(parts) * length
+        self._growing[message.stream] = message
+
+    @property
+    def room(self) -> int:
+        """Bytes that ``last`` may grow by before it, or all together, outgrow a limit; 0 without it."""
+        if self.last is None:
+            return 0
+        return min(self.partial_limit - self.last.length, self.hold_limit - self._held) - 1
+
+    def advance(self, cumulative_tsn: int) -> str:
+        """TSNs say nothing of messages."""
+        return ""
+
+    def skip(self, cumulative_tsn: int, skipped: list[tuple[int, int, bool]]) -> tuple[int, list[Broken]]:
+        """The peer gives up messages up to these numbers."""
+        limits = {stream << 1 | unordered: number for stream, number, unordered in skipped}
+        passed: list[tuple[int, int]] = []
+        dropped = 0
+        broken: list[Broken] = []
+        for key, message in list(self._messages.items()):
+            limit = limits.get(key >> 32)
+            if limit is None or self._is_behind(limit, message.number):
+                continue
+            if message.whole:
+                if not message.unordered:
+                    passed.append(((message.number - self._turn_of(message.stream)) & MID_MASK, key))
+                continue
+            dropped += self._forget(message)
+            if message.partial:
+                broken.append(Broken(message.stream, message.number))
+        # What is whole is handed over in order; it may have been before, with what it waited for.
+        for _, key in sorted(passed):
+            waiting = self._messages.get(key)
+            if waiting is not None:
+                self._finish(waiting)
+        for stream, number, unordered in skipped:
+            if not unordered and not self._is_behind(number, self._turn_of(stream)):
+                self._pass_turn(stream, number)
+        return dropped, broken
+
+    def limit(self, partial_limit: int, hold_limit: int) -> None:
+        """Other limits hold, also for messages that are under way."""
+        self.partial_limit = partial_limit
+        self.hold_limit = hold_limit
+        for message in list(self._growing.values()):
+            self._grow(message)
+        if self._held >= hold_limit:
+            self._relieve()
+
+    def break_off(self) -> list[Broken]:
+        """No more will come: the messages of which the user has parts."""
+        broken = [message for message in self._fronts.values() if message.partial]
+        for message in broken:
+            self._forget(message)
+        return [Broken(message.stream, message.number) for message in broken]
+
+    # --- fragments ---
+
+    def _place(self, message: Incoming, flags: int, last: int, data: bytes) -> str:
+        """Put a fragment where its FSN says. Returns a violation or ""."""
+        if flags & DATA_BEGIN:
+            if message.next_fsn:
+                return "a message begins twice"
+            message.ppid = last
+            fsn = 0
+        else:
+            fsn = extend_tsn(last, message.next_fsn)
+            if fsn < max(message.next_fsn, 1) or fsn in message.later:
+                return "one FSN for two fragments"
+        if flags & DATA_END:
+            if message.end >= 0:
+                return "a message ends twice"
+            message.end = fsn + 1
+        elif 0 <= message.end <= fsn:
+            return "a fragment behind the end of its message"
+        if fsn != message.next_fsn:
+            message.later[fsn] = data
+            self._later += 1
+            return ""
+        message.add(data)
+        while message.later and not message.whole:
+            following = message.later.pop(message.next_fsn, None)
+            if following is None:
+                break
+            self._later -= 1
+            message.add(following)
+        if message.later and message.whole:
+            return "a fragment behind the end of its message"
+        return ""
+
+    # --- messages ---
+
+    def _may_pass(self, stream: int, unordered: bool, number: int) -> bool:
+        """Whether a message that is whole can be handed over at once."""
+        front = self._fronts.get(stream) if self._fronts else None
+        if front is not None and front.partial:
+            return False
+        return unordered or number == self._turn_of(stream)
+
+    def _grow(self, message: Incoming) -> None:
+        """A message that has begun, but not ended, can be handed over in parts."""
+        front = self._fronts.setdefault(message.stream, message)
+        if front is not message:
+            return
+        self.last = message
+        if message.length >= self.partial_limit:
+            self._deliver_part(message)
+        elif message.length:
+            self._growing[message.stream] = message
+
+    def _finish(self, message: Incoming) -> None:
+        """A message is whole, and it is its turn: hand it over, and whatever waited for that."""
+        stream = message.stream
+        front = self._fronts.get(stream)
+        if front is not None and front is not message and front.partial:
+            self._blocked.setdefault(stream, []).append(message)
+            return
+        pending = [message]
+        unfinished: Incoming | None = None
+        for message in pending:
+            self._held -= message.length
+            pending.extend(self._remove(message))
+            self._deliver(message, 0)
+            if not message.unordered and message.number == self._turn_of(stream):
+                number = (message.number + 1) & MID_MASK
+                self._set_turn(stream, number)
+                unfinished = self._messages.get(key_of(stream, False, number))
+                if unfinished is not None and unfinished.whole:
+                    pending.append(unfinished)
+                    unfinished = None
+        if unfinished is not None and unfinished.next_fsn:
+            self._grow(unfinished)
+
+    def _pass_turn(self, stream: int, number: int) -> None:
+        """The message with that number is over: it is the turn of the next one."""
+        number = (number + 1) & MID_MASK
+        self._set_turn(stream, number)
+        message = self._messages.get(key_of(stream, False, number)) if self._messages else None
+        if message is not None and message.whole:
+            self._finish(message)
+        elif message is not None and message.next_fsn:
+            self._grow(message)
+
+    def _deliver_part(self, message: Incoming) -> None:
+        """What has come of a front without a hole is for the user."""
+        self._held -= message.length
+        self._growing.pop(message.stream, None)
+        message.partial = True
+        self._deliver(message, MORE)
+
+    def _deliver(self, message: Incoming, flags: int) -> None:
+        if message.unordered:
+            flags |= UNORDERED
+            self.unordered += 1
+        number = message.number & SSN_MASK
+        self.ready.append((message.take(), message.stream, message.ppid, number, message.tsn & TSN_MASK, flags))
+
+    def _relieve(self) -> None:
+        """Hand over parts until half of what may be held is free."""
+        while self._growing and 2 * self._held > self.hold_limit:
+            self._deliver_part(next(iter(self._growing.values())))
+
+    def _remove(self, message: Incoming) -> list[Incoming]:
+        """The message is over. Returns what waited for its end."""
+        del self._messages[message.key]
+        if self._fronts.get(message.stream) is not message:
+            return []
+        del self._fronts[message.stream]
+        self._growing.pop(message.stream, None)
+        if self.last is message:
+            self.last = None
+        return self._blocked.pop(message.stream, []) if self._blocked else []
+
+    def _forget(self, message: Incoming) -> int:
+        """The message will never be whole: how many bytes there were of it."""
+        dropped = message.length + sum([len(data) for data in message.later.values()])
+        self._later -= len(message.later)
+        self._held -= dropped
+        for waiting in self._remove(message):
+            self._finish(waiting)
+        return dropped
