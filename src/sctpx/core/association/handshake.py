@@ -21,6 +21,7 @@ from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError
 from .. import capabilities
 from ..events import PATH_INACTIVE, CannotStart, CommunicationUp
+from ..ext import table
 from ..init_answer import named_host, passed_over, peer_addresses
 from ..ip import place, without_zone
 from ..path import failover, rto
@@ -355,6 +356,7 @@ def handle_cookie_ack(tcb: Tcb, now: int, path: Path) -> None:
 def establish(tcb: Tcb, now: int) -> None:
     """Enter ESTABLISHED from whatever came before."""
     tcb.opening = None
+    table.furnish(tcb)
     tcb.error_count = 0
     tcb.transition(ESTABLISHED)
     for path in tcb.paths:

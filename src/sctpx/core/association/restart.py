@@ -17,6 +17,7 @@ from ...wire.setup import parse as parse_setup
 from ..arrival import Arrival
 from ..entropy import random_tag, random_u32
 from ..events import CommunicationLost, Restarted, Writable
+from ..ext import table
 from ..init_answer import init_ack, make_cookie, peer_addresses, told
 from ..path.path import Path, largest_packet
 from ..rx.streams import without_unfinished
@@ -208,6 +209,7 @@ def _restart(old: Tcb, now: int, cookie: Cookie, left: list[Path], local: bytes,
     # The paths of a new association, to the addresses the cookie names (sections 5.1.2 and 5.4).
     handshake.load_cookie(tcb, cookie, local, remote, port)
     tcb.transition(ESTABLISHED)
+    table.furnish(tcb)
     _keep_settings(old, tcb)
     _keep_received(old, tcb)
     tcb.events.append(Restarted(tcb.association, undelivered(old)))
