@@ -35,7 +35,7 @@ from ..path.path import Path
 from ..rx.reassembly import Reassembly, Run
 from ..rx.sack_policy import EVERY
 from ..rx.streams import TINY
-from . import dispatch, shutdown, transfer
+from . import dispatch, interleaving, shutdown, transfer
 from .state import (
     CLOSED,
     COOKIE_WAIT,
@@ -75,6 +75,8 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
             kind = data[offset + COMMON_HEADER]
             if kind == CHUNK_DATA:
                 offset = _receive_data(tcb, path, data, offset, segment)
+            elif kind == CHUNK_I_DATA:
+                offset = interleaving.receive_fragments(tcb, path, data, offset, segment)
             elif kind == CHUNK_SACK:
                 offset = _receive_sacks(tcb, now, data, offset, segment)
             if offset >= end or tcb.state == CLOSED:
