@@ -20,8 +20,10 @@ from ...wire.codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ACK,
     CHUNK_ERROR,
+    CHUNK_FORWARD_TSN,
     CHUNK_HEARTBEAT,
     CHUNK_HEARTBEAT_ACK,
+    CHUNK_I_FORWARD_TSN,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
     CHUNK_REPORT,
@@ -33,7 +35,9 @@ from ...wire.codes import (
 )
 from ...wire.serial import extend_tsn
 from ...wire.tlv import ParseError
+from ..capabilities import PARTIAL_RELIABILITY
 from ..events import PeerShutdown, RemoteError
+from ..ext import partial_reliability
 from ..path.path import Path
 from . import handshake, reachability, shutdown, transfer
 from .state import (
@@ -237,5 +241,8 @@ RULES: Final[dict[int, list[Rule]]] = {
     CHUNK_ERROR: [Rule(_ALWAYS, _error)],
     CHUNK_COOKIE_ACK: [Rule(_in(COOKIE_ECHOED), _cookie_ack)],
     CHUNK_SHUTDOWN_COMPLETE: [Rule(_in(SHUTDOWN_ACK_SENT), _shutdown_complete)],
+    # As DATA, whose place they take. Each is known where the other one is, which has it end the association.
+    CHUNK_FORWARD_TSN: [Rule(DATA_COUNTS, partial_reliability.handle_forward_tsn, PARTIAL_RELIABILITY)],
+    CHUNK_I_FORWARD_TSN: [Rule(DATA_COUNTS, partial_reliability.handle_i_forward_tsn, PARTIAL_RELIABILITY)],
 }
 """By chunk type: its rules, of which the first one that fits counts."""

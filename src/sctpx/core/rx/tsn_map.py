@@ -85,6 +85,15 @@ class TsnMap:
             ranges.insert(index + 1, (tsn, tsn + 1))
             self._starts.insert(index + 1, tsn)
 
+    def forward(self, tsn: int) -> None:
+        """All up to ``tsn``, which is ahead, counts as received (RFC 3758 section 3.6); so does what follows there."""
+        past = bisect_right(self._starts, tsn + 1)
+        if past and self.ranges[past - 1][1] > tsn:
+            tsn = self.ranges[past - 1][1] - 1
+        del self.ranges[:past]
+        del self._starts[:past]
+        self.cumulative_tsn = tsn
+
     def reset(self, initial_tsn: int) -> None:
         """Begin anew with another Initial TSN (section 5.2.4)."""
         self.cumulative_tsn = initial_tsn - 1
