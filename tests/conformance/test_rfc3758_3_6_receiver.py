@@ -9,8 +9,16 @@ from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CommunicationLost, PartialDeliveryAborted
 from sctpx.testing import Pair
 from sctpx.wire.causes import parse as parse_causes
-from sctpx.wire.codes import CAUSE_PROTOCOL_VIOLATION, CAUSE_UNRECOGNIZED_CHUNK, CHUNK_I_DATA, CHUNK_I_FORWARD_TSN
-from sctpx.wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED, PARAM_FORWARD_TSN_SUPPORTED
+from sctpx.wire.codes import (
+    CAUSE_PROTOCOL_VIOLATION,
+    CAUSE_UNRECOGNIZED_CHUNK,
+    CHUNK_I_DATA,
+    CHUNK_I_FORWARD_TSN,
+    DATA_BEGIN,
+    DATA_END,
+    DATA_UNORDERED,
+    PARAM_FORWARD_TSN_SUPPORTED,
+)
 from sctpx.wire.setup import parse
 from tests.conformance.peer import Peer, Sack
 
