@@ -94,6 +94,10 @@ class TsnMap:
         del self._starts[:past]
         self.cumulative_tsn = tsn
 
+    def advance(self, cumulative_tsn: int) -> None:
+        """All up to this TSN was received in sequence; there are no ranges above."""
+        self.cumulative_tsn = cumulative_tsn
+
     def reset(self, initial_tsn: int) -> None:
         """Begin anew with another Initial TSN (section 5.2.4)."""
         self.cumulative_tsn = initial_tsn - 1
