@@ -30,7 +30,7 @@ from ..sockapi.ending import tell_loss
 from ..sockapi.events import CommunicationLost, Event, to_event
 from ..sockapi.failures import connect_failure, loss
 from ..sockapi.receive import Message, to_message, to_messages
-from ..sockapi.send import Outgoing, Undelivered, parse_outgoing, to_undelivered
+from ..sockapi.send import Outgoing, Undelivered, parse_outgoing, parse_policy, to_undelivered
 from ..sockapi.status import AddressReport, PathInfo, address_reports, local_ips, path_info
 from .driver import Driver
 from .event_stream import EventStream
@@ -121,27 +121,44 @@ class Association:
         unordered: bool = False,
         immediate: bool = False,
         address: str | None = None,
+        lifetime: float | None = None,
+        retransmits: int | None = None,
+        priority: int | None = None,
     ) -> None:
         """Send one message. Waits while the send buffer is full; what the windows allow has left on return.
 
         ``ppid`` is the payload protocol identifier, a number for the peer's application. ``immediate`` asks the peer to
         acknowledge at once (RFC 7053). ``address`` is an address of the peer to use instead of the primary one.
 
+        One of these three says when the message may be given up (RFC 3758, RFC 7496), which ``events.MessageAbandoned``
+        tells; without them it is sent until it is acknowledged. ``lifetime``: seconds after which nothing of it is sent
+        any more; 0 is now or never. ``retransmits``: how often each part of it may be sent again. ``priority``: when
+        the send buffer is full, what has a lower priority makes room for what has a higher one; 0 is the highest, and
+        messages without a priority come before all. If the peer does not take part (``partial_reliability``), a message
+        of which something was sent is not given up.
+
         If this is cancelled, the message was queued whole or not at all. Raises ``OSError``: EINVAL (no data, no such
         stream, PPID or address), EMSGSIZE (more than ``max_message_size``), ``BrokenPipeError`` (shutting down or
-        over); ``AssociationAborted`` or ``AssociationLost`` once it has failed.
+        over); ``AssociationAborted`` or ``AssociationLost`` once it has failed. ``ValueError`` for more than one of
+        ``lifetime``, ``retransmits`` and ``priority``, or one below 0.
         """
         if type(data) is not bytes:
             data = to_bytes(data)
         remote = b"" if address is None else self._remote(address)
+        policy = value = 0
+        if lifetime is not None or retransmits is not None or priority is not None:
+            policy, value = parse_policy(lifetime, retransmits, priority)
         core = self._core
-        if self._writers.waiting or core.send_space <= 0:
-            await self._turn_to_write()
+        # What makes room for itself does not wait in line.
+        if (self._writers.waiting or core.send_space <= 0) and (
+            core.send_space > 0 or not core.make_room(self._driver.now(), policy, value)
+        ):
+            await self._turn_to_write(policy, value)
         try:
             if self._end is not None:
                 self._raise_unsendable()
             driver = self._driver
-            core.send(driver.now(), data, stream, ppid, unordered, immediate, remote)
+            core.send(driver.now(), data, stream, ppid, unordered, immediate, remote, None, policy, value)
             driver.flush()
         finally:
             if self._writers.waiting:
@@ -182,11 +199,13 @@ class Association:
     def _sending_is_over(self) -> bool:
         return self._shutting_down or self._peer_done or self._end is not None
 
-    async def _turn_to_write(self) -> None:
+    async def _turn_to_write(self, policy: int = 0, value: int = 0) -> None:
         """Until those who came before were served and there is room, or sending is over."""
         if self._writers:
             await self._writers.wait()
         while self._core.send_space <= 0 and not self._sending_is_over:
+            if self._core.make_room(self._driver.now(), policy, value):
+                break
             self._core.want_writable()
             await self._writers.wait()
 
@@ -317,6 +336,11 @@ class Association:
     def inbound_streams(self) -> int:
         """Streams the peer can send on."""
         return self._core.inbound_streams
+
+    @property
+    def partial_reliability(self) -> bool:
+        """Whether both sides can give messages up of which something was sent (RFC 3758)."""
+        return self._core.partial_reliability
 
     @property
     def interleaving(self) -> bool:

@@ -85,6 +85,8 @@ def settings(config: AssociationConfig) -> list[Setting]:
             raise OSError(errno.EOPNOTSUPP, 'the kernel\'s SCTP has no scheduler "rr_pkt": take "rr" or another one')
         number = NUMBERS[config.scheduler]
         found.append((sctp, c.SCTP_STREAM_SCHEDULER, AssocValue(assoc_value=number)))
+    if not config.partial_reliability:
+        found.append((sctp, c.SCTP_PR_SUPPORTED, AssocValue()))
     if config.max_segment:
         found.append((sctp, c.SCTP_MAXSEG, AssocValue(assoc_value=config.max_segment)))
     if config.partial_delivery_point:

@@ -230,14 +230,17 @@ class Association(Identity):
         self._push(message)
         room.accept(message, message.reliability)
 
-    def make_room(self, now: int, policy: int = RELIABLE, value: int = 0) -> None:
-        """Before a message with this policy is sent while ``send_space`` is used up: give up what is less important.
+    def make_room(self, now: int, policy: int = RELIABLE, value: int = 0) -> bool:
+        """The send buffer is full, and a message with this policy is to be sent: give up what is less important.
 
         Those are messages with the policy "priority", and among them the ones with a lower one (RFC 7496 section 3.2).
+        Returns whether there is room now because of that.
         """
         room = partial_reliability.find_room(self.tcb)
-        if room is not None and self.tcb.state == ESTABLISHED:
-            room.make_room(now, value if policy == PRIORITY else partial_reliability.RELIABLE_FIRST)
+        if room is None or self.tcb.state != ESTABLISHED:
+            return False
+        self.keeper.touch(self)
+        return room.make_room(now, value if policy == PRIORITY else partial_reliability.RELIABLE_FIRST)
 
     def abandoned(self, stream: int = -1, policy: int = -1) -> tuple[int, int]:
         """How many messages were given up before, and after, a part of them was sent (RFC 7496 section 4.3).

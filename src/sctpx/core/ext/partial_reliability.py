@@ -146,10 +146,10 @@ class PartialReliability(Extension):
             heap[:] = list({entry[1]: entry for entry in heap if not _is_over(entry[2])}.values())
             heapify(heap)
 
-    def make_room(self, now: int, priority: int) -> None:
+    def make_room(self, now: int, priority: int) -> bool:
         """The send buffer is full: abandon what is less important than ``priority``, the least important first.
 
-        What is in flight stays, for it has probably arrived. So does what others wait for as much.
+        What is in flight stays, for it has probably arrived. Returns whether there is room now.
         """
         tcb = self._tcb
         heap = self._priorities
@@ -161,7 +161,7 @@ class PartialReliability(Extension):
                 freed += self._abandon(message, reliability)
         if freed:
             transfer.settle(tcb, now, freed)
-            self._set_deadline()
+        return freed > 0 and tcb.buffered < tcb.config.send_buffer
 
     def _waits(self, message: OutMessage, reliability: Reliability) -> bool:
         """Whether something of the message would still have to be sent, or sent again, and it can be abandoned."""
