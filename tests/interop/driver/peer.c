@@ -23,6 +23,7 @@
  *   peeloff socket= association=                                         -> socket
  *   primary socket= address= | heartbeat socket= address= | status socket= | local socket=   [association=]
  *   send socket= size= [seed=] [count=] [stream=] [ppid=] [unordered=1] [association=]       seed + i for the i-th
+ *        [policy=ttl|rtx|prio value=]              when it may be given up: milliseconds, retransmissions, priority
  *   receive socket= [count=]                                             -> messages, end
  *   events socket= [until=NAME]                                          -> events, end
  *   echo socket= [count=]                          until so many messages, or the end
