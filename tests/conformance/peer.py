@@ -188,8 +188,9 @@ class Peer:
         **config: Any,
     ) -> None:
         """``a_rwnd``, ``streams`` and ``peer_tsn`` are what the peer says in its INIT ACK, ``extensions`` are the chunk
-        types it says it supports, ``forwards`` has it support FORWARD-TSN (RFC 3758 section 3.3), ``rtt`` is how long it takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves
-        it to chance. Not ``bound``, the stack leaves its own address to the link. The rest goes into the config.
+        types it says it supports, and with ``forwards`` it supports FORWARD-TSN (RFC 3758 section 3.3). ``rtt`` is how
+        long it takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves it to chance. Not ``bound``, the stack
+        leaves its own address to the link. The rest goes into the config.
         """
         seeded = seeded_bytes(1)
         self.now = START

@@ -56,7 +56,8 @@ def test_without_an_agreement_a_forward_tsn_draws_an_error_and_does_nothing(ours
     peer.deliver(peer.forward_tsn(5))
     [packet] = peer.take()
     [(code, _)] = parse_causes(packet.value("ERROR"))
-    assert code == CAUSE_UNRECOGNIZED_CHUNK and cumulative(peer) == 0
+    assert code == CAUSE_UNRECOGNIZED_CHUNK
+    assert cumulative(peer) == 0
 
 
 @pytest.mark.parametrize("extensions", [[CHUNK_I_DATA], [CHUNK_I_DATA, CHUNK_I_FORWARD_TSN]])
@@ -73,7 +74,8 @@ def test_the_other_chunk_of_the_two_ends_the_association(interleaving: bool) -> 
     peer.deliver(peer.forward_tsn(1) if interleaving else peer.i_forward_tsn(1))
     [packet] = peer.take()
     [(code, _)] = parse_causes(packet.value("ABORT"))
-    assert code == CAUSE_PROTOCOL_VIOLATION and peer.events_of(CommunicationLost)
+    assert code == CAUSE_PROTOCOL_VIOLATION
+    assert peer.events_of(CommunicationLost)
 
 
 # 3.6: the Cumulative TSN.
@@ -214,7 +216,8 @@ def test_one_of_a_wrong_length_is_dropped_and_counted(value: bytes) -> None:
     peer = Peer(forwards=True)
     peer.deliver(peer.forward_tsn(0, value=value))
     assert peer.association.stats.packets_discarded == 1
-    assert cumulative(peer) == 0 and peer.association.state == ESTABLISHED
+    assert cumulative(peer) == 0
+    assert peer.association.state == ESTABLISHED
 
 
 @pytest.mark.parametrize("ahead", [3, 70_000, 5_000_000, 2**31 - 1])

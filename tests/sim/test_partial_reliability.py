@@ -104,10 +104,10 @@ def check(sender: Side, reader: Reader, sent: list[Sent]) -> int:
         elif number not in told:
             assert received[message.data] == 1
         else:
-            data, stream, ppid, was_sent, unordered, _, whole = told[number]
+            data, stream, ppid, it_was_sent, unordered, _, whole = told[number]
             assert (stream, ppid, unordered) == (message.stream, 7, message.unordered)
             assert data == message.data if whole else len(data) < len(message.data)
-            assert was_sent or (whole and received[message.data] == 0)
+            assert it_was_sent or (whole and received[message.data] == 0)
     for stream in range(4):
         ordered = [message.data for message in sent if message.stream == stream and not message.unordered]
         places = {data: place for place, data in enumerate(ordered)}

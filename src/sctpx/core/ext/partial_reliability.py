@@ -37,6 +37,8 @@ RELIABLE_FIRST: Final = -1
 """The priority of messages without one: higher than all (RFC 7496 section 3.2)."""
 # "Any delay applied to the sending of FORWARD TSN chunk [...] MUST NOT exceed 500ms" (RFC 3758 section 3.5, F3).
 _MOST_DELAY: Final = 500_000_000
+# A lifetime of 0 is now or never, and this is how long "now" takes, ns.
+_LEAST: Final = 1_000_000
 # So many entries of messages that are over may lie in a heap beside as many that are not.
 _SLACK: Final = 64
 
@@ -129,7 +131,7 @@ class PartialReliability(Extension):
     def promise(self, now: int, policy: int, value: int) -> Reliability:
         """What a message with this policy carries. ``accept`` has to follow."""
         self._order += 1
-        return Reliability(policy, value, now + value if policy == TIMED else NEVER, self._order)
+        return Reliability(policy, value, now + max(value, _LEAST) if policy == TIMED else NEVER, self._order)
 
     def accept(self, message: OutMessage, reliability: Reliability) -> None:
         """The message has joined the queue."""
