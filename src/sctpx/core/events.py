@@ -6,18 +6,12 @@ Each event names its association. User data does not travel in events: ``Readabl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
 
-if TYPE_CHECKING:
-    from .association.association import Association
+from .association.identity import Identity
 
 Undelivered = tuple[bytes, int, int, bool, bool, object, bool]
 """(data, stream, PPID, whether some of it was sent, whether it is unordered, context, whether it is all of it)."""
-
-# States of a path as the user sees them (RFC 6458 section 6.1.2, RFC 7829 section 7.1).
-PATH_ACTIVE: Final = 0
-PATH_POTENTIALLY_FAILED: Final = 1
-PATH_INACTIVE: Final = 2
 
 # What a PathChange reports.
 CHANGE_STATE: Final = 0
@@ -30,7 +24,7 @@ class Event:
 
     __slots__ = ("association", "readable")
 
-    def __init__(self, association: Association) -> None:
+    def __init__(self, association: Identity) -> None:
         self.association = association
         self.readable = association.readable
         """Messages that were ready before it and have not been read: its place in the order of delivery."""
@@ -42,7 +36,7 @@ class CommunicationUp(Event):
 
     __slots__ = ("incoming",)
 
-    def __init__(self, association: Association, incoming: bool) -> None:
+    def __init__(self, association: Identity, incoming: bool) -> None:
         super().__init__(association)
         self.incoming = incoming
 
@@ -53,7 +47,7 @@ class CannotStart(Event):
 
     __slots__ = ("causes", "error")
 
-    def __init__(self, association: Association, error: int, causes: list[tuple[int, bytes]]) -> None:
+    def __init__(self, association: Identity, error: int, causes: list[tuple[int, bytes]]) -> None:
         super().__init__(association)
         self.error = error
         self.causes = causes
@@ -72,7 +66,7 @@ class CommunicationLost(Event):
 
     def __init__(
         self,
-        association: Association,
+        association: Identity,
         error: int,
         by_peer: bool,
         causes: list[tuple[int, bytes]],
@@ -94,7 +88,7 @@ class Restarted(Event):
 
     __slots__ = ("undelivered",)
 
-    def __init__(self, association: Association, undelivered: list[Undelivered]) -> None:
+    def __init__(self, association: Identity, undelivered: list[Undelivered]) -> None:
         super().__init__(association)
         self.undelivered = undelivered
 
@@ -119,7 +113,7 @@ class PathChange(Event):
 
     __slots__ = ("error", "remote", "state", "what")
 
-    def __init__(self, association: Association, remote: bytes, what: int, state: int, error: int = 0) -> None:
+    def __init__(self, association: Identity, remote: bytes, what: int, state: int, error: int = 0) -> None:
         super().__init__(association)
         self.remote = remote
         """The peer's IP address, packed."""
@@ -136,7 +130,7 @@ class RemoteError(Event):
 
     __slots__ = ("causes",)
 
-    def __init__(self, association: Association, causes: list[tuple[int, bytes]]) -> None:
+    def __init__(self, association: Identity, causes: list[tuple[int, bytes]]) -> None:
         super().__init__(association)
         self.causes = causes
 
@@ -157,7 +151,7 @@ class PartialDeliveryAborted(Event):
 
     __slots__ = ("ssn", "stream")
 
-    def __init__(self, association: Association, stream: int, ssn: int) -> None:
+    def __init__(self, association: Identity, stream: int, ssn: int) -> None:
         super().__init__(association)
         self.stream = stream
         self.ssn = ssn

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from errno import EINVAL, EMSGSIZE, ENOTCONN, EPIPE
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, final
 
 from ...wire import causes
 from ...wire.codes import DATA_IMMEDIATE, DATA_UNORDERED
@@ -18,20 +18,18 @@ from ..capabilities import INTERLEAVING
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import Event, Undelivered
+from ..local_side import LocalSide
 from ..overhead import MESSAGE
 from ..path.path import Path
 from ..rx.streams import Message
 from ..stats import AssociationStats
-from ..timers import NEVER
 from ..tx.out_message import OutMessage
 from . import reachability, settings, shutdown, timing, transfer
 from .connect import AddressReport
+from .identity import Identity, Keeper
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from .tcb import Reply, Tcb
 from .undelivered import undelivered
-
-if TYPE_CHECKING:
-    from ..endpoint import Endpoint
 
 Convert = Callable[[Any], tuple[bytes, int, int, bool]]
 
@@ -41,25 +39,15 @@ _EXHAUSTED: Final = object()
 
 
 @final
-class Association:
+class Association(Identity):
     """One association of an endpoint. Made by ``Endpoint.connect`` or by a peer."""
 
-    __slots__ = (
-        "__weakref__",
-        "admitted_as",
-        "endpoint",
-        "entry",
-        "id",
-        "indexed",
-        "owner",
-        "ready",
-        "scheduled",
-        "tcb",
-    )
+    __slots__ = ("__weakref__", "endpoint", "keeper", "tcb")
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        keeper: Keeper,
+        endpoint: LocalSide,
         association_id: int,
         config: AssociationConfig,
         random_bytes: RandomBytes,
@@ -69,29 +57,18 @@ class Association:
         local_tag: int,
         initial_tsn: int,
     ) -> None:
+        super().__init__(association_id)
+        self.keeper = keeper
         self.endpoint = endpoint
-        self.id = association_id
-        """Unique in the stack, above 2 (RFC 6458's association identifier)."""
-        self.owner: object | None = None
-        """Whatever the layer above hangs here."""
-        self.admitted_as = b""
-        """Endpoint: the peer for which it counts; ``b""`` if this side set it up."""
-        self.ready = False
-        """Stack: it is in the queue of those that may have packets to send."""
-        self.scheduled = NEVER
-        """Stack: the earliest deadline it has in the heap."""
-        self.entry = 0
-        """Stack: the number of the entry with that deadline; 0 for none."""
-        self.indexed: list[bytes] = []
-        """Stack: the keys under which it is found, the ports and our tag first, then addresses."""
+        """What it knows of its SCTP port."""
         self.tcb = Tcb(
             self,
+            endpoint,
             config,
             random_bytes,
             events,
             replies,
             endpoint.local,
-            endpoint.port,
             peer_port,
             local_tag,
             initial_tsn,
@@ -289,7 +266,7 @@ class Association:
         if tcb.burst < tcb.config.max_burst:
             tcb.burst = tcb.config.max_burst
         if not self.ready:
-            self.endpoint.stack.touch(self)
+            self.keeper.touch(self)
 
     @property
     def send_space(self) -> int:
@@ -343,7 +320,7 @@ class Association:
         if taken:
             transfer.on_read(tcb, sum([len(message[0]) for message in taken]))
             if tcb.sack_chunks:
-                self.endpoint.stack.touch(self)
+                self.keeper.touch(self)
         return taken
 
     def undelivered(self) -> list[Undelivered]:
@@ -359,14 +336,14 @@ class Association:
         """End gracefully: what is queued is delivered first (RFC 9260 section 9.2)."""
         self.begin_round()
         shutdown.shutdown(self.tcb, now)
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def abort(self, now: int, reason: bytes = b"") -> None:
         """End at once; ``reason`` reaches the peer's user (section 9.1). Nothing if it is over already."""
         self.begin_round()
         if self.tcb.state != CLOSED:
             shutdown.abort(self.tcb, [causes.user_abort(reason[:MAX_REASON])])
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def set_primary(self, now: int, remote: bytes) -> None:
         """Make ``remote`` the primary path (section 11.1.6). OSError EINVAL if it cannot be."""
@@ -375,7 +352,7 @@ class Association:
             raise OSError(EINVAL, "the address is not confirmed yet")
         self.begin_round()
         reachability.set_primary(self.tcb, path)
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def stream_value(self, stream: int) -> int:
         """What ``set_stream_value`` has set, or the default: 0."""
@@ -405,7 +382,7 @@ class Association:
             raise OSError(ENOTCONN, "the association is ending")
         self.begin_round()
         reachability.send_heartbeat(self.tcb, now, path)
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def reconfigure(self, now: int, config: AssociationConfig) -> None:
         """Behave by ``config`` from now on (section 11.1.12): so do the paths, in what changes.
@@ -414,7 +391,7 @@ class Association:
         """
         self.begin_round()
         settings.reconfigure(self.tcb, now, config)
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def configure_path(
         self,
@@ -450,7 +427,7 @@ class Association:
             dscp,
             flow_label,
         )
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def _established_path(self, remote: bytes) -> Path:
         if self.tcb.state in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):
@@ -467,12 +444,12 @@ class Association:
         old = self.tcb
         self.tcb = Tcb(
             self,
+            self.endpoint,
             old.config,
             old.random_bytes,
             old.events,
             old.replies,
             old.local_addresses,
-            old.local_port,
             old.peer_port,
             local_tag,
             initial_tsn,
@@ -492,3 +469,10 @@ class Association:
         """Time has passed."""
         self.begin_round()
         timing.handle_timeout(self.tcb, now)
+
+
+def association_of(event: Event) -> Association:
+    """The association that an event is about. Events themselves know it by its name alone."""
+    association = event.association
+    assert isinstance(association, Association)
+    return association

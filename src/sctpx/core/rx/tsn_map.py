@@ -85,6 +85,10 @@ class TsnMap:
             ranges.insert(index + 1, (tsn, tsn + 1))
             self._starts.insert(index + 1, tsn)
 
+    def advance(self, cumulative_tsn: int) -> None:
+        """All up to this TSN was received in sequence; there are no ranges above."""
+        self.cumulative_tsn = cumulative_tsn
+
     def reset(self, initial_tsn: int) -> None:
         """Begin anew with another Initial TSN (section 5.2.4)."""
         self.cumulative_tsn = initial_tsn - 1
