@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any
 
 from sctpx.compat.pysctp import _sctp  # noqa: F401 - from here on, "import sctp" means sctpx
 
@@ -39,17 +38,17 @@ def main(address: str) -> None:
     """Serve until there is a line on standard input. Prints what the server logs."""
     _name_cryptography()
     from pycrate_corenet.Server import CorenetServer  # noqa: PLC0415 - only now can it be imported
+    from pycrate_corenet.utils import log  # noqa: PLC0415
 
     class Server(CorenetServer):  # type: ignore[misc] # pycrate has no types
         AUCd = None  # No authentication, no traffic of users.
         GTPUd = None
 
-        def _log(self, kind: str, message: Any) -> None:
-            print(f"[{kind}] {message}", flush=True)  # noqa: T201
-
     for name in ("SERVER_HNB", "SERVER_ENB", "SERVER_GNB"):
         setattr(Server, name, {**getattr(CorenetServer, name), "IP": address})
 
+    # Without this it writes to a file in /tmp, which is another user's, perhaps.
+    log.__defaults__ = ("", False, True, None)  # The message, with the date, to standard output, to a file.
     server = Server()
     sys.stdin.readline()
     server.stop()

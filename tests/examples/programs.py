@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import pytest
+
 from tests.guards.house import ROOT
 
 EXAMPLES: Final = ROOT / "examples"
@@ -49,5 +51,8 @@ def serving(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """An example that serves, once it does."""
     with running(name, *arguments) as process:
         assert process.stdout is not None
-        assert "listens" in process.stdout.readline()
+        line = process.stdout.readline()
+        if "listens" not in line:
+            process.kill()
+            pytest.fail(f"{name} does not listen: {process.communicate(timeout=LIMIT)}")
         yield process

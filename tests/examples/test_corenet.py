@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import IO
 
 from tests.examples.programs import LIMIT, environment, run
 from tests.guards.house import ROOT
@@ -11,16 +12,19 @@ from tests.guards.house import ROOT
 HOST = "127.0.0.1"
 
 
+def wait_for(output: IO[str], words: str) -> None:
+    """Read lines until one has these words."""
+    assert any(words in line for line in output), f"no line has {words!r}"
+
+
 def test_the_core_network_of_pycrate_sets_up_ng_and_s1_and_notices_the_end() -> None:
-    command = [sys.executable, "-m", "tests.examples.corenet", HOST]
+    command = [sys.executable, "-u", "-m", "tests.examples.corenet", HOST]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment("udp"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as core:
         try:
             assert core.stdout is not None
-            for line in core.stdout:
-                if "SCTP GNB server started" in line:
-                    break
+            wait_for(core.stdout, "SCTP GNB server started")
             for name, role, last in (
                 ("ng_setup", "gnb", "NG is set up with 'CorenetAMF', capacity 10"),
                 ("s1_setup", "enb", "S1 is set up with 'CorenetMME', capacity 10"),
@@ -28,9 +32,9 @@ def test_the_core_network_of_pycrate_sets_up_ng_and_s1_and_notices_the_end() -> 
             ):
                 done = run(name, role, HOST)
                 assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", last)
-                assert "New" in core.stdout.readline()
-                assert "closed connection" in core.stdout.readline()
+                wait_for(core.stdout, "closed connection")
             rest, _ = core.communicate("\n", timeout=LIMIT)
-            assert (rest, core.returncode) == ("[INF] SCTP server stopped\n", 0)
+            assert "SCTP server stopped" in rest
+            assert core.returncode == 0
         finally:
             core.kill()
