@@ -34,8 +34,8 @@ MME = f"mme.{REALM}"
 SUBSCRIBER = "001010000000001"  # The IMSI
 PLMN = b"\x00\xf1\x10"  # MCC 001, MNC 01, as two digits in each octet
 
-PORT = 3868  # Diameter, over SCTP as over TCP (RFC 6733 section 11.4)
-PPID = 46  # Diameter in clear text (the same section)
+PORT = 3868  # Diameter, over SCTP as over TCP (RFC 6733 section 2.1)
+PPID = 46  # Diameter in clear text (section 11.5)
 TIMEOUT = 10  # Seconds for each step
 S6A = constants.APP_3GPP_S6A_S6D
 

@@ -20,8 +20,8 @@ from typing import Literal, NamedTuple
 
 import sctpx
 
-PORT = 2905  # The SCTP port of M3UA (RFC 4666 section 1.4.8)
-PPID = 3  # M3UA (the same section)
+PORT = 2905  # The SCTP port of M3UA (RFC 4666 section 7.2)
+PPID = 3  # M3UA, in every message (section 7.1)
 STREAM = 0  # For what is about ASPs; user data has the other streams (section 1.4.7)
 TIMEOUT = 10  # Seconds for each step
 Link = Literal["udp", "raw"]  # How packets travel; with None sctpx chooses
