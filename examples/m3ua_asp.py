@@ -112,14 +112,15 @@ def gateway(connection: sctpx.Socket) -> None:
 
 def answer(connection: sctpx.Socket, state: Kind, message: Message) -> Kind:
     """Answer a message of an ASP in this state, and tell the state it has then (section 4.3.4)."""
-    context = {tag: value for tag, value in message.parameters.items() if tag in (ROUTING_CONTEXT, TRAFFIC_MODE)}
+    mode = {tag: value for tag, value in message.parameters.items() if tag == TRAFFIC_MODE}
+    context = {tag: value for tag, value in message.parameters.items() if tag == ROUTING_CONTEXT}
     up = state is not Kind.ASP_DOWN
     if message.kind is Kind.ASP_UP:
         send(connection, "SG sends", Message(Kind.ASP_UP_ACK, {}))
         send(connection, "SG sends", Message(Kind.NOTIFY, {STATUS: AS_INACTIVE}))
         return Kind.ASP_INACTIVE
     if message.kind is Kind.ASP_ACTIVE and up:
-        send(connection, "SG sends", Message(Kind.ASP_ACTIVE_ACK, context))
+        send(connection, "SG sends", Message(Kind.ASP_ACTIVE_ACK, {**mode, **context}))
         send(connection, "SG sends", Message(Kind.NOTIFY, {STATUS: AS_ACTIVE, **context}))
         return Kind.ASP_ACTIVE
     if message.kind is Kind.ASP_INACTIVE and up:
