@@ -7,64 +7,19 @@ The bytes that the peers send are written out, as tshark reads them.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-import sctpx
-from sctpx import constants as c
+from tests.examples.peers import ELSEWHERE, HOME, HOST, connected, listening, ready, receive, send
 from tests.examples.programs import LIMIT, run, running, serving
 
 pytestmark = pytest.mark.udp_9899
 
-HOST = "127.0.0.1"
-# The messages of the examples with another network, 999-99, in them.
-ELSEWHERE = {
-    "ng_setup": "00150034000004001b00080099f999100000010052400b040073637470782d676e62"
-    "0066000d00000000010099f999000000080015400140",
-    "s1_setup": "0011002e000004003b00080099f99900000010003c400b040073637470782d656e62004000070000004099f9990089400140",
-}
 FAILURE = {"ng_setup": "40150008000001000f40018a", "s1_setup": "401100080000010002400144"}
 ASP_UP, ASP_ACTIVE, ASP_UP_ACK = "0100030100000008", "0100040100000008", "0100030400000008"
 DESTINATION_AVAILABLE = "0100020200000008"
 UNEXPECTED_MESSAGE = "0100000000000010000c000800000006"
 UNSUPPORTED_VERSION = "0200030100000008"
-
-
-def ready(sock: sctpx.Socket) -> None:
-    """What a message belongs to comes with it, and no call waits for ever."""
-    sock.settimeout(LIMIT)
-    sock.setsockopt(c.IPPROTO_SCTP, c.SCTP_RECVRCVINFO, 1)
-
-
-@contextmanager
-def listening(port: int) -> Iterator[sctpx.Socket]:
-    with sctpx.socket(link="udp") as sock:
-        ready(sock)
-        sock.bind((HOST, port))
-        sock.listen()
-        yield sock
-
-
-@contextmanager
-def connected(port: int) -> Iterator[sctpx.Socket]:
-    with sctpx.socket(link="udp") as sock:
-        ready(sock)
-        sock.connect((HOST, port))
-        yield sock
-
-
-def send(sock: sctpx.Socket, message: str, ppid: int) -> None:
-    sctpx.sctp_sendv(sock, bytes.fromhex(message), info=sctpx.SndInfo(snd_sid=0, snd_ppid=ppid))
-
-
-def receive(sock: sctpx.Socket, ppid: int) -> bytes:
-    """The next message; it is of this protocol, and on stream 0."""
-    received = sctpx.sctp_recvv(sock, 65536)
-    assert isinstance(received.info, sctpx.RcvInfo)
-    assert (received.info.rcv_sid, received.info.rcv_ppid) == (0, ppid)
-    return received.data
 
 
 # --- clients ---
@@ -156,7 +111,7 @@ def test_a_core_network_refuses_other_networks_and_aborts_what_is_nonsense(
         with connected(port) as sock:
             send(sock, ELSEWHERE[name], ppid)
             assert receive(sock, ppid)[:2] == bytes([0x40, procedure])  # An unsuccessfulOutcome.
-            send(sock, ELSEWHERE[name].replace("99f999", "00f110"), ppid)
+            send(sock, HOME[name], ppid)
             assert receive(sock, ppid)[:2] == bytes([0x20, procedure])  # A successfulOutcome.
         program.send_signal(signal.SIGINT)
         _, errors = program.communicate(timeout=LIMIT)
