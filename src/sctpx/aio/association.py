@@ -319,6 +319,14 @@ class Association:
         return self._core.inbound_streams
 
     @property
+    def interleaving(self) -> bool:
+        """Whether messages on different streams may alternate: both sides have offered that (RFC 8260).
+
+        Parts of messages on different streams (``Message.more``) may then come in turn; those of one stream never mix.
+        """
+        return self._core.interleaving
+
+    @property
     def paths(self) -> list[PathInfo]:
         """What is known of the peer's addresses now."""
         primary = self._core.primary
@@ -367,6 +375,14 @@ class Association:
         """
         self._core.set_primary(self._driver.now(), self._remote(address))
         self._driver.flush()
+
+    def set_stream_value(self, stream: int, value: int) -> None:
+        """The priority or weight of a stream, 0 to 65535, for ``AssociationConfig.scheduler`` (RFC 8260 section 3).
+
+        With ``"prio"`` the stream with the smallest value sends first; with ``"wfq"`` each stream has a share of the
+        capacity by its value. ``OSError``: EINVAL (no such stream, or no such value).
+        """
+        self._core.set_stream_value(stream, value)
 
     def heartbeat(self, address: str) -> None:
         """Send a HEARTBEAT to this address of the peer now; the answer shows in the path's ``srtt``.

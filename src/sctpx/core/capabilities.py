@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final, final
 
+from ..wire.codes import CHUNK_I_DATA
 from ..wire.setup import Setup
 
 
@@ -35,7 +36,18 @@ class Capability:
         """Where the standard says so."""
 
 
-CAPABILITIES: Final[tuple[Capability, ...]] = ()
+INTERLEAVING: Final = 1 << 0
+
+CAPABILITIES: Final[tuple[Capability, ...]] = (
+    Capability(
+        INTERLEAVING,
+        "user message interleaving",
+        "interleaving",
+        bytes((CHUNK_I_DATA,)),
+        -1,
+        "RFC 8260 section 2.2.1",
+    ),
+)
 """The extensions there are."""
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, final
 from ...wire import causes
 from ...wire.codes import DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.serial import TSN_MASK
+from ..capabilities import INTERLEAVING
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import Event, Undelivered
@@ -162,6 +163,11 @@ class Association(Identity):
     def report(self) -> list[AddressReport]:
         """What each address answered when the association was set up (CX11)."""
         return self.tcb.report
+
+    @property
+    def interleaving(self) -> bool:
+        """Whether messages are interleaved (RFC 8260 section 2.2.1); before the peer answered, whether we offer it."""
+        return self.tcb.capabilities & INTERLEAVING != 0
 
     # --- user data ---
 
@@ -348,6 +354,23 @@ class Association(Identity):
         reachability.set_primary(self.tcb, path)
         self.keeper.touch(self)
 
+    def stream_value(self, stream: int) -> int:
+        """What ``set_stream_value`` has set, or the default: 0."""
+        return self.tcb.stream_values.get(stream, 0)
+
+    def set_stream_value(self, stream: int, value: int) -> None:
+        """The priority or weight of a stream, for ``AssociationConfig.scheduler`` (RFC 8260 section 4.3.3).
+
+        With ``"prio"``, the stream with the smallest value goes first, and 0 is the default. With ``"wfq"``, a stream
+        gets capacity by its value; 0, the default, counts as 1. Other schedulers do not ask for it. OSError EINVAL if
+        there is no such stream, or the value does not fit 16 bits.
+        """
+        if stream & ~0xFFFF or (self.tcb.state != CLOSED and stream >= self.tcb.outbound_streams):
+            raise OSError(EINVAL, f"no stream {stream}: the association has {self.tcb.outbound_streams}, from 0")
+        if value & ~0xFFFF:
+            raise OSError(EINVAL, f"{value} does not fit 16 bits")
+        self.tcb.send_queue.set_value(stream, value)
+
     def request_heartbeat(self, now: int, remote: bytes) -> None:
         """Send a HEARTBEAT now (section 11.1.10).
 
@@ -434,6 +457,7 @@ class Association(Identity):
         self.tcb.stats = old.stats
         self.tcb.incoming = old.incoming
         self.tcb.report = old.report
+        self.tcb.stream_values.update(old.stream_values)
         return self.tcb
 
     def begin_round(self) -> None:

@@ -37,6 +37,11 @@ def reconfigure(tcb: Tcb, now: int, config: AssociationConfig) -> None:
     tcb.sack_policy.reconfigure(now, nanoseconds(config.sack_delay), config.stretch_sack)
     tcb.limit_packets()
     transfer.resize(tcb)
+    if config.scheduler != old.scheduler:
+        tcb.send_queue.use(config.scheduler)
+    if config.stream_values != old.stream_values:
+        for stream, value in config.stream_values:
+            tcb.send_queue.set_value(stream, value)
     if tcb.wants_writable and tcb.buffered < config.send_buffer:
         tcb.wants_writable = False
         tcb.events.append(Writable(tcb.association))

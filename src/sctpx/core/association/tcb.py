@@ -17,10 +17,11 @@ from ...wire.codes import (
     CHUNK_HEARTBEAT_ACK,
     COMMON_HEADER,
 )
-from ...wire.framing import DATA_FRAMING
+from ...wire.framing import DATA_FRAMING, I_DATA_FRAMING
 from ...wire.packet import prefix
 from ...wire.seal import Seal
 from ...wire.setup import MINIMUM_RWND
+from ..capabilities import INTERLEAVING
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_STATE, Event, PathChange
@@ -30,6 +31,7 @@ from ..local_side import LocalSide
 from ..path import failover
 from ..path.path import Path, flowinfo
 from ..path.states import PATH_INACTIVE
+from ..rx.interleaved import Interleaved
 from ..rx.reassembly import Reassembly
 from ..rx.sack_policy import SackPolicy
 from ..rx.streams import Streams
@@ -120,6 +122,7 @@ class Tcb:
         "sources",
         "state",
         "stats",
+        "stream_values",
         "tsn_map",
         "wants_writable",
         "was_dry",
@@ -175,6 +178,8 @@ class Tcb:
 
         self.framing = DATA_FRAMING
         """How user data is put into chunks, both ways."""
+        self.stream_values = dict(config.stream_values)
+        """Priorities or weights of streams, for the scheduler (RFC 8260 section 4.3.3)."""
 
         # Paths.
         self.moved = True
@@ -206,7 +211,7 @@ class Tcb:
         """Those that both sides have agreed on."""
 
         # Sending.
-        self.send_queue = SendQueue(self.framing)
+        self.send_queue = SendQueue(self.framing, config.scheduler, self.stream_values)
         self.outstanding = Outstanding(initial_tsn)
         self.peer_rwnd = 0
         """rwnd: what the peer has room for beyond what is in flight (section 6.2.1)."""
@@ -261,6 +266,21 @@ class Tcb:
         """The peer's Verification Tag is known."""
         self.peer_tag = tag
         self.seal = Seal(prefix(self.local_port, self.peer_port, tag))
+
+    def agree(self, capabilities: int) -> None:
+        """What both sides can do is known; no user data was sent or received yet."""
+        self.capabilities = capabilities
+        interleaves = capabilities & INTERLEAVING != 0
+        if interleaves is self.framing.interleaves:
+            return
+        config = self.config
+        self.framing = I_DATA_FRAMING if interleaves else DATA_FRAMING
+        self.send_queue = SendQueue(self.framing, config.scheduler, self.stream_values)
+        self.outstanding = Outstanding(self.initial_tsn, self.framing.header)
+        if interleaves:
+            self.reassembly = Interleaved(config.partial_limit, config.hold_limit)
+        else:
+            self.reassembly = Reassembly(config.partial_limit)
 
     def add_path(self, remote: bytes, local: bytes, encaps_port: int) -> Path:
         """A new destination address."""
