@@ -52,6 +52,11 @@ class Room:
         """Packets (6.1 D)."""
 
 
+def _as_first_come(schedule: Schedule) -> FirstCome | None:
+    """The schedule, if it is this one: whole messages are bundled straight from it."""
+    return schedule if isinstance(schedule, FirstCome) else None
+
+
 @final
 class SendQueue:
     """Messages that wait to be sent."""
@@ -74,8 +79,6 @@ class SendQueue:
     ) -> None:
         """``values`` are priorities or weights by stream."""
         self._framing = framing
-        self._schedule: Schedule = FirstCome()
-        self._first_come: FirstCome | None = None  # The schedule, if it is this one.
         self._numbers: dict[int, int] = {}  # The next SSN or MID by stream, and by ``_APART + stream`` if unordered.
         self._contexts: list[tuple[int, object, int]] = []  # Those before ``_contexts_past`` do not count any more.
         self._contexts_past = 0
@@ -86,14 +89,14 @@ class SendQueue:
         self.spans: Spans | None = None
         """Where the chunks of such messages went; made for the first of them."""
         self._values = {} if values is None else values
-        self.use(scheduler)
+        self._schedule = make_schedule(scheduler, framing.interleaves, self._values)
+        self._first_come = _as_first_come(self._schedule)
 
     def use(self, scheduler: str) -> None:
         """Have another scheduler, by its name in ``AssociationConfig``. What waits is sent in its order."""
         waiting = self._schedule.messages()
-        schedule = make_schedule(scheduler, self._framing.interleaves, self._values)
-        self._schedule = schedule
-        self._first_come = schedule if isinstance(schedule, FirstCome) else None
+        self._schedule = schedule = make_schedule(scheduler, self._framing.interleaves, self._values)
+        self._first_come = _as_first_come(schedule)
         for message in waiting:
             schedule.push(message)
 
