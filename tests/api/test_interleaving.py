@@ -59,7 +59,7 @@ async def test_a_stream_has_a_value_that_can_be_set() -> None:
 
 @pytest.mark.one_loop
 def test_the_program_of_the_page_prints_what_it_is_about() -> None:
-    [program] = re.findall(r"```python\n# \w+\.py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    [program] = re.findall(r"```python\n# interleaved\.py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     command = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=20, check=True)
     assert done.stdout.splitlines() == ["interleaving: True", "stream 1: 5 bytes", "stream 0: 4194304 bytes"]

@@ -1,8 +1,12 @@
-"""Messages that may be given up: ``lifetime``, ``retransmits`` and ``priority`` of ``Association.send``."""
+"""``lifetime``, ``retransmits`` and ``priority`` of ``Association.send``, and the program of docs/extensions.md."""
 
 from __future__ import annotations
 
 import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +14,7 @@ import pytest
 import sctpx
 from tests.api.support import associated, until
 
+PAGE = Path(__file__).parents[2] / "docs" / "extensions.md"
 NARROW = sctpx.AssociationConfig(receive_buffer=4096, send_buffer=20_000)
 
 
@@ -102,3 +107,15 @@ async def test_without_the_extension_messages_are_sent_all_the_same() -> None:
         assert not b.partial_reliability
         await a.send(b"x", retransmits=0)
         assert (await b.recv()).data == b"x"
+
+
+@pytest.mark.one_loop
+def test_the_program_of_the_page_prints_what_it_is_about() -> None:
+    [program] = re.findall(r"```python\n# perishable\.py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=20, check=True)
+    told, *received = done.stdout.splitlines()
+    assert told == "partial reliability: True"
+    assert [line for line in received if line.startswith("received")] == [
+        f"received {size} bytes" for size in (8, 5, 3, 4)
+    ]
