@@ -7,34 +7,20 @@ interop``. They fail there if there can be no guest: ``kernel_peer/guest.py`` sa
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.interop.kernel_peer import guest as place
-from tests.interop.kernel_peer.guest import Guest, GuestError, Program
+from tests.interop.kernel_peer.guest import Guest
 from tests.interop.kernel_peer.program import SIZES
+from tests.interop.kernel_peer.programs import Program
 
 HERE = Path(__file__).parent / "kernel_peer"
 PORT = 5001
 APIS = ("one", "many", "asyncio", "pysctp")
-
-
-@pytest.fixture(scope="module")
-def guest() -> Iterator[Guest]:
-    """A guest that runs, for all tests here."""
-    if os.environ.get("SCTPX_REQUIRE_INTEROP") != "1":
-        pytest.skip("make interop boots a kernel for this")
-    try:
-        booted = Guest()
-    except GuestError as error:
-        pytest.fail(f"there can be no guest with the SCTP of a kernel: {error}")
-    with booted:
-        yield booted
 
 
 def run(guest: Guest, inside: bool, role: str, api: str, **asked: Any) -> Program:
