@@ -27,7 +27,7 @@ from tests.interop.kernel_peer.peer import KernelPeer
 from tests.interop.matrix import Matrix, figure_text
 from tests.interop.usrsctp import BuildError, Usrsctp, build
 
-PATIENCE = 60.0
+PATIENCE = 45.0
 """Seconds until a test that hangs is ended. None waits for this to pass."""
 MATRIX = pytest.StashKey[Matrix]()
 

@@ -23,7 +23,7 @@ from tests.interop.kernel_peer.peer import KernelPeer
 from tests.interop.matrix import Way
 from tests.interop.usrsctp import PeerError, content, digest
 
-pytestmark = [pytest.mark.matrix(peer="Linux kernel", api="asyncio"), pytest.mark.udp_9899]
+pytestmark = pytest.mark.matrix(peer="Linux kernel", api="asyncio")
 USER_INITIATED_ABORT = 12
 MESSAGES = 20
 SIZE = 10_000

@@ -259,7 +259,7 @@ class Driver:
                 time.sleep(pause)
         return {}
 
-    def set_stream_reset(self, socket: int) -> dict[str, Any]:
+    def reset_streams(self, socket: int) -> dict[str, Any]:
         """Ask for a reset of all outgoing streams: the name of the error, or nothing."""
         sock = self._sockets[socket].sock
         asked = s.ResetStreams(srs_flags=c.SCTP_STREAM_RESET_OUTGOING)

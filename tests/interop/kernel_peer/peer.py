@@ -40,6 +40,7 @@ class KernelPeer:
 
     def reply(self) -> dict[str, Any]:
         """The answer to the earliest command that has none yet. ``PeerError`` if it failed."""
+        assert self._pending, "there was no command"
         answer: dict[str, Any] = self._program.result()
         command = self._pending.pop(0)
         if not answer.pop("ok"):
