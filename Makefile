@@ -58,7 +58,7 @@ format: $(VENV)/.dev
 # Real peers must be there: Debian's libusrsctp-dev, a C compiler, tshark, and Python's own tests (libpython3-testsuite).
 # A kernel with SCTP is booted as a process: that takes root, x86-64, /dev/net/tun, iproute2 and apt.
 interop: $(VENV)/.dev
-	SCTPX_REQUIRE_INTEROP=1 $(BIN)/python -m pytest tests/interop
+	SCTPX_REQUIRE_INTEROP=1 $(BIN)/python -m pytest tests/interop --write-matrix docs/interop.md
 
 # Any bytes into every parser, and into a whole stack. A finding is written to build/fuzz and fails the target.
 fuzz: $(VENV)/.fuzz

@@ -30,6 +30,8 @@ from tests.interop.usrsctp import BuildError, Usrsctp, build
 PATIENCE = 45.0
 """Seconds until a test that hangs is ended. None waits for this to pass."""
 MATRIX = pytest.StashKey[Matrix]()
+Figure = Callable[[str, float, str], None]
+"""Notes a figure of a test: its name, value and unit."""
 
 
 class StartUsrsctp(Protocol):
@@ -80,7 +82,7 @@ def pytest_runtest_makereport(
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the page, unless something was left out."""
-    place = session.config.getoption("--write-matrix")
+    place = session.config.getoption("--write-matrix", None)
     matrix = session.config.stash[MATRIX]
     whole = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
     if place and matrix.complete and whole and not session.shouldfail and not session.shouldstop:
@@ -94,8 +96,8 @@ def matrix(pytestconfig: pytest.Config) -> Matrix:
 
 
 @pytest.fixture
-def figure(request: pytest.FixtureRequest) -> Callable[[str, float, str], None]:
-    """Note a figure of a test: its name, value and unit."""
+def figure(request: pytest.FixtureRequest) -> Figure:
+    """Note a figure of this test."""
 
     def note(name: str, value: float, unit: str) -> None:
         request.node.user_properties.append(("figure", (name, figure_text(value, unit))))

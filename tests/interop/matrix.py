@@ -22,7 +22,12 @@ import pytest
 import sctpx
 
 OUR_LINK: Final = {"raw": "raw IP", "udp": "UDP"}
-ROLES: Final = {"we_connect": "sctpx", "they_connect": "the peer"}
+ROLES: Final = {
+    "we_connect": "sctpx",
+    "they_connect": "the peer",
+    "our_socket_connects": "sctpx",
+    "our_socket_accepts": "the peer",
+}
 COLUMNS: Final = ("raw IPv4", "raw IPv6", "UDP IPv4", "UDP IPv6")
 _INTRODUCTION: Final = """\
 # Who sctpx was tried with
@@ -49,6 +54,7 @@ class Way(NamedTuple):
 class Row(NamedTuple):
     """What a row of the page stands for."""
 
+    subject: str
     what: str
     who: str
     """Which side sets the association up; "" where that is not the point."""
@@ -87,7 +93,13 @@ class Matrix:
         if outcome == "failed":
             result = "**failed**"
         figures = ", ".join(f"{name} {value}" for kind, (name, value) in _properties(item) if kind == "figure")
-        row = Row(facts["what"], facts.get("who", ""), facts.get("api", ""), facts.get("addresses", ""))
+        row = Row(
+            facts.get("subject", ""),
+            facts["what"],
+            facts.get("who", ""),
+            facts.get("api", ""),
+            facts.get("addresses", ""),
+        )
         self.cells.append(Cell(peer, row, facts.get("column", ""), result, figures))
 
     def page(self) -> str:
@@ -98,7 +110,11 @@ class Matrix:
             ([peer, self.versions.get(peer, "not known"), *self._counts(peer)] for peer in self._peers()),
         )
         for peer in self._peers():
-            lines += ["", f"## {peer}", "", *self._section([cell for cell in self.cells if cell.peer == peer])]
+            lines += ["", f"## {peer}"]
+            cells = [cell for cell in self.cells if cell.peer == peer]
+            for subject in sorted({cell.row.subject for cell in cells}):
+                lines += ["", f"### {subject}"] if subject else []
+                lines += ["", *self._section([cell for cell in cells if cell.row.subject == subject])]
         return "\n".join(lines) + "\n"
 
     def _peers(self) -> list[str]:
@@ -111,7 +127,7 @@ class Matrix:
 
     @staticmethod
     def _section(cells: list[Cell]) -> list[str]:
-        """The table of a peer, without the columns in which nothing is."""
+        """A table, without the columns in which nothing is."""
         columns = [name for name in COLUMNS if any(cell.column == name for cell in cells)]
         if any(cell.column not in columns for cell in cells):
             columns.append("")
@@ -119,8 +135,8 @@ class Matrix:
         for cell in cells:
             text = f"{cell.result}: {cell.figures}" if cell.figures else cell.result
             found.setdefault(cell.row, {})[cell.column] = text
-        used = [number for number in range(len(Row._fields)) if any(row[number] for row in found)]
-        heads = [["what was exercised", "set up by", "API", "addresses"][number] for number in used]
+        used = [number for number in range(1, len(Row._fields)) if any(row[number] for row in found)]
+        heads = [["", "what was exercised", "set up by", "API", "addresses"][number] for number in used]
         return _table(
             heads + [name or "result" for name in columns],
             (

@@ -21,6 +21,8 @@ from tests.interop.kernel_peer.programs import Program
 HERE = Path(__file__).parent / "kernel_peer"
 PORT = 5001
 APIS = ("one", "many", "asyncio", "pysctp")
+PEER = "sctpx on the Linux kernel's SCTP"
+pytestmark = pytest.mark.matrix(peer=PEER, column="UDP IPv4", addresses="2")
 
 
 def run(guest: Guest, inside: bool, role: str, api: str, **asked: Any) -> Program:
@@ -67,6 +69,7 @@ def test_a_client_on_the_userspace_stack_reaches_a_server_on_the_kernel(guest: G
             check(client.result(), server.result(), addresses, place.HOST_ADDRESSES)
 
 
+@pytest.mark.matrix(column="UDP IPv6")
 @pytest.mark.parametrize("api", ["one", "asyncio"])
 def test_associations_with_the_kernel_are_set_up_over_ipv6(guest: Guest, api: str) -> None:
     addresses = place.HOST_ADDRESSES_6
@@ -78,6 +81,7 @@ def test_associations_with_the_kernel_are_set_up_over_ipv6(guest: Guest, api: st
     assert sorted(called["peers"]) == sorted(addresses)
 
 
+@pytest.mark.matrix(column="", addresses="")
 @pytest.mark.parametrize("name", ["inside_sockets", "inside_asyncio"])
 def test_what_only_the_kernel_can_show_holds_inside(guest: Guest, name: str) -> None:
     """The tests of that file run in the guest, where both sides are the kernel's or one is sctpx's own."""

@@ -9,15 +9,15 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.interop.conftest import Figure
 from tests.interop.kernel_peer.meeting import Meet, Met, both_ways, receive_whole, they_connect, ways, we_connect
 from tests.interop.kernel_peer.peer import KernelPeer
 from tests.interop.matrix import Way
 from tests.interop.usrsctp import content, digest
 
-pytestmark = pytest.mark.matrix(peer="Linux kernel", api="asyncio")
+pytestmark = pytest.mark.matrix(peer="Linux kernel", subject="Data", api="asyncio")
 SIZES = [1, 2, 3, 4, 1000, 1440, 1452, 1453, 65536, 1 << 20]
 MIB = 1 << 20
-Figure = Callable[[str, float, str], None]
 
 
 @both_ways
@@ -80,12 +80,14 @@ async def test_unordered_messages_are_marked_as_such_on_both_sides(meet: Meet, w
         assert message.data == content(2, 5000)
 
 
+@pytest.mark.matrix(who="sctpx")
 @ways(2)
 async def test_a_bulk_transfer_to_the_kernel_arrives(way: Way, kernel: KernelPeer, figure: Figure) -> None:
     async with we_connect(kernel, way) as met:
         figure("throughput", await bulk_to_the_kernel(met, 8 * MIB), "MB/s")
 
 
+@pytest.mark.matrix(who="sctpx")
 @ways(2)
 async def test_a_bulk_transfer_from_the_kernel_arrives(way: Way, kernel: KernelPeer, figure: Figure) -> None:
     async with we_connect(kernel, way) as met:
@@ -124,6 +126,7 @@ async def at_rest(value: Callable[[], int]) -> None:
         await asyncio.sleep(0.3)
 
 
+@pytest.mark.matrix(who="sctpx")
 @ways(1)
 async def test_a_kernel_that_does_not_read_closes_its_window_and_opens_it_again(
     way: Way, kernel: KernelPeer, figure: Figure
@@ -140,6 +143,7 @@ async def test_a_kernel_that_does_not_read_closes_its_window_and_opens_it_again(
         figure("2 MiB once it reads", time.monotonic() - begin, "s")
 
 
+@pytest.mark.matrix(who="the peer")
 @ways(1)
 async def test_we_do_not_read_and_the_kernel_waits_for_our_window(way: Way, kernel: KernelPeer, figure: Figure) -> None:
     async with they_connect(kernel, way, {"receive_buffer": 128 << 10}, {"send_buffer": 4 * MIB}) as met:
@@ -152,6 +156,7 @@ async def test_we_do_not_read_and_the_kernel_waits_for_our_window(way: Way, kern
         figure("2 MiB once we read", time.monotonic() - begin, "s")
 
 
+@pytest.mark.matrix(who="sctpx")
 @ways(1)
 async def test_messages_larger_than_the_buffer_of_a_kernel_that_reads_arrive_without_stalls(
     way: Way, kernel: KernelPeer, figure: Figure

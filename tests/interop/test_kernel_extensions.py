@@ -11,7 +11,7 @@ from tests.interop.kernel_peer.peer import KernelPeer
 from tests.interop.matrix import Way
 from tests.interop.usrsctp import content, digest
 
-pytestmark = pytest.mark.matrix(peer="Linux kernel", api="asyncio")
+pytestmark = pytest.mark.matrix(peer="Linux kernel", subject="Extensions that sctpx does not speak", api="asyncio")
 ON = ("prsctp_enable", "reconf_enable", "auth_enable", "addip_enable", "intl_enable", "ecn_enable")
 EXTENSIONS = ["PR-SCTP", "RE-CONFIG", "AUTH", "ASCONF", "ECN", "I-DATA"]
 SIZES = [1, 1453, 100_000]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 
 import sctpx
+from tests.interop.conftest import Figure
 from tests.interop.kernel_peer.guest import LINKS
 from tests.interop.kernel_peer.meeting import (
     ALL_WAYS,
@@ -28,8 +29,7 @@ from tests.interop.kernel_peer.peer import KernelPeer
 from tests.interop.matrix import Way
 from tests.interop.usrsctp import content
 
-pytestmark = pytest.mark.matrix(peer="Linux kernel", api="asyncio")
-Figure = Callable[[str, float, str], None]
+pytestmark = pytest.mark.matrix(peer="Linux kernel", subject="When the network fails", api="asyncio", who="sctpx")
 PAUSE = 0.01
 """Seconds between two messages."""
 TOTAL, CUT_AT, MENDED_AT = 240, 40, 120

@@ -12,7 +12,7 @@ from tests.interop.kernel_peer.peer import KernelPeer
 from tests.interop.matrix import Way
 from tests.interop.usrsctp import content, digest
 
-pytestmark = pytest.mark.matrix(peer="Linux kernel", api="asyncio")
+pytestmark = pytest.mark.matrix(peer="Linux kernel", subject="Restarts", api="asyncio")
 OUR_PORT = 6001
 
 
@@ -31,6 +31,7 @@ class Silence:
             self._guest.mend(link)
 
 
+@pytest.mark.matrix(who="sctpx")
 @ways()
 async def test_we_restart_and_the_kernel_goes_on_with_us(way: Way, kernel: KernelPeer) -> None:
     async def connect() -> sctpx.Association:
@@ -58,6 +59,7 @@ async def test_we_restart_and_the_kernel_goes_on_with_us(way: Way, kernel: Kerne
     second.abort()
 
 
+@pytest.mark.matrix(who="the peer")
 @ways()
 async def test_the_kernel_restarts_and_we_go_on_with_it(way: Way, kernel: KernelPeer) -> None:
     async with await sctpx.start_server(None, ours(way), PORT, udp_port=0, link=way.link) as server:
@@ -86,6 +88,7 @@ async def test_the_kernel_restarts_and_we_go_on_with_it(way: Way, kernel: Kernel
         association.abort()
 
 
+@pytest.mark.matrix(who="the peer")
 @ways(2)
 async def test_the_kernel_restarts_and_the_old_association_ends_where_that_is_asked_for(
     way: Way, kernel: KernelPeer

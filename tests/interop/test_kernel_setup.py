@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 import sctpx
+from tests.interop.conftest import Figure
 from tests.interop.kernel_peer.meeting import (
     PORT,
     QUICK,
@@ -23,7 +22,7 @@ from tests.interop.kernel_peer.peer import KernelPeer
 from tests.interop.matrix import Way
 from tests.interop.usrsctp import PeerError, content, digest
 
-pytestmark = pytest.mark.matrix(peer="Linux kernel", api="asyncio")
+pytestmark = pytest.mark.matrix(peer="Linux kernel", subject="Setting up and ending", api="asyncio")
 USER_INITIATED_ABORT = 12
 MESSAGES = 20
 SIZE = 10_000
@@ -33,7 +32,7 @@ HASHES = [digest(content(seed, SIZE)) for seed in range(MESSAGES)]
 @both_ways
 @ways()
 async def test_each_side_knows_all_addresses_of_the_other(
-    meet: Meet, way: Way, kernel: KernelPeer, figure: Callable[[str, float, str], None]
+    meet: Meet, way: Way, kernel: KernelPeer, figure: Figure
 ) -> None:
     async with meet(kernel, way) as met:
         figure("set up in", met.seconds, "s")
@@ -90,6 +89,7 @@ async def test_their_abort_resets_our_association_and_tells_why(meet: Meet, way:
         assert [code for code, _ in reset.value.causes] == [USER_INITIATED_ABORT]
 
 
+@pytest.mark.matrix(who="sctpx")
 @ways(2)
 async def test_a_kernel_where_nobody_listens_refuses_at_every_address(way: Way, kernel: KernelPeer) -> None:
     with pytest.raises(ConnectionRefusedError) as refusal:
@@ -98,6 +98,7 @@ async def test_a_kernel_where_nobody_listens_refuses_at_every_address(way: Way, 
     assert [(one.address, one.answer) for one in refusal.value.report] == [(host, "ABORT") for host in theirs(way)]
 
 
+@pytest.mark.matrix(who="the peer")
 @ways(2)
 async def test_the_kernel_is_refused_where_nobody_listens(way: Way, kernel: KernelPeer) -> None:
     async with await sctpx.open_endpoint(ours(way), link=way.link) as endpoint:
@@ -109,7 +110,7 @@ async def test_the_kernel_is_refused_where_nobody_listens(way: Way, kernel: Kern
 @both_ways
 @ways(2)
 async def test_the_first_address_is_dead_when_the_association_is_set_up(
-    meet: Meet, way: Way, kernel: KernelPeer, figure: Callable[[str, float, str], None]
+    meet: Meet, way: Way, kernel: KernelPeer, figure: Figure
 ) -> None:
     kernel.guest.cut(1)
     async with meet(kernel, way, QUICK, QUICK) as met:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 import sctpx
 from sctpx import constants as c
+from tests.interop.conftest import Figure
 from tests.interop.kernel_peer.meeting import MeetSockets, both_sockets, ours, theirs, ways
 from tests.interop.kernel_peer.peer import KernelPeer
 from tests.interop.matrix import Way
 from tests.interop.usrsctp import content, digest
 
-pytestmark = pytest.mark.matrix(peer="Linux kernel", api="sockets")
+pytestmark = pytest.mark.matrix(peer="Linux kernel", subject="Blocking sockets", api="sockets")
 SIZES = [1, 1000, 1440, 1452, 1453, 65536, 1 << 20]
 SIZE = 10_000
 MESSAGES = 20
@@ -30,7 +29,7 @@ def recv_whole(sock: sctpx.Socket) -> bytes:
 @both_sockets
 @ways()
 def test_each_side_lists_the_addresses_of_the_other(
-    meet: MeetSockets, way: Way, kernel: KernelPeer, figure: Callable[[str, float, str], None]
+    meet: MeetSockets, way: Way, kernel: KernelPeer, figure: Figure
 ) -> None:
     with meet(kernel, way) as met:
         figure("set up in", met.seconds, "s")

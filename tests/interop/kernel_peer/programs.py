@@ -54,6 +54,12 @@ class Program:
             raise AssertionError(f"{self._name} ended with {read}:\n" + "\n".join(self._told))
         return read
 
+    def line_with(self, text: str) -> str:
+        """The next line with this text in it."""
+        while text not in (line := self.line()):
+            pass
+        return line
+
     def _next(self) -> str | int:
         """The next line, or the exit status behind the last one."""
         read: Any = self._from.readline()
