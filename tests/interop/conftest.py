@@ -21,6 +21,8 @@ from typing import Any, NoReturn, Protocol
 import pytest
 
 import sctpx
+from sctpx.blocking.hub import hub
+from tests.api.sockets.support import no_sockets_are_left
 from tests.interop.kernel_peer.guest import Guest
 from tests.interop.kernel_peer.packages import CommandError
 from tests.interop.kernel_peer.peer import KernelPeer
@@ -196,11 +198,13 @@ def kernel(guest: Guest, kernel_peers: list[KernelPeer], matrix: Matrix) -> Iter
     version = f"Linux {peer.release}"
     matrix.versions["Linux kernel"] = version
     matrix.versions["sctpx on the Linux kernel's SCTP"] = f"{version}, sctpx {sctpx.__version__}"
+    carriers = list(hub.carriers)
     with guest.entered():
         yield peer
-    guest.mend_all()
-    if peer.busy:
-        kernel_peers.remove(peer)
-        peer.end()
-    else:
-        peer.call("forget")
+        guest.mend_all()
+        if peer.busy:
+            kernel_peers.remove(peer)
+            peer.end()
+        else:
+            peer.call("forget")
+        no_sockets_are_left(carriers)

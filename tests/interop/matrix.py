@@ -93,13 +93,7 @@ class Matrix:
         if outcome == "failed":
             result = "**failed**"
         figures = ", ".join(f"{name} {value}" for kind, (name, value) in _properties(item) if kind == "figure")
-        row = Row(
-            facts.get("subject", ""),
-            facts["what"],
-            facts.get("who", ""),
-            facts.get("api", ""),
-            facts.get("addresses", ""),
-        )
+        row = Row(*(facts.get(name, "") for name in Row._fields))
         self.cells.append(Cell(peer, row, facts.get("column", ""), result, figures))
 
     def page(self) -> str:

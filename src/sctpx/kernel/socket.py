@@ -39,6 +39,12 @@ _END: Final = KernelPiece(b"", 0, None, (), None)
 """Nothing will come any more."""
 
 
+def _is_end(read: tuple[bytes, list[Control], int, Any]) -> bool:
+    """The peer has sent everything. Of a message the kernel tells the address, even if it is empty."""
+    data, _, told, address = read
+    return not data and not told & (c.MSG_EOR | c.MSG_NOTIFICATION) and not address
+
+
 @final
 class KernelSocket(SettingUp):
     """A socket of the kernel."""
@@ -60,8 +66,8 @@ class KernelSocket(SettingUp):
         if limit < 0:
             raise ValueError("negative buffersize")
         read = self._read(limit, flags)
-        if read is None and not self.one_to_many and not self.alive():
-            read = self._read(limit, flags)  # It may just have ended.
+        if (read is None or _is_end(read)) and not self.one_to_many and not self.alive():
+            read = self._read(limit, flags)  # It may just have ended, and the last notification has come since.
             if read is None:
                 return self._gone()
         if read is None:
@@ -69,7 +75,7 @@ class KernelSocket(SettingUp):
         data, control, told, address = read
         if told & c.MSG_NOTIFICATION:
             return self._notification(data, told & FLAGS, address, flags & c.MSG_PEEK)
-        if not data and not told & c.MSG_EOR and not address:  # Of a message the kernel tells the address.
+        if _is_end(read):
             return self._at_end()
         return KernelPiece(data, told & FLAGS, address or None, tuple(control), None)
 
