@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,12 @@ ROLES: Final = {
     "our_socket_connects": "sctpx",
     "our_socket_accepts": "the peer",
 }
+_WRITTEN: Final = {
+    "mtu": "MTU",
+    "linux": "Linux",
+    "sctp (darn|test)": r"sctp_\1",
+}
+"""Words that the name of a test cannot have as they are written."""
 COLUMNS: Final = ("raw IPv4", "raw IPv6", "UDP IPv4", "UDP IPv6")
 _INTRODUCTION: Final = """\
 # Who sctpx was tried with
@@ -35,6 +42,9 @@ _INTRODUCTION: Final = """\
 `make interop` writes this page at the end of a complete run: each row is a test in `tests/interop`, and what was
 exercised is the test's name. All data is hashed or compared on both sides. Figures are those of one run on one machine,
 where both sides share the processors; they show how things behave, not how fast they can be.
+
+The Linux kernel runs as a process of the host (user-mode Linux), in a network of its own, where links can be cut. What
+runs in it uses its SCTP through sctpx's `backend="kernel"`, but for lksctp-tools, which are programs in C.
 """
 
 
@@ -141,12 +151,13 @@ class Matrix:
 
 
 def figure_text(value: float, unit: str) -> str:
-    """Two digits are what a figure of one run is worth."""
+    """A figure as coarse as one run on a busy machine makes it: two digits, of less than a second one."""
+    if unit == "s" and value < 0.01:
+        return "less than 10 ms"
     if unit == "s" and value < 1:
-        value, unit = value * 1000, "ms"
-    digits = 1 if value and abs(value) < 10 else 0
+        return f"{float(f'{value * 1000:.1g}'):.0f} ms"
     rounded = float(f"{value:.2g}")
-    return f"{rounded:.{digits}f} {unit}".strip()
+    return f"{rounded:g} {unit}".strip()
 
 
 def _properties(item: pytest.Item) -> Iterable[tuple[str, Any]]:
@@ -173,7 +184,9 @@ def _facts(item: pytest.Item) -> dict[str, str]:
             facts["api"] = str(value)
         else:
             further.append(f"{name} {value}")
-    what = sentence[:1].upper() + sentence[1:]
+    for plain, written in _WRITTEN.items():
+        sentence = re.sub(rf"\b{plain}\b", written, sentence)
+    what = sentence if "_" in sentence.partition(" ")[0] else sentence[:1].upper() + sentence[1:]
     facts["what"] = f"{what} ({', '.join(further)})" if further else what
     return facts
 
