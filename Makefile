@@ -56,7 +56,8 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format
 
 # Real peers must be there: Debian's libusrsctp-dev, a C compiler, tshark, and Python's own tests (libpython3-testsuite).
-# A kernel with SCTP is booted as a process: that takes root, x86-64, /dev/net/tun, iproute2 and apt.
+# A kernel with SCTP is booted as a process: that takes root, x86-64, /dev/net/tun, iproute2 and apt. The sources of
+# pysctp are downloaded with pip. What was tried with which result is written to docs/interop.md.
 interop: $(VENV)/.dev
 	SCTPX_REQUIRE_INTEROP=1 $(BIN)/python -m pytest tests/interop --write-matrix docs/interop.md
 

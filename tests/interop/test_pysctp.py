@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import sctpx
+from sctpx import constants as c
 from tests.interop.conftest import cannot_be_had
 from tests.interop.kernel_peer.guest import GUEST_ADDRESSES, ROOT, Guest
 from tests.interop.kernel_peer.packages import PLACE
@@ -70,7 +71,8 @@ def test_its_test_local_cnx_talks_to_a_server_of_sctpx(kernel: KernelPeer, sourc
         server.listen()
         with start(kernel.guest, sources / "test_local_cnx.py") as program:
             association, _ = server.accept()
-            with association:
+            with association:  # The program never ends by itself: nobody is there to take leave of.
+                association.setsockopt(c.SOL_SOCKET, c.SO_LINGER, sctpx.Linger(l_onoff=1, l_linger=0))
                 data = association.recv(2048)
                 assert SENT in data
                 association.send(b"got " + data)
