@@ -27,8 +27,14 @@ SIOCETHTOOL = 0x8946
 ETHTOOL_OFF = (0x24, 0x1F, 0x2C)
 """ETHTOOL_SGSO, ETHTOOL_STSO, ETHTOOL_SGRO."""
 LIBC = ctypes.CDLL(None, use_errno=True)
-MOUNTS = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/tmp"), ("tmpfs", "/run")]
-ENVIRONMENT = {"PATH": "/usr/bin:/usr/sbin:/bin:/sbin", "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}
+MOUNTS = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/run")]
+"""Not over /tmp: the project may be there."""
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/usr/sbin:/bin:/sbin",
+    "HOME": "/run",
+    "TMPDIR": "/run",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 
 def say(what: str) -> None:
