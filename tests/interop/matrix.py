@@ -32,6 +32,7 @@ ROLES: Final = {
 _WRITTEN: Final = {
     "mtu": "MTU",
     "linux": "Linux",
+    "ipv6": "IPv6",
     "sctp (darn|test)": r"sctp_\1",
 }
 """Words that the name of a test cannot have as they are written."""
