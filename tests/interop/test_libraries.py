@@ -1,4 +1,4 @@
-"""Programs on pycrate and python-diameter, which use SCTP through ``sctpx.compat.pysctp``: those of ``make examples``."""
+"""Programs on pycrate and python-diameter, which use SCTP through ``sctpx.compat.pysctp``: those of make examples."""
 
 from __future__ import annotations
 
