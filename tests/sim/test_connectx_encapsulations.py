@@ -376,7 +376,7 @@ def test_in_rotation_a_refusal_moves_on_at_once() -> None:
 def test_after_a_stale_cookie_the_way_that_was_kept_is_asked_again(winner: int) -> None:
     lab = Lab("udp" if winner else "native")
     with lab.network:
-        stale = []
+        stale: list[Packet] = []
 
         def make_stale(packet: Packet) -> bool:
             if packet.chunks == ["COOKIE ECHO"] and not stale:

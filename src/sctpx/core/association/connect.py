@@ -248,8 +248,7 @@ class Attempt:
         due: list[AddressReport] = []
         for candidate in self._asked:
             if candidate.deadline <= now:
-                if candidate.tries:
-                    self._expire(candidate)
+                self._expire(candidate)
                 if not self._done(candidate):
                     due.append(candidate)
         while self._next < len(self._turns) and self._next_start <= now:
@@ -282,7 +281,8 @@ class Attempt:
 
     def _expire(self, candidate: AddressReport) -> None:
         candidate.deadline = NEVER
-        candidate.rto = min(candidate.rto * 2, self._longest)
+        if candidate.tries:  # Else it was only its turn that came.
+            candidate.rto = min(candidate.rto * 2, self._longest)
 
     def _done(self, candidate: AddressReport) -> bool:
         """True if no further INIT goes to it."""
