@@ -67,6 +67,11 @@ class StackRunner:
         self._woken_at = 0
         self._wakes = 0
 
+    @property
+    def native_too(self) -> bool:
+        """Packets travel without UDP as well."""
+        return self.native and self.udp_port > 0
+
     def now(self) -> int:
         """The time, ns."""
         return self._host.now
