@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,8 +12,6 @@ import sctpx
 from sctpx.link.choice import choose, host_facts
 from tests.cli.commands import ENVIRONMENT, LIMIT, SCTPX, Running, parsed, run
 from tests.namespaces import own_host
-
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks as Linux is asked")
 
 
 def examined(*arguments: str, status: int = 0) -> dict[str, Any]:
@@ -105,9 +100,8 @@ def test_a_peer_that_is_asked_is_told_by_what_it_answers_in_each_way() -> None:
         assert probes["udp"]["associated"]
         assert [entry["answer"] for entry in probes["udp"]["report"]] == ["INIT ACK"]
         assert not probes["raw"]["associated"]
-        listener.interrupt()
-        _, _, errors = listener.finish()
-    assert b"aborted" in errors
+        assert b" is up " in listener.stderr.readline()
+        assert b"aborted" in listener.stderr.readline()
 
 
 @pytest.mark.usefixtures("other_host")
@@ -117,44 +111,3 @@ def test_a_peer_that_answers_in_no_way_ends_it_with_1() -> None:
     assert [probe["way"] for probe in probes] == ["raw", "udp"]
     assert not any(probe["associated"] for probe in probes)
     assert all("refused" in probe["said"] for probe in probes)
-
-
-# --- privileges, as they are in containers ---
-
-NOBODY = ("--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all")
-
-
-def _as(*options: str) -> dict[str, Any]:
-    """What it tells of privileges, and of what auto takes, when it is started by setpriv(1) with these options."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("taking privileges away takes root, on Linux")
-    words: Sequence[str] = ("setpriv", *options, *SCTPX, "doctor", "--json")
-    try:
-        done = subprocess.run(words, env=ENVIRONMENT, capture_output=True, timeout=LIMIT, check=False)
-    except FileNotFoundError:
-        pytest.skip("the command setpriv is missing (Debian: util-linux)")
-    assert (done.returncode, done.stderr) == (0, b"")
-    told = json.loads(done.stdout)
-    return {**told["privileges"], "ways": told["choice"]["ways"]}
-
-
-def test_root_with_nothing_but_net_raw_has_raw_sockets() -> None:
-    """``docker run --cap-drop ALL --cap-add NET_RAW``, as root; Kubernetes with allowPrivilegeEscalation: false."""
-    told = _as("--bounding-set=-all,+net_raw", "--inh-caps=-all", "--no-new-privs")
-    assert (told["user"], told["effective"], told["bounding"], told["no_new_privileges"]) == (0, True, True, True)
-    assert (told["raw_ipv4"], told["raw_ipv6"], told["ways"]) == ("", "", ["raw", "udp"])
-
-
-def test_root_without_net_raw_has_udp() -> None:
-    """``docker run --cap-drop NET_RAW``."""
-    told = _as("--bounding-set=-net_raw", "--inh-caps=-all")
-    assert (told["user"], told["effective"], told["bounding"]) == (0, False, False)
-    assert told["raw_ipv4"] != ""
-    assert told["ways"] == ["udp"]
-
-
-def test_an_ambient_capability_gives_raw_sockets_to_any_user() -> None:
-    """systemd's ``AmbientCapabilities=CAP_NET_RAW`` with ``User=``."""
-    told = _as(*NOBODY[:3], "--inh-caps=-all,+net_raw", "--ambient-caps=-all,+net_raw", "--bounding-set=-all,+net_raw")
-    assert (told["user"], told["effective"], told["ambient"]) == (65534, True, True)
-    assert told["ways"] == ["raw", "udp"]
