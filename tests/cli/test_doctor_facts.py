@@ -197,7 +197,18 @@ def test_python_is_told_by_the_file_that_runs() -> None:
 def test_the_holder_of_a_udp_port_is_named() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
-        assert port_holders(sock.getsockname()[1], "Linux", {}) == ("127.0.0.1: this process",)
+        assert port_holders(sock.getsockname()[1], "Linux", {}) == ("this process at 127.0.0.1",)
+
+
+@on_linux
+def test_the_holder_of_a_udp_port_is_named_once_for_all_its_addresses() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two,
+    ):
+        one.bind(("127.0.0.2", closed_udp_port("127.0.0.2")))
+        two.bind(("127.0.0.3", one.getsockname()[1]))
+        assert port_holders(one.getsockname()[1], "Linux", {}) == ("this process at 127.0.0.2, 127.0.0.3",)
 
 
 def test_a_udp_port_that_is_free_has_no_holder() -> None:
@@ -209,7 +220,7 @@ def test_elsewhere_a_udp_port_that_cannot_be_bound_is_taken() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("0.0.0.0", 0))
         (holder,) = port_holders(sock.getsockname()[1], "Darwin", {})
-    assert holder.startswith("0.0.0.0: ")
+    assert holder.startswith("a program (")
 
 
 def test_a_raw_socket_for_sctp_is_found_with_its_process() -> None:
@@ -259,6 +270,6 @@ def test_the_kernel_goes_before_the_ways_of_sctpx() -> None:
     found = asyncio.run(peer_facts(["127.0.0.1", "127.0.0.2"], ("kernel", "udp")))
     assert [(attempt.after, attempt.address, attempt.way) for attempt in found.attempts] == [
         (0.0, "127.0.0.1, 127.0.0.2", "kernel"),
-        (None, "127.0.0.1", "udp"),
-        (None, "127.0.0.2", "udp"),
+        (1.0, "127.0.0.1", "udp"),
+        (1.1, "127.0.0.2", "udp"),
     ]

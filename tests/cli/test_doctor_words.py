@@ -245,9 +245,14 @@ def test_the_kernels_udp_port_is_to_be_had() -> None:
 
 
 def test_a_udp_port_that_is_taken_is_told_with_its_holder() -> None:
-    report = a_host(port_holders=("0.0.0.0: process 4711 (amf)",))
+    report = a_host(port_holders=("process 4711 (amf) at 0.0.0.0",))
     assert "process 4711 (amf)" in titled(report, "UDP port 9899").why
-    assert "is taken, 0.0.0.0: process 4711 (amf)" in ways(report)["udp"].text
+    assert "is taken by process 4711 (amf) at 0.0.0.0" in ways(report)["udp"].text
+
+
+def test_a_udp_port_that_the_kernels_sctp_has_is_as_it_should_be() -> None:
+    kernel = replace(LOADED, sysctls={"udp_port": "9899"})
+    assert advice(a_host(kernel=kernel, port_holders=("the kernel's SCTP at 0.0.0.0, ::",))) == []
 
 
 def test_buffers_that_are_small_can_be_larger() -> None:
@@ -287,7 +292,7 @@ def with_peers() -> HostReport:
         ),
     )
     lost = PeerFacts(asked="nobody.example", error="Name or service not known: nobody.example")
-    return replace(a_host(privileges=ROOT, port_holders=("0.0.0.0: process 1 (x)",)), peers=(peer, lost))
+    return replace(a_host(privileges=ROOT, port_holders=("process 1 (x) at 0.0.0.0",)), peers=(peer, lost))
 
 
 def drawn(report: HostReport, console: Console) -> str:

@@ -8,6 +8,7 @@ from typing import Final, final
 
 from ...link import SCTP_TUNNELING_PORT
 from .facts import LINUX, WINDOWS, HostReport
+from .network import THE_KERNEL
 from .words import kernel_works
 
 _MODPROBE: Final = ("sudo modprobe sctp", "echo sctp | sudo tee /etc/modules-load.d/sctp.conf    # at each boot")
@@ -112,13 +113,14 @@ def _udp(report: HostReport) -> Iterator[Advice]:
     if kernel_works(report.kernel) and report.kernel.sysctls.get("udp_port") == "0":
         yield Advice(
             "Peers behind UDP, for the kernel's SCTP",
-            f"the kernel takes SCTP over UDP as well once it has a UDP port; sctpx then needs another one than {port}",
+            "the kernel takes SCTP over UDP as well once it has a UDP port",
             (f"sudo sysctl net.sctp.udp_port={port}",),
         )
-    if report.network.port_holders:
+    holders = [holder for holder in report.network.port_holders if not holder.startswith(THE_KERNEL)]
+    if holders:
         yield Advice(
             f"UDP port {port}",
-            f"it is taken by {', '.join(report.network.port_holders)}: servers of sctpx need another one, which their "
+            f"it is taken by {' and '.join(holders)}: another server of sctpx needs a UDP port of its own, which its "
             "peers have to know. Clients are not concerned",
             ("sctpx listen --udp-port 9900 ADDRESS PORT",),
         )

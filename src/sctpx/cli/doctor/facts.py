@@ -111,7 +111,7 @@ class NetworkFacts:
     gso: bool
     gro: bool
     port_holders: tuple[str, ...]
-    """Who has UDP port 9899: ``127.0.0.1: process 4711 (python3)``."""
+    """Who has UDP port 9899, and where: ``process 4711 (python3) at 127.0.0.1, ::1``."""
     raw_users: tuple[str, ...]
     """Which processes receive SCTP by raw sockets."""
     buffer_wanted: int
@@ -154,8 +154,8 @@ class PeerAddressFacts:
 class Attempt:
     """An INIT that a connect sends, if nothing has answered before."""
 
-    after: float | None
-    """Seconds from the beginning; ``None``: when what stands before it has failed."""
+    after: float
+    """Seconds from the beginning."""
     address: str
     way: str
 

@@ -17,6 +17,8 @@ from ...sockapi.constants import IPPROTO_SCTP
 from .facts import LINUX, InterfaceFacts, NetworkFacts
 from .files import text_of
 
+THE_KERNEL: Final = "the kernel's SCTP"
+"""It has a UDP port where ``net.sctp.udp_port`` says so."""
 _SOMEBODY: Final = "a process of another user"
 
 
@@ -47,9 +49,12 @@ def port_holders(port: int, kind: str, sysctls: Mapping[str, str]) -> tuple[str,
     """Who has a UDP port, at each local address: from the tables of Linux; elsewhere whether it can be bound."""
     if kind != LINUX:
         return _refused_binds(port)
-    kernel = f"the kernel's SCTP (net.sctp.udp_port={port})" if sysctls.get("udp_port") == str(port) else ""
+    kernel = THE_KERNEL if sysctls.get("udp_port") == str(port) else ""
+    places: dict[str, list[str]] = {}
     found = [sock for table in ("udp", "udp6") for sock in ip_sockets(table) if sock.port == port]
-    return tuple(f"{address_text(sock.address)}: {_owner(sock, kernel)}" for sock in found)
+    for sock in sorted(found, key=lambda sock: (len(sock.address), sock.address)):
+        places.setdefault(_owner(sock, kernel), []).append(address_text(sock.address))
+    return tuple(f"{owner} at {', '.join(dict.fromkeys(addresses))}" for owner, addresses in places.items())
 
 
 def _owner(sock: HostSocket, otherwise: str = "") -> str:
@@ -62,7 +67,7 @@ def _refused_binds(port: int) -> tuple[str, ...]:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trying:
             trying.bind(("0.0.0.0", port))  # noqa: S104 - that is the question
     except OSError as error:
-        return (f"0.0.0.0: {error.strerror or error}",)
+        return (f"a program ({error.strerror or error})",)
     return ()
 
 

@@ -16,6 +16,8 @@ from ...link.interfaces import address_mtu, interface_address, source_for
 from ..failure import explain
 from .facts import Attempt, PeerAddressFacts, PeerFacts
 
+KERNEL_FIRST: Final = 1.0
+"""Seconds of silence after which sctpx's own stack asks over UDP, beside the kernel's attempt."""
 _ANY_PORT: Final = 1
 """An SCTP port, where none is needed."""
 # linux/in.h, linux/in6.h
@@ -62,14 +64,14 @@ def path_mtu(ip: bytes, source: bytes) -> int:
 
 
 def _attempts(addresses: Sequence[PeerAddressFacts], ways: Sequence[str]) -> Iterator[Attempt]:
-    """A connect in order. The kernel has its own order of addresses, and sctpx's ways follow where it has failed."""
+    """A connect in order. The kernel has its own order of addresses, and sctpx's own stack asks beside it later."""
     usable = [entry.address for entry in addresses if not entry.error]
     delay = AssociationConfig.attempt_delay or 0.0
     for way in ways:
         if way == "kernel" and usable:
             yield Attempt(after=0.0, address=", ".join(usable), way=way)
+    begin = KERNEL_FIRST if "kernel" in ways else 0.0
     own = [way for way in ways if way != "kernel"]
     for index, address in enumerate(usable):
         for place, way in enumerate(own):
-            after = None if "kernel" in ways else delay * (index + place / len(own))
-            yield Attempt(after=after, address=address, way=way)
+            yield Attempt(after=begin + delay * (index + place / len(own)), address=address, way=way)

@@ -69,7 +69,9 @@ class _Drawn:
             return
         self.table(_addresses(peer))
         if peer.attempts:
-            self.lines((Line("connect", "sends INITs in this order until one is answered:"),))
+            self.lines(
+                (Line("connect", "sends INITs in this order until one is answered; a refusal moves on at once:"),)
+            )
             self.table(_attempts(peer))
         for probe in peer.probes:
             self._probe(probe)
@@ -108,6 +110,5 @@ def _addresses(peer: PeerFacts) -> Table:
 def _attempts(peer: PeerFacts) -> Table:
     table = make_table("after", "to", "by", right=("after",))
     for attempt in peer.attempts:
-        after = "if that fails" if attempt.after is None else time_text(attempt.after) if attempt.after else "at once"
-        table.add_row(after, attempt.address, WAYS[attempt.way])
+        table.add_row(time_text(attempt.after) if attempt.after else "at once", attempt.address, WAYS[attempt.way])
     return table

@@ -127,7 +127,7 @@ def _raw_text(report: HostReport) -> str:
     if report.privileges.raw_ipv4:
         return f"{what}: this process may not open raw sockets ({report.privileges.raw_ipv4})"
     if report.kernel.state == "loaded":
-        return f"{what}: not beside the kernel's own SCTP, which would abort their associations"
+        return f"{what}: not beside the kernel's own SCTP, which would abort its associations"
     others = report.network.raw_users
     beside = f"; raw sockets for SCTP are also open in {', '.join(others)}" if others else ""
     return f"{what}: this process may open raw sockets{beside}"
@@ -136,7 +136,7 @@ def _raw_text(report: HostReport) -> str:
 def _udp_text(report: HostReport) -> str:
     network = report.network
     offload = [name for name, has in (("GSO", network.gso), ("GRO", network.gro)) if has]
-    port = f"port {SCTP_TUNNELING_PORT} is taken, {', '.join(network.port_holders)}"
+    port = f"port {SCTP_TUNNELING_PORT} is taken by {' and '.join(network.port_holders)}"
     if not network.port_holders:
         port = f"port {SCTP_TUNNELING_PORT} is free"
     return f"SCTP over UDP: needs no privilege; {port}; segmentation offload: {', '.join(offload) or 'none'}"
