@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import sctpx
+from sctpx.cli.doctor.kernel import kernel_facts
 from sctpx.link.choice import choose, host_facts
 from tests.cli.commands import ENVIRONMENT, LIMIT, SCTPX, Running, parsed, run
 from tests.namespaces import own_host
@@ -70,6 +71,14 @@ def test_a_preset_is_told_with_the_choice() -> None:
     done = _run_with({"SCTPX_LINK": "udp"}, "doctor", "--json")
     choice = json.loads(done.stdout)["choice"]
     assert (choice["preset"], choice["ways"]) == ("udp", ["udp"])
+
+
+def test_a_way_that_is_named_and_cannot_be_gone_leaves_a_peer_out_of_reach() -> None:
+    if kernel_facts().state == "loaded":
+        pytest.skip("the kernel's SCTP is loaded here")
+    done = _run_with({"SCTPX_LINK": "kernel"}, "doctor", "127.0.0.1")
+    assert done.returncode == 1
+    assert b"kernel does not work here: the call fails" in done.stdout
 
 
 def _run_with(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[bytes]:

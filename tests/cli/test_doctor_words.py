@@ -26,7 +26,7 @@ from sctpx.cli.doctor.facts import (
     SystemFacts,
 )
 from sctpx.cli.doctor.screen import show
-from sctpx.cli.doctor.words import Line, sections, usable_ways
+from sctpx.cli.doctor.words import Line, sections, usable_ways, ways_taken
 from sctpx.cli.output import json_text, make_console
 from sctpx.link.choice import HostFacts, choose
 
@@ -346,6 +346,19 @@ def test_what_a_rule_says_comes_to_the_screen_word_by_word() -> None:
         Line("because", "SCTPX_LINK=udp"),
         Line("", "so be it"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("ways", "words"),
+    [
+        (("raw",), "raw does not work here: the call fails"),
+        (("raw", "udp"), "raw does not work here: it is left out"),
+    ],
+)
+def test_a_way_that_is_chosen_and_does_not_work_is_told(ways: tuple[str, ...], words: str) -> None:
+    report = replace(a_host(), choice=ChoiceFacts(preset="raw", ways=ways, reasons=("so be it",)))
+    assert lines(report, "What auto takes")[-1] == Line("but", words, "no")
+    assert ways_taken(report) == ways[1:]
 
 
 def test_json_has_the_facts_by_name() -> None:

@@ -23,7 +23,7 @@ from .peers import peer_facts
 from .privileges import privilege_facts
 from .probing import ask
 from .system import system_facts
-from .words import sections, usable_ways
+from .words import sections, usable_ways, ways_taken
 
 
 @click.command(
@@ -57,8 +57,8 @@ def doctor(hosts: tuple[list[str], ...], port: int | None, timeout: float, as_js
 
     With HOSTs, each a peer with one or several addresses or names: which of our addresses packets for them leave from,
     and in which order a connect tries. Nothing is changed, no kernel module is loaded, and nothing is sent but what
-    looking up names takes, and with --port the associations that this asks for. The exit status is 1 if a HOST has no
-    address that can be reached, or with --port answers in no way.
+    looking up names takes, and with --port the associations that this asks for. The exit status is 1 if a connect to a
+    HOST has nowhere to send to, or with --port a HOST answers in no way.
     """
     with one_line():
         report = run(_examine(hosts, port, timeout))
@@ -84,7 +84,7 @@ async def _examine(hosts: Sequence[list[str]], port: int | None, timeout: float)
         network=network_facts(system.kind, kernel.sysctls),
         choice=ChoiceFacts(preset=preset, ways=choice.ways, reasons=choice.reasons),
     )
-    peers = await asyncio.gather(*(peer_facts(addresses, choice.ways) for addresses in hosts))
+    peers = await asyncio.gather(*(peer_facts(addresses, ways_taken(report)) for addresses in hosts))
     if port is not None:
         peers = [
             await _probed(peer, addresses, port, timeout, report) for peer, addresses in zip(peers, hosts, strict=True)

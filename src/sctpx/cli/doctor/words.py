@@ -100,6 +100,11 @@ def usable_ways(report: HostReport) -> tuple[str, ...]:
     return tuple(way for way, can in works.items() if can)
 
 
+def ways_taken(report: HostReport) -> tuple[str, ...]:
+    """The ways of the choice that work here: a call goes these, and fails if there are none."""
+    return tuple(way for way in report.choice.ways if way in usable_ways(report))
+
+
 def _mark(works: bool) -> Mark:
     return "yes" if works else "no"
 
@@ -147,6 +152,10 @@ def _choice(report: HostReport) -> Iterator[Line]:
     yield Line("it takes", ", then ".join(choice.ways))
     for index, reason in enumerate(choice.reasons):
         yield Line("" if index else "because", reason)
+    taken = ways_taken(report)
+    for way in choice.ways:
+        if way not in usable_ways(report):
+            yield Line("but", f"{way} does not work here: {'it is left out' if taken else 'the call fails'}", "no")
 
 
 def _privileges(privileges: PrivilegeFacts) -> Iterator[Line]:
