@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -85,6 +86,40 @@ def _run_with(environment: dict[str, str], *arguments: str) -> subprocess.Comple
     return subprocess.run(
         (*SCTPX, *arguments), env=ENVIRONMENT | environment, capture_output=True, timeout=LIMIT, check=False
     )
+
+
+WATCHED = """
+import os, socket, sys
+
+def watch(event, arguments):
+    told = None
+    if event == "socket.__new__" and arguments[3] == 132 and arguments[2] & 15 != socket.SOCK_RAW:
+        told = "a socket of the kernel's SCTP"
+    elif event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and arguments[0] != os.devnull:
+        told = f"writing to {arguments[0]}"
+    elif event in ("socket.bind", "socket.sendto", "socket.sendmsg", "os.system", "os.exec"):
+        told = event
+    elif event == "subprocess.Popen" and "ldconfig" not in str(arguments):  # By which ctypes finds the C library.
+        told = f"starting {arguments[1]}"
+    if told:
+        sys.stderr.write(told + "\\n")
+
+sys.addaudithook(watch)
+from sctpx.cli.main import main
+main(["doctor", "127.0.0.1", "192.0.2.1"])
+"""
+"""The command, with a line on standard error for each deed that could change something."""
+
+
+def test_it_changes_nothing_and_sends_nothing() -> None:
+    """A socket with protocol SCTP would load the kernel's module; where that is loaded, one changes nothing."""
+    if kernel_facts().state == "loaded":
+        pytest.skip("the kernel's SCTP is loaded here")
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", WATCHED], env=ENVIRONMENT, capture_output=True, timeout=LIMIT, check=False
+    )
+    assert b"How to get more" in done.stdout
+    assert done.stderr == b""
 
 
 # --- asking a peer ---

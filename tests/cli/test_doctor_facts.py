@@ -107,19 +107,6 @@ def test_on_other_systems_the_kernel_is_not_asked(tmp_path: Path) -> None:
     assert kernel_facts(loaded(tmp_path), "FreeBSD", "14.1").state == "unused"
 
 
-@on_linux
-def test_asking_for_the_kernels_sctp_opens_no_socket_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket would load the module. This host has not loaded it, or a socket changes nothing."""
-    if kernel_facts().state == "loaded":
-        pytest.skip("the kernel's SCTP is loaded here")
-
-    def refused(*_arguments: object) -> None:
-        raise AssertionError("a socket was opened")
-
-    monkeypatch.setattr(socket, "socket", refused)
-    assert kernel_facts().state != "loaded"
-
-
 # --- the privilege ---
 
 STATUS = """Name:\tpython3
