@@ -37,19 +37,6 @@ def guest() -> Iterator[Guest]:
         yield booted
 
 
-SERVER = """
-import asyncio, sys, sctpx
-
-async def serve():
-    async with await sctpx.start_server(None, sys.argv[1], int(sys.argv[2]), backend="kernel"):
-        print("listening", flush=True)
-        await asyncio.sleep(60)
-
-asyncio.run(serve())
-"""
-"""Takes associations on the kernel's SCTP until it is ended."""
-
-
 def run(guest: Guest, inside: bool, role: str, api: str, **asked: Any) -> Program:
     """The program on one side: with the kernel's SCTP inside, and with sctpx's own outside."""
     backend = "kernel" if inside else "userspace"
@@ -105,6 +92,30 @@ def test_associations_with_the_kernel_are_set_up_over_ipv6(guest: Guest, api: st
     assert sorted(called["peers"]) == sorted(addresses)
 
 
+@pytest.mark.parametrize("name", ["inside_sockets", "inside_asyncio"])
+def test_what_only_the_kernel_can_show_holds_inside(guest: Guest, name: str) -> None:
+    """The tests of that file run in the guest, where both sides are the kernel's or one is sctpx's own."""
+    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "-o", f"pythonpath={place.ROOT / 'src'} {place.ROOT}"]
+    with guest.start(sys.executable, "-m", "pytest", *options, str(HERE / f"{name}.py")) as tests:
+        status, said = tests.finish()
+    assert status == 0, said
+
+
+# --- sctpx doctor ---
+
+SERVER = """
+import asyncio, sys, sctpx
+
+async def serve():
+    async with await sctpx.start_server(None, sys.argv[1], int(sys.argv[2]), backend="kernel"):
+        print("listening", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(serve())
+"""
+"""Takes associations on the kernel's SCTP until it is ended."""
+
+
 def examine(guest: Guest, inside: bool, *arguments: str) -> Any:
     """What ``sctpx doctor`` finds on one side."""
     argv = [sys.executable, "-m", "sctpx", "doctor", "--json", *arguments]
@@ -145,12 +156,3 @@ def test_the_doctor_asks_by_the_kernel_too(guest: Guest) -> None:
             ("kernel", False),
             ("udp", True),
         ]
-
-
-@pytest.mark.parametrize("name", ["inside_sockets", "inside_asyncio"])
-def test_what_only_the_kernel_can_show_holds_inside(guest: Guest, name: str) -> None:
-    """The tests of that file run in the guest, where both sides are the kernel's or one is sctpx's own."""
-    options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "-o", f"pythonpath={place.ROOT / 'src'} {place.ROOT}"]
-    with guest.start(sys.executable, "-m", "pytest", *options, str(HERE / f"{name}.py")) as tests:
-        status, said = tests.finish()
-    assert status == 0, said
