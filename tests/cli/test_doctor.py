@@ -12,8 +12,14 @@ import pytest
 import sctpx
 from sctpx.cli.doctor.kernel import kernel_facts
 from sctpx.link.choice import choose, host_facts
-from tests.cli.commands import ENVIRONMENT, LIMIT, SCTPX, Running, parsed, run
+from tests.cli.commands import LIMIT, SCTPX, Running, environment, parsed, run
 from tests.namespaces import own_host
+
+
+@pytest.fixture(autouse=True)
+def auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What users have who set nothing."""
+    monkeypatch.delenv("SCTPX_LINK", raising=False)
 
 
 def examined(*arguments: str, status: int = 0) -> dict[str, Any]:
@@ -82,9 +88,9 @@ def test_a_way_that_is_named_and_cannot_be_gone_leaves_a_peer_out_of_reach() -> 
     assert b"kernel does not work here: the call fails" in done.stdout
 
 
-def _run_with(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _run_with(changed: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        (*SCTPX, *arguments), env=ENVIRONMENT | environment, capture_output=True, timeout=LIMIT, check=False
+        (*SCTPX, *arguments), env=environment() | changed, capture_output=True, timeout=LIMIT, check=False
     )
 
 
@@ -116,7 +122,7 @@ def test_it_changes_nothing_and_sends_nothing() -> None:
     if kernel_facts().state == "loaded":
         pytest.skip("the kernel's SCTP is loaded here")
     done = subprocess.run(
-        [sys.executable, "-B", "-c", WATCHED], env=ENVIRONMENT, capture_output=True, timeout=LIMIT, check=False
+        [sys.executable, "-B", "-c", WATCHED], env=environment(), capture_output=True, timeout=LIMIT, check=False
     )
     assert b"How to get more" in done.stdout
     assert done.stderr == b""
@@ -133,19 +139,17 @@ def other_host() -> Any:
 
 
 @pytest.mark.usefixtures("other_host")
-def test_a_peer_that_is_asked_is_told_by_what_it_answers_in_each_way() -> None:
-    with Running("listen", "-v", "127.0.0.1", "5000") as listener:
+@pytest.mark.parametrize(("link", "ways"), [("udp", ["udp"]), ("auto", ["raw", "udp"])])
+def test_a_peer_that_is_asked_is_told_by_what_it_answers_in_each_way(link: str, ways: list[str]) -> None:
+    with Running("listen", "-v", "--link", link, "127.0.0.1", "5000") as listener:
         assert listener.udp_port(listener.stderr) == "9899"
         told = examined("--port", "5000", "127.0.0.1")
         (holder,) = told["network"]["port_holders"]
         assert holder.startswith(f"process {listener.process.pid} (")
         assert holder.endswith(" at 127.0.0.1")
         probes = {probe["way"]: probe for probe in told["peers"][0]["probes"]}
-        assert probes["udp"]["associated"]
-        assert [entry["answer"] for entry in probes["udp"]["report"]] == ["INIT ACK"]
-        assert not probes["raw"]["associated"]
-        assert b" is up " in listener.stderr.readline()
-        assert b"aborted" in listener.stderr.readline()
+        assert [way for way, probe in probes.items() if probe["associated"]] == ways
+        assert [way for way, probe in probes.items() if probe["report"][0]["answer"] == "INIT ACK"] == ways
 
 
 @pytest.mark.usefixtures("other_host")

@@ -25,12 +25,18 @@ import yaml
 from click.testing import CliRunner
 
 from sctpx.cli.main import main
-from tests.cli.commands import ENVIRONMENT, LIMIT, SCTPX, SOURCES, Running
+from tests.cli.commands import LIMIT, SCTPX, SOURCES, Running, environment
 from tests.guards.house import ROOT
 from tests.namespaces import own_host
 
 DEPLOY = ROOT / "deploy"
 RAW_AND_UDP, UDP = ["raw", "udp"], ["udp"]
+
+
+@pytest.fixture(autouse=True)
+def auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What users have who set nothing."""
+    monkeypatch.delenv("SCTPX_LINK", raising=False)
 
 
 class Step(NamedTuple):
@@ -155,7 +161,7 @@ def told(
     libraries = ":".join([str(SOURCES), *filter(None, map(str, sys.path[1:]))])
     done = subprocess.run(
         ["setpriv", *options, *then, python, *SCTPX[1:], "doctor", "--json"],
-        env=ENVIRONMENT | {"PYTHONPATH": libraries},
+        env=environment() | {"PYTHONPATH": libraries},
         capture_output=True,
         timeout=LIMIT,
         check=False,
@@ -238,7 +244,7 @@ def test_the_manifest_and_the_unit_run_the_same_command_which_listens() -> None:
     asked = container()["args"]
     assert commands(shlex.split(unit()["Service"]["ExecStart"])) == asked
     with own_host(), Running(*asked) as server:
-        assert server.udp_port(server.stderr) == "9899"
+        assert server.stderr.readline().endswith(b" port 36412 native and udp-port 9899\n")
         server.signal(15)
         status, _, _ = server.finish()
     assert str(status) == unit()["Service"]["SuccessExitStatus"]

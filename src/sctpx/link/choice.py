@@ -118,12 +118,24 @@ def host_facts() -> HostFacts:
     return HostFacts(kernel_sctp=kernel_sctp.is_loaded(), raw_sockets=_may_open_raw_sockets())
 
 
+def choose_here(named: Named | None = None) -> Choice:
+    """The ways that this process takes on this host now. ``ValueError`` as ``preset_of_environment``."""
+    preset = preset_of_environment()
+    # Often the host makes no difference, and need not be asked.
+    settled = choose(_NOTHING, named, preset)
+    return settled if settled == choose(_EVERYTHING, named, preset) else choose(host_facts(), named, preset)
+
+
 def preset_of_environment() -> Preset:
     """What SCTPX_LINK says, ``"auto"`` if it is not set. ``ValueError`` if it is none of the presets."""
     value = os.environ.get(ENVIRONMENT) or "auto"
     if value not in PRESETS:
         raise ValueError(f"{ENVIRONMENT} is {value!r}: not one of {', '.join(PRESETS)}")
     return value
+
+
+_NOTHING: Final = HostFacts(kernel_sctp=False, raw_sockets=False)
+_EVERYTHING: Final = HostFacts(kernel_sctp=True, raw_sockets=True)
 
 
 def _may_open_raw_sockets() -> bool:

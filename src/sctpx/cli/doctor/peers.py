@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
+from ...aio.kernel_first import PATIENCE
 from ...aio.resolve import resolve_peer
 from ...core.config import AssociationConfig
 from ...link import SCTP_TUNNELING_PORT
@@ -16,8 +17,6 @@ from ...link.interfaces import address_mtu, interface_address, source_for
 from ..failure import explain
 from .facts import Attempt, PeerAddressFacts, PeerFacts
 
-KERNEL_FIRST: Final = 1.0
-"""Seconds of silence after which sctpx's own stack asks over UDP, beside the kernel's attempt."""
 _ANY_PORT: Final = 1
 """An SCTP port, where none is needed."""
 # linux/in.h, linux/in6.h
@@ -70,7 +69,7 @@ def _attempts(addresses: Sequence[PeerAddressFacts], ways: Sequence[str]) -> Ite
     for way in ways:
         if way == "kernel" and usable:
             yield Attempt(after=0.0, address=", ".join(usable), way=way)
-    begin = KERNEL_FIRST if "kernel" in ways else 0.0
+    begin = PATIENCE if "kernel" in ways else 0.0
     own = [way for way in ways if way != "kernel"]
     for index, address in enumerate(usable):
         for place, way in enumerate(own):
