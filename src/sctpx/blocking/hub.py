@@ -45,6 +45,7 @@ from typing import Any, Final, Protocol, TypeVar, final
 from .. import process_end
 from ..core.config import NANOSECONDS
 from ..core.timers import MILLISECOND, NEVER
+from ..deferral import Guard
 from ..sockapi.ending import Ending
 from .waiting import Line, Waiter
 
@@ -100,7 +101,10 @@ class Hub:
         self._begin()
 
     def _begin(self) -> None:
-        self._lock: Any = RLock()
+        self.lock: Any = RLock()
+        """The lock: taken and given back in C, so that no signal handler comes between."""
+        self.guard = Guard(self.lock, reentrant=False)
+        """Defers signals while the lock is held. ``RuntimeError`` for a finalizer that interrupts whoever holds it."""
         self._selector: selectors.BaseSelector | None = None
         self._interrupting: tuple[socket.socket, ...] = ()
         self._leader: Waiter | None = None
@@ -120,34 +124,9 @@ class Hub:
     # --- the lock ---
 
     @property
-    def lock(self) -> RLock:
-        """The lock, for a ``with`` statement: taken and given back in C, where no signal handler can come between.
-
-        ``RuntimeError`` in a signal handler that interrupts whoever holds it: half a change cannot be built on.
-        """
-        if self.held_here:
-            raise RuntimeError("a signal handler cannot use a socket while it interrupts a call of a socket")
-        lock: RLock = self._lock
-        return lock
-
-    @property
     def held_here(self) -> bool:
-        """This thread has the lock: a signal handler or a finalizer that sees it so interrupts a call."""
-        return bool(self._lock._is_owned())  # noqa: SLF001 - what ``threading.Condition`` asks of a lock
-
-    def _unlocked(self, wait: Callable[..., T], *arguments: Any) -> T:
-        """Let others have the lock while this waits. Whatever a signal handler raises, the lock is held afterwards."""
-        lock = self._lock
-        try:
-            lock.release()
-            return wait(*arguments)
-        finally:
-            try:
-                lock.acquire()
-            except BaseException:
-                while not lock._is_owned():  # noqa: SLF001 - see ``lock``
-                    lock.acquire()
-                raise
+        """This thread has the lock: a finalizer that sees it so interrupts a call."""
+        return bool(self.lock._is_owned())  # noqa: SLF001 - what ``threading.Condition`` asks of a lock
 
     # --- drivers ---
 
@@ -257,7 +236,7 @@ class Hub:
         patience = -1.0
         if deadline != NEVER:
             patience = min(max(deadline - time.monotonic_ns(), 0) / NANOSECONDS, threading.TIMEOUT_MAX)
-        self._unlocked(gate.acquire, True, patience)
+        self.guard.wait(gate.acquire, True, patience)
 
     def _lead(self, waiter: Waiter, deadline: int) -> None:
         """Wait for the network until woken or the time is up."""
@@ -292,7 +271,7 @@ class Hub:
         selector = self._selector
         assert selector is not None
         timeout = None if until == NEVER else max(until - time.monotonic_ns(), 0) / NANOSECONDS
-        return [key for key, _ in self._unlocked(selector.select, timeout)]
+        return [key for key, _ in self.guard.wait(selector.select, timeout)]
 
     def _work(self, ready: list[selectors.SelectorKey]) -> None:
         """What arrived is fed before anything is sent."""
@@ -333,7 +312,7 @@ class Hub:
     # --- the thread ---
 
     def _run_thread(self) -> None:
-        with self.lock:
+        with self.guard, self.lock:
             while True:
                 turns = self._turns
                 if self._leader is None:
@@ -362,7 +341,7 @@ class Hub:
             self._sleep(-1.0)
 
     def _sleep(self, seconds: float) -> None:
-        self._unlocked(self._idle.acquire, True, seconds)
+        self.guard.wait(self._idle.acquire, True, seconds)
 
     # --- the end ---
 
@@ -375,7 +354,7 @@ class Hub:
         """The process ends: shut everything down gracefully until ``deadline``, ns, then abort."""
         ending = Ending(deadline, process_end.too_late())
         try:
-            with self.lock:
+            with self.guard, self.lock:
                 self._end(ending)
         finally:
             ending.tell()
