@@ -173,6 +173,9 @@ class Guard:
         handlers = _handlers
         if get_ident() != handlers.main and not handlers.run_here():
             return
+        if handlers.replaced and handlers.lock._is_owned():  # noqa: SLF001 - see above
+            self._inner += 1  # Under another guard.
+            return
         handlers.lock = lock
         # One after the other: this is done in every call, and a loop over ``SIGNALS`` takes twice as long.
         if _get(_INTERRUPT) is _DEFAULT and not (

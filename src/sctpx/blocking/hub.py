@@ -87,6 +87,9 @@ class Carrier(Protocol):
     def cut_off(self, ending: Ending) -> None:
         """Abort the associations that are not worth waiting for."""
 
+    def break_off(self) -> None:
+        """``feed`` or ``run`` was left in the middle of a change: what is concerned ends with an ABORT."""
+
     def abandon(self) -> None:
         """This is the child of a fork: give up the descriptors and touch nothing else."""
 
@@ -275,20 +278,26 @@ class Hub:
 
     def _work(self, ready: list[selectors.SelectorKey]) -> None:
         """What arrived is fed before anything is sent."""
-        for key in ready:
-            carrier = key.data
-            if carrier is None:
-                # Another may have been here in the meantime.
-                with suppress(BlockingIOError):
-                    self._interrupting[0].recv(_BUFFER)
-            elif not carrier.closed and carrier.feed(key.fd):
-                self._unfinished.append(key)
-        while self._deferred:
-            self._deferred.popleft()()
-        now = time.monotonic_ns()
-        for carrier in list(self.carriers):
-            if carrier.next_deadline() <= now:
-                carrier.run()
+        carrier: Carrier | None = None
+        try:
+            for key in ready:
+                carrier = key.data
+                if carrier is None:
+                    # Another may have been here in the meantime.
+                    with suppress(BlockingIOError):
+                        self._interrupting[0].recv(_BUFFER)
+                elif not carrier.closed and carrier.feed(key.fd):
+                    self._unfinished.append(key)
+            while self._deferred:
+                self._deferred.popleft()()
+            now = time.monotonic_ns()
+            for carrier in list(self.carriers):
+                if carrier.next_deadline() <= now:
+                    carrier.run()
+        except BaseException:
+            if carrier is not None:
+                carrier.break_off()
+            raise
 
     def _next_deadline(self) -> int:
         soonest = NEVER

@@ -207,6 +207,13 @@ class Stack:
         if association is not None:
             association.break_off()
 
+    def break_off_event(self) -> None:
+        """The same, while the first event was passed on. An end is passed on again, since nothing comes after it."""
+        event = self.first_event()
+        if event is not None and type(event) not in ENDS:
+            event.association.break_off()
+            self._events.popleft()
+
     def will_tell_end(self, association: Association) -> bool:
         """The event that ends this association waits to be polled."""
         return any(event.association is association and type(event) in ENDS for event in self._events)
@@ -550,6 +557,15 @@ class Stack:
     def poll_event(self) -> Event | None:
         """The next event; None when there are no more."""
         return self._events.popleft() if self._events else None
+
+    def first_event(self) -> Event | None:
+        """The next event, which stays the next one: for drivers that could be interrupted while they pass it on."""
+        return self._events[0] if self._events else None
+
+    def next_event(self) -> Event | None:
+        """The first event was passed on: the one behind it."""
+        self._events.popleft()
+        return self._events[0] if self._events else None
 
 
 def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:

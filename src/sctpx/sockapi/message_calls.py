@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, overload
 
 from ..core.config import NANOSECONDS
 from ..core.timers import NEVER
@@ -29,7 +30,8 @@ from .structs import RcvInfo, Struct
 T = TypeVar("T")
 R = TypeVar("R")
 
-REFUSALS: Final = (OSError, ValueError, TypeError)
+_DATA: Final[Callable[[Piece], bytes]] = attrgetter("data")
+REFUSALS: Final = (OSError, EOFError, ValueError, TypeError)
 """What calls raise before anything changes, or when all is over."""
 
 
@@ -72,6 +74,14 @@ class MessageCalls:
     _waiters: Waiters
 
     # --- waiting ---
+
+    @overload
+    def _until_done(self, flags: int, attempt: Callable[..., T | NotNow], *arguments: Any) -> T: ...
+
+    @overload
+    def _until_done(
+        self, flags: int, attempt: Callable[..., T | NotNow], *arguments: Any, then: Callable[[T], R]
+    ) -> R: ...
 
     def _until_done(
         self,
@@ -227,8 +237,7 @@ class MessageCalls:
             if not bufsize:
                 self._state.check_open()
                 return b""
-        data: bytes = self._until_done(flags, self._state.receive, bufsize, flags).data
-        return data
+        return self._until_done(flags, self._state.receive, bufsize, flags, then=_DATA)
 
     def recv_into(self, buffer: Room, nbytes: int = 0, flags: int = 0) -> int:
         """Like ``recv``, into a buffer: how many bytes. ``ValueError`` for more than the buffer holds."""
@@ -288,8 +297,7 @@ class MessageCalls:
 
     def _receive(self, bufsize: int, flags: int, tell: Callable[[Piece], R]) -> R:
         """What is told of what is next, once it is there."""
-        told: R = self._until_done(flags, self._state.receive, bufsize, flags, then=tell)
-        return told
+        return self._until_done(flags, self._state.receive, bufsize, flags, then=tell)
 
 
 def _room(buffer: Room, nbytes: int, call: str) -> tuple[memoryview, int]:

@@ -183,10 +183,7 @@ class SocketCalls(MessageCalls):
 
         ``OSError``: EOPNOTSUPP (one-to-many), EINVAL (it does not listen), EAGAIN.
         """
-        accepted: tuple[Self, SocketAddress] = self._until_done(
-            0, self._state.accept, then=lambda state: (self._branch(state), state.accepted_from())
-        )
-        return accepted
+        return self._until_done(0, self._state.accept, then=lambda state: (self._branch(state), state.accepted_from()))
 
     def connect(self, address: HostPort) -> None:
         """Associate with a peer through one address, or all addresses of a name. Raises like ``connectx``."""
@@ -217,8 +214,7 @@ class SocketCalls(MessageCalls):
     def _connect(self, addresses: Sequence[HostPort]) -> int:
         self._state.check_open()
         peer = self._resolve(addresses)
-        association: int = self._until_done(0, self._state.connect, peer)
-        return association
+        return self._until_done(0, self._state.connect, peer)
 
     def peeloff(self, assoc_id: int) -> Self:
         """An association of a one-to-many socket as a one-to-one socket of its own (RFC 6458 section 9.2).

@@ -53,6 +53,9 @@ class Mailbox:
     def cut_off(self, ending: Ending) -> None:
         raise AssertionError("nobody exits here")
 
+    def break_off(self) -> None:
+        """Nothing is ever interrupted."""
+
     def abandon(self) -> None:
         raise AssertionError("nobody forks here")
 
@@ -89,7 +92,7 @@ def join(*threads: threading.Thread) -> None:
 
 
 def test_a_call_that_waits_reads_the_network_itself() -> None:
-    with mailbox() as box, hub.lock:
+    with mailbox() as box, hub.guard, hub.lock:
         box.far.send(b"x")
         while not box.received:
             hub.wait(box.line)
