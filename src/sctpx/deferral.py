@@ -25,6 +25,7 @@ import threading
 import time
 from _thread import RLock, get_ident
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Final, TypeAlias, TypeVar, final
 
@@ -209,22 +210,19 @@ class Guard:
         Whatever one of them raises, the block goes on as it was.
         """
         try:
-            self.lock.release()
-            self.__exit__(None, None, None)
-            return wait(*arguments)
-        finally:
-            self._take()
-
-    def _take(self) -> None:
-        passing: BaseException | None = None
-        while not self.lock._is_owned():  # noqa: SLF001 - see above
             try:
+                self.lock.release()
+                self.__exit__(None, None, None)
+                return wait(*arguments)
+            finally:
                 self.__enter__()
                 self.lock.acquire()
-            except BaseException as error:
-                passing = error
-        if passing is not None:
-            raise passing
+        except BaseException:
+            while not self.lock._is_owned():  # noqa: SLF001 - see above
+                with suppress(BaseException):  # The first is raised.
+                    self.__enter__()
+                    self.lock.acquire()
+            raise
 
 
 def is_orderly(error: BaseException) -> bool:

@@ -96,9 +96,10 @@ class MessageCalls:
         gets the result.
         """
         result: Any = None
-        done = False
+        begun = done = False
         try:
             with self._hub.guard, self._hub.lock:
+                begun = True
                 try:
                     result = attempt(*arguments)
                     if isinstance(result, NotNow):
@@ -109,7 +110,7 @@ class MessageCalls:
                     self._waiters.settle()
             return told
         except BaseException as error:
-            if done or not isinstance(error, REFUSALS):
+            if begun and (done or not isinstance(error, REFUSALS)):
                 self._on_interrupted(error, result if done else None, flags)
             raise
 
