@@ -19,6 +19,7 @@ to it that the associations concerned end with an ABORT then.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import os
 import signal
 import threading
@@ -49,8 +50,7 @@ _USUAL: Final[Sequence[tuple[int, _Handler]]] = ((_INTERRUPT, _DEFAULT),)
 # Event loops leave a handler that does nothing: what they do, they do when the loop runs.
 _HARMLESS: Final = ("asyncio.unix_events", "uvloop.loop")
 
-# Those of ``signal`` itself make enumerations of it all, in ten times the time.
-_signal: Any = __import__("_signal")
+# What is below ``signal``, which makes enumerations of it all and takes ten times as long.
 _get: Final = _signal.getsignal
 _set: Final = _signal.signal
 

@@ -16,8 +16,10 @@ Whoever waits for the network does so until the earliest deadline known then; a 
 interrupts it. A deadline that moved into the future is not followed: it costs one needless look, not a system call
 each time.
 
-A signal handler can raise between any two steps of the main thread. So the lock is taken and given back in C, one place
-takes it again after waiting, and leaving a line can be done twice: what is interrupted is one call, not all sockets.
+Whoever has the lock has signals deferred (``deferral``): a signal handler runs, and raises, while a call waits and when
+it is over, and never in the middle of a change. One place gives the lock back for a wait and takes it again
+(``Guard.wait``), and leaving a line can be done twice: what is interrupted is one call, not all sockets. An exception
+that nothing can hold back, as that of a trace function, ends the associations concerned (``Driver.break_off``).
 A signal handler can also make calls that wait, while it interrupts a call of the main thread that waits. The
 interrupted call can do nothing before the handler returns. So a call in the handler takes the lead from it and gives
 the lead back, and the follower that is promoted is the one that came last: the interrupted call came before the
