@@ -100,18 +100,16 @@ class MessageCalls:
         try:
             with self._hub.guard, self._hub.lock:
                 begun = True
-                try:
-                    result = attempt(*arguments)
-                    if isinstance(result, NotNow):
-                        result = self._wait(flags, result, attempt, arguments)
-                    told = result if then is None else then(result)
-                    done = True
-                finally:
-                    self._waiters.settle()
+                result = attempt(*arguments)
+                if isinstance(result, NotNow):
+                    result = self._wait(flags, result, attempt, arguments)
+                told = result if then is None else then(result)
+                self._waiters.settle()
+                done = True
             return told
         except BaseException as error:
-            if begun and (done or not isinstance(error, REFUSALS)):
-                self._on_interrupted(error, result if done else None, flags)
+            if begun:
+                self._on_exception(error, result if done else None, flags)
             raise
 
     def _wait(
@@ -135,15 +133,14 @@ class MessageCalls:
             not_now = result
             state.check_waiting(not_now, flags)
 
-    def _on_interrupted(self, error: BaseException, result: object, flags: int) -> None:
-        """Something has raised that no call raises: undo what has been done, or end what may be half done."""
-        if result is None and is_orderly(error):
-            return
+    def _on_exception(self, error: BaseException, result: object, flags: int) -> None:
+        """Something was raised. If no call raises that, undo what has been done, or end what may be half done."""
         with self._hub.guard, self._hub.lock:
-            if result is None:
+            if result is not None:
+                if not flags & MSG_PEEK:
+                    self._state.take_back(result)
+            elif not isinstance(error, REFUSALS) and not is_orderly(error):
                 self._state.break_off()
-            elif not flags & MSG_PEEK:
-                self._state.take_back(result)
             self._waiters.settle()
 
     # --- addresses ---

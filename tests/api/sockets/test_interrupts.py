@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
@@ -14,11 +14,19 @@ from sctpx import constants as c
 from sctpx.blocking.hub import hub
 from tests.api.sockets.support import HERE, IPPROTO_SCTP, Pair, accepted, client, listening
 from tests.api.sockets.support import connected as connected_by_default
-from tests.interrupting import Interrupted, handler_that_raises, out_of_the_blue, steps, sweep
+from tests.interrupting import (
+    Interrupted,
+    Interruption,
+    from_handler,
+    handler_that_raises,
+    out_of_the_blue,
+    steps,
+    sweep,
+)
 
 pytestmark = pytest.mark.real_time
 
-PATIENCE = 20
+PATIENCE = 30
 
 
 def connected() -> AbstractContextManager[Pair]:
@@ -31,6 +39,13 @@ def _raising() -> Iterator[None]:
     with handler_that_raises():
         yield
     assert not hub.held_here
+
+
+def patient_sweep(every: int, act: Callable[[], object] = from_handler) -> Iterator[Interruption]:
+    """A sweep in which each step, and not all of it, has a limited time."""
+    for interruption in sweep(every, act):
+        signal.alarm(PATIENCE)
+        yield interruption
 
 
 def receive_until(sock: sctpx.Socket, last: bytes) -> list[bytes]:
@@ -52,7 +67,7 @@ def is_told_of_the_end(sock: sctpx.Socket) -> bool:
 def test_send(every: int) -> None:
     with connected() as (a, b):
         b.settimeout(PATIENCE)
-        for interruption in sweep(every):
+        for interruption in patient_sweep(every):
             returned = False
             try:
                 with interruption:
@@ -69,7 +84,7 @@ def test_send(every: int) -> None:
 def test_recv(every: int) -> None:
     with connected() as (a, b):
         b.settimeout(PATIENCE)
-        for interruption in sweep(every):
+        for interruption in patient_sweep(every):
             for message in (b"one", b"two", b"three"):
                 a.send(message)
             received = []
@@ -86,7 +101,7 @@ def test_recv(every: int) -> None:
 def test_connect(every: int) -> None:
     with listening() as server:
         server.settimeout(PATIENCE)
-        for interruption in sweep(every):
+        for interruption in patient_sweep(every):
             with client(server) as a:
                 try:
                     with interruption:
@@ -104,7 +119,7 @@ def test_connect(every: int) -> None:
 def test_accept(every: int) -> None:
     with listening() as server:
         server.settimeout(PATIENCE)
-        for interruption in sweep(every):
+        for interruption in patient_sweep(every):
             with client(server) as a:
                 a.connect(HERE)
                 a.send(b"message")
@@ -121,7 +136,7 @@ def test_accept(every: int) -> None:
 
 @pytest.mark.parametrize("every", steps(47, 5))
 def test_close(every: int) -> None:
-    for interruption in sweep(every):
+    for interruption in patient_sweep(every):
         with connected() as (a, b):
             b.settimeout(PATIENCE)
             a.send(b"message")
@@ -136,7 +151,7 @@ def test_close(every: int) -> None:
 @pytest.mark.parametrize("every", steps(97, 7))
 def test_what_cannot_be_held_back_ends_loudly_if_it_does_any_harm(every: int) -> None:
     """A trace function can raise anywhere. Then all is well, or both ends are told that the association is over."""
-    interruptions = sweep(every, out_of_the_blue)
+    interruptions = patient_sweep(every, out_of_the_blue)
     done = False
     while not done:
         with connected() as (a, b):
