@@ -215,8 +215,9 @@ class Guard:
                 self.__exit__(None, None, None)
                 return wait(*arguments)
             finally:
-                self.__enter__()
-                self.lock.acquire()
+                if not self.lock._is_owned():  # noqa: SLF001 - see above
+                    self.__enter__()
+                    self.lock.acquire()
         except BaseException:
             while not self.lock._is_owned():  # noqa: SLF001 - see above
                 with suppress(BaseException):  # The first is raised.

@@ -418,16 +418,24 @@ class SocketCalls(MessageCalls):
         SO_LINGER makes it wait for that, or abort. Calls that wait raise EBADF. Closing twice does nothing. While files
         that ``makefile`` made are open the socket stays open, and the last of them closes it.
         """
-        with self._hub.guard, self._hub.lock:
-            self._is_closing = True
-            if self._files:
-                return
-            state = self._state
-            seconds = state.close()
-            if seconds:
-                deadline = state.names.now() + int(seconds * NANOSECONDS)
-                while state.lingering and state.names.now() < deadline:
-                    self._waiters.wait(CHANGED, deadline)
+        begun = False
+        try:
+            with self._hub.guard, self._hub.lock:
+                begun = True
+                self._is_closing = True
+                if self._files:
+                    return
+                state = self._state
+                seconds = state.close()
+                if seconds:
+                    deadline = state.names.now() + int(seconds * NANOSECONDS)
+                    while state.lingering and state.names.now() < deadline:
+                        self._waiters.wait(CHANGED, deadline)
+                begun = False
+        except BaseException as error:
+            if begun:
+                self._on_exception(error, None, 0)
+            raise
 
     def __enter__(self) -> Self:
         return self
