@@ -35,9 +35,11 @@ def raising(error: type[BaseException]) -> Callable[..., None]:
     return handler
 
 
-def under(guard: Guard, work: Callable[[], object]) -> None:
+def signals_under(guard: Guard, *numbers: int, reached: list[bool]) -> None:
     with guard, guard.lock:
-        work()
+        for number in numbers:
+            signal.raise_signal(number)
+            reached.append(True)
 
 
 def test_handlers_are_called_when_the_lock_is_free_and_each_once(calls: list[int]) -> None:
@@ -55,7 +57,7 @@ def test_the_rest_is_called_when_one_raises(calls: list[int]) -> None:
     guard = Guard()
     signal.signal(ONE, raising(KeyError))
     with pytest.raises(KeyError):
-        under(guard, lambda: [signal.raise_signal(number) for number in (ONE, TWO)])
+        signals_under(guard, ONE, TWO, reached=[])
     assert calls == [TWO]
 
 
@@ -63,7 +65,7 @@ def test_ctrl_c_waits(calls: list[int]) -> None:
     guard = Guard()
     reached: list[bool] = []
     with pytest.raises(KeyboardInterrupt):
-        under(guard, lambda: (signal.raise_signal(signal.SIGINT), reached.append(True)))
+        signals_under(guard, signal.SIGINT, reached=reached)
     assert reached
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
