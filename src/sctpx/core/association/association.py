@@ -19,10 +19,11 @@ from ..entropy import RandomBytes
 from ..events import CommunicationLost, Event, Undelivered
 from ..overhead import MESSAGE
 from ..path.path import Path
-from ..rx.reassembly import Message
+from ..rx.reassembly import Message, Reassembly
 from ..stats import AssociationStats
 from ..timers import NEVER
-from ..tx.send_queue import OutMessage
+from ..tx.outstanding import Outstanding
+from ..tx.send_queue import OutMessage, SendQueue
 from . import handshake, reachability, settings, shutdown, transfer
 from .connect import AddressReport
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
@@ -367,9 +368,13 @@ class Association:
     def break_off(self) -> None:
         """End at once, with an ABORT: something has left this association in the middle of a change.
 
-        Nothing but what says where the peer is can be relied on; what has arrived is not handed out any more.
+        Nothing but what says where the peer is can be relied on: what was to be sent and what arrived is given up.
         """
         tcb = self.tcb
+        tcb.send_queue = SendQueue()
+        tcb.outstanding = Outstanding(tcb.outstanding.cumulative_tsn_ack_point + 1)
+        tcb.reassembly = Reassembly(tcb.config.partial_limit)
+        tcb.buffered = 0
         why = [causes.user_abort(INTERRUPTED)]
         if tcb.state != CLOSED:
             event = CommunicationLost(self, EINTR, False, why)
@@ -377,7 +382,6 @@ class Association:
                 shutdown.end(tcb, event, control.abort(why))
             except Exception:
                 tcb.state = CLOSED
-        tcb.reassembly.ready = []
         stack = self.endpoint.stack
         if self.owner is not None and not stack.will_tell_end(self):
             tcb.events.append(CommunicationLost(self, EINTR, False, why))
