@@ -99,7 +99,7 @@ def test_a_handler_that_raises_while_messages_are_exchanged(every: int, new_loop
             loop.close()
 
 
-@pytest.mark.parametrize("every", steps(2003, 97))
+@pytest.mark.parametrize("every", steps(2003, 499))
 def test_a_handler_that_raises_while_an_association_is_set_up_and_ended(every: int) -> None:
     loop = asyncio.new_event_loop()
 

@@ -144,15 +144,19 @@ class Association:
         core = self._core
         if self._writers.waiting or core.send_space <= 0:
             await self._turn_to_write()
+        changing = False
         try:
             if self._end is not None:
                 self._raise_unsendable()
             driver = self._driver
             with driver.guard, driver.guard.lock:
+                changing = True
                 core.send(driver.now(), data, stream, ppid, unordered, immediate, remote)
                 driver.flush_here()
+                changing = False
         except BaseException as error:
-            self._break_off_after(error)
+            if changing:
+                self._break_off_after(error)
             raise
         finally:
             if self._writers.waiting:
@@ -278,8 +282,10 @@ class Association:
         taken: list[Taken] = []
         driver = self._driver
         core = self._core
+        changing = False
         try:
             with driver.guard, driver.guard.lock:
+                changing = True
                 taken = core.read(limit) if not self._returned else self._take_returned(limit)
                 if core.ready:
                     driver.flush_here()  # Reading has opened the window: the peer is told.
@@ -289,7 +295,7 @@ class Association:
                 return make(taken)
         except BaseException as error:
             self._returned = [*taken, *self._returned]
-            if not taken:
+            if changing and not taken:
                 self._break_off_after(error)
             self._next_reader()
             raise
