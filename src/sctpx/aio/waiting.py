@@ -68,8 +68,8 @@ class Line:
         if self.waiting is None:
             self.waiting = []
         waiting = self.waiting
-        waiting.append(place)
         try:
+            waiting.append(place)
             await place
             waiting.remove(place)
         except BaseException:
