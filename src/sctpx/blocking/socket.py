@@ -46,7 +46,7 @@ class Socket(SocketCalls):
         *,
         udp_port: int | None = None,
         peer_udp_port: int | None = None,
-        link: LinkKind = "udp",
+        link: LinkKind | None = None,
         config: AssociationConfig | None = None,
         limits: Limits | None = None,
         backend: str = USERSPACE,
@@ -63,22 +63,23 @@ class Socket(SocketCalls):
         protocol parameters to begin with; by default they are those of RFC 6458, or the kernel's. ``limits`` are what
         strangers can have of the socket's SCTP port.
 
-        ``link`` says how packets travel: "udp", or "raw" for IP protocol 132 without UDP. Linux allows that with the
-        capability CAP_NET_RAW; without it ``bind`` and ``connect`` raise ``PermissionError``. The UDP ports have no
-        meaning then.
+        ``link`` says how packets travel: "udp" (the default), or "raw" for IP protocol 132 without UDP. Linux allows
+        that with the capability CAP_NET_RAW; without it ``bind`` and ``connect`` raise ``PermissionError``. The UDP
+        ports have no meaning then.
 
         ``OSError``: EAFNOSUPPORT, EINVAL (the type, a port), EPROTONOSUPPORT (the protocol; or the system has no SCTP
         of its own: the message says how to get it), EOPNOTSUPP (the kernel takes no such argument). ``ValueError`` for
         a backend that does not exist.
         """
         state: SocketBackend
+        link = check_kind(link or "udp")
         if check_backend(backend) == KERNEL:
-            if check_kind(link) != "udp" or limits is not None:
+            if link != "udp" or limits is not None:
                 what = f"link={link!r}" if limits is None else "limits="
                 raise OSError(errno.EOPNOTSUPP, f"{what} is for backend='userspace': the kernel has its own")
             state = open_kernel_socket(family, type, proto, udp_port, peer_udp_port, config)
         else:
-            host = HOSTS[check_kind(link)]
+            host = HOSTS[link]
             encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
             state = make_state(
                 host, family, type, proto, udp_port, encaps_port if host.usual_udp_port else 0, config, limits
