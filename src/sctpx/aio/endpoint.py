@@ -300,9 +300,20 @@ class Endpoint:
             if existing is not None:
                 starting = existing.state in (COOKIE_WAIT, COOKIE_ECHOED)
                 raise OSError(errno.EALREADY if starting else errno.EISCONN, taken(existing, address.ip))
-        core = self._core.connect(now, peer.addresses, peer.port, tuned(config, mtu=self._mtu))
-        core.owner = association = Association(core, self._driver, self, started=now, unusable=tuple(peer.unusable))
-        self._driver.flush()
+        chosen = tuned(config, mtu=self._mtu)
+        core: CoreAssociation | None = None
+        guard = self._driver.guard
+        try:
+            with guard, guard.lock:
+                core = self._core.connect(now, peer.addresses, peer.port, chosen)
+                association = Association(core, self._driver, self, started=now, unusable=tuple(peer.unusable))
+                core.owner = association
+                self._driver.flush_here()
+        except BaseException:
+            if core is not None:
+                core.abort(now)
+                self._driver.flush()
+            raise
         await association.wait_established()
         return association
 
@@ -371,17 +382,19 @@ class Endpoint:
         """Stop listening, abort what is left and give the port up. Closing twice does nothing."""
         if self.closed and self._heir is None:
             return
-        self.stop_listening()
-        self.closed = True
-        for association in self.associations:
-            association.abort()
-        self.close_when_idle()
+        with self._driver.guard, self._driver.guard.lock:
+            self.stop_listening()
+            self.closed = True
+            for association in self.associations:
+                association.abort()
+            self.close_when_idle()
 
     def close_when_idle(self) -> None:
         """Close with the last association; now if there is none."""
-        self._fleeting = True
-        self._give_up_idle_port()
-        self._driver.flush()
+        with self._driver.guard, self._driver.guard.lock:
+            self._fleeting = True
+            self._give_up_idle_port()
+            self._driver.flush_here()
 
     def _give_up_idle_port(self) -> None:
         """Give the SCTP port up once there are no associations and this endpoint is done with it."""

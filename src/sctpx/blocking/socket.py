@@ -127,7 +127,7 @@ class Socket(SocketCalls):
         It is made at the first call, and is good for nothing but waiting; of a socket of the kernel it is the socket's
         own. -1 once the socket is closed.
         """
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             descriptor = self._waiters.descriptor
             if not self._state.closed:
                 if descriptor < 0:

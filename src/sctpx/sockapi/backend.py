@@ -198,6 +198,12 @@ class SocketBackend(Protocol):
     def close(self) -> float:
         """Seconds for which the caller is to wait until nothing is ``lingering``."""
 
+    def take_back(self, result: object) -> None:
+        """The caller did not get the result of ``receive`` or ``accept``: undo what can be undone."""
+
+    def break_off(self) -> None:
+        """An exception has left a call in the middle of a change: what cannot be relied on any more ends."""
+
     @property
     def lingering(self) -> bool:
         """It is closed, and some association it had is not over yet."""

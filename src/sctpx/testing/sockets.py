@@ -53,6 +53,7 @@ class Waiting(Protocol):
 class _Hub:
     """All of a simulation happens in one thread: it needs no lock."""
 
+    guard: Final = nullcontext()
     lock: Final = nullcontext()
 
 
