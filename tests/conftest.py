@@ -1,6 +1,9 @@
 """What every test has: property tests that repeat themselves exactly, tests that do not get into each other's way when
 several processes run them, and a header that says what is tested.
 
+Without privilege and with it, beside a kernel with SCTP or not, the tests mean the same: SCTPX_LINK is ``udp`` for them
+and for the programs that they start. Tests of ``auto`` take that back.
+
 Hypothesis draws the same examples in every run and keeps no database, so that a failure on one machine is a failure
 on all. ``HYPOTHESIS_PROFILE=search`` looks for new ones.
 
@@ -32,6 +35,8 @@ from tests.namespaces import apart
 settings.register_profile("house", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("search", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+os.environ["SCTPX_LINK"] = "udp"
 
 DEFAULT_UDP_PORT = 9899
 _PORT_EVENTS = {"socket.bind", "socket.sendto", "socket.sendmsg"}

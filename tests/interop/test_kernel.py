@@ -89,3 +89,60 @@ def test_what_only_the_kernel_can_show_holds_inside(guest: Guest, name: str) -> 
     with guest.start(sys.executable, "-m", "pytest", *options, str(HERE / f"{name}.py")) as tests:
         status, said = tests.finish()
     assert status == 0, said
+
+
+# --- sctpx doctor ---
+
+SERVER = """
+import asyncio, sys, sctpx
+
+async def serve():
+    async with await sctpx.start_server(None, sys.argv[1], int(sys.argv[2]), backend="kernel"):
+        print("listening", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(serve())
+"""
+"""Takes associations on the kernel's SCTP until it is ended."""
+
+
+def examine(guest: Guest, inside: bool, *arguments: str) -> Any:
+    """What ``sctpx doctor`` finds on one side."""
+    argv = [sys.executable, "-m", "sctpx", "doctor", "--json", *arguments]
+    env = {"PYTHONPATH": str(place.ROOT / "src")}
+    with guest.start(*argv, env=env) if inside else guest.start_beside(*argv, env=env) as program:
+        return program.result()
+
+
+def test_the_doctor_finds_the_kernel_of_the_guest_and_takes_it(guest: Guest) -> None:
+    peer = place.HOST_ADDRESSES[0]
+    found = examine(guest, True, peer)
+    assert (found["kernel"]["state"], found["kernel"]["socket_error"]) == ("loaded", "")
+    assert found["kernel"]["sysctls"]["udp_port"] == str(place.UDP_PORT)
+    assert found["network"]["port_holders"] == ["the kernel's SCTP at 0.0.0.0, ::"]
+    assert found["choice"]["ways"] == ["kernel", "udp"]
+    attempts = [(attempt["after"], attempt["way"]) for attempt in found["peers"][0]["attempts"]]
+    assert attempts == [(0.0, "kernel"), (1.0, "udp")]
+
+
+def test_the_doctor_hears_a_kernel_answer_in_both_ways(guest: Guest) -> None:
+    """Raw IP from outside, where no SCTP of a kernel is, and UDP."""
+    peer = place.GUEST_ADDRESSES[0]
+    env = {"PYTHONPATH": str(place.ROOT / "src")}
+    with guest.start(sys.executable, "-c", SERVER, peer, str(PORT), env=env) as server:
+        assert server.line() == "listening"
+        found = examine(guest, False, "--port", str(PORT), peer)
+        probes = [(probe["way"], probe["report"][0]["answer"]) for probe in found["peers"][0]["probes"]]
+        assert probes == [("raw", "INIT ACK"), ("udp", "INIT ACK")]
+
+
+def test_the_doctor_asks_by_the_kernel_too(guest: Guest) -> None:
+    """Nobody answers a native INIT outside, where the server is behind UDP."""
+    peer = place.HOST_ADDRESSES[0]
+    with run(guest, False, "serve", "asyncio", addresses=[peer]) as server:
+        assert server.result() is True
+        found = examine(guest, True, "--port", str(PORT), peer)
+        assert [(probe["way"], probe["associated"]) for probe in found["peers"][0]["probes"]] == [
+            ("kernel", False),
+            ("udp", True),
+        ]

@@ -47,7 +47,7 @@ from .directory import Directory, with_peer_tag
 from .endpoint import Endpoint
 from .entropy import RandomBytes, random_tag, random_u32
 from .ephemeral import EphemeralPorts
-from .events import Event
+from .events import ENDS, Event
 from .init_answer import refusal
 from .outputs import Transmit
 from .path.path import Path
@@ -82,6 +82,7 @@ class Stack:
         "_zone_of_local",
         "endpoints",
         "stats",
+        "working",
     )
 
     def __init__(
@@ -108,6 +109,8 @@ class Stack:
         self._replies: list[Reply] = []
         self._answers = Answers(self.endpoints, self.stats)
         self._answer_is_next = False  # Answers to strangers and associations take turns.
+        self.working: Association | None = None
+        """The association that input, a timer or sending is changing now; left behind by an exception."""
         self._put_off: Transmit | None = None  # What an association had ready and another one could not go with.
 
     # --- endpoints and associations ---
@@ -191,6 +194,30 @@ class Stack:
         if association.tcb.state == CLOSED:
             self._remove(association)
 
+    # --- what was interrupted ---
+
+    def break_off(self) -> None:
+        """An exception has left this stack in the middle of a change: the association concerned ends with an ABORT.
+
+        The core raises nothing but what a caller's mistake calls for. But a trace function, a lack of memory or the
+        like can raise anywhere.
+        """
+        self._replies.clear()
+        association, self.working = self.working, None
+        if association is not None:
+            association.break_off()
+
+    def break_off_event(self) -> None:
+        """The same, while the first event was passed on. An end is passed on again, since nothing comes after it."""
+        event = self.first_event()
+        if event is not None and type(event) not in ENDS:
+            event.association.break_off()
+            self._events.popleft()
+
+    def will_tell_end(self, association: Association) -> bool:
+        """The event that ends this association waits to be polled."""
+        return any(event.association is association and type(event) in ENDS for event in self._events)
+
     # --- input ---
 
     def receive(
@@ -215,7 +242,7 @@ class Stack:
             if association is not None and path is not None:
                 if association is not last:
                     association.begin_round()
-                    last = association
+                    self.working = last = association
                 offset = inbound.receive(association.tcb, now, local, path, port, data, offset, segment)
                 self._after(association, local, remote, port)
             else:
@@ -223,6 +250,7 @@ class Stack:
                 self._receive_other(now, local, remote, port, data[start:offset], association)
                 last = None
             self.stats.packets_received += -((start - offset) // segment)
+        self.working = None
 
     def _after(self, association: Association, local: bytes, remote: bytes, port: int) -> None:
         """An association has processed input."""
@@ -271,6 +299,7 @@ class Stack:
 
     def _receive_stray(self, arrival: Arrival, association: Association) -> None:
         """A packet with an association's tag from an address that is not (yet) the association's."""
+        self.working = association
         tcb = association.tcb
         kind = arrival.kind
         waiting = tcb.state == COOKIE_WAIT
@@ -321,7 +350,7 @@ class Stack:
         if not found:
             self._answers.out_of_the_blue(arrival)
             return
-        association = with_peer_tag(found, arrival.tag)
+        self.working = association = with_peer_tag(found, arrival.tag)
         tcb = association.tcb
         for kind, flags, value in arrival.chunks:
             if not flags & FLAG_T or arrival.tag != tcb.peer_tag:
@@ -361,7 +390,7 @@ class Stack:
         setup.addresses = arrival.placed(listed, [], self._zone_of_local)
         found = self._directory.claimed_by(arrival, setup.addresses)
         if found:
-            association = found[0]
+            self.working = association = found[0]
             setup.addresses = arrival.placed(listed, association.tcb.remotes(), self._zone_of_local)
             local, remote, port = restart.answer_to(association.tcb, arrival, setup)
             announce = association.endpoint.announced_to([remote])
@@ -385,7 +414,7 @@ class Stack:
             self.stats.cookies_rejected += 1
             return
         if found:
-            association = namesake or restart.meant_by(cookie, found)
+            self.working = association = namesake or restart.meant_by(cookie, found)
             association.begin_round()
             tcb = association.tcb
             outcome = restart.handle_cookie_echo(tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
@@ -406,7 +435,7 @@ class Stack:
         ):
             self._answers.turn_away(arrival, cookie.peer_tag)
         else:
-            association = self.make_association(
+            self.working = association = self.make_association(
                 endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn
             )
             # Other addresses of ours the peer does not know: what came from there would be out of the blue.
@@ -419,18 +448,20 @@ class Stack:
 
     def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes) -> None:
         """An ICMP error about a packet of ours to ``remote``: ``payload`` is as much of it as came back."""
-        association = self._find_by_packet(remote, payload)
+        self.working = association = self._find_by_packet(remote, payload)
         if association is not None:
             association.begin_round()
             returned.handle_icmp(association.tcb, now, remote, port, error, payload)
             self.touch(association)
+            self.working = None
 
     def handle_send_error(self, now: int, transmit: Transmit, error: int) -> None:
         """The link could not send this and will not: ``error`` is the errno."""
-        association = self._find_by_packet(transmit.remote, transmit.data)
+        self.working = association = self._find_by_packet(transmit.remote, transmit.data)
         if association is not None:
             returned.handle_send_error(association.tcb, now, transmit.remote, transmit.port, error, transmit.data)
             self.touch(association)
+            self.working = None
 
     def _find_by_packet(self, remote: bytes, packet: bytes) -> Association | None:
         """The association that sent this packet."""
@@ -443,7 +474,9 @@ class Stack:
 
     def handle_timeout(self, now: int) -> None:
         """Time has passed: let every association with an expired deadline look at its timers."""
-        while (association := self._deadlines.take(now)) is not None:
+        while (association := self._deadlines.due(now)) is not None:
+            self.working = association
+            self._deadlines.take()
             tcb = association.tcb
             deadline = tcb.next_deadline()
             if deadline > now and not len(tcb.send_queue) and not tcb.outstanding.marked_chunks:
@@ -453,6 +486,7 @@ class Stack:
                 if association.tcb.state != CLOSED:
                     self.index(association)
                 self.touch(association)
+        self.working = None
 
     # --- output ---
 
@@ -502,15 +536,17 @@ class Stack:
             return put_off
         ready = self._ready
         while ready:
-            association = ready[0]
+            self.working = association = ready[0]
             transmit = outbound.poll(association.tcb, now)
             if transmit is not None:
                 if len(ready) > 1:
                     ready.rotate(-1)  # The others' turn.
+                self.working = None
                 return transmit
             ready.popleft()
             association.ready = False
             self._deadlines.enter(association, association.tcb.next_deadline())
+            self.working = None
         return None
 
     def next_timeout(self) -> int | None:
@@ -521,6 +557,15 @@ class Stack:
     def poll_event(self) -> Event | None:
         """The next event; None when there are no more."""
         return self._events.popleft() if self._events else None
+
+    def first_event(self) -> Event | None:
+        """The next event, which stays the next one: for drivers that could be interrupted while they pass it on."""
+        return self._events[0] if self._events else None
+
+    def next_event(self) -> Event | None:
+        """The first event was passed on: the one behind it."""
+        self._events.popleft()
+        return self._events[0] if self._events else None
 
 
 def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from errno import EINVAL, EMSGSIZE, ENOTCONN, EPIPE
+from errno import EINTR, EINVAL, EMSGSIZE, ENOTCONN, EPIPE
 from typing import TYPE_CHECKING, Any, Final, final
 
-from ...wire import causes
+from ...wire import causes, control
 from ...wire.codes import COMMON_HEADER, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.serial import TSN_MASK
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
-from ..events import Event, Undelivered
+from ..events import CommunicationLost, Event, Undelivered
 from ..overhead import MESSAGE
 from ..path.path import Path
-from ..rx.reassembly import Message
+from ..rx.reassembly import Message, Reassembly
 from ..stats import AssociationStats
 from ..timers import NEVER
-from ..tx.send_queue import OutMessage
+from ..tx.outstanding import Outstanding
+from ..tx.send_queue import OutMessage, SendQueue
 from . import handshake, reachability, settings, shutdown, transfer
 from .connect import AddressReport
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
@@ -36,6 +37,7 @@ Convert = Callable[[Any], tuple[bytes, int, int, bool]]
 
 # What an ABORT chunk has room for.
 MAX_REASON: Final = 1024
+INTERRUPTED: Final = b"interrupted in the middle of a change"
 _EXHAUSTED: Final = object()
 
 
@@ -362,6 +364,29 @@ class Association:
         if self.tcb.state != CLOSED:
             shutdown.abort(self.tcb, [causes.user_abort(reason[:MAX_REASON])])
         self.endpoint.stack.touch(self)
+
+    def break_off(self) -> None:
+        """End at once, with an ABORT: something has left this association in the middle of a change.
+
+        Nothing but what says where the peer is can be relied on: what was to be sent and what arrived is given up.
+        """
+        tcb = self.tcb
+        tcb.send_queue = SendQueue()
+        tcb.outstanding = Outstanding(tcb.outstanding.cumulative_tsn_ack_point + 1)
+        tcb.reassembly = Reassembly(tcb.config.partial_limit)
+        tcb.buffered = 0
+        why = [causes.user_abort(INTERRUPTED)]
+        if tcb.state != CLOSED:
+            event = CommunicationLost(self, EINTR, False, why)
+            try:
+                shutdown.end(tcb, event, control.abort(why))
+            except Exception:
+                tcb.state = CLOSED
+        stack = self.endpoint.stack
+        if self.owner is not None and not stack.will_tell_end(self):
+            tcb.events.append(CommunicationLost(self, EINTR, False, why))
+        self.ready = False
+        stack.touch(self)
 
     def set_primary(self, now: int, remote: bytes) -> None:
         """Make ``remote`` the primary path (section 11.1.6). OSError EINVAL if it cannot be."""
