@@ -66,7 +66,8 @@ class KernelSocket(SettingUp):
         if limit < 0:
             raise ValueError("negative buffersize")
         read = self._read(limit, flags)
-        if (read is None or _is_end(read)) and not self.one_to_many and not self.alive():
+        over = (read is None or _is_end(read)) and not self.one_to_many and not self.alive()
+        if over:
             read = self._read(limit, flags)  # It may just have ended, and the last notification has come since.
             if read is None:
                 return self._gone()
@@ -76,7 +77,7 @@ class KernelSocket(SettingUp):
         if told & c.MSG_NOTIFICATION:
             return self._notification(data, told & FLAGS, address, flags & c.MSG_PEEK)
         if _is_end(read):
-            return self._at_end()
+            return self._at_end(over)
         return KernelPiece(data, told & FLAGS, address or None, tuple(control), None)
 
     def _read(self, limit: int, flags: int) -> tuple[bytes, list[Control], int, Any] | None:
@@ -87,12 +88,16 @@ class KernelSocket(SettingUp):
         except OSError as error:
             raise self._told(error) from None
 
-    def _at_end(self) -> KernelPiece | NotNow:
-        """The peer has sent everything. A reader that subscribed to that is told first that the association is over."""
+    def _at_end(self, over: bool) -> KernelPiece | NotNow:
+        """The peer has sent everything, and if ``over``, there is no association any more.
+
+        A reader that subscribed to that is told first that the association is over.
+        """
         if self.lost:
             raise OSError(errno.ENOTCONN, "the association is over")
         asked = Event(se_type=c.SCTP_ASSOC_CHANGE)
-        self.half_closed = self.alive() and bool(self.get_option(c.IPPROTO_SCTP, c.SCTP_EVENT, asked).se_on)
+        alive = not over and not self.one_to_many
+        self.half_closed = alive and bool(self.get_option(c.IPPROTO_SCTP, c.SCTP_EVENT, asked).se_on)
         return UNTIL_READABLE if self.half_closed else _END
 
     def _gone(self) -> KernelPiece:
