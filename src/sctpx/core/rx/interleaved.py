@@ -14,11 +14,13 @@ none of them end. While a front is handed over in parts, what else is whole in i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
 from ...wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED
 from ...wire.serial import MID_MASK, SSN_MASK, TSN_MASK, extend_tsn
 from .streams import MORE, TINY, UNORDERED, Broken, Streams
+
+_NOTHING: Final[dict[int, bytes]] = {}
 
 
 @final
@@ -53,7 +55,7 @@ class Incoming:
         """The FSN behind ``parts``; 0 before the beginning came. Does not go round."""
         self.end = -1
         """The FSN behind the last fragment; -1 while that is not known."""
-        self.later: dict[int, bytes] = {}
+        self.later = _NOTHING
         """Fragments behind a hole, by FSN."""
         self.partial = False
         """The beginning was handed over already."""
@@ -235,6 +237,8 @@ class Interleaved(Streams):
         elif 0 <= message.end <= fsn:
             return "a fragment behind the end of its message"
         if fsn != message.next_fsn:
+            if message.later is _NOTHING:
+                message.later = {}
             message.later[fsn] = data
             self._later += 1
             return ""
