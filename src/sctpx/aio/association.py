@@ -20,12 +20,10 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from ..core import events as core_events
 from ..core.association.association import Association as CoreAssociation
-from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, STATE_NAMES
-from ..core.config import AssociationConfig
-from ..core.stats import AssociationStats
+from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT
 from ..deferral import is_orderly
 from ..errors import AssociationClosed
-from ..sockapi.addresses import find_alike, ip_text, pack_ip
+from ..sockapi.addresses import find_alike, pack_ip
 from ..sockapi.buffers import Data, to_bytes
 from ..sockapi.ending import tell_loss
 from ..sockapi.events import CommunicationLost, Event, to_event
@@ -33,9 +31,10 @@ from ..sockapi.failures import connect_failure, loss
 from ..sockapi.message_calls import REFUSALS
 from ..sockapi.receive import Message, to_message, to_messages
 from ..sockapi.send import Outgoing, Undelivered, parse_outgoing, parse_policy, to_undelivered
-from ..sockapi.status import AddressReport, PathInfo, address_reports, local_ips, path_info
+from ..sockapi.status import AddressReport, address_reports
 from .driver import Driver
 from .event_stream import EventStream
+from .facts import Facts
 from .waiting import Line
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ _FLUSH_BYTES: Final = 1 << 18
 _STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
 
 
-class Association:
+class Association(Facts):
     """An SCTP association with a peer. Made by ``connect`` and by servers; it cannot be made directly.
 
     As an asynchronous context manager it is closed in the end, and aborted if an exception leaves the context. As an
@@ -67,7 +66,6 @@ class Association:
 
     __slots__ = (
         "__weakref__",
-        "_core",
         "_driver",
         "_end",
         "_endpoint",
@@ -333,94 +331,14 @@ class Association:
     # --- what it is ---
 
     @property
-    def id(self) -> int:
-        """The association identifier (RFC 6458), above 0 and unique on this UDP port."""
-        return self._core.id
-
-    @property
-    def state(self) -> str:
-        """The state by its RFC name, such as ``"ESTABLISHED"``; ``"CLOSED"`` once it is over."""
-        return STATE_NAMES[self._core.state]
-
-    @property
     def ended(self) -> bool:
         """Whether it is over. What had arrived before can still be read."""
         return self._end is not None
 
     @property
-    def incoming(self) -> bool:
-        """Whether the peer initiated it."""
-        return self._core.incoming
-
-    @property
     def endpoint(self) -> Endpoint:
         """The endpoint it belongs to."""
         return self._endpoint
-
-    @property
-    def config(self) -> AssociationConfig:
-        """How it behaves."""
-        return self._core.config
-
-    @property
-    def port(self) -> int:
-        """Our SCTP port."""
-        return self._core.endpoint.port
-
-    @property
-    def peer_port(self) -> int:
-        """The peer's SCTP port."""
-        return self._core.peer_port
-
-    @property
-    def local_addresses(self) -> list[str]:
-        """Our IP addresses: those told to the peer, or the one in use if none was."""
-        return [ip_text(ip) for ip in local_ips(self._core)]
-
-    @property
-    def peer_addresses(self) -> list[str]:
-        """The peer's IP addresses."""
-        return [ip_text(path.remote) for path in self._core.paths]
-
-    @property
-    def outbound_streams(self) -> int:
-        """Streams we can send on, after negotiation: 0 to one less than this."""
-        return self._core.outbound_streams
-
-    @property
-    def inbound_streams(self) -> int:
-        """Streams the peer can send on."""
-        return self._core.inbound_streams
-
-    @property
-    def partial_reliability(self) -> bool:
-        """Whether both sides can give messages up of which something was sent (RFC 3758)."""
-        return self._core.partial_reliability
-
-    @property
-    def interleaving(self) -> bool:
-        """Whether messages on different streams may alternate: both sides have offered that (RFC 8260).
-
-        Parts of messages on different streams (``Message.more``) may then come in turn; those of one stream never mix.
-        """
-        return self._core.interleaving
-
-    @property
-    def paths(self) -> list[PathInfo]:
-        """What is known of the peer's addresses now."""
-        primary = self._core.primary
-        return [path_info(path, primary) for path in self._core.paths]
-
-    @property
-    def primary(self) -> str:
-        """The peer's address that data goes to while its path is active."""
-        primary = self._core.primary
-        return "" if primary is None else ip_text(primary.remote)
-
-    @property
-    def stats(self) -> AssociationStats:
-        """Counters; they go on counting."""
-        return self._core.stats
 
     @property
     def report(self) -> tuple[AddressReport, ...]:
