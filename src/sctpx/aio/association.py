@@ -389,6 +389,10 @@ class Association:
         """What each address answered when the association was set up; nothing for an incoming one."""
         return address_reports(self._core.report, self._started) + self._unusable
 
+    def add_to_report(self, entries: Iterable[AddressReport]) -> None:
+        """For who set it up: there is more to tell than what was asked of these addresses in this way."""
+        self._unusable += tuple(entries)
+
     @property
     def readable(self) -> int:
         """Messages, or parts of one, that ``recv`` gives without waiting."""

@@ -23,7 +23,7 @@ from ..core.events import Event
 from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
-from ..link import Link
+from ..link import Link, ways_of
 from ..link.address_watch import AddressWatch
 from ..link.addresses import AddressLike
 from ..link.interfaces import zone_of_local
@@ -97,6 +97,11 @@ class Driver:
     def udp_port(self) -> int:
         """The UDP port of the link; 0 if it has none."""
         return self.link.port
+
+    @property
+    def native_too(self) -> bool:
+        """The link carries native SCTP beside UDP."""
+        return len(ways_of(self.link)) > 1
 
     def add_address(self, address: AddressLike) -> None:
         """Carry packets of one more local address. ``OSError`` as ``Link.add_address`` says."""

@@ -32,9 +32,9 @@ KERNEL: Final = "kernel"
 BACKENDS: Final = (USERSPACE, KERNEL)
 
 
-def check_backend(name: str) -> str:
-    """The name of a backend. ``ValueError`` if it is none."""
-    if name not in BACKENDS:
+def check_backend(name: str | None) -> str | None:
+    """The name of a backend, or ``None``. ``ValueError`` if it is neither."""
+    if name is not None and name not in BACKENDS:
         raise ValueError(f"backend is {name!r}: not one of {', '.join(BACKENDS)}")
     return name
 

@@ -160,6 +160,11 @@ class HostSockets:
         """Where peers expect a listener; 0 on a host that has SCTP directly over IP."""
         return SCTP_TUNNELING_PORT if self._host.udp_port else 0
 
+    @property
+    def races(self) -> bool:
+        """The sockets of a host have one encapsulation."""
+        return False
+
     def now(self) -> int:
         """The virtual time, ns."""
         return self._host.now
