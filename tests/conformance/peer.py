@@ -25,8 +25,8 @@ from sctpx.core.timers import SECOND
 from sctpx.testing import seeded_bytes
 from sctpx.wire import control, sack
 from sctpx.wire.checksum import verify_packet
-from sctpx.wire.codes import CHUNK_DATA, CHUNK_NAMES, CHUNK_SACK, DATA_HEADER
-from sctpx.wire.data import DATA, PADDING
+from sctpx.wire.codes import CHUNK_DATA, CHUNK_I_DATA, CHUNK_NAMES, CHUNK_SACK, DATA_HEADER, I_DATA_HEADER
+from sctpx.wire.data import DATA, I_DATA, PADDING
 from sctpx.wire.packet import chunks, finish_packet, prefix
 from sctpx.wire.serial import UNWRAPPED, extend_tsn
 from sctpx.wire.setup import Setup, parse
@@ -64,6 +64,18 @@ class Sack(NamedTuple):
     duplicates: list[int]
 
 
+class IData(NamedTuple):
+    """An I-DATA chunk of the stack."""
+
+    tsn: int
+    flags: int
+    stream: int
+    mid: int
+    last: int
+    """The PPID, or the FSN."""
+    data: bytes
+
+
 @final
 class Sent:
     """A packet of the stack."""
@@ -95,9 +107,20 @@ class Sent:
         return found
 
     @property
+    def i_data(self) -> list[IData]:
+        """The I-DATA chunks."""
+        found = []
+        for kind, flags, value in self.chunks:
+            if kind == CHUNK_I_DATA:
+                _, _, _, tsn, stream, mid, last = I_DATA.unpack_from(chunk(kind, flags, value))
+                number = extend_tsn(tsn, self._tsn) - self._tsn + 1
+                found.append(IData(number, flags, stream, mid, last, value[16:]))
+        return found
+
+    @property
     def tsns(self) -> list[int]:
-        """The TSNs of the DATA chunks."""
-        return [one.tsn for one in self.data]
+        """The TSNs of the DATA or I-DATA chunks."""
+        return [one.tsn for one in self.data] or [one.tsn for one in self.i_data]
 
     @property
     def sack(self) -> Sack:
@@ -131,11 +154,12 @@ class Peer:
         tsn: int = 0,
         peer_tsn: int = 1000,
         rtt: float = 0.0,
+        extensions: Sequence[int] = (),
         **config: Any,
     ) -> None:
-        """``a_rwnd``, ``streams`` and ``peer_tsn`` are what the peer says in its INIT ACK, ``rtt`` is how long it
-        takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves it to chance. Not ``bound``, the stack leaves its
-        own address to the link. The rest goes into the config.
+        """``a_rwnd``, ``streams`` and ``peer_tsn`` are what the peer says in its INIT ACK, ``extensions`` are the chunk
+        types it says it supports, ``rtt`` is how long it takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves
+        it to chance. Not ``bound``, the stack leaves its own address to the link. The rest goes into the config.
         """
         seeded = seeded_bytes(1)
         self.now = START
@@ -163,6 +187,7 @@ class Peer:
         self.advance(rtt)
         answer = Setup(PEER_TAG, a_rwnd, streams, streams, peer_tsn)
         answer.addresses = self._remotes if paths > 1 else []
+        answer.extensions = bytes(extensions)
         answer.cookie = b"cookie"
         self.deliver(answer.encode(ack=True))
         self.advance(rtt)
@@ -295,6 +320,24 @@ class Peer:
         length = DATA_HEADER + len(text)
         header = DATA.pack(CHUNK_DATA, flags, length, (self.peer_tsn + tsn - 1) & 0xFFFFFFFF, stream, number, ppid)
         return header + text + PADDING[length & 3]
+
+    def i_data(
+        self,
+        tsn: int,
+        data: bytes | int = 100,
+        *,
+        flags: int = 3,
+        stream: int = 0,
+        mid: int | None = None,
+        last: int = 0,
+        reserved: int = 0,
+    ) -> bytes:
+        """An I-DATA chunk; by default a whole message of 100 bytes, the MID following the TSN."""
+        text = bytes(data) if isinstance(data, int) else data
+        number = tsn - 1 if mid is None else mid
+        length = I_DATA_HEADER + len(text)
+        header = I_DATA.pack(CHUNK_I_DATA, flags, length, (self.peer_tsn + tsn - 1) & 0xFFFFFFFF, stream, number, last)
+        return header[:10] + reserved.to_bytes(2, "big") + header[12:] + text + PADDING[length & 3]
 
     def sack_chunk(
         self, cumulative: int, *gaps: tuple[int, int], a_rwnd: int | None = None, duplicates: Sequence[int] = ()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final, final
 
+from ..wire.codes import CHUNK_I_DATA, CHUNK_RE_CONFIG
 from ..wire.setup import Setup
 
 
@@ -35,7 +36,27 @@ class Capability:
         """Where the standard says so."""
 
 
-CAPABILITIES: Final[tuple[Capability, ...]] = ()
+INTERLEAVING: Final = 1 << 0
+RECONFIGURATION: Final = 1 << 2
+
+CAPABILITIES: Final[tuple[Capability, ...]] = (
+    Capability(
+        INTERLEAVING,
+        "user message interleaving",
+        "interleaving",
+        bytes((CHUNK_I_DATA,)),
+        -1,
+        "RFC 8260 section 2.2.1",
+    ),
+    Capability(
+        RECONFIGURATION,
+        "stream reconfiguration",
+        "stream_reconfiguration",
+        bytes((CHUNK_RE_CONFIG,)),
+        -1,
+        "RFC 6525 section 5.1.1",
+    ),
+)
 """The extensions there are."""
 
 

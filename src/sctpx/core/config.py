@@ -107,6 +107,33 @@ class AssociationConfig:
     """Bytes of one message in the receive buffer from which on it is handed over in parts (RFC 6458 section 8.1.21).
     0: as late as possible."""
 
+    interleaving: bool = False
+    """Offer the peer to interleave messages (RFC 8260): a large message on one stream does not hold up another stream.
+
+    If the peer offers it too, parts of messages on different streams may come in turn: whoever reads has to sort them
+    by their streams (RFC 8260 section 2.2.1 has it off unless the user says so)."""
+    scheduler: Literal["fcfs", "rr", "rr_pkt", "prio", "fc", "wfq"] = "fcfs"
+    """Which stream sends next (RFC 8260 section 3): first come first served, round robin, round robin per packet, by
+    priority, fair capacity, weighted fair queueing. Without interleaving, a message that was begun is sent to its end
+    first."""
+    stream_values: tuple[tuple[int, int], ...] = ()
+    """(stream, priority or weight) for the scheduler; see ``Association.set_stream_value``."""
+
+    stream_reconfiguration: bool = True
+    """Offer the peer to reset and to add streams (RFC 6525). By itself that allows the peer nothing: see the next
+    three."""
+    allow_stream_reset: bool = False
+    """Do what the peer asks for: to reset streams of either direction, so that their SSNs begin at 0 again. The SSNs of
+    received messages then no longer only grow."""
+    allow_association_reset: bool = False
+    """Do what the peer asks for: to reset all SSNs, and the TSNs. Data of ours that is in flight then counts as
+    acknowledged (RFC 6525 section 5.2.4 G3)."""
+    allow_added_streams: bool = False
+    """Do what the peer asks for: to add streams, those of the peer up to ``max_inbound_streams``, ours up to
+    ``max_outbound_streams``."""
+    max_outbound_streams: int = 65535
+    """Outbound streams that there may be when the peer has asked for more of them, 1 to 65535."""
+
     @cached_property
     def capabilities(self) -> int:
         """What it can do beyond RFC 9260 (``core.capabilities``): the extensions that are switched on."""
@@ -137,6 +164,11 @@ class AssociationConfig:
         if self.on_protocol_unreachable not in _ON_PROTOCOL_UNREACHABLE:
             choices = ", ".join(_ON_PROTOCOL_UNREACHABLE)
             raise ValueError(f"on_protocol_unreachable is {self.on_protocol_unreachable!r}: not one of {choices}")
+        if self.scheduler not in SCHEDULERS:
+            raise ValueError(f"scheduler is {self.scheduler!r}: not one of {', '.join(SCHEDULERS)}")
+        for stream, value in self.stream_values:
+            if not (0 <= stream <= 0xFFFF and 0 <= value <= 0xFFFF):
+                raise ValueError(f"stream_values has {(stream, value)!r}: both have 16 bits")
         if 0 < self.max_segment < MIN_SEGMENT:
             raise ValueError(f"max_segment is {self.max_segment}: below {MIN_SEGMENT}")
         if not self.rto_min <= self.rto_initial <= self.rto_max:
@@ -179,11 +211,14 @@ def _check(values: Any, bounds: tuple[tuple[str, float, float], ...]) -> None:
             raise ValueError(f"{name} is {value!r}: not between {low} and {high}")
 
 
+SCHEDULERS: Final = ("fcfs", "rr", "rr_pkt", "prio", "fc", "wfq")
+"""What ``AssociationConfig.scheduler`` can be."""
 _ON_RESTART: Final = ("continue", "end")
 _ON_PROTOCOL_UNREACHABLE: Final = ("end", "continue")
 _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("streams", 1, 65535),
     ("max_inbound_streams", 1, 65535),
+    ("max_outbound_streams", 1, 65535),
     ("rto_initial", 0.001, 3600),
     ("rto_min", 0.001, 3600),
     ("rto_max", 0.001, 3600),

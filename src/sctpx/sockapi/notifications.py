@@ -100,11 +100,11 @@ def notifications(
     if isinstance(event, core.CommunicationUp):
         # The peer is not asked whether it supports authentication, and so it does not (section 6.1.8).
         no_auth = AuthkeyEvent(auth_indication=c.SCTP_AUTH_NO_AUTH, auth_assoc_id=association.id)
-        found = [_change(association, c.SCTP_COMM_UP), no_auth]
+        found = [_change(association, c.SCTP_COMM_UP, info=_supported(association)), no_auth]
     elif isinstance(event, core.Restarted):
         for message in map(_undelivered, event.undelivered):
             found += send_failed(association.id, message, 0, subscribed)
-        found.append(_change(association, c.SCTP_RESTART))
+        found.append(_change(association, c.SCTP_RESTART, info=_supported(association)))
     elif isinstance(event, core.ShutdownComplete):
         # Everything was acknowledged, but for a record whose end never came.
         for message in unsent:
@@ -213,6 +213,11 @@ def _abrupt_end(
 def _undelivered(message: core.Undelivered) -> Failed:
     data, stream, ppid, sent, unordered, context, whole = message
     return Failed(data, stream, ppid, sent, context if isinstance(context, int) else 0, whole, unordered)
+
+
+def _supported(association: Association) -> bytes:
+    """What both sides can do (section 6.1.1): a number each."""
+    return bytes((c.SCTP_ASSOC_SUPPORTS_INTERLEAVING,)) if association.interleaving else b""
 
 
 def _change(association: Association, state: int, error: int = 0, info: bytes = b"") -> AssocChange:

@@ -325,3 +325,13 @@ def test_failed_messages_have_the_flags_of_a_data_chunk_unordered_ones_too(pair:
     flags = [notice.ssfe_info.snd_flags for notice in found if isinstance(notice, SendFailedEvent)]
     # U, B and E of RFC 9260 section 3.3.1.
     assert flags == [0b111, 0b111, 0b101, 0b011]
+
+
+def test_comm_up_lists_interleaving_if_both_sides_support_it() -> None:
+    """RFC 8260 section 4.2."""
+    for b in (False, True):
+        configs = [AssociationConfig(interleaving=wanted) for wanted in (True, b)]
+        with Pair(config=configs[0], b_config=configs[1]).connect() as pair:
+            [up] = told(pair, {c.SCTP_ASSOC_CHANGE})
+            assert isinstance(up, AssocChange)
+            assert up.sac_info == (bytes((c.SCTP_ASSOC_SUPPORTS_INTERLEAVING,)) if b else b"")

@@ -7,16 +7,19 @@ verb that takes ``now`` the driver drains the stack.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from errno import EINVAL, EMSGSIZE, ENOTCONN, EPIPE
 from typing import TYPE_CHECKING, Any, Final, final
 
 from ...wire import causes
 from ...wire.codes import DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.serial import TSN_MASK
+from ..capabilities import INTERLEAVING
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import Event, Undelivered
+from ..ext import stream_reset
+from ..ext.stream_reset import StreamReset
 from ..overhead import MESSAGE
 from ..path.path import Path
 from ..rx.streams import Message
@@ -185,6 +188,11 @@ class Association:
     def report(self) -> list[AddressReport]:
         """What each address answered when the association was set up (CX11)."""
         return self.tcb.report
+
+    @property
+    def interleaving(self) -> bool:
+        """Whether messages are interleaved (RFC 8260 section 2.2.1); before the peer answered, whether we offer it."""
+        return self.tcb.capabilities & INTERLEAVING != 0
 
     # --- user data ---
 
@@ -371,6 +379,23 @@ class Association:
         reachability.set_primary(self.tcb, path)
         self.endpoint.stack.touch(self)
 
+    def stream_value(self, stream: int) -> int:
+        """What ``set_stream_value`` has set, or the default: 0."""
+        return self.tcb.stream_values.get(stream, 0)
+
+    def set_stream_value(self, stream: int, value: int) -> None:
+        """The priority or weight of a stream, for ``AssociationConfig.scheduler`` (RFC 8260 section 4.3.3).
+
+        With ``"prio"``, the stream with the smallest value goes first, and 0 is the default. With ``"wfq"``, a stream
+        gets capacity by its value; 0, the default, counts as 1. Other schedulers do not ask for it. OSError EINVAL if
+        there is no such stream, or the value does not fit 16 bits.
+        """
+        if stream & ~0xFFFF or (self.tcb.state != CLOSED and stream >= self.tcb.outbound_streams):
+            raise OSError(EINVAL, f"no stream {stream}: the association has {self.tcb.outbound_streams}, from 0")
+        if value & ~0xFFFF:
+            raise OSError(EINVAL, f"{value} does not fit 16 bits")
+        self.tcb.send_queue.set_value(stream, value)
+
     def request_heartbeat(self, now: int, remote: bytes) -> None:
         """Send a HEARTBEAT now (section 11.1.10).
 
@@ -392,6 +417,46 @@ class Association:
         self.begin_round()
         settings.reconfigure(self.tcb, now, config)
         self.endpoint.stack.touch(self)
+
+    def reset_streams(
+        self, now: int, outgoing: bool = False, incoming: bool = False, streams: Sequence[int] = ()
+    ) -> None:
+        """Have the SSNs of ``streams``, or of all if none is named, begin at 0 again (RFC 6525 sections 5.1.2, 5.1.3).
+
+        ``outgoing`` are our streams: what was sent on them before is delivered first, and what is sent from now on
+        waits for the peer's answer. ``incoming`` are the peer's: the peer is asked to reset them. ``StreamsReset``
+        events tell how it went, one for each direction.
+
+        Raises OSError: ``EINVAL`` (no direction, or no such stream), ``EMSGSIZE`` (more streams than a packet holds),
+        ``EALREADY`` (a request is under way, of the user or one that the peer has asked for), ``EOPNOTSUPP`` (the two
+        sides have not agreed on RFC 6525), ``ENOTCONN`` and ``EPIPE`` as ``send``.
+        """
+        self._reconfiguration().reset_streams(outgoing, incoming, list(streams))
+        self.endpoint.stack.touch(self)
+
+    def reset_association(self, now: int) -> None:
+        """Have all SSNs begin at 0 again, both ways, and the TSNs elsewhere (RFC 6525 section 5.1.4).
+
+        What was sent before is delivered first. Data that the peer has in flight then may be lost: it counts as
+        acknowledged. An ``AssociationReset`` event tells how it went. Raises OSError as ``reset_streams`` does, and
+        ``EAGAIN`` within 30 seconds after the last time.
+        """
+        self._reconfiguration().reset_association(now)
+        self.endpoint.stack.touch(self)
+
+    def add_streams(self, now: int, outgoing: int = 0, incoming: int = 0) -> None:
+        """Have so many more streams, behind those that there are (RFC 6525 sections 5.1.5 and 5.1.6).
+
+        ``StreamsAdded`` events tell how it went, one for each direction. Raises OSError as ``reset_streams`` does, with
+        ``EINVAL`` for no stream at all, or more than there can be.
+        """
+        self._reconfiguration().add_streams(outgoing, incoming)
+        self.endpoint.stack.touch(self)
+
+    def _reconfiguration(self) -> StreamReset:
+        self._check_sendable()
+        self.begin_round()
+        return stream_reset.find(self.tcb)
 
     def configure_path(
         self,
@@ -457,6 +522,7 @@ class Association:
         self.tcb.stats = old.stats
         self.tcb.incoming = old.incoming
         self.tcb.report = old.report
+        self.tcb.stream_values.update(old.stream_values)
         return self.tcb
 
     def begin_round(self) -> None:

@@ -24,6 +24,7 @@ from ...wire.codes import (
     CHUNK_HEARTBEAT_ACK,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
+    CHUNK_RE_CONFIG,
     CHUNK_REPORT,
     CHUNK_SHUTDOWN,
     CHUNK_SHUTDOWN_ACK,
@@ -33,7 +34,9 @@ from ...wire.codes import (
 )
 from ...wire.serial import extend_tsn
 from ...wire.tlv import ParseError
+from ..capabilities import RECONFIGURATION
 from ..events import PeerShutdown, RemoteError
+from ..ext import stream_reset
 from ..path.path import Path
 from . import handshake, reachability, shutdown, transfer
 from .state import (
@@ -237,5 +240,8 @@ RULES: Final[dict[int, list[Rule]]] = {
     CHUNK_ERROR: [Rule(_ALWAYS, _error)],
     CHUNK_COOKIE_ACK: [Rule(_in(COOKIE_ECHOED), _cookie_ack)],
     CHUNK_SHUTDOWN_COMPLETE: [Rule(_in(SHUTDOWN_ACK_SENT), _shutdown_complete)],
+    CHUNK_RE_CONFIG: [
+        Rule(_TRANSFER | _in(SHUTDOWN_SENT, SHUTDOWN_RECEIVED), stream_reset.handle_chunk, RECONFIGURATION)
+    ],
 }
 """By chunk type: its rules, of which the first one that fits counts."""

@@ -222,7 +222,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     opening.init_targets.clear()
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
-    tcb.capabilities &= capabilities.said(setup)
+    tcb.agree(tcb.capabilities & capabilities.said(setup))
     if local and tcb.local_addresses != [local] and not parse_setup(opening.init_chunk[4:]).addresses:
         # Our INIT has listed none: the peer knows its source "as the only destination transport address" (5.1.2 A).
         tcb.local_addresses = [local]
@@ -420,7 +420,7 @@ def load_cookie(tcb: Tcb, cookie: Cookie, local: bytes, remote: bytes, port: int
     load_peer(
         tcb, cookie.peer_initial_tsn, cookie.peer_a_rwnd, cookie.peer_inbound_streams, cookie.peer_outbound_streams
     )
-    tcb.capabilities = cookie.capabilities
+    tcb.agree(cookie.capabilities)
     for ip in cookie.addresses:
         path = tcb.find_path(ip)
         if path is None:

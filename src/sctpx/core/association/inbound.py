@@ -15,6 +15,7 @@ from ...wire.codes import (
     CHUNK_COOKIE_ACK,
     CHUNK_DATA,
     CHUNK_HEADER,
+    CHUNK_I_DATA,
     CHUNK_INIT_ACK,
     CHUNK_SACK,
     CHUNK_SHUTDOWN,
@@ -34,7 +35,7 @@ from ..path.path import Path
 from ..rx.reassembly import Reassembly, Run
 from ..rx.sack_policy import EVERY
 from ..rx.streams import TINY
-from . import dispatch, shutdown, transfer
+from . import dispatch, interleaving, shutdown, transfer
 from .state import (
     CLOSED,
     COOKIE_WAIT,
@@ -51,6 +52,7 @@ _ONCE: Final = (
     | 1 << CHUNK_COOKIE_ACK
     | 1 << CHUNK_SHUTDOWN_COMPLETE
 )
+_NOT_AGREED: Final = "of DATA and I-DATA, the one that was not agreed on"
 # Where a packet that begins with a SACK has its Cumulative TSN Ack.
 _TSN_AT: Final = COMMON_HEADER + CHUNK_HEADER
 
@@ -69,10 +71,13 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
     tcb.answering.udp_port = port
     tcb.sack_policy.begin_burst(now)
     while offset < end:
-        if tcb.state == ESTABLISHED and port == path.encaps_port and offset + COMMON_HEADER < end:
+        short = tcb.state == ESTABLISHED and tcb.deferred is None
+        if short and port == path.encaps_port and offset + COMMON_HEADER < end:
             kind = data[offset + COMMON_HEADER]
             if kind == CHUNK_DATA:
                 offset = _receive_data(tcb, path, data, offset, segment)
+            elif kind == CHUNK_I_DATA:
+                offset = interleaving.receive_fragments(tcb, path, data, offset, segment)
             elif kind == CHUNK_SACK:
                 offset = _receive_sacks(tcb, now, data, offset, segment)
             if offset >= end or tcb.state == CLOSED:
@@ -276,14 +281,19 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
         if length < 4 or offset + length > end:
             tcb.stats.packets_discarded += 1
             break  # "If the receiver detects a partial chunk, it MUST drop the chunk" (section 6.10).
-        if kind == CHUNK_DATA:
+        if kind in (CHUNK_DATA, CHUNK_I_DATA):
             if dispatch.DATA_COUNTS >> tcb.state & 1:
-                if length < DATA_HEADER:
+                framing = tcb.framing
+                if kind != framing.kind:
+                    # "the receiver of the DATA chunk MUST abort the association" (RFC 8260 section 2.2.3)
+                    shutdown.abort(tcb, [causes.protocol_violation(_NOT_AGREED)])
+                    return
+                if length < framing.header:
                     shutdown.abort(tcb, [causes.protocol_violation("DATA chunk too short")])
                     return
                 has_data = True
-                _, _, _, tsn, stream, ssn, ppid = DATA.unpack_from(body, offset)
-                payload = body[offset + DATA_HEADER : offset + length]
+                _, _, _, tsn, stream, ssn, ppid = framing.unpack(body, offset)
+                payload = body[offset + framing.header : offset + length]
                 outcome = transfer.handle_data(tcb, flags, tsn, stream, ssn, ppid, payload)
                 if outcome < 0:
                     return

@@ -37,6 +37,8 @@ def reconfigure(tcb: Tcb, now: int, config: AssociationConfig) -> None:
     tcb.sack_policy.reconfigure(now, nanoseconds(config.sack_delay), config.stretch_sack)
     tcb.limit_packets()
     transfer.resize(tcb)
+    if config.scheduler != old.scheduler:
+        tcb.send_queue.use(config.scheduler)
     if tcb.wants_writable and tcb.buffered < config.send_buffer:
         tcb.wants_writable = False
         tcb.events.append(Writable(tcb.association))

@@ -17,10 +17,11 @@ from ...wire.codes import (
     CHUNK_HEARTBEAT_ACK,
     COMMON_HEADER,
 )
-from ...wire.framing import DATA_FRAMING
+from ...wire.framing import DATA_FRAMING, I_DATA_FRAMING
 from ...wire.packet import prefix
 from ...wire.seal import Seal
 from ...wire.setup import MINIMUM_RWND
+from ..capabilities import INTERLEAVING
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_STATE, PATH_INACTIVE, Event, PathChange
@@ -28,6 +29,8 @@ from ..extension import Extension
 from ..ip import choose_source
 from ..path import failover
 from ..path.path import Path, flowinfo
+from ..rx.deferred import Deferred
+from ..rx.interleaved import Interleaved
 from ..rx.reassembly import Reassembly
 from ..rx.sack_policy import SackPolicy
 from ..rx.streams import Streams
@@ -72,10 +75,12 @@ class Tcb:
         "config",
         "control",
         "data_path",
+        "deferred",
         "error_count",
         "events",
         "extensions",
         "fast_retransmit_now",
+        "former_tsn",
         "framing",
         "heartbeat_burst",
         "heartbeat_window",
@@ -120,6 +125,7 @@ class Tcb:
         "sources",
         "state",
         "stats",
+        "stream_values",
         "tsn_map",
         "wants_writable",
         "was_dry",
@@ -173,6 +179,8 @@ class Tcb:
 
         self.framing = DATA_FRAMING
         """How user data is put into chunks, both ways."""
+        self.stream_values = dict(config.stream_values)
+        """Priorities or weights of streams, for the scheduler (RFC 8260 section 4.3.3)."""
 
         # Paths.
         self.moved = True
@@ -204,8 +212,10 @@ class Tcb:
         """Those that both sides have agreed on."""
 
         # Sending.
-        self.send_queue = SendQueue(self.framing)
+        self.send_queue = SendQueue(self.framing, config.scheduler, self.stream_values)
         self.outstanding = Outstanding(initial_tsn)
+        self.former_tsn = -1
+        """The last of our TSNs before they were reset, 32 bits (RFC 6525); below 0 if they never were."""
         self.peer_rwnd = 0
         """rwnd: what the peer has room for beyond what is in flight (section 6.2.1)."""
         self.peer_window = 0
@@ -230,6 +240,8 @@ class Tcb:
         self.window = Window(config.receive_buffer, config.mtu)
         self.sack_policy = SackPolicy(nanoseconds(config.sack_delay), config.stretch_sack)
         self.reassembly: Streams = Reassembly(config.partial_limit)
+        self.deferred: Deferred | None = None
+        """Data that waits for a reset of its stream (RFC 6525)."""
         self.readable_told = False
         self.sack_chunks: list[bytes] = []
         """SACKs that are owed, in order."""
@@ -259,6 +271,21 @@ class Tcb:
         """The peer's Verification Tag is known."""
         self.peer_tag = tag
         self.seal = Seal(prefix(self.local_port, self.peer_port, tag))
+
+    def agree(self, capabilities: int) -> None:
+        """What both sides can do is known; no user data was sent or received yet."""
+        self.capabilities = capabilities
+        interleaves = capabilities & INTERLEAVING != 0
+        if interleaves is self.framing.interleaves:
+            return
+        config = self.config
+        self.framing = I_DATA_FRAMING if interleaves else DATA_FRAMING
+        self.send_queue = SendQueue(self.framing, config.scheduler, self.stream_values)
+        self.outstanding = Outstanding(self.initial_tsn, self.framing.header)
+        if interleaves:
+            self.reassembly = Interleaved(config.partial_limit, config.hold_limit)
+        else:
+            self.reassembly = Reassembly(config.partial_limit)
 
     def add_path(self, remote: bytes, local: bytes, encaps_port: int) -> Path:
         """A new destination address."""

@@ -12,11 +12,14 @@ messages never mix.
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import final
+from typing import Final, final
 
 from ...wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED
 from ...wire.serial import SSN_MASK, TSN_MASK
 from .streams import MORE, TINY, UNORDERED, Broken, Message, Streams
+
+_EVERYTHING: Final = (1 << 62) - 1
+"""Above every TSN."""
 
 
 @final
@@ -260,6 +263,25 @@ class Reassembly(Streams):
             if not self._is_behind(number, self._turn_of(stream)):
                 self._next_turn(stream, number)
         return dropped, broken
+
+    def reset(self, streams: list[int]) -> tuple[int, list[Broken]]:
+        """Numbers begin at 0 again: what waits for a number that was left out is handed over."""
+        chosen = set(streams)
+        passed: list[tuple[int, int, int]] = []
+        for key in self._waiting:
+            stream = key >> 16
+            if not chosen or stream in chosen:
+                passed.append((stream, ((key & SSN_MASK) - self._turn_of(stream)) & SSN_MASK, key))
+        for _, _, key in sorted(passed):
+            self._hand_over(self._waiting.pop(key))
+        self._begin_anew(streams)
+        return 0, []
+
+    def flush(self) -> tuple[int, list[Broken]]:
+        """No more will come of what is not whole."""
+        result = self.skip(_EVERYTHING, [])
+        self.reset([])
+        return result
 
     def limit(self, partial_limit: int, hold_limit: int) -> None:
         """Another ``partial_limit`` holds, also for the message that is open."""

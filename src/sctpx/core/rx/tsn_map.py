@@ -85,6 +85,16 @@ class TsnMap:
             ranges.insert(index + 1, (tsn, tsn + 1))
             self._starts.insert(index + 1, tsn)
 
+    def advance(self, cumulative_tsn: int) -> None:
+        """All up to this TSN, which is not below the cumulative one, counts as received."""
+        past = 0
+        while past < len(self.ranges) and self.ranges[past][0] <= cumulative_tsn + 1:
+            cumulative_tsn = max(cumulative_tsn, self.ranges[past][1] - 1)
+            past += 1
+        del self.ranges[:past]
+        del self._starts[:past]
+        self.cumulative_tsn = cumulative_tsn
+
     def reset(self, initial_tsn: int) -> None:
         """Begin anew with another Initial TSN (section 5.2.4)."""
         self.cumulative_tsn = initial_tsn - 1

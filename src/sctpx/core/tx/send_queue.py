@@ -63,11 +63,14 @@ class SendQueue:
         "_held",
         "_numbers",
         "_schedule",
+        "_values",
         "queued_bytes",
-        "values",
     )
 
-    def __init__(self, framing: Framing = DATA_FRAMING, scheduler: str = "fcfs") -> None:
+    def __init__(
+        self, framing: Framing = DATA_FRAMING, scheduler: str = "fcfs", values: dict[int, int] | None = None
+    ) -> None:
+        """``values`` are priorities or weights by stream."""
         self._framing = framing
         self._schedule: Schedule = FirstCome()
         self._first_come: FirstCome | None = None  # The schedule, if it is this one.
@@ -77,15 +80,14 @@ class SendQueue:
         self._contexts_past = 0
         self.queued_bytes = 0
         """Bytes of user data not cut yet."""
-        self.values: dict[int, int] = {}
-        """What the user has set for streams: priorities or weights."""
+        self._values = {} if values is None else values
         self.use(scheduler)
 
     def use(self, scheduler: str) -> None:
         """Have another scheduler, by its name in ``AssociationConfig``. What waits is sent in its order."""
         held = self._held
         waiting = (self._schedule if held is None else held.schedule).messages()
-        schedule = make_schedule(scheduler, self._framing.interleaves, self.values)
+        schedule = make_schedule(scheduler, self._framing.interleaves, self._values)
         for message in waiting:
             schedule.push(message)
         if held is not None:
@@ -99,7 +101,7 @@ class SendQueue:
 
     def set_value(self, stream: int, value: int) -> None:
         """The priority or the weight of a stream (RFC 8260 section 4.3.3)."""
-        self.values[stream] = value
+        self._values[stream] = value
         self._schedule.on_value(stream)
 
     def __len__(self) -> int:
@@ -175,7 +177,7 @@ class SendQueue:
         if not streams:
             return not any(self._numbers.values())
         wide = [stream + DATA_UNORDERED * _APART for stream in streams]
-        return not any([self._numbers.get(key, 0) for key in streams + wide])
+        return not any(self._numbers.get(key, 0) for key in streams + wide)
 
     def begin_anew(self) -> int:
         """No message was begun: those that were are cut from their first byte. Returns how many bytes that repeats."""

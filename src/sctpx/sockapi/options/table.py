@@ -9,7 +9,7 @@ from typing import Final
 
 from .. import constants as c
 from .. import structs as s
-from . import association, paths, whole
+from . import association, paths, streams, whole
 from .option import Option
 from .scope import Reach
 from .whole import flag
@@ -19,7 +19,6 @@ _ASCONF: Final = "RFC 5061"
 _RECONFIG: Final = "RFC 6525"
 _PARTIAL: Final = "RFC 3758"
 _POLICIES: Final = "RFC 7496"
-_INTERLEAVING: Final = "RFC 8260"
 
 OPTIONS: Final[tuple[Option, ...]] = (
     Option("SCTP_RTOINFO", "8.1.1", s.RtoInfo, Reach.FUTURE, association.get_rtoinfo, association.set_rtoinfo),
@@ -139,9 +138,30 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("SCTP_PR_STREAM_STATUS", "RFC 7496 section 4.3", s.PrStatus, Reach.ASSOCIATION, needs=_POLICIES),
     Option("SCTP_PR_ASSOC_STATUS", "RFC 7496 section 4.4", s.PrStatus, Reach.ASSOCIATION, needs=_POLICIES),
     Option("SCTP_PR_SUPPORTED", "RFC 7496 section 4.5", s.AssocValue, Reach.FUTURE, needs=_PARTIAL),
-    Option("SCTP_INTERLEAVING_SUPPORTED", "RFC 8260 section 4.3.1", s.AssocValue, Reach.FUTURE, needs=_INTERLEAVING),
-    Option("SCTP_STREAM_SCHEDULER", "RFC 8260 section 4.3.2", s.AssocValue, Reach.ANY, needs=_INTERLEAVING),
-    Option("SCTP_STREAM_SCHEDULER_VALUE", "RFC 8260 section 4.3.3", s.StreamValue, Reach.ANY, needs=_INTERLEAVING),
+    Option(
+        "SCTP_INTERLEAVING_SUPPORTED",
+        "RFC 8260 section 4.3.1",
+        s.AssocValue,
+        Reach.FUTURE,
+        streams.get_interleaving,
+        streams.set_interleaving,
+    ),
+    Option(
+        "SCTP_STREAM_SCHEDULER",
+        "RFC 8260 section 4.3.2",
+        s.AssocValue,
+        Reach.ANY,
+        streams.get_scheduler,
+        streams.set_scheduler,
+    ),
+    Option(
+        "SCTP_STREAM_SCHEDULER_VALUE",
+        "RFC 8260 section 4.3.3",
+        s.StreamValue,
+        Reach.ANY,
+        streams.get_stream_value,
+        streams.set_stream_value,
+    ),
     Option("SCTP_RECONFIG_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs=_RECONFIG),
     Option("SCTP_ASCONF_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs=_ASCONF),
     Option("SCTP_AUTH_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs=_AUTH),

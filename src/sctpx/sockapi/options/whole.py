@@ -167,6 +167,8 @@ def set_interleave(scope: Scope, value: int) -> Change:
         raise OSError(errno.EINVAL, f"no level {value} of interleaving")
     if value == 2 and not settings.recvrcvinfo and c.SCTP_DATA_IO_EVENT not in settings.future.subscribed:
         raise OSError(errno.EINVAL, "level 2 needs SCTP_RECVRCVINFO")
+    if value < 2 and settings.future.config.interleaving:
+        raise OSError(errno.EINVAL, "SCTP_INTERLEAVING_SUPPORTED needs level 2")
     return _told(settings, "fragment_interleave", value)
 
 

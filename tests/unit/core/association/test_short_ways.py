@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sctpx.core.association import probe
 from sctpx.core.overhead import MESSAGE
 from sctpx.core.timers import SECOND
-from sctpx.wire.codes import CHUNK_ABORT, COMMON_HEADER, DATA_HEADER
+from sctpx.wire.codes import CHUNK_ABORT, CHUNK_I_DATA, COMMON_HEADER, DATA_HEADER
 from sctpx.wire.tlv import chunk
 from tests.conformance.peer import PMDCS, Peer
 
@@ -246,3 +246,113 @@ def test_a_run_ends_where_too_many_messages_are_unread() -> None:
     assert expected[-1][0] < ssn + 11
     assert expected[-1][1] == 0
     assert [(packet.sack.cumulative, packet.sack.a_rwnd) for packet in together.take()] == expected
+
+
+I_DATA_PACKET = st.lists(
+    st.tuples(
+        st.integers(-2, 3) | st.just(0),
+        st.sampled_from([1, 64, 700]),
+        st.sampled_from([3, 3, 2, 0, 0, 1, 7, 6, 4, 5, 8, 0xF0]),
+        st.sampled_from([0, 0, 1, 77]),
+        st.integers(0, 2),
+        st.integers(0, 3),
+    ),
+    min_size=1,
+    max_size=3,
+)
+"""Chunks as (how far the TSN is from the next one, size, flags, stream, MID, how far the FSN is from the next one)."""
+
+
+@settings(max_examples=200)
+@given(
+    packets=st.lists(I_DATA_PACKET, min_size=1, max_size=12),
+    buffer=st.sampled_from([4096, 1 << 20]),
+    point=st.sampled_from([0, 1500]),
+)
+def test_i_data_takes_the_short_way_or_the_long_one_to_the_same_end(
+    packets: list[list[tuple[int, int, int, int, int, int]]], buffer: int, point: int
+) -> None:
+    long, together = [
+        Peer(extensions=[CHUNK_I_DATA], interleaving=True, receive_buffer=buffer, partial_delivery_point=point)
+        for _ in range(2)
+    ]
+    tsn = 1
+    fsns: dict[tuple[int, int, int], int] = {}
+    run: list[bytes] = []
+    for packet in packets:
+        said = []
+        for distance, size, flags, stream, mid, ahead in packet:
+            key = stream, mid, flags & 4
+            fsn = 0 if flags & 2 else fsns.get(key, 0) + ahead
+            data = bytes([tsn % 256]) * size
+            last = 60 if flags & 2 else fsn
+            said.append(long.i_data(tsn + distance, data, flags=flags, stream=stream, mid=mid, last=last))
+            if distance == 0:
+                tsn += 1
+                fsns[key] = fsn + 1
+        long.deliver(DETOUR, *said)
+        whole = together.packet(*said)
+        if run and (len(whole) > len(run[0]) or len(run[-1]) < len(run[0])):
+            together.deliver_burst(b"".join(run), len(run[0]))
+            run = []
+        run.append(whole)
+    together.deliver_burst(b"".join(run), len(run[0]))
+    assert everything(together) == everything(long)
+
+
+@settings(max_examples=150)
+@given(
+    bursts=st.lists(st.tuples(st.integers(1, 45), st.integers(1, 20)), min_size=1, max_size=8),
+    length=st.sampled_from([60, 64, 512, 1440]),
+    buffer=st.sampled_from([20_000, 1 << 20]),
+    odd=st.none() | st.tuples(st.integers(0, 90), st.sampled_from(["stream", "mid", "fsn", "flags", "tsn", "lost"])),
+    peer_tsn=st.sampled_from([1000, (1 << 32) - 30]),
+    stretch=st.booleans(),
+    unordered=st.booleans(),
+)
+def test_fragments_of_i_data_take_the_short_way_or_the_long_one_to_the_same_end(
+    bursts: list[tuple[int, int]],
+    length: int,
+    buffer: int,
+    odd: tuple[int, str] | None,
+    peer_tsn: int,
+    stretch: bool,
+    unordered: bool,
+) -> None:
+    """Messages of fragments that fill a packet each, in bursts, with one that is not what it should be."""
+    peers = [
+        Peer(
+            extensions=[CHUNK_I_DATA],
+            interleaving=True,
+            receive_buffer=buffer,
+            peer_tsn=peer_tsn,
+            stretch_sack=stretch,
+        )
+        for _ in range(2)
+    ]
+    for peer, detour in zip(peers, (b"", DETOUR), strict=True):
+        tsn = mid = fsn = 0
+        for packets, until_end in bursts:
+            run: list[bytes] = []
+            for index in range(packets):
+                tsn += 1
+                last = index % until_end == until_end - 1
+                flags = (2 if fsn == 0 else 0) | last | 4 * unordered
+                what = odd[1] if odd is not None and odd[0] == tsn else ""
+                if what != "lost":
+                    chunk = peer.i_data(
+                        tsn + (what == "tsn"),
+                        bytes([tsn % 251]) * length,
+                        flags=flags | 8 * (what == "flags"),
+                        mid=mid + (what == "mid"),
+                        stream=what == "stream",
+                        last=fsn + (what == "fsn"),
+                    )
+                    run.append(peer.packet(detour, chunk))
+                fsn = 0 if last else fsn + 1
+                mid += last
+            if run:
+                peer.deliver_burst(b"".join(run), len(run[0]))
+        if buffer == 20_000:
+            peer.read()
+    assert everything(peers[0]) == everything(peers[1])
