@@ -145,9 +145,14 @@ def encode(parameters: list[Parameter]) -> bytes:
     return chunk(CHUNK_RE_CONFIG, 0, join([(one.kind, one.value()) for one in parameters]))
 
 
-def size_of_reset(streams: int) -> int:
-    """Bytes of a chunk with an Outgoing SSN Reset Request of so many streams, alone."""
-    return CHUNK_HEADER + 16 + 2 * streams
+def size_of_reset(streams: int, outgoing: bool, incoming: bool) -> int:
+    """Bytes of a chunk that resets so many streams, in one direction or both."""
+    size = CHUNK_HEADER
+    if outgoing:
+        size += 16 + 2 * streams + 3 & ~3
+    if incoming:
+        size += 8 + 2 * streams + 3 & ~3
+    return size
 
 
 def parse(value: bytes) -> tuple[list[Parameter], list[tuple[int, bytes]]]:

@@ -13,14 +13,11 @@ from ...wire import causes, control, runs
 from ...wire import sack as wire_sack
 from ...wire.codes import COMMON_HEADER, DATA_IMMEDIATE, SACK_HEADER
 from ...wire.ranges import Ranges
-from ...wire.serial import TSN_MASK, UNWRAPPED, extend_tsn
-from ..events import PATH_ACTIVE, PartialDeliveryAborted, Readable, SenderDry, Writable
+from ...wire.serial import TSN_MASK, extend_tsn
+from ..events import PATH_ACTIVE, Readable, SenderDry, Writable
 from ..path import rto
 from ..path.path import Path
-from ..rx.deferred import Chunk
-from ..rx.streams import Broken
 from ..timers import NEVER
-from ..tx.outstanding import Outstanding
 from ..tx.sack_result import SackResult
 from . import probe, reachability, shutdown
 from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_SENT
@@ -167,10 +164,10 @@ def end_burst(tcb: Tcb, now: int, received: int) -> None:
     """All packets that arrived together were processed; they brought ``received`` bytes of user data."""
     if tcb.sack_policy.end_burst(now, received):
         make_sack(tcb)
-    _wake_reader(tcb)
+    wake_reader(tcb)
 
 
-def _wake_reader(tcb: Tcb) -> None:
+def wake_reader(tcb: Tcb) -> None:
     """There is something to read: told once until it was read."""
     if tcb.reassembly.ready and not tcb.readable_told:
         tcb.readable_told = True
@@ -185,7 +182,7 @@ def resize(tcb: Tcb) -> None:
     ready = len(tcb.reassembly.ready)
     tcb.reassembly.limit(tcb.config.partial_limit, tcb.config.hold_limit)
     tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
-    _wake_reader(tcb)
+    wake_reader(tcb)
     on_read(tcb, 0)
 
 
@@ -251,71 +248,6 @@ def on_read(tcb: Tcb, length: int) -> None:
         make_sack(tcb)
 
 
-# --- numbers that begin anew (RFC 6525) ----------------------------------------------------------------------
-
-
-def release_deferred(tcb: Tcb, before: int = NEVER) -> bool:
-    """What waited for a reset means something now, as far as its TSN is below that one. False: it broke the rules."""
-    deferred = tcb.deferred
-    assert deferred is not None  # It is what waited.
-    ready = len(tcb.reassembly.ready)
-    later: list[Chunk] = []
-    violation = ""
-    for chunk in deferred.chunks:
-        tsn, flags, stream, number, last, data = chunk
-        if tsn >= before:
-            later.append(chunk)
-        elif not violation:
-            violation = tcb.reassembly.receive(tsn, flags, stream, number, last, data, False)
-    deferred.chunks = later
-    if before == NEVER:
-        tcb.deferred = None
-        violation = violation or tcb.reassembly.advance(tcb.tsn_map.cumulative_tsn)
-    tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
-    _wake_reader(tcb)
-    if violation:
-        shutdown.abort(tcb, [causes.protocol_violation(violation)])
-    return not violation
-
-
-def reset_inbound(tcb: Tcb, streams: list[int]) -> None:
-    """Numbers of these inbound streams, or of all if none is named, begin at 0 again."""
-    ready = len(tcb.reassembly.ready)
-    _drop(tcb, tcb.reassembly.reset(streams), ready)
-
-
-def flush_inbound(tcb: Tcb) -> None:
-    """Of all that came so far, what is no whole message never will be; numbers begin at 0 again."""
-    ready = len(tcb.reassembly.ready)
-    _drop(tcb, tcb.reassembly.flush(), ready)
-
-
-def _drop(tcb: Tcb, result: tuple[int, list[Broken]], ready: int) -> None:
-    """The reassembly has dropped so many bytes, and there were so many messages to read before."""
-    dropped, broken = result
-    tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
-    for message in broken:
-        tcb.events.append(PartialDeliveryAborted(tcb.association, message.stream, message.ssn))
-    _wake_reader(tcb)
-    if dropped:
-        on_read(tcb, dropped)
-
-
-def acknowledge_all(tcb: Tcb, now: int) -> None:
-    """All that we sent counts as acknowledged (RFC 6525 section 5.2.4 G3); what was sent in part goes again, whole."""
-    acknowledge_by_shutdown(tcb, now, tcb.outstanding.next_tsn - 1)
-    tcb.buffered += tcb.send_queue.begin_anew()
-
-
-def begin_tsns(tcb: Tcb, first_tsn: int) -> None:
-    """Our next TSN is this one, of 32 bits (RFC 6525 section 5.2.7 H5). Nothing is outstanding."""
-    tcb.former_tsn = (tcb.outstanding.next_tsn - 1) & TSN_MASK
-    tcb.outstanding = Outstanding(first_tsn + UNWRAPPED, tcb.framing.header)
-    tcb.send_queue.forget_contexts(NEVER)
-    for path in tcb.paths:
-        path.rtt_tsn = path.earliest_tsn = -1
-
-
 def respond_error(tcb: Tcb, error_causes: list[causes.Cause]) -> None:
     """Report an error in the packet being processed.
 
@@ -348,7 +280,8 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
     if cumulative < outstanding.cumulative_tsn_ack_point:
         return  # Out of order (section 6.2.1 D i).
     if cumulative >= outstanding.next_tsn or (ranges and ranges[-1][1] > outstanding.next_tsn):
-        if 0 <= tcb.former_tsn - extend_tsn(cumulative & TSN_MASK, tcb.former_tsn) <= _LATE:
+        former = tcb.former_tsn
+        if former >= 0 and 0 <= former - extend_tsn(cumulative & TSN_MASK, former) <= _LATE:
             tcb.stats.packets_discarded += 1  # From before our TSNs were reset.
         else:
             _abort_liar(tcb)

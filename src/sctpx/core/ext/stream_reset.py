@@ -6,7 +6,7 @@ reset or by added incoming streams. A request of the user is refused while there
 A request that resets outgoing streams first *rests* them: what the user hands over for them is kept back, what was
 handed over before is sent, and when all of that is acknowledged the request leaves. So the peer seldom has to wait
 for data. If it has to all the same, it answers "In progress", and when the data is there "Performed"; here as there
-(``_Pending``, ``Tcb.deferred``).
+(``Pending``, ``Tcb.deferred``).
 
 Each request of the peer has a number, and what was answered to the last RE-CONFIG chunk is kept: if the peer sends that
 chunk again, the answer is the same, or how it went since. Between two packets that leave, one chunk with new
@@ -31,7 +31,7 @@ from ...wire.codes import (
 )
 from ...wire.reconfig import Parameter
 from ...wire.serial import TSN_MASK, extend_tsn
-from ..association import reachability, transfer
+from ..association import reachability, renumbering, transfer
 from ..association.state import CLOSED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
 from ..association.tcb import Tcb
 from ..events import RECONFIG_DENIED, RECONFIG_DONE, RECONFIG_FAILED, AssociationReset, StreamsAdded, StreamsReset
@@ -40,6 +40,7 @@ from ..path import rto
 from ..path.path import Path
 from ..rx.deferred import Deferred
 from ..timers import NEVER, SECOND, nanoseconds
+from .requests import Answer, Pending, Request, covers
 
 MAX_STREAMS: Final = 65535
 """Streams in one direction."""
@@ -48,96 +49,8 @@ SEGMENT_LIFETIME: Final = 30 * SECOND
 _SUCCESS: Final = (wire.NOTHING_TO_DO, wire.PERFORMED)
 _MAY_ASK: Final = (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED)
 _HALF: Final = 1 << 31
-
-
-@final
-class Request:
-    """What we ask the peer for: one RE-CONFIG chunk with one or two requests."""
-
-    __slots__ = (
-        "added_inbound",
-        "added_outbound",
-        "answers",
-        "chunk",
-        "in_progress",
-        "incoming",
-        "interval",
-        "open",
-        "outgoing",
-        "path",
-        "repeated",
-        "rested_to",
-        "streams",
-        "tsns",
-    )
-
-    def __init__(self) -> None:
-        self.outgoing = False
-        """Reset outgoing streams."""
-        self.incoming = False
-        """Reset incoming streams."""
-        self.streams: list[int] = []
-        """Which; none for all."""
-        self.tsns = False
-        """Reset SSNs and TSNs."""
-        self.added_outbound = 0
-        self.added_inbound = 0
-        self.answers: Answer | None = None
-        """The request of the peer that this one answers."""
-        self.rested_to = -1
-        """The last TSN from before the streams rested, once all of that was sent."""
-        # Once it was sent:
-        self.chunk = b""
-        self.open: list[Parameter] = []
-        """The requests that have no final response."""
-        self.path: Path | None = None
-        """Where it went last."""
-        self.interval = 0
-        """The time until it is sent again, ns."""
-        self.in_progress = False
-        """The peer has said so."""
-        self.repeated = False
-        """It was sent more than once."""
-
-    @property
-    def rests(self) -> bool:
-        """Whether it has streams rest."""
-        return self.outgoing or self.tsns
-
-    @property
-    def waits_for_peer(self) -> bool:
-        """Whether the peer has to ask us for something before this is done: then both could wait for each other."""
-        return self.incoming or self.added_inbound > 0
-
-    def asks(self, kind: int, number: int) -> bool:
-        """Whether it has an open request of that kind and number."""
-        return any(one.kind == kind and one.number == number for one in self.open)
-
-
-@final
-class Answer:
-    """What a request of the peer was answered."""
-
-    __slots__ = ("next_tsns", "number", "request", "result")
-
-    def __init__(self, number: int, result: int) -> None:
-        self.number = number
-        self.result = result
-        self.next_tsns: tuple[int, int] | None = None
-        self.request: Request | None = None
-        """The request of ours that answers it, as long as that is not done."""
-
-
-@final
-class _Pending:
-    """A reset of the peer's outgoing streams that waits for data from before it (section 5.2.2 E2)."""
-
-    __slots__ = ("answer", "last_tsn", "streams")
-
-    def __init__(self, answer: Answer, last_tsn: int, streams: list[int]) -> None:
-        self.answer = answer
-        self.last_tsn = last_tsn
-        self.streams = streams
+# Bytes of the responses that may be in front of a request.
+_TWO_RESPONSES: Final = 24
 
 
 @final
@@ -153,7 +66,7 @@ class StreamReset(Extension):
         self._current: Request | None = None  # Under way, or getting ready.
         self._next: Request | None = None  # Behind that.
         self._answers: list[Answer] = []  # To the last chunk with requests.
-        self._pending: _Pending | None = None
+        self._pending: Pending | None = None
         self._awaited = -1  # The incoming reset of ours that the peer will do, by its number.
         self._awaited_streams = 0  # Incoming streams of ours that the peer will add.
         self._last_reset: list[int] | None = None  # Outgoing streams that were reset last.
@@ -172,8 +85,7 @@ class StreamReset(Extension):
             limits = ([tcb.outbound_streams] if outgoing else []) + ([tcb.inbound_streams] if incoming else [])
             if not 0 <= stream < min(limits):
                 raise OSError(EINVAL, f"no stream {stream}: the association has {min(limits)}, from 0")
-        room = tcb.packet_limit - COMMON_HEADER
-        if outgoing + incoming and wire.size_of_reset((outgoing + incoming) * len(chosen)) + 12 * incoming > room:
+        if wire.size_of_reset(len(chosen), outgoing, incoming) > tcb.packet_limit - COMMON_HEADER:
             raise OSError(EMSGSIZE, f"{len(chosen)} streams do not fit into a packet: reset all, or fewer at a time")
         self._check_idle()
         request = Request()
@@ -318,10 +230,10 @@ class StreamReset(Extension):
 
     def _fail_all(self, request: Request) -> None:
         """The association ends before there was a response."""
-        for kind in _kinds(request):
+        for kind in request.kinds:
             self._tell(request, kind, RECONFIG_FAILED)
         if request.tsns and self._tcb.deferred is not None and request.chunk:
-            transfer.release_deferred(self._tcb)
+            renumbering.release_deferred(self._tcb)
         self._next = None
         self._finish(request)
 
@@ -363,7 +275,7 @@ class StreamReset(Extension):
         tcb = self._tcb
         kind = asked.kind
         if response.result not in _SUCCESS:
-            if kind == PARAM_TSN_RESET and not transfer.release_deferred(tcb):
+            if kind == PARAM_TSN_RESET and not renumbering.release_deferred(tcb):
                 return
             denied = response.result == wire.DENIED
             self._tell(request, kind, RECONFIG_DENIED if denied else RECONFIG_FAILED)
@@ -389,14 +301,14 @@ class StreamReset(Extension):
         assert response.next_tsns is not None  # Else it was no response.
         peer_tsn, local_tsn = response.next_tsns
         first = extend_tsn(peer_tsn, tcb.tsn_map.cumulative_tsn + 1)
-        if not transfer.release_deferred(tcb, first):
+        if not renumbering.release_deferred(tcb, first):
             return
-        transfer.flush_inbound(tcb)
+        renumbering.flush_inbound(tcb)
         if first > tcb.tsn_map.cumulative_tsn:
             tcb.tsn_map.advance(first - 1)
-        if not transfer.release_deferred(tcb):
+        if not renumbering.release_deferred(tcb):
             return
-        transfer.begin_tsns(tcb, local_tsn)
+        renumbering.begin_tsns(tcb, local_tsn)
         tcb.send_queue.reset([])
         tcb.events.append(AssociationReset(tcb.association, local_tsn, peer_tsn, RECONFIG_DONE))
 
@@ -545,7 +457,7 @@ class StreamReset(Extension):
         last_tsn = extend_tsn(asked.last_tsn, tcb.tsn_map.cumulative_tsn)
         if last_tsn > tcb.tsn_map.cumulative_tsn:
             tcb.deferred = Deferred(last_tsn, asked.streams)
-            self._pending = _Pending(answer, last_tsn, asked.streams)
+            self._pending = Pending(answer, last_tsn, asked.streams)
             return wire.IN_PROGRESS
         self._perform_inbound(asked.streams)
         return wire.PERFORMED
@@ -553,15 +465,15 @@ class StreamReset(Extension):
     def _perform_inbound(self, streams: list[int]) -> None:
         """E3"""
         tcb = self._tcb
-        transfer.reset_inbound(tcb, streams)
+        renumbering.reset_inbound(tcb, streams)
         tcb.events.append(StreamsReset(tcb.association, False, True, streams, RECONFIG_DONE))
 
-    def _finish_pending(self, pending: _Pending) -> None:
+    def _finish_pending(self, pending: Pending) -> None:
         """All data from before the reset is there (E2 to E6)."""
         tcb = self._tcb
         self._pending = None
         self._perform_inbound(pending.streams)
-        if not transfer.release_deferred(tcb):
+        if not renumbering.release_deferred(tcb):
             return
         pending.answer.result = wire.PERFORMED
         tcb.stats.reconfigurations += 1
@@ -575,13 +487,13 @@ class StreamReset(Extension):
         if any(stream >= tcb.outbound_streams for stream in asked.streams):
             return wire.WRONG_SSN
         ours = self._current
-        if ours is not None and ours.outgoing and _covers(ours.streams, asked.streams):
+        if ours is not None and ours.outgoing and covers(ours.streams, asked.streams):
             return wire.NOTHING_TO_DO
         last = self._last_reset
-        if last is not None and _covers(last, asked.streams) and tcb.send_queue.is_fresh(asked.streams):
+        if last is not None and covers(last, asked.streams) and tcb.send_queue.is_fresh(asked.streams):
             return wire.NOTHING_TO_DO
         streams = list(dict.fromkeys(asked.streams))
-        if wire.size_of_reset(len(streams)) + 12 > tcb.packet_limit - COMMON_HEADER:
+        if wire.size_of_reset(len(streams), True, False) + _TWO_RESPONSES > tcb.packet_limit - COMMON_HEADER:
             return wire.DENIED
         request = Request()
         request.outgoing = True
@@ -608,11 +520,11 @@ class StreamReset(Extension):
             return wire.DENIED
         if self._current is not None or tcb.deferred is not None:
             return wire.ALREADY_IN_PROGRESS
-        transfer.acknowledge_all(tcb, now)  # G3
+        renumbering.acknowledge_all(tcb, now)  # G3
         if tcb.state == CLOSED:
             return wire.DENIED
         peer_tsn = tcb.tsn_map.cumulative_tsn + 1 + _HALF  # G1
-        transfer.flush_inbound(tcb)  # G4
+        renumbering.flush_inbound(tcb)  # G4
         tcb.tsn_map.reset(peer_tsn)
         tcb.send_queue.reset([])  # G5
         local_tsn = tcb.outstanding.next_tsn & TSN_MASK  # G2
@@ -677,22 +589,3 @@ def handle_chunk(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bo
     """RE-CONFIG, in a state in which it counts, of a peer that we have agreed with."""
     find(tcb).handle_chunk(now, value)
     return True
-
-
-def _covers(streams: list[int], others: list[int]) -> bool:
-    """Whether a reset of ``streams`` resets ``others`` too. None means all."""
-    return not streams or (len(others) > 0 and set(others) <= set(streams))
-
-
-def _kinds(request: Request) -> list[int]:
-    """The requests that are in it, or will be."""
-    if request.chunk:
-        return [one.kind for one in request.open]
-    kinds = [PARAM_OUTGOING_RESET] if request.outgoing else []
-    if request.incoming:
-        kinds.append(PARAM_INCOMING_RESET)
-    if request.tsns:
-        kinds.append(PARAM_TSN_RESET)
-    if request.added_outbound or request.added_inbound:
-        kinds.append(PARAM_ADD_OUTGOING)
-    return kinds
