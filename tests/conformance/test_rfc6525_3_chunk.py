@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from errno import EOPNOTSUPP
 
 import pytest
@@ -37,7 +38,8 @@ def test_support_is_indicated_in_the_supported_extensions_of_init_and_init_ack(w
 def test_a_peer_without_support_is_sent_no_request_and_the_user_is_told() -> None:
     """Section 5.1.1: "MUST NOT send any re-configuration request to the peer"."""
     peer = Peer()
-    for ask in (lambda: reset(peer, out=True), lambda: reset_all(peer), lambda: add(peer, out=1)):
+    asked: list[Callable[[], None]] = [lambda: reset(peer, out=True), lambda: reset_all(peer), lambda: add(peer, out=1)]
+    for ask in asked:
         with pytest.raises(OSError, match="RFC 6525") as raised:
             ask()
         assert raised.value.errno == EOPNOTSUPP
