@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from sctpx.core.association.association import Association
+from sctpx.core.association.association import Association, association_of
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import Endpoint, PeerAddress
 from sctpx.core.events import CommunicationUp, Event, Readable
@@ -61,8 +61,8 @@ class Two:
             for stack in (self.server, self.client):
                 while (event := stack.poll_event()) is not None:
                     if isinstance(event, CommunicationUp) and event.incoming:
-                        self.accepted = event.association
-                        self.listener.accept(event.association)
+                        self.accepted = association_of(event)
+                        self.listener.accept(self.accepted)
                     elif on_event is not None:
                         on_event(event)
                         busy = True
@@ -78,7 +78,7 @@ class Two:
 def read(event: Event) -> None:
     """Take what there is."""
     if isinstance(event, Readable):
-        event.association.read()
+        association_of(event).read()
 
 
 def bulk(size: int, count: int) -> tuple[Callable[[], None], int]:

@@ -12,14 +12,8 @@ import pytest
 
 from sctpx.core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import (
-    PATH_ACTIVE,
-    PATH_INACTIVE,
-    PATH_POTENTIALLY_FAILED,
-    CannotStart,
-    CommunicationLost,
-    PathChange,
-)
+from sctpx.core.events import CannotStart, CommunicationLost, PathChange
+from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.testing import Packet
 from sctpx.wire import control
 from tests.sim.scripted import Scripted, return_by_icmp

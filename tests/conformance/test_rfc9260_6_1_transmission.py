@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sctpx.core.association.state import ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
-from sctpx.core.events import PATH_POTENTIALLY_FAILED, CommunicationLost
+from sctpx.core.events import CommunicationLost
+from sctpx.core.path.states import PATH_POTENTIALLY_FAILED
 from sctpx.wire import control
 from sctpx.wire.codes import DATA_IMMEDIATE
 from tests.conformance.peer import FULL, PMDCS, Peer

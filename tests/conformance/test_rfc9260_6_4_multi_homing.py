@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sctpx.core.events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED, PathChange
+from sctpx.core.events import PathChange
+from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.wire import control
 from tests.conformance.peer import FULL, Peer
 

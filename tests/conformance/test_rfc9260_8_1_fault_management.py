@@ -8,12 +8,8 @@ import errno
 
 import pytest
 
-from sctpx.core.events import (
-    PATH_ACTIVE,
-    PATH_INACTIVE,
-    CommunicationLost,
-    PathChange,
-)
+from sctpx.core.events import CommunicationLost, PathChange
+from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE
 from sctpx.wire import control
 from sctpx.wire.tlv import item
 from tests.conformance.peer import Peer, Sent

@@ -117,6 +117,44 @@ def test_the_parts_of_the_core_that_stay_apart_do_not_import_each_other() -> Non
     assert offences({module: kept_apart(module) for module in every("core")}) == []
 
 
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The strongly connected parts of a graph that have more than one node (Tarjan's algorithm)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in sorted(graph[node] & graph.keys()):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            part = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(part) > 1:
+                found.append(sorted(part))
+
+    for node in graph:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def test_circles_are_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [["a", "b", "c"]]
+    assert circles({"a": {"b"}, "b": set()}) == []
+
+
+def test_the_files_of_the_core_do_not_import_each_other_in_a_circle() -> None:
+    names = {module: ".".join(module.with_suffix("").parts) for module in every(*BELOW_THE_LINE)}
+    assert circles({name: project_imports(module) - {name} for module, name in names.items()}) == []
+
+
 def test_below_the_line_nothing_of_the_world_is_imported() -> None:
     assert offences({module: roots(module) & BANNED for module in every(*BELOW_THE_LINE)}) == []
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Final, Self, TypeVar, final
 
-from sctpx.core.association.association import Association
+from sctpx.core.association.association import Association, association_of
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CommunicationUp, Event
 from sctpx.testing import Network, Packet, pack_address
@@ -232,7 +232,7 @@ class Scripted:
         self.ask(control.cookie_echo(self.cookie()))
         up = self.events_of(CommunicationUp)[before:]
         assert [event.incoming for event in up] == [True]
-        return up[0].association
+        return association_of(up[0])
 
 
 def return_by_icmp(network: Network, packet: Packet, error: int, returned: bytes | None = None) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from sctpx.core.association.association import Association
+from sctpx.core.association.association import Association, association_of
 from sctpx.core.events import CommunicationUp, PathChange, Restarted
 from sctpx.testing import Host, pack_address
 from sctpx.wire import control
@@ -44,7 +44,7 @@ def test_the_victim_has_an_association_of_its_own(addresses: list[str]) -> None:
         _, association = connect(lab, addresses)
         assert told(lab) == [CommunicationUp] * 2
         assert not of_m.ended
-        of_victim = lab.events_of(CommunicationUp)[1].association
+        of_victim = association_of(lab.events_of(CommunicationUp)[1])
         association.send(lab.network.clock.now, b"from the victim")
         lab.network.run_for(1)
         assert [message[0] for message in of_victim.read()] == [b"from the victim"]

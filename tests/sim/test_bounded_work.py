@@ -207,7 +207,7 @@ STRANGE: Final[dict[str, tuple[int, bytes]]] = {
 @pytest.mark.parametrize("name", STRANGE)
 def test_a_packet_of_a_stranger(name: str, source: bytes) -> None:
     attack = Attack(chunks=100)
-    attack.peer.association.endpoint.listen()
+    attack.peer.stack.endpoints[PORT].listen()
     tag, said = STRANGE[name]
     packet = finish_packet(prefix(PORT, PORT, tag), said)
     stack, now = attack.peer.stack, attack.peer.now

@@ -11,7 +11,8 @@ import pytest
 from sctpx.core.association.connect import ANSWER_COOKIE_ECHO, ANSWER_NOT_ASKED, ANSWER_SILENCE
 from sctpx.core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import PATH_ACTIVE, PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp, Restarted
+from sctpx.core.events import CannotStart, CommunicationUp, Restarted
+from sctpx.core.path.states import PATH_ACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.testing import LinkSettings, Packet, Pair, seeded_random
 from sctpx.wire import control
 from tests.sim.connectx import check_that_data_flows

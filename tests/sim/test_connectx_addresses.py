@@ -9,14 +9,8 @@ import pytest
 
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import PeerAddress
-from sctpx.core.events import (
-    CHANGE_CONFIRMED,
-    CHANGE_STATE,
-    PATH_ACTIVE,
-    PATH_POTENTIALLY_FAILED,
-    CommunicationUp,
-    PathChange,
-)
+from sctpx.core.events import CHANGE_CONFIRMED, CHANGE_STATE, CommunicationUp, PathChange
+from sctpx.core.path.states import PATH_ACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.testing import Pair, pack_address
 from sctpx.wire.codes import CHUNK_INIT_ACK
 from sctpx.wire.tlv import chunk, item

@@ -15,7 +15,8 @@ import pytest
 
 from sctpx.core.association.connect import ANSWER_ABORT, ANSWER_INIT_ACK, ANSWER_NOT_ASKED, ANSWER_SILENCE
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED, CommunicationUp
+from sctpx.core.events import CommunicationUp
+from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.testing import Pair, seeded_random
 from tests.sim.connectx import REFUSALS, attempt, check_that_data_flows, failure, inits, reports
 from tests.sweeps import seeds

@@ -16,13 +16,8 @@ import pytest
 
 from sctpx.core.association.connect import ANSWER_ABORT, ANSWER_INIT_ACK, ANSWER_SILENCE
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import (
-    PATH_ACTIVE,
-    PATH_INACTIVE,
-    CommunicationLost,
-    CommunicationUp,
-    PathChange,
-)
+from sctpx.core.events import CommunicationLost, CommunicationUp, PathChange
+from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE
 from sctpx.testing import Packet, Pair, pack_address
 from sctpx.wire import causes, control
 from sctpx.wire.setup import Setup

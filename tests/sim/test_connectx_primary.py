@@ -6,7 +6,8 @@ import errno
 
 import pytest
 
-from sctpx.core.events import CHANGE_PRIMARY, PATH_ACTIVE, PATH_INACTIVE, CommunicationUp, PathChange
+from sctpx.core.events import CHANGE_PRIMARY, CommunicationUp, PathChange
+from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE
 from sctpx.testing import Pair
 from tests.sim.connectx import abort_it, attempt
 from tests.sim.scripted import return_by_icmp

@@ -9,7 +9,8 @@ import pytest
 
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import PeerAddress
-from sctpx.core.events import PATH_ACTIVE, PATH_POTENTIALLY_FAILED, CannotStart, CommunicationUp
+from sctpx.core.events import CannotStart, CommunicationUp
+from sctpx.core.path.states import PATH_ACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.testing import LinkSettings, Pair
 from sctpx.wire.packet import parse_prefix
 from tests.sim.connectx import RTT, attempt, check_that_data_flows, failure, inits

@@ -6,6 +6,7 @@ import errno
 
 import pytest
 
+from sctpx.core.association.association import association_of
 from sctpx.core.association.connect import (
     ANSWER_ABORT,
     ANSWER_COOKIE_ECHO,
@@ -86,7 +87,7 @@ def test_an_address_that_was_learnt_is_told_as_not_listed() -> None:
         pair.b.endpoint.listen()
         pair.a.endpoint.connect(pair.a.host.now, pair.b.host.peer_addresses[:1], 5000)
         pair.network.run(lambda: pair.a.host.events)
-        report = pair.a.host.events[0].association.report
+        report = association_of(pair.a.host.events[0]).report
         assert [(entry.ip, entry.listed, entry.kept, entry.inits) for entry in report] == [
             (pair.b.host.packed[0], True, True, 1),
             (pair.b.host.packed[1], False, True, 0),

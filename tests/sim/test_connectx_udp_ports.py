@@ -15,7 +15,8 @@ from sctpx.core.association.connect import ANSWER_NAMES
 from sctpx.core.association.state import ESTABLISHED
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import PeerAddress
-from sctpx.core.events import PATH_ACTIVE, CannotStart, CommunicationUp
+from sctpx.core.events import CannotStart, CommunicationUp
+from sctpx.core.path.states import PATH_ACTIVE
 from sctpx.testing import Host, Network
 from sctpx.wire import causes, control
 from tests.sim.scripted import PORT, Scripted, return_by_icmp

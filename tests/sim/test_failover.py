@@ -9,15 +9,8 @@ from itertools import pairwise
 import pytest
 
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import (
-    CHANGE_PRIMARY,
-    CHANGE_STATE,
-    PATH_ACTIVE,
-    PATH_INACTIVE,
-    PATH_POTENTIALLY_FAILED,
-    CommunicationLost,
-    PathChange,
-)
+from sctpx.core.events import CHANGE_PRIMARY, CHANGE_STATE, CommunicationLost, PathChange
+from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.testing import LinkSettings, Packet, Pair
 from sctpx.wire.codes import CHUNK_DATA
 from sctpx.wire.packet import chunks, finish_packet

@@ -13,7 +13,8 @@ import pytest
 
 from sctpx.core.association.state import COOKIE_ECHOED, SHUTDOWN_ACK_SENT
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import PATH_INACTIVE, PATH_POTENTIALLY_FAILED, CannotStart, CommunicationLost, PathChange
+from sctpx.core.events import CannotStart, CommunicationLost, PathChange
+from sctpx.core.path.states import PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.testing import Pair
 from sctpx.wire import control
 from tests.sim.scripted import Scripted

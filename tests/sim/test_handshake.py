@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 
+from sctpx.core.association.association import association_of
 from sctpx.core.association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CannotStart, CommunicationUp
@@ -256,7 +257,7 @@ def test_a_full_backlog_refuses_for_lack_of_resources() -> None:
         assert len(pair.a.events_of(CommunicationUp)) == 2
         [refused] = pair.a.events_of(CannotStart)
         assert (refused.error, refused.causes) == (errno.ECONNREFUSED, [(4, b"")])  # Out of Resource
-        pair.b.endpoint.accept(pair.b.events_of(CommunicationUp)[0].association)
+        pair.b.endpoint.accept(association_of(pair.b.events_of(CommunicationUp)[0]))
         clients[2].connect(pair.a.host.now, pair.b.host.peer_addresses, 5000)
         pair.network.run_for(0.1)
         assert len(pair.a.events_of(CommunicationUp)) == 3

@@ -9,7 +9,8 @@ import pytest
 
 from sctpx.core.association.state import COOKIE_ECHOED
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED, CommunicationUp
+from sctpx.core.events import CommunicationUp
+from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.testing import LinkSettings, Pair
 from sctpx.wire import control
 from sctpx.wire.tlv import chunk, item

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import PATH_ACTIVE
+from sctpx.core.path.states import PATH_ACTIVE
 from sctpx.testing import Host, LinkSettings, Network, Packet, Pair, Side, seeded_random
 
 STREAMS = 5

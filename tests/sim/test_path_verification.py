@@ -12,12 +12,11 @@ from sctpx.core.config import AssociationConfig
 from sctpx.core.events import (
     CHANGE_CONFIRMED,
     CHANGE_STATE,
-    PATH_ACTIVE,
-    PATH_INACTIVE,
     CannotStart,
     CommunicationUp,
     PathChange,
 )
+from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE
 from sctpx.testing import LinkSettings, Packet, Pair, pack_address
 from sctpx.wire import control
 from sctpx.wire.packet import chunks

@@ -9,7 +9,7 @@ import errno
 
 import pytest
 
-from sctpx.core.association.association import Association
+from sctpx.core.association.association import Association, association_of
 from sctpx.core.association.state import ESTABLISHED, SHUTDOWN_ACK_SENT
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import (
@@ -31,7 +31,7 @@ NEW_TAG = 0x4E455721
 
 def newest(pair: Pair) -> Association:
     """The association that came up last at B."""
-    return pair.b.events_of(CommunicationUp)[-1].association
+    return association_of(pair.b.events_of(CommunicationUp)[-1])
 
 
 @pytest.mark.parametrize("paths", [1, 3])

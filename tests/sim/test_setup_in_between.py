@@ -8,13 +8,8 @@ import pytest
 
 from sctpx.core.association.state import COOKIE_ECHOED, COOKIE_WAIT
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import (
-    CHANGE_STATE,
-    PATH_INACTIVE,
-    PATH_POTENTIALLY_FAILED,
-    CommunicationUp,
-    PathChange,
-)
+from sctpx.core.events import CHANGE_STATE, CommunicationUp, PathChange
+from sctpx.core.path.states import PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.wire import control
 from sctpx.wire.tlv import chunk
 from tests.sim.scripted import Scripted, return_by_icmp

@@ -13,7 +13,7 @@ import socket
 import pytest
 
 import sctpx
-from sctpx.core.association.association import Association
+from sctpx.core.association.association import Association, association_of
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CannotStart, CommunicationLost, CommunicationUp, PathChange, Restarted
 from sctpx.testing import Host, Network
@@ -76,7 +76,7 @@ def test_nor_do_the_sockets_of_one_host() -> None:
 
 def ups(server: Host) -> list[Association]:
     """The server's associations, in the order in which they came up."""
-    return [event.association for event in server.events if isinstance(event, CommunicationUp)]
+    return [association_of(event) for event in server.events if isinstance(event, CommunicationUp)]
 
 
 def check_that_both_work(network: Network, ours: Association, theirs: Association) -> None:
@@ -115,7 +115,7 @@ def test_each_of_them_restarts_and_ends_for_itself() -> None:
         bob.events.clear()
         bob.restart()
         again = connect(network, bob, server)
-        assert [event.association for event in server.events if isinstance(event, Restarted)] == [ups(server)[1]]
+        assert [association_of(event) for event in server.events if isinstance(event, Restarted)] == [ups(server)[1]]
         check_that_both_work(network, again, ups(server)[1])
         # Carol has forgotten everything: what is sent there draws an ABORT with a reflected tag, of no other.
         carol.crash()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sctpx.core.association.association import association_of
 from sctpx.core.events import CommunicationUp
 from sctpx.testing import LinkSettings, Network, Pair
 
@@ -54,7 +55,7 @@ def test_associations_that_share_a_line_all_get_something() -> None:
         for association in associations:
             for _ in range(1000):
                 association.send(client.now, bytes(10_000))
-        received = [event.association for event in server.events if isinstance(event, CommunicationUp)]
+        received = [association_of(event) for event in server.events if isinstance(event, CommunicationUp)]
         for _ in range(200):
             network.run_for(0.1)
             for association in received:

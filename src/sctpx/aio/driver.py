@@ -26,7 +26,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from errno import EAGAIN, ENOBUFS
 from typing import Any, Final, Protocol, final
 
-from ..core.association.association import Association
+from ..core.association.association import Association, association_of
 from ..core.config import NANOSECONDS
 from ..core.entropy import RandomBytes
 from ..core.events import CommunicationUp, Event
@@ -384,7 +384,7 @@ class Driver:
             self._retry = None
 
     def _dispatch(self, event: Event) -> None:
-        association = event.association
+        association = association_of(event)
         owner: Any = association.owner
         if owner is None:
             holder = self._holders.get(association.endpoint.port)

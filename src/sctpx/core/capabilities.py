@@ -37,7 +37,7 @@ class Capability:
 
 
 INTERLEAVING: Final = 1 << 0
-RECONFIGURATION: Final = 1 << 2
+RECONFIGURATION: Final = 1 << 4
 
 CAPABILITIES: Final[tuple[Capability, ...]] = (
     Capability(

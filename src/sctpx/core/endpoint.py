@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from errno import EALREADY, EINVAL, EISCONN
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from .association.association import Association
 from .association.connect import AddressReport
 from .association.handshake import start
+from .association.identity import Keeper
 from .association.state import COOKIE_ECHOED, COOKIE_WAIT
 from .config import AssociationConfig, Limits
-from .ip import choose_source, same_family, zone_of
-from .path.path import flowinfo
+from .ip import choose_source, zone_of
+from .local_side import LocalSide
 from .timers import nanoseconds
 from .token_bucket import TokenBucket
-
-if TYPE_CHECKING:
-    from .stack import Stack
-
-
-Scope = Callable[[list[bytes], list[bytes]], list[bytes]]
 
 
 @final
@@ -38,56 +32,54 @@ class PeerAddress:
         """Our address to use towards it, packed; ``b""`` for the best match."""
 
 
+class EndpointKeeper(Keeper):
+    """Who keeps endpoints: the stack."""
+
+    def find_association(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
+        """The association with that transport address of a peer; of several the first one."""
+        raise NotImplementedError
+
+    def make_association(
+        self, endpoint: Endpoint, peer_port: int, config: AssociationConfig, local_tag: int, initial_tsn: int
+    ) -> Association:
+        """A new association in CLOSED; a tag of 0 and a TSN of -1 are drawn."""
+        raise NotImplementedError
+
+    def index(self, association: Association) -> None:
+        """Make an association findable by its tag and the peer's addresses as they are now."""
+        raise NotImplementedError
+
+    def forget_port(self, port: int) -> None:
+        """Nobody has this SCTP port any more."""
+        raise NotImplementedError
+
+
 @final
-class Endpoint:
+class Endpoint(LocalSide):
     """One SCTP port. Made by ``Stack.open_endpoint``."""
 
     __slots__ = (
         "_peers",
         "aborts",
-        "announce",
         "associations",
         "backlog",
-        "config",
         "incoming",
-        "limits",
-        "local",
-        "port",
+        "keeper",
         "refusals",
-        "scope",
-        "stack",
         "unaccepted",
-        "wildcards",
     )
 
     def __init__(
         self,
-        stack: Stack,
+        keeper: EndpointKeeper,
         port: int,
         local: list[bytes],
         announce: list[bytes],
         config: AssociationConfig,
         limits: Limits,
     ) -> None:
-        self.stack = stack
-        self.port = port
-        """The SCTP port."""
-        self.local = local
-        """Its addresses, packed: sources for associations to come, and where peers may set them up. Empty for any.
-
-        Associations share the list, so it never changes: ``change_addresses`` puts another one in its place.
-        """
-        self.wildcards: list[bytes] = []
-        """Peers may set associations up at every address of these families, those that are not in ``local`` included:
-        the wildcard of each family, packed."""
-        self.announce = announce
-        """Addresses told to peers in INIT and INIT ACK; none when single-homed or behind a NAT."""
-        self.scope: Scope | None = None
-        """Chooses those of ``announce`` that a peer known by some addresses is told; None for all."""
-        self.config = config
-        """For associations that peers set up, and the default for ours."""
-        self.limits = limits
-        """What strangers can have of it."""
+        self.keeper = keeper
+        super().__init__(port, local, announce, config, limits)
         self.aborts = TokenBucket(limits.aborts_per_second)
         """For answers to packets out of the blue."""
         self.refusals = TokenBucket(limits.aborts_per_second)
@@ -111,12 +103,6 @@ class Endpoint:
         """Refuse further associations."""
         self.backlog = 0
 
-    def change_addresses(self, local: list[bytes], announce: list[bytes], wildcards: Sequence[bytes] = ()) -> None:
-        """Other addresses for associations to come; those that there are keep the lists that they have."""
-        self.local = list(local)
-        self.announce = list(announce)
-        self.wildcards = list(wildcards)
-
     def uses(self, local: bytes) -> bool:
         """True if this is an address of the endpoint, or one that an association sends from."""
         if local in self.local:
@@ -129,38 +115,9 @@ class Endpoint:
                 return True
         return False
 
-    def announced_to(self, peer: list[bytes]) -> list[bytes]:
-        """Our addresses to tell a peer known by these. Associations share the list where it is the same."""
-        if self.scope is None:
-            return self.announce
-        told = self.scope(self.announce, peer)
-        return self.announce if told == self.announce else told
-
-    def known_to(self, peer: list[bytes], local: bytes) -> list[bytes]:
-        """Our addresses as a peer knows them that set an association up at ``local``, and is known by these."""
-        own = self.announced_to(peer) or [local]
-        return self.local if own == self.local else own
-
-    def flowinfo_to(self, remote: bytes) -> int:
-        """How packets to an address are marked that belong to no association; see ``Transmit``."""
-        return flowinfo(self.config.dscp, self.config.flow_label, remote)
-
-    @property
-    def own_addresses(self) -> list[bytes]:
-        """Its addresses; without any the wildcards of the families it keeps to, and nothing if any will do."""
-        return self.local or self.wildcards
-
     def accept(self, association: Association) -> None:
         """The user took an incoming association: it does not count against the backlog any more."""
         self.unaccepted.discard(association.id)
-
-    def hears(self, local: bytes) -> bool:
-        """True if what comes to that address of the host is for this endpoint."""
-        if local in self.local:
-            return True
-        if self.wildcards:
-            return any(same_family(local, wildcard) for wildcard in self.wildcards)
-        return not self.local
 
     @property
     def full(self) -> bool:
@@ -206,7 +163,7 @@ class Endpoint:
         ``EISCONN`` or ``EALREADY`` if there is an association with the peer, or one in the making.
         """
         for remote in remotes:
-            existing = self.stack.find_association(remote.ip, port, self.port)
+            existing = self.keeper.find_association(remote.ip, port, self.port)
             if existing is not None:
                 starting = existing.state in (COOKIE_WAIT, COOKIE_ECHOED)
                 raise OSError(EALREADY if starting else EISCONN, "there is an association with this peer")
@@ -221,11 +178,11 @@ class Endpoint:
                 candidates.append(AddressReport(remote.ip, remote.udp_port, source, True, rto))
         if not candidates:
             raise OSError(EINVAL, "no addresses")
-        association = self.stack.make_association(self, port, config, 0, -1)
+        association = self.keeper.make_association(self, port, config, 0, -1)
         association.tcb.local_addresses = told or self.local
         start(association.tcb, now, candidates, told)
-        self.stack.index(association)
-        self.stack.touch(association)
+        self.keeper.index(association)
+        self.keeper.touch(association)
         return association
 
     def close(self, now: int) -> None:
@@ -233,7 +190,7 @@ class Endpoint:
         self.stop_listening()
         for association in list(self.associations.values()):
             association.abort(now)
-        self.stack.endpoints.pop(self.port, None)
+        self.keeper.forget_port(self.port)
 
 
 def _peer(remote: bytes) -> bytes:

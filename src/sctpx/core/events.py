@@ -6,18 +6,12 @@ Each event names its association. User data does not travel in events: ``Readabl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
 
-if TYPE_CHECKING:
-    from .association.association import Association
+from .association.identity import Identity
 
 Undelivered = tuple[bytes, int, int, bool, bool, object, bool]
 """(data, stream, PPID, whether some of it was sent, whether it is unordered, context, whether it is all of it)."""
-
-# States of a path as the user sees them (RFC 6458 section 6.1.2, RFC 7829 section 7.1).
-PATH_ACTIVE: Final = 0
-PATH_POTENTIALLY_FAILED: Final = 1
-PATH_INACTIVE: Final = 2
 
 # How a re-configuration request went (RFC 6525 section 6.1).
 RECONFIG_DONE: Final = 0
@@ -35,7 +29,7 @@ class Event:
 
     __slots__ = ("association", "readable")
 
-    def __init__(self, association: Association) -> None:
+    def __init__(self, association: Identity) -> None:
         self.association = association
         self.readable = association.readable
         """Messages that were ready before it and have not been read: its place in the order of delivery."""
@@ -47,7 +41,7 @@ class CommunicationUp(Event):
 
     __slots__ = ("incoming",)
 
-    def __init__(self, association: Association, incoming: bool) -> None:
+    def __init__(self, association: Identity, incoming: bool) -> None:
         super().__init__(association)
         self.incoming = incoming
 
@@ -58,7 +52,7 @@ class CannotStart(Event):
 
     __slots__ = ("causes", "error")
 
-    def __init__(self, association: Association, error: int, causes: list[tuple[int, bytes]]) -> None:
+    def __init__(self, association: Identity, error: int, causes: list[tuple[int, bytes]]) -> None:
         super().__init__(association)
         self.error = error
         self.causes = causes
@@ -77,7 +71,7 @@ class CommunicationLost(Event):
 
     def __init__(
         self,
-        association: Association,
+        association: Identity,
         error: int,
         by_peer: bool,
         causes: list[tuple[int, bytes]],
@@ -99,7 +93,7 @@ class Restarted(Event):
 
     __slots__ = ("undelivered",)
 
-    def __init__(self, association: Association, undelivered: list[Undelivered]) -> None:
+    def __init__(self, association: Identity, undelivered: list[Undelivered]) -> None:
         super().__init__(association)
         self.undelivered = undelivered
 
@@ -124,7 +118,7 @@ class PathChange(Event):
 
     __slots__ = ("error", "remote", "state", "what")
 
-    def __init__(self, association: Association, remote: bytes, what: int, state: int, error: int = 0) -> None:
+    def __init__(self, association: Identity, remote: bytes, what: int, state: int, error: int = 0) -> None:
         super().__init__(association)
         self.remote = remote
         """The peer's IP address, packed."""
@@ -141,7 +135,7 @@ class RemoteError(Event):
 
     __slots__ = ("causes",)
 
-    def __init__(self, association: Association, causes: list[tuple[int, bytes]]) -> None:
+    def __init__(self, association: Identity, causes: list[tuple[int, bytes]]) -> None:
         super().__init__(association)
         self.causes = causes
 
@@ -162,7 +156,7 @@ class PartialDeliveryAborted(Event):
 
     __slots__ = ("ssn", "stream")
 
-    def __init__(self, association: Association, stream: int, ssn: int) -> None:
+    def __init__(self, association: Identity, stream: int, ssn: int) -> None:
         super().__init__(association)
         self.stream = stream
         self.ssn = ssn
@@ -188,9 +182,7 @@ class StreamsReset(Event):
 
     __slots__ = ("incoming", "outgoing", "result", "streams")
 
-    def __init__(
-        self, association: Association, outgoing: bool, incoming: bool, streams: list[int], result: int
-    ) -> None:
+    def __init__(self, association: Identity, outgoing: bool, incoming: bool, streams: list[int], result: int) -> None:
         super().__init__(association)
         self.outgoing = outgoing
         self.incoming = incoming
@@ -206,7 +198,7 @@ class AssociationReset(Event):
 
     __slots__ = ("local_tsn", "peer_tsn", "result")
 
-    def __init__(self, association: Association, local_tsn: int, peer_tsn: int, result: int) -> None:
+    def __init__(self, association: Identity, local_tsn: int, peer_tsn: int, result: int) -> None:
         super().__init__(association)
         self.local_tsn = local_tsn
         """Our next TSN."""
@@ -222,7 +214,7 @@ class StreamsAdded(Event):
 
     __slots__ = ("inbound", "outbound", "result")
 
-    def __init__(self, association: Association, inbound: int, outbound: int, result: int) -> None:
+    def __init__(self, association: Identity, inbound: int, outbound: int, result: int) -> None:
         super().__init__(association)
         self.inbound = inbound
         """Streams the peer can send on now."""

@@ -40,12 +40,13 @@ from .answers import Answers
 from .arrival import Arrival, ZoneOfLocal
 from .association import handshake, inbound, outbound, reachability, restart, returned, shutdown, timing
 from .association.association import Association
+from .association.identity import Identity
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, SHUTDOWN_ACK_SENT
 from .association.tcb import Reply
 from .config import AssociationConfig, Limits
 from .deadlines import Deadlines
 from .directory import Directory, with_peer_tag
-from .endpoint import Endpoint
+from .endpoint import Endpoint, EndpointKeeper
 from .entropy import RandomBytes, random_tag, random_u32
 from .ephemeral import EphemeralPorts
 from .events import Event
@@ -63,7 +64,7 @@ MAX_GATHERED: Final = 64
 
 
 @final
-class Stack:
+class Stack(EndpointKeeper):
     """Endpoints and associations of one driver."""
 
     __slots__ = (
@@ -156,6 +157,7 @@ class Stack:
             initial_tsn = random_u32(self._random_bytes)
         self._last_id = self._last_id + 1 if self._next_id is None else self._next_id()
         association = Association(
+            self,
             endpoint,
             self._last_id,
             config,
@@ -178,14 +180,20 @@ class Stack:
         self._directory.enter(association)
 
     def _remove(self, association: Association) -> None:
-        if association.endpoint.associations.pop(association.id, None) is None:
+        endpoint = self.endpoints.get(association.endpoint.port)
+        if endpoint is None or endpoint.associations.pop(association.id, None) is None:
             return
         self._directory.remove(association)
-        association.endpoint.forget(association)
+        endpoint.forget(association)
         self._deadlines.forget(association)
 
-    def touch(self, association: Association) -> None:
+    def forget_port(self, port: int) -> None:
+        """Nobody has this SCTP port any more."""
+        self.endpoints.pop(port, None)
+
+    def touch(self, association: Identity) -> None:
         """An association changed: it may have packets to send and other deadlines."""
+        assert isinstance(association, Association)
         if not association.ready:
             association.ready = True
             self._ready.append(association)
@@ -388,8 +396,7 @@ class Stack:
         if found:
             association = namesake or restart.meant_by(cookie, found)
             association.begin_round()
-            tcb = association.tcb
-            outcome = restart.handle_cookie_echo(tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
+            outcome = restart.handle_cookie_echo(association, now, cookie, arrival.local, arrival.remote, arrival.port)
             if outcome == restart.ACCEPTED:
                 inbound.receive_rest(association.tcb, arrival)  # After a restart, it is another one.
             self._after(association, arrival.local, arrival.remote, arrival.port)

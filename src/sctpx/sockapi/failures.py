@@ -69,8 +69,8 @@ def _find_rival(association: Association) -> tuple[Association, bytes] | None:
     """The association that an address of this one's peer belongs to, and the address."""
     endpoint = association.endpoint
     for candidate in association.report:
-        other = endpoint.stack.find_association(candidate.ip, association.peer_port, endpoint.port)
-        if other is not None and other is not association:
+        other = association.keeper.find_association(candidate.ip, association.peer_port, endpoint.port)
+        if isinstance(other, Association) and other is not association:
             return other, candidate.ip
     return None
 

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from ..core import events as core
-from ..core.association.association import Association
+from ..core.association.association import Association, association_of
+from ..core.path import states
 from ..wire import control
 from ..wire.codes import DATA_UNORDERED
 from ..wire.tlv import MAX_LENGTH
@@ -93,7 +94,7 @@ def notifications(
     ``unsent`` are messages that never reached the core, and fail with the association; ``mapped_v4`` and ``expose_pf``
     are as in the settings.
     """
-    association = event.association
+    association = association_of(event)
     if isinstance(event, core.CommunicationLost | core.CannotStart):
         return _abrupt_end(event, subscribed, unsent)
     found: list[Notification] = []
@@ -111,7 +112,7 @@ def notifications(
             found += send_failed(association.id, message, 0, subscribed)
         found.append(_change(association, c.SCTP_SHUTDOWN_COMP))
     elif isinstance(event, core.PathChange):
-        if expose_pf or event.state != core.PATH_POTENTIALLY_FAILED or event.what != core.CHANGE_STATE:
+        if expose_pf or event.state != states.PATH_POTENTIALLY_FAILED or event.what != core.CHANGE_STATE:
             found = [_path_change(event, mapped_v4)]
     elif isinstance(event, core.RemoteError):
         found = _remote_errors(event)
@@ -194,7 +195,7 @@ def _abrupt_end(
     event: core.CommunicationLost | core.CannotStart, subscribed: Collection[int], unsent: Iterable[Failed]
 ) -> list[Notification]:
     """COMM_LOST or CANT_STR_ASSOC, "accompanied by a series of" failed messages (section 6.1.1)."""
-    association = event.association
+    association = association_of(event)
     error = event.causes[0][0] if event.causes else 0
     found: list[Notification] = []
     if c.SCTP_SEND_FAILED in subscribed or c.SCTP_SEND_FAILED_EVENT in subscribed:
@@ -232,9 +233,9 @@ def _change(association: Association, state: int, error: int = 0, info: bytes = 
 
 
 _ADDRESS_STATES: Final = {
-    core.PATH_ACTIVE: c.SCTP_ADDR_AVAILABLE,
-    core.PATH_POTENTIALLY_FAILED: c.SCTP_ADDR_POTENTIALLY_FAILED,
-    core.PATH_INACTIVE: c.SCTP_ADDR_UNREACHABLE,
+    states.PATH_ACTIVE: c.SCTP_ADDR_AVAILABLE,
+    states.PATH_POTENTIALLY_FAILED: c.SCTP_ADDR_POTENTIALLY_FAILED,
+    states.PATH_INACTIVE: c.SCTP_ADDR_UNREACHABLE,
 }
 _ADDRESS_CHANGES: Final = {
     core.CHANGE_CONFIRMED: c.SCTP_ADDR_CONFIRMED,
@@ -244,7 +245,7 @@ _ADDRESS_CHANGES: Final = {
 
 def _path_change(event: core.PathChange, mapped_v4: bool) -> PaddrChange:
     return PaddrChange(
-        spc_aaddr=socket_address(event.remote, event.association.peer_port, mapped_v4),
+        spc_aaddr=socket_address(event.remote, association_of(event).peer_port, mapped_v4),
         spc_state=_ADDRESS_CHANGES.get(event.what, _ADDRESS_STATES[event.state]),
         spc_error=event.error,
         spc_assoc_id=event.association.id,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, final
 
-from ..core.association.association import Association
+from ..core.association.association import Association, association_of
 from ..core.events import ENDS, CommunicationUp, Event
 from ..core.timers import NEVER
 
@@ -59,7 +59,7 @@ class Ports:
 
     def dispatch(self, now: int, event: Event) -> None:
         """Pass an event on: to the owner of the association, and its beginning and its end to the user of the port."""
-        association = event.association
+        association = association_of(event)
         owner: Any = association.owner
         if owner is not None and type(event) not in ENDS:
             owner.handle_event(now, event)

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar, final
 
-from sctpx.core.association.association import Association
+from sctpx.core.association.association import Association, association_of
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import Endpoint
 from sctpx.core.events import (
@@ -141,8 +141,8 @@ class Side:
 
     def _on_event(self, event: Event) -> None:
         if self._association is None and isinstance(event, CommunicationUp):
-            self._association = event.association
-            self.endpoint.accept(event.association)
+            self._association = association_of(event)
+            self.endpoint.accept(self._association)
         if event.association is not self._association:
             return
         if isinstance(event, Readable) and self.reading:
@@ -151,7 +151,7 @@ class Side:
             self._send_on()
         elif isinstance(event, SenderDry):
             # It may have been told before what was just sent on.
-            self._is_dry = not self._unsent and not event.association.undelivered()
+            self._is_dry = not self._unsent and not association_of(event).undelivered()
         elif isinstance(event, (CommunicationLost, CannotStart)):
             error = errno.errorcode.get(event.error, event.error)
             self.failure = f"{self.host.name}: {type(event).__name__} {error} {event.causes}"

@@ -12,7 +12,7 @@ import pytest
 from sctpx.blocking.driver import Driver
 from sctpx.blocking.hub import hub
 from sctpx.blocking.waiting import Line
-from sctpx.core.association.association import Association
+from sctpx.core.association.association import Association, association_of
 from sctpx.core.endpoint import PeerAddress
 from sctpx.core.events import CannotStart, CommunicationLost, CommunicationUp, Event, SenderDry
 from sctpx.core.outputs import Transmit
@@ -142,7 +142,7 @@ def test_a_round_that_a_signal_handler_ends_is_gone_on_with() -> None:
     with meeting() as (server, client, _):
         client.wait_for(CommunicationUp)
         client.interrupted = True
-        client.events[0].association.abort(client.driver.now())
+        association_of(client.events[0]).abort(client.driver.now())
         with pytest.raises(KeyboardInterrupt):
             client.driver.flush()
         assert client.driver.next_deadline() == 0

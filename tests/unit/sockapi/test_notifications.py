@@ -10,6 +10,7 @@ import pytest
 
 from sctpx.core import events as core
 from sctpx.core.config import AssociationConfig
+from sctpx.core.path import states as path_states
 from sctpx.sockapi import constants as c
 from sctpx.sockapi.notifications import (
     EVENT_TYPES,
@@ -190,12 +191,12 @@ def test_a_failed_message_is_told_in_the_old_form_too() -> None:
 @pytest.mark.parametrize(
     ("what", "state", "told_as"),
     [
-        (core.CHANGE_STATE, core.PATH_ACTIVE, c.SCTP_ADDR_AVAILABLE),
-        (core.CHANGE_STATE, core.PATH_POTENTIALLY_FAILED, c.SCTP_ADDR_POTENTIALLY_FAILED),
-        (core.CHANGE_STATE, core.PATH_INACTIVE, c.SCTP_ADDR_UNREACHABLE),
-        (core.CHANGE_CONFIRMED, core.PATH_ACTIVE, c.SCTP_ADDR_CONFIRMED),
-        (core.CHANGE_PRIMARY, core.PATH_ACTIVE, c.SCTP_ADDR_MADE_PRIM),
-        (core.CHANGE_PRIMARY, core.PATH_POTENTIALLY_FAILED, c.SCTP_ADDR_MADE_PRIM),
+        (core.CHANGE_STATE, path_states.PATH_ACTIVE, c.SCTP_ADDR_AVAILABLE),
+        (core.CHANGE_STATE, path_states.PATH_POTENTIALLY_FAILED, c.SCTP_ADDR_POTENTIALLY_FAILED),
+        (core.CHANGE_STATE, path_states.PATH_INACTIVE, c.SCTP_ADDR_UNREACHABLE),
+        (core.CHANGE_CONFIRMED, path_states.PATH_ACTIVE, c.SCTP_ADDR_CONFIRMED),
+        (core.CHANGE_PRIMARY, path_states.PATH_ACTIVE, c.SCTP_ADDR_MADE_PRIM),
+        (core.CHANGE_PRIMARY, path_states.PATH_POTENTIALLY_FAILED, c.SCTP_ADDR_MADE_PRIM),
     ],
 )
 def test_a_change_of_an_address_is_told(pair: Pair, what: int, state: int, told_as: int) -> None:
@@ -211,7 +212,7 @@ def test_a_change_of_an_address_is_told(pair: Pair, what: int, state: int, told_
 
 
 def test_an_address_can_be_told_as_ipv4_mapped(pair: Pair) -> None:
-    event = core.PathChange(pair.a.association, REMOTE, core.CHANGE_PRIMARY, core.PATH_ACTIVE)
+    event = core.PathChange(pair.a.association, REMOTE, core.CHANGE_PRIMARY, path_states.PATH_ACTIVE)
     [found] = notifications(event, ALL, mapped_v4=True)
     assert isinstance(found, PaddrChange)
     assert found.spc_aaddr == ("::ffff:10.0.1.2", 5000, 0, 0)
@@ -281,7 +282,7 @@ def test_every_notification_that_can_be_subscribed_to_comes_of_some_event(pair: 
     association = pair.a.association
     events: list[core.Event] = [
         core.CommunicationUp(association, False),
-        core.PathChange(association, REMOTE, core.CHANGE_STATE, core.PATH_INACTIVE),
+        core.PathChange(association, REMOTE, core.CHANGE_STATE, path_states.PATH_INACTIVE),
         core.RemoteError(association, [(1, b"\0\7\0\0")]),
         core.PartialDeliveryAborted(association, 3, 5),
         core.SenderDry(association),

@@ -21,6 +21,7 @@ from sctpx.core.association.connect import (
     ANSWER_SILENCE,
 )
 from sctpx.core.association.connect import AddressReport as CoreReport
+from sctpx.core.path import states
 from sctpx.sockapi import events
 from sctpx.sockapi.events import to_event
 from sctpx.sockapi.failures import connect_failure, loss
@@ -52,7 +53,7 @@ def test_every_event_of_the_core_is_told_but_that_one_can_read_or_write(pair: Pa
         ),
         core.PeerShutdown(association): events.PeerShutdown(),
         core.ShutdownComplete(association): events.ShutdownComplete(),
-        core.PathChange(association, REMOTE, core.CHANGE_STATE, core.PATH_INACTIVE, 113): events.PathStateChanged(
+        core.PathChange(association, REMOTE, core.CHANGE_STATE, states.PATH_INACTIVE, 113): events.PathStateChanged(
             "192.0.2.1", "inactive", 113
         ),
         core.PathChange(association, REMOTE, core.CHANGE_CONFIRMED, 0): events.PathConfirmed("192.0.2.1"),
@@ -72,8 +73,8 @@ def test_every_event_of_the_core_is_told_but_that_one_can_read_or_write(pair: Pa
 
 
 def test_the_states_of_a_path_have_their_names() -> None:
-    states = [core.PATH_ACTIVE, core.PATH_POTENTIALLY_FAILED, core.PATH_INACTIVE]
-    assert [PATH_STATES[state] for state in states] == ["active", "potentially failed", "inactive"]
+    known = [states.PATH_ACTIVE, states.PATH_POTENTIALLY_FAILED, states.PATH_INACTIVE]
+    assert [PATH_STATES[state] for state in known] == ["active", "potentially failed", "inactive"]
 
 
 def test_a_path_is_told_in_strings_and_seconds(pair: Pair) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from ...core.association.association import Association
+from ...core.association.association import Association, association_of
 from ...core.endpoint import PeerAddress
 from ...core.events import CHANGE_STATE, CommunicationUp, Event, PathChange, Readable, ShutdownComplete, Writable
 from ...core.rx.streams import MORE
@@ -96,14 +96,14 @@ class _Story:
 
     def _on_client(self, event: Event) -> None:
         if isinstance(event, PathChange) and event.what == CHANGE_STATE:
-            paths = self._paths(event.association)
+            paths = self._paths(association_of(event))
             self._plot.on_path_state(self._network.elapsed, ip_text(event.remote), PATH_STATES[event.state], paths)
         elif isinstance(event, Writable):
-            self._send_on(event.association)
+            self._send_on(association_of(event))
 
     def _on_server(self, event: Event) -> None:
         if isinstance(event, Readable):
-            for data, *_, flags in event.association.read():
+            for data, *_, flags in association_of(event).read():
                 self._received.add(self._network.elapsed, data, flags & MORE != 0)
 
     def _has(self, kind: type[Event]) -> bool:

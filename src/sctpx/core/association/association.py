@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from errno import EINVAL, EMSGSIZE, ENOTCONN, EPIPE
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, final
 
 from ...wire import causes
 from ...wire.codes import DATA_IMMEDIATE, DATA_UNORDERED
@@ -20,20 +20,18 @@ from ..entropy import RandomBytes
 from ..events import Event, Undelivered
 from ..ext import stream_reset
 from ..ext.stream_reset import StreamReset
+from ..local_side import LocalSide
 from ..overhead import MESSAGE
 from ..path.path import Path
 from ..rx.streams import Message
 from ..stats import AssociationStats
-from ..timers import NEVER
 from ..tx.out_message import OutMessage
 from . import reachability, settings, shutdown, timing, transfer
 from .connect import AddressReport
+from .identity import Identity, Keeper
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from .tcb import Reply, Tcb
 from .undelivered import undelivered
-
-if TYPE_CHECKING:
-    from ..endpoint import Endpoint
 
 Convert = Callable[[Any], tuple[bytes, int, int, bool]]
 
@@ -43,25 +41,15 @@ _EXHAUSTED: Final = object()
 
 
 @final
-class Association:
+class Association(Identity):
     """One association of an endpoint. Made by ``Endpoint.connect`` or by a peer."""
 
-    __slots__ = (
-        "__weakref__",
-        "admitted_as",
-        "endpoint",
-        "entry",
-        "id",
-        "indexed",
-        "owner",
-        "ready",
-        "scheduled",
-        "tcb",
-    )
+    __slots__ = ("__weakref__", "endpoint", "keeper", "tcb")
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        keeper: Keeper,
+        endpoint: LocalSide,
         association_id: int,
         config: AssociationConfig,
         random_bytes: RandomBytes,
@@ -71,29 +59,18 @@ class Association:
         local_tag: int,
         initial_tsn: int,
     ) -> None:
+        super().__init__(association_id)
+        self.keeper = keeper
         self.endpoint = endpoint
-        self.id = association_id
-        """Unique in the stack, above 2 (RFC 6458's association identifier)."""
-        self.owner: object | None = None
-        """Whatever the layer above hangs here."""
-        self.admitted_as = b""
-        """Endpoint: the peer for which it counts; ``b""`` if this side set it up."""
-        self.ready = False
-        """Stack: it is in the queue of those that may have packets to send."""
-        self.scheduled = NEVER
-        """Stack: the earliest deadline it has in the heap."""
-        self.entry = 0
-        """Stack: the number of the entry with that deadline; 0 for none."""
-        self.indexed: list[bytes] = []
-        """Stack: the keys under which it is found, the ports and our tag first, then addresses."""
+        """What it knows of its SCTP port."""
         self.tcb = Tcb(
             self,
+            endpoint,
             config,
             random_bytes,
             events,
             replies,
             endpoint.local,
-            endpoint.port,
             peer_port,
             local_tag,
             initial_tsn,
@@ -291,7 +268,7 @@ class Association:
         if tcb.burst < tcb.config.max_burst:
             tcb.burst = tcb.config.max_burst
         if not self.ready:
-            self.endpoint.stack.touch(self)
+            self.keeper.touch(self)
 
     @property
     def send_space(self) -> int:
@@ -345,7 +322,7 @@ class Association:
         if taken:
             transfer.on_read(tcb, sum([len(message[0]) for message in taken]))
             if tcb.sack_chunks:
-                self.endpoint.stack.touch(self)
+                self.keeper.touch(self)
         return taken
 
     def undelivered(self) -> list[Undelivered]:
@@ -361,14 +338,14 @@ class Association:
         """End gracefully: what is queued is delivered first (RFC 9260 section 9.2)."""
         self.begin_round()
         shutdown.shutdown(self.tcb, now)
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def abort(self, now: int, reason: bytes = b"") -> None:
         """End at once; ``reason`` reaches the peer's user (section 9.1). Nothing if it is over already."""
         self.begin_round()
         if self.tcb.state != CLOSED:
             shutdown.abort(self.tcb, [causes.user_abort(reason[:MAX_REASON])])
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def set_primary(self, now: int, remote: bytes) -> None:
         """Make ``remote`` the primary path (section 11.1.6). OSError EINVAL if it cannot be."""
@@ -377,7 +354,7 @@ class Association:
             raise OSError(EINVAL, "the address is not confirmed yet")
         self.begin_round()
         reachability.set_primary(self.tcb, path)
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def stream_value(self, stream: int) -> int:
         """What ``set_stream_value`` has set, or the default: 0."""
@@ -407,7 +384,7 @@ class Association:
             raise OSError(ENOTCONN, "the association is ending")
         self.begin_round()
         reachability.send_heartbeat(self.tcb, now, path)
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def reconfigure(self, now: int, config: AssociationConfig) -> None:
         """Behave by ``config`` from now on (section 11.1.12): so do the paths, in what changes.
@@ -416,7 +393,7 @@ class Association:
         """
         self.begin_round()
         settings.reconfigure(self.tcb, now, config)
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def reset_streams(
         self, now: int, outgoing: bool = False, incoming: bool = False, streams: Sequence[int] = ()
@@ -432,7 +409,7 @@ class Association:
         sides have not agreed on RFC 6525), ``ENOTCONN`` and ``EPIPE`` as ``send``.
         """
         self._reconfiguration().reset_streams(outgoing, incoming, list(streams))
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def reset_association(self, now: int) -> None:
         """Have all SSNs begin at 0 again, both ways, and the TSNs elsewhere (RFC 6525 section 5.1.4).
@@ -442,7 +419,7 @@ class Association:
         ``EAGAIN`` within 30 seconds after the last time.
         """
         self._reconfiguration().reset_association(now)
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def add_streams(self, now: int, outgoing: int = 0, incoming: int = 0) -> None:
         """Have so many more streams, behind those that there are (RFC 6525 sections 5.1.5 and 5.1.6).
@@ -451,7 +428,7 @@ class Association:
         ``EINVAL`` for no stream at all, or more than there can be.
         """
         self._reconfiguration().add_streams(outgoing, incoming)
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def _reconfiguration(self) -> StreamReset:
         self._check_sendable()
@@ -492,7 +469,7 @@ class Association:
             dscp,
             flow_label,
         )
-        self.endpoint.stack.touch(self)
+        self.keeper.touch(self)
 
     def _established_path(self, remote: bytes) -> Path:
         if self.tcb.state in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):
@@ -509,12 +486,12 @@ class Association:
         old = self.tcb
         self.tcb = Tcb(
             self,
+            self.endpoint,
             old.config,
             old.random_bytes,
             old.events,
             old.replies,
             old.local_addresses,
-            old.local_port,
             old.peer_port,
             local_tag,
             initial_tsn,
@@ -534,3 +511,10 @@ class Association:
         """Time has passed."""
         self.begin_round()
         timing.handle_timeout(self.tcb, now)
+
+
+def association_of(event: Event) -> Association:
+    """The association that an event is about. Events themselves know it by its name alone."""
+    association = event.association
+    assert isinstance(association, Association)
+    return association

@@ -20,12 +20,13 @@ from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError
 from .. import capabilities
-from ..events import PATH_INACTIVE, CannotStart, CommunicationUp
+from ..events import CannotStart, CommunicationUp
 from ..ext import table
 from ..init_answer import named_host, passed_over, peer_addresses
 from ..ip import place, without_zone
 from ..path import failover, rto
 from ..path.path import Path
+from ..path.states import PATH_INACTIVE
 from ..rx.tsn_map import TsnMap
 from ..state_cookie import Cookie
 from ..timers import NEVER, nanoseconds
@@ -231,7 +232,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     winner = attempt.find(remote, port)
     if winner is not None:
         winner.on_answer(now, ANSWER_INIT_ACK, 0, [])
-    most = tcb.association.endpoint.limits.peer_addresses
+    most = tcb.endpoint.limits.peer_addresses
     listed = peer_addresses(remote, setup.addresses, tcb.own_addresses, most)
     tcb.stats.addresses_passed_over += passed_over(setup.addresses, listed, most)
     keep_listed(tcb, attempt, listed, local, port, [remote])

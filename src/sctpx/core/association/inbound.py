@@ -175,11 +175,8 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
                 and stream == message.stream
                 and ssn == message.ssn
                 and message.length + length < limit
-                and length >= TINY
             ):
-                message.parts.append(payload)
-                message.length += length
-                message.end = tsn + 1
+                message.append(payload)
             else:
                 violation = reassembly.receive(tsn, flags, stream, ssn, ppid, payload, True)
                 if violation:
@@ -190,9 +187,8 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
             position = first + (tail - first + 3 & ~3)
         if taken:
             packets += 1
-            window.held += taken
-            window.credit -= taken
-            tsn_map.cumulative_tsn = tsn
+            window.take(taken)
+            tsn_map.advance(tsn)
         if position < stop or not taken:
             if taken:
                 offset = position
@@ -233,9 +229,7 @@ def _receive_fragments(tcb: Tcb, data: bytes, offset: int, segment: int, message
     rest = message.stream << 48 | message.ssn << 32 | message.ppid
     parts = runs.collect(data, offset, length, most, tcb.peer_prefix, tcb.peer_seed, first, rest)
     if parts:
-        message.parts.extend(parts)
-        message.length += len(parts) * length
-        message.end = tsn + len(parts)
+        message.extend(parts, len(parts) * length)
         transfer.on_run(tcb, len(parts), length)
     return len(parts)
 

@@ -6,7 +6,7 @@ until it returns None.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, final
 
 from ...wire.codes import (
     CHUNK_ABORT,
@@ -40,6 +40,21 @@ OVERRIDE: Final = 200_000_000
 _ALONE: Final = (CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE)
 
 
+@final
+class Grant:
+    """What DATA may leave in the next packets."""
+
+    __slots__ = ("path", "probe", "tsn")
+
+    def __init__(self, path: Path, tsn: int, probe: int) -> None:
+        self.path = path
+        """Where it goes."""
+        self.tsn = tsn
+        """The lowest TSN that is sent again; -1 for new data."""
+        self.probe = probe
+        """Bytes of user data of a zero window probe; 0 if the peer has room."""
+
+
 def poll(tcb: Tcb, now: int) -> Transmit | None:
     """The next packets to send, for one destination; None if there is nothing to send now."""
     if tcb.opening is not None and tcb.opening.init_targets:
@@ -68,21 +83,21 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
     if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED):
         # "until the COOKIE ACK chunk is returned, the sender MUST NOT send any other packets" (section 5.1 C)
         return _single(tcb, path, lead) if path is not None else None
-    data_can_go = _data_can_go(tcb, now)
-    if data_can_go and tcb.sack_policy.packets and not tcb.sack_chunks:
+    grant = _grant(tcb, now)
+    if grant is not None and tcb.sack_policy.packets and not tcb.sack_chunks:
         transfer.make_sack(tcb)  # "the sender SHOULD create a SACK chunk and bundle it" (section 6.1)
     if tcb.sack_chunks:
         sack_path = _sack_path(tcb)
         local = _sack_source(tcb, sack_path)
         together = local == sack_path.local and len(tcb.sack_chunks) == 1
-        if path is None and not (together and data_can_go) and sack_path.confirmed:
+        if path is None and not (together and grant is not None) and sack_path.confirmed:
             return _sacks(tcb, sack_path, local)
         size = COMMON_HEADER + len(lead) + len(tcb.sack_chunks[0])
         if together and path in (None, sack_path) and sack_path.confirmed and size <= sack_path.mtu:
             path = sack_path
             lead += tcb.sack_chunks.pop()
-    if data_can_go:
-        transmit = _data(tcb, now, path, lead)
+    if grant is not None:
+        transmit = _data(tcb, now, grant, path, lead)
         if transmit is not None:
             return transmit
     return _single(tcb, path, lead) if path is not None else None
@@ -168,78 +183,88 @@ def _has_data(tcb: Tcb) -> bool:
     return len(tcb.send_queue) > 0 or tcb.outstanding.marked_chunks > 0
 
 
-def _data_can_go(tcb: Tcb, now: int) -> bool:
-    """Whether DATA leaves if it is asked for now: state, Nagle and windows."""
+def _grant(tcb: Tcb, now: int) -> Grant | None:
+    """What DATA may leave now, by state, windows and Nagle; None for nothing."""
     if tcb.state not in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
-        return False
+        return None
     if not tcb.data_destination().confirmed:
-        return False  # No address is confirmed yet: they carry no data (section 5.4).
-    tsn = tcb.outstanding.next_marked()
+        return None  # No address is confirmed yet: they carry no data (section 5.4).
+    outstanding = tcb.outstanding
+    tsn = outstanding.next_marked()
     if tsn >= 0:
-        if tcb.fast_retransmit_now:
-            return True
-        if tcb.probe is not None and tcb.probe.state != probe.IDLE and tcb.outstanding.flight_size:
-            return False  # The peer has no room: one packet at a time asks for it.
-        if tcb.repeat_room == 0 and tcb.outstanding.flight_size:
-            return False  # The peer has to acknowledge something first (``transfer._repeat_dropped``).
-        return _retransmission_path(tcb, tsn).room > 0
+        return _grant_again(tcb, tsn)
     message = tcb.send_queue.peek()
     if message is None or tcb.burst <= 0:
-        return False
-    if tcb.outstanding.next_tsn - tcb.outstanding.cumulative_tsn_ack_point > MAX_OUTSTANDING:
-        return False
+        return None
+    if outstanding.next_tsn - outstanding.cumulative_tsn_ack_point > MAX_OUTSTANDING:
+        return None
     path = _new_data_path(tcb, message.remote)
     if path.room <= 0:
-        return False
+        return None
     if (
         not tcb.config.nodelay
-        and tcb.outstanding.flight_size
+        and outstanding.flight_size
         and tcb.state == ESTABLISHED
         and tcb.send_queue.queued_bytes < tcb.largest_payload
     ):
-        return False  # Nagle: data is in flight and what waits does not fill a packet.
-    return tcb.peer_rwnd >= _next_payload(tcb) or _probe_is_due(tcb, now, path)
+        return None  # Nagle: data is in flight and what waits does not fill a packet.
+    payload = min(len(message.data) - message.offset, tcb.largest_payload)
+    if tcb.peer_rwnd >= payload:
+        return Grant(path, -1, 0)
+    if outstanding.flight_size:
+        return None  # A probe is alone in flight.
+    if _may_probe(tcb, payload):
+        return Grant(path, -1, payload)
+    _schedule_probe(tcb, now, path)
+    return None
 
 
-def _next_payload(tcb: Tcb) -> int:
-    """User data in the next chunk."""
-    message = tcb.send_queue.peek()
-    assert message is not None
-    return min(len(message.data) - message.offset, tcb.largest_payload)
+def _grant_again(tcb: Tcb, tsn: int) -> Grant | None:
+    """Whether data that was lost, this TSN first, may leave again now."""
+    path = _retransmission_path(tcb, tsn)
+    if tcb.fast_retransmit_now:
+        return Grant(path, tsn, 0)
+    if tcb.outstanding.flight_size:
+        if tcb.probe is not None and tcb.probe.state != probe.IDLE:
+            return None  # The peer has no room: one packet at a time asks for it.
+        if tcb.repeat_room == 0:
+            return None  # The peer has to acknowledge something first (``transfer._repeat_dropped``).
+    return Grant(path, tsn, 0) if path.room > 0 else None
 
 
-def _probe_is_due(tcb: Tcb, now: int, path: Path) -> bool:
-    """The peer has no room for the next chunk: True when that chunk may go as a zero window probe (section 6.1 A).
+def _may_probe(tcb: Tcb, payload: int) -> bool:
+    """The peer has no room for the next chunk, and nothing is in flight: whether it may go as a zero window probe.
 
-    A probe is alone in flight, and it is a whole chunk: cut to the window, it would only make the window silly.
+    A probe is a whole chunk: cut to the window, it would only make the window silly (section 6.1 A).
 
     While a part of the window is open, the peer has not closed it. A chunk of more than half a packet goes at once:
     its packet would be no fuller if the chunk waited, and some peers deliver nothing of a large message, and say
     nothing more, before their window is full. A smaller chunk waits for the override timeout of RFC 1122.
+    """
+    if tcb.probe is not None and tcb.probe.state != probe.IDLE:
+        return True
+    return tcb.peer_rwnd > 0 and 2 * payload > tcb.largest_payload
+
+
+def _schedule_probe(tcb: Tcb, now: int, path: Path) -> None:
+    """Start the timer of the next probe, if it does not run.
 
     Once the window is closed, the first probe goes one RTO after that was seen with nothing in flight, and with several
     paths after the HEARTBEAT that comes first (``transfer.handle_probe_timer``); T3-rtx, which doubles RTO, repeats it.
     """
-    if tcb.outstanding.flight_size or tcb.outstanding.marked_chunks:
-        return False
     if tcb.probe is None:
         tcb.probe = probe.Probe()
-    elif tcb.probe.state != probe.IDLE:
-        return True
-    partly_open = tcb.peer_rwnd > 0
-    if partly_open and 2 * _next_payload(tcb) > tcb.largest_payload:
-        return True
     timer = tcb.probe
-    if timer.deadline == NEVER:
-        if partly_open and not timer.interval:
-            timer.interval = min(max(rto.unbounded(path), OVERRIDE), path.rto)
-            timer.deadline = now + timer.interval
-        elif not timer.interval and len(tcb.paths) > 1 and path.heartbeat_enabled:
-            timer.deadline = now + ASK_AFTER
-        else:
-            timer.interval = min(timer.interval * 2, nanoseconds(tcb.config.rto_max)) or path.rto
-            timer.deadline = now + timer.interval
-    return False
+    if timer.deadline != NEVER:
+        return
+    if tcb.peer_rwnd > 0 and not timer.interval:
+        timer.interval = min(max(rto.unbounded(path), OVERRIDE), path.rto)
+        timer.deadline = now + timer.interval
+    elif not timer.interval and len(tcb.paths) > 1 and path.heartbeat_enabled:
+        timer.deadline = now + ASK_AFTER
+    else:
+        timer.interval = min(timer.interval * 2, nanoseconds(tcb.config.rto_max)) or path.rto
+        timer.deadline = now + timer.interval
 
 
 def _new_data_path(tcb: Tcb, remote: bytes) -> Path:
@@ -256,30 +281,21 @@ def _retransmission_path(tcb: Tcb, tsn: int) -> Path:
     return tcb.data_destination(avoid=lost_on)
 
 
-def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit | None:
-    """Retransmissions, then new data; None if ``lead`` has to go by itself first."""
-    tsn = tcb.outstanding.next_marked()
-    if tsn >= 0:
-        path = _retransmission_path(tcb, tsn)
-        left = path.mtu - COMMON_HEADER - len(lead)
-        if lead_path is not None and (lead_path is not path or tcb.outstanding.size_of_marked(tsn) > left):
-            return None
-        return _retransmit(tcb, now, path, lead, left)
-    message = tcb.send_queue.peek()
-    assert message is not None
-    path = _new_data_path(tcb, message.remote)
+def _data(tcb: Tcb, now: int, grant: Grant, lead_path: Path | None, lead: bytes) -> Transmit | None:
+    """Retransmissions or new data, as was granted; None if ``lead`` has to go by itself first."""
+    path = grant.path
     if lead_path is not None and lead_path is not path:
         return None
+    if grant.tsn >= 0:
+        left = path.mtu - COMMON_HEADER - len(lead)
+        if lead_path is not None and tcb.outstanding.size_of_marked(grant.tsn) > left:
+            return None
+        return _retransmit(tcb, now, path, lead, left)
     if path.flight_size == 0:
         path.end_pause(now)
-    rwnd = tcb.peer_rwnd
-    burst = tcb.burst
-    probes = rwnd < _next_payload(tcb)
-    if probes:
-        rwnd = _next_payload(tcb)
-        burst = 1
-    elif path.controller.one_packet:
-        burst = 1
+    probes = grant.probe > 0
+    rwnd = grant.probe if probes else tcb.peer_rwnd
+    burst = 1 if probes or path.controller.one_packet else tcb.burst
     room = Room(path.room, rwnd, burst)
     flags = 0
     if probes or (room.cwnd <= path.pmdcs and path.controller.few_packets) or tcb.state == SHUTDOWN_PENDING:
@@ -287,6 +303,8 @@ def _data(tcb: Tcb, now: int, lead_path: Path | None, lead: bytes) -> Transmit |
     batch = tcb.send_queue.fill(tcb.outstanding.next_tsn, path, tcb.seal, tcb.packet_limit, lead, room, flags)
     if batch is None:
         return None
+    if probes and tcb.probe is None:
+        tcb.probe = probe.Probe()
     if tcb.probe is not None:
         tcb.probe.state = probe.SENT if probes else probe.IDLE
     tcb.burst -= batch.packets

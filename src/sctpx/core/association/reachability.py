@@ -10,10 +10,11 @@ from typing import Final
 
 from ...wire import control
 from ...wire.tlv import ParseError
-from ..events import CHANGE_CONFIRMED, CHANGE_PRIMARY, PATH_ACTIVE, PATH_INACTIVE, PathChange
+from ..events import CHANGE_CONFIRMED, CHANGE_PRIMARY, PathChange
 from ..ip import without_zone, zone_of
 from ..path import failover, heartbeat, rto
 from ..path.path import Path
+from ..path.states import PATH_ACTIVE, PATH_INACTIVE
 from ..timers import NEVER, SECOND
 from . import shutdown
 from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
@@ -216,7 +217,7 @@ def find_on_link(tcb: Tcb, now: int, remote: bytes, local: bytes, port: int) -> 
             tcb.moved = True
             break
     else:
-        if len(tcb.paths) >= tcb.association.endpoint.limits.peer_addresses:
+        if len(tcb.paths) >= tcb.endpoint.limits.peer_addresses:
             tcb.stats.addresses_passed_over += 1
             return None
         path = tcb.add_path(remote, local, port)

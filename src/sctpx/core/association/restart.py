@@ -7,7 +7,7 @@ comparing tags (table 12).
 from __future__ import annotations
 
 from errno import ECONNRESET
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ...wire import causes, control
 from ...wire.codes import CHUNK_HEADER, COMMON_HEADER
@@ -23,13 +23,11 @@ from ..path.path import Path, largest_packet
 from ..rx.streams import without_unfinished
 from ..state_cookie import Cookie, CookieJar
 from . import handshake, reachability, shutdown
+from .association import Association
 from .connect import ANSWER_COOKIE_ECHO
 from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_ACK_SENT
 from .tcb import Tcb
 from .undelivered import undelivered
-
-if TYPE_CHECKING:
-    from .association import Association
 
 # What became of a COOKIE ECHO.
 REJECTED: Final = 0
@@ -68,10 +66,10 @@ def handle_init(
         handshake.begin_setup_packet(tcb, local, remote)
         shutdown.resend_shutdown_ack(tcb)
         return
-    most = tcb.association.endpoint.limits.peer_addresses
+    most = tcb.endpoint.limits.peer_addresses
     config = tcb.config
     if config.on_restart == "end" and tcb.state not in (COOKIE_WAIT, COOKIE_ECHOED):
-        config = tcb.association.endpoint.config  # It will be another association.
+        config = tcb.endpoint.config  # It will be another association.
     cookie = make_cookie(setup, config, now, local, remote, port, tcb.own_addresses, most)
     cookie.local_port = tcb.local_port
     cookie.peer_port = tcb.peer_port
@@ -101,8 +99,11 @@ def handle_init(
     tcb.replies.append((setup.initiate_tag, init_ack(setup, cookie, jar, config, now, announce), None))
 
 
-def handle_cookie_echo(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int) -> int:
+def handle_cookie_echo(
+    association: Association, now: int, cookie: Cookie, local: bytes, remote: bytes, port: int
+) -> int:
     """A COOKIE ECHO with a cookie of ours (section 5.2.4): what became of it."""
+    tcb = association.tcb
     local_matches = cookie.local_tag == tcb.local_tag
     peer_matches = cookie.peer_tag == tcb.peer_tag
     late = now - cookie.created - cookie.lifespan
@@ -127,7 +128,7 @@ def handle_cookie_echo(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote:
         if known == reachability.LIVES:
             return ANOTHER
         if tcb.local_tie_tag and _tie_tags_match(tcb, cookie):
-            return _restart(tcb, now, cookie, left, local, remote, port)
+            return _restart(association, now, cookie, left, local, remote, port)
     # Action C and whatever the table does not show: "the cookie SHOULD be silently discarded".
     tcb.stats.packets_discarded += 1
     return REJECTED
@@ -190,8 +191,11 @@ def _resolve(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, po
     tcb.control.clear()  # The COOKIE ECHO of ours answers a tag the peer has given up.
 
 
-def _restart(old: Tcb, now: int, cookie: Cookie, left: list[Path], local: bytes, remote: bytes, port: int) -> int:
+def _restart(
+    association: Association, now: int, cookie: Cookie, left: list[Path], local: bytes, remote: bytes, port: int
+) -> int:
     """Action A: the peer restarted; the association begins anew under the same name, or ends."""
+    old = association.tcb
     if old.state == SHUTDOWN_ACK_SENT:
         # "it MUST NOT set up a new association but instead resend the SHUTDOWN ACK chunk and send an ERROR
         # chunk with a 'Cookie Received While Shutting Down' error cause"
@@ -205,7 +209,7 @@ def _restart(old: Tcb, now: int, cookie: Cookie, left: list[Path], local: bytes,
     if old.config.on_restart == "end":
         shutdown.end(old, CommunicationLost(old.association, ECONNRESET, True, [], restarted=True))
         return ANOTHER
-    tcb = old.association.begin_anew(cookie.local_tag, cookie.local_initial_tsn + UNWRAPPED)
+    tcb = association.begin_anew(cookie.local_tag, cookie.local_initial_tsn + UNWRAPPED)
     # The paths of a new association, to the addresses the cookie names (sections 5.1.2 and 5.4).
     handshake.load_cookie(tcb, cookie, local, remote, port)
     tcb.transition(ESTABLISHED)

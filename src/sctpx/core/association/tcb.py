@@ -7,7 +7,7 @@ Handlers of this package work on it: ``inbound``, ``handshake``, ``restart``, ``
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
 
 from ...wire.checksum import header_checksum
 from ...wire.codes import (
@@ -24,11 +24,13 @@ from ...wire.setup import MINIMUM_RWND
 from ..capabilities import INTERLEAVING
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
-from ..events import CHANGE_STATE, PATH_INACTIVE, Event, PathChange
+from ..events import CHANGE_STATE, Event, PathChange
 from ..extension import Extension
 from ..ip import choose_source
+from ..local_side import LocalSide
 from ..path import failover
 from ..path.path import Path, flowinfo
+from ..path.states import PATH_INACTIVE
 from ..rx.deferred import Deferred
 from ..rx.interleaved import Interleaved
 from ..rx.reassembly import Reassembly
@@ -43,13 +45,10 @@ from ..tx.send_queue import SendQueue
 from .answering import Answering
 from .closing import Closing
 from .connect import AddressReport
+from .identity import Identity
 from .opening import Opening
 from .probe import Probe
 from .state import CLOSED, COOKIE_ECHOED, is_legal
-
-if TYPE_CHECKING:
-    from .association import Association
-
 
 # What may go to an address that is not confirmed (section 5.4). The setup chunks have a HEARTBEAT beside them.
 _TO_UNCONFIRMED: Final = (CHUNK_HEARTBEAT, CHUNK_HEARTBEAT_ACK, CHUNK_COOKIE_ECHO, CHUNK_COOKIE_ACK)
@@ -76,6 +75,7 @@ class Tcb:
         "control",
         "data_path",
         "deferred",
+        "endpoint",
         "error_count",
         "events",
         "extensions",
@@ -134,19 +134,21 @@ class Tcb:
 
     def __init__(
         self,
-        association: Association,
+        association: Identity,
+        endpoint: LocalSide,
         config: AssociationConfig,
         random_bytes: RandomBytes,
         events: deque[Event],
         replies: list[Reply],
         local_addresses: list[bytes],
-        local_port: int,
         peer_port: int,
         local_tag: int,
         initial_tsn: int,
     ) -> None:
         self.association = association
-        """The face of this association: events name it."""
+        """The name of this association, for events."""
+        self.endpoint = endpoint
+        """What it knows of its SCTP port."""
         self.config = config
         self.random_bytes = random_bytes
         self.events = events
@@ -158,16 +160,16 @@ class Tcb:
         self.incoming = False
 
         # Identity (section 14.2).
-        self.local_port = local_port
+        self.local_port = endpoint.port
         self.peer_port = peer_port
         self.local_tag = local_tag
         """My Verification Tag."""
         self.peer_tag = 0
         self.local_tie_tag = 0
         self.peer_tie_tag = 0
-        self.seal = Seal(prefix(local_port, peer_port, 0))
+        self.seal = Seal(prefix(endpoint.port, peer_port, 0))
         """Makes the packets that we send final; the peer's tag is in it as soon as it is known."""
-        self.peer_prefix = prefix(peer_port, local_port, local_tag)
+        self.peer_prefix = prefix(peer_port, endpoint.port, local_tag)
         """Ports and tag of the packets we receive, and the CRC of that header."""
         self.peer_seed = header_checksum(self.peer_prefix)
         self.initial_tsn = initial_tsn
@@ -334,7 +336,7 @@ class Tcb:
     @property
     def own_addresses(self) -> list[bytes]:
         """Its source addresses; without any the wildcards of the families that the endpoint keeps to."""
-        return self.local_addresses or self.association.endpoint.wildcards
+        return self.local_addresses or self.endpoint.wildcards
 
     def flowinfo_to(self, remote: bytes) -> int:
         """How packets to that address are marked, whether it is a path already or not; see ``Transmit``."""

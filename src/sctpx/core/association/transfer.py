@@ -14,9 +14,10 @@ from ...wire import sack as wire_sack
 from ...wire.codes import COMMON_HEADER, DATA_IMMEDIATE, SACK_HEADER
 from ...wire.ranges import Ranges
 from ...wire.serial import TSN_MASK, extend_tsn
-from ..events import PATH_ACTIVE, Readable, SenderDry, Writable
+from ..events import Readable, SenderDry, Writable
 from ..path import rto
 from ..path.path import Path
+from ..path.states import PATH_ACTIVE
 from ..timers import NEVER
 from ..tx.sack_result import SackResult
 from . import probe, reachability, shutdown
@@ -210,34 +211,27 @@ def on_run(tcb: Tcb, packets: int, length: int) -> None:
     """So many packets with ``length`` bytes of user data each were taken in sequence: the window, and the SACKs."""
     window = tcb.window
     policy = tcb.sack_policy
-    tsn = tcb.tsn_map.cumulative_tsn
+    before = tcb.tsn_map.cumulative_tsn
     step = policy.every
-    first = max(step - policy.packets, 1)
-    owed = (packets - first) // step + 1 if packets >= first else 0
-    if owed:
-        window.held += first * length
-        window.credit -= first * length
-        a_rwnd = window.advertise(_held(tcb))
-        rest = (packets - first) * length
-        if a_rwnd < rest:
-            # There is less memory than room: of all SACKs the last one says how much is left.
-            window.receive(rest)
-            tcb.tsn_map.cumulative_tsn = tsn + packets
-            make_sack(tcb)
-            return
-        if len(tcb.sack_chunks) + owed > MAX_SACKS:
-            tcb.sack_chunks.clear()
-        tcb.sack_chunks.extend(runs.encode_sacks(tsn + first, step, a_rwnd, step * length, owed))
-        tcb.stats.sacks_sent += owed
-        policy.on_sack()
-        tsn += first
-        packets -= first
-        policy.packets = packets - (owed - 1) * step
-    else:
-        policy.packets += packets
-    window.held += packets * length
-    window.credit -= packets * length
-    tcb.tsn_map.cumulative_tsn = tsn + packets
+    first = policy.until_owed
+    owed = policy.take(packets)
+    tcb.tsn_map.advance(before + packets)
+    if not owed:
+        window.take(packets * length)
+        return
+    window.take(first * length)
+    a_rwnd = window.advertise(_held(tcb))
+    rest = (packets - first) * length
+    if a_rwnd < rest:
+        # There is less memory than room: of all SACKs the last one says how much is left.
+        window.receive(rest)
+        make_sack(tcb)
+        return
+    window.take(rest)
+    if len(tcb.sack_chunks) + owed > MAX_SACKS:
+        tcb.sack_chunks.clear()
+    tcb.sack_chunks.extend(runs.encode_sacks(before + first, step, a_rwnd, step * length, owed))
+    tcb.stats.sacks_sent += owed
 
 
 def on_read(tcb: Tcb, length: int) -> None:
@@ -334,7 +328,6 @@ def _apply(tcb: Tcb, now: int, result: SackResult, in_recovery: bool, a_rwnd: in
         start_t3(path, now)  # Section 6.3.2 R4.
     tcb.stats.tsns_taken_back += result.taken_back
     if result.paths:
-        tcb.error_count = 0  # Section 8.1.
         _on_progress(tcb)
         if tcb.repeat_room >= 0:
             more = tcb.repeat_room + 2 * sum(result.acknowledged)
@@ -373,23 +366,33 @@ def settle_in_sequence(tcb: Tcb, now: int, a_rwnd: int) -> None:
     outstanding = tcb.outstanding
     path = tcb.data_path
     assert path is not None
-    if 0 <= path.rtt_tsn <= outstanding.cumulative_tsn_ack_point:
-        rto.measure(path, now - path.rtt_sent, tcb.config)
-        path.rtt_tsn = -1
-    _on_clean(tcb, now, path, True)
-    if path.flight_size == 0:
-        path.t3_deadline = NEVER  # Section 6.3.2 R2.
-        path.earliest_tsn = -1
-    else:
-        path.t3_deadline = now + path.rto  # R3.
-        path.earliest_tsn = outstanding.find_earliest(path)
-    tcb.error_count = 0
+    _settle(tcb, now, path, 0 <= path.rtt_tsn <= outstanding.cumulative_tsn_ack_point, True, True, True)
     _on_progress(tcb)
     _on_acknowledged(tcb, now, a_rwnd, outstanding.take_freed())
 
 
+def _settle(tcb: Tcb, now: int, path: Path, measured: bool, clean: bool, fresh: bool, earliest: bool) -> None:
+    """Data sent to ``path`` was acknowledged: RTO, reachability, T3-rtx.
+
+    ``measured``: the TSN that is being timed was among it. ``clean``: some of it was sent to this address only, and
+    ``fresh``: had not timed out before. ``earliest``: the lowest TSN in flight to ``path`` was among it.
+    """
+    if measured:
+        rto.measure(path, now - path.rtt_sent, tcb.config)
+        path.rtt_tsn = -1
+    if clean:
+        _on_clean(tcb, now, path, fresh)
+    if path.flight_size == 0:
+        path.t3_deadline = NEVER  # Section 6.3.2 R2.
+        path.earliest_tsn = -1
+    elif earliest:
+        path.t3_deadline = now + path.rto  # R3.
+        path.earliest_tsn = tcb.outstanding.find_earliest(path)
+
+
 def _on_progress(tcb: Tcb) -> None:
-    """The peer has acknowledged something: what is in flight now is no probe."""
+    """The peer has acknowledged something: no error counts (section 8.1), and what is in flight now is no probe."""
+    tcb.error_count = 0
     if tcb.probe is not None:
         tcb.probe.state = probe.IDLE
 
@@ -424,19 +427,9 @@ def _on_path_acknowledged(tcb: Tcb, now: int, path: Path, slot: int, result: Sac
     acknowledged = result.acknowledged[slot]
     # A round releases what was acknowledged and Max.Burst (section 6.1 D).
     tcb.burst += -(-acknowledged // path.pmdcs)
-    if result.rtt[slot]:
-        rto.measure(path, now - path.rtt_sent, tcb.config)
-        path.rtt_tsn = -1
     if not in_recovery:
         path.controller.on_acknowledged(now, [acknowledged])
-    if result.clean[slot]:
-        _on_clean(tcb, now, path, result.fresh[slot])
-    if path.flight_size == 0:
-        path.t3_deadline = NEVER  # Section 6.3.2 R2.
-        path.earliest_tsn = -1
-    elif result.earliest[slot]:
-        path.t3_deadline = now + path.rto  # R3.
-        path.earliest_tsn = tcb.outstanding.find_earliest(path)
+    _settle(tcb, now, path, result.rtt[slot], result.clean[slot], result.fresh[slot], result.earliest[slot])
 
 
 def _fast_retransmit(tcb: Tcb, now: int, result: SackResult) -> None:

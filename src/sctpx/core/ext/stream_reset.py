@@ -305,7 +305,7 @@ class StreamReset(Extension):
             return
         renumbering.flush_inbound(tcb)
         if first > tcb.tsn_map.cumulative_tsn:
-            tcb.tsn_map.advance(first - 1)
+            tcb.tsn_map.forward(first - 1)
         if not renumbering.release_deferred(tcb):
             return
         renumbering.begin_tsns(tcb, local_tsn)

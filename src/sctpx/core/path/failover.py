@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from .path import Path
+from .states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 
 # How far error counts go above the threshold in the dormant state, as a factor (RFC 7829 section 4.1).
 DORMANT_FACTOR: Final = 10

@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import Final
 
 from ..entropy import RandomBytes, random_below
-from ..events import PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from ..timers import MILLISECOND, NEVER
 from .path import Path
+from .states import PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 
 NONCE_LENGTH: Final = 8
 MOMENT: Final = 50 * MILLISECOND

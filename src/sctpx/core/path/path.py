@@ -11,11 +11,11 @@ from typing import Final, final
 
 from ...wire.codes import COMMON_HEADER
 from ..config import AssociationConfig
-from ..events import PATH_ACTIVE
 from ..outputs import DSCP_SHIFT
 from ..timers import NEVER, nanoseconds
 from .controller import Controller
 from .newreno import NewReno
+from .states import PATH_ACTIVE
 
 UDP_HEADER: Final = 8
 IPV4_HEADER: Final = 20

@@ -11,6 +11,7 @@ messages never mix.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Final, final
 
@@ -74,6 +75,12 @@ class Run:
         self._add_behind(data)
         self.length += len(data)
         self.end += 1
+
+    def extend(self, parts: Sequence[bytes], length: int) -> None:
+        """The next fragments, ``length`` bytes in all, none of them tiny."""
+        self.parts.extend(parts)
+        self.length += length
+        self.end += len(parts)
 
     def join(self, other: Run) -> Run:
         """This run and ``other`` behind it, as one. What has fewer parts goes to the other one."""

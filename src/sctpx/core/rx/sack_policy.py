@@ -64,6 +64,23 @@ class SackPolicy:
             self.deadline = now + self.delay
         return False
 
+    @property
+    def until_owed(self) -> int:
+        """Packets with DATA until a SACK is owed, if they come in sequence."""
+        return max(self.every - self.packets, 1)
+
+    def take(self, packets: int) -> int:
+        """So many packets with DATA came in sequence: how many SACKs are owed for them. They count as made."""
+        first = self.until_owed
+        if packets < first:
+            self.packets += packets
+            return 0
+        step = self.every
+        owed = (packets - first) // step + 1
+        self.on_sack()
+        self.packets = packets - first - (owed - 1) * step
+        return owed
+
     def on_disturbance(self) -> None:
         """A hole or a duplicate was seen."""
         self._unsteady_bytes = STEADY_BYTES

@@ -85,14 +85,17 @@ class TsnMap:
             ranges.insert(index + 1, (tsn, tsn + 1))
             self._starts.insert(index + 1, tsn)
 
-    def advance(self, cumulative_tsn: int) -> None:
-        """All up to this TSN, which is not below the cumulative one, counts as received."""
-        past = 0
-        while past < len(self.ranges) and self.ranges[past][0] <= cumulative_tsn + 1:
-            cumulative_tsn = max(cumulative_tsn, self.ranges[past][1] - 1)
-            past += 1
+    def forward(self, tsn: int) -> None:
+        """All up to ``tsn``, which is ahead, counts as received (RFC 3758 section 3.6); so does what follows there."""
+        past = bisect_right(self._starts, tsn + 1)
+        if past and self.ranges[past - 1][1] > tsn:
+            tsn = self.ranges[past - 1][1] - 1
         del self.ranges[:past]
         del self._starts[:past]
+        self.cumulative_tsn = tsn
+
+    def advance(self, cumulative_tsn: int) -> None:
+        """All up to this TSN was received in sequence; there are no ranges above."""
         self.cumulative_tsn = cumulative_tsn
 
     def reset(self, initial_tsn: int) -> None:

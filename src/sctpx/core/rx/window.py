@@ -46,6 +46,11 @@ class Window:
         self.held += length
         self.credit = self.credit - length if self.credit > length else 0
 
+    def take(self, length: int) -> None:
+        """User data of that length was accepted, for which the peer had been told that there is room."""
+        self.held += length
+        self.credit -= length
+
     def release(self, length: int) -> None:
         """The user took data of that length, or it was dropped."""
         self.held -= length

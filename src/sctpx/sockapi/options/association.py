@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from ...core.association import state
 from ...core.config import NANOSECONDS, AssociationConfig
-from ...core.events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from ...core.path.path import Path
+from ...core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from .. import constants as c
 from ..addresses import find_alike, pack_host, socket_address
 from ..settings import MILLISECONDS

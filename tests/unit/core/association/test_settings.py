@@ -15,18 +15,10 @@ import pytest
 from sctpx.core.association.association import Association
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import PeerAddress
-from sctpx.core.events import (
-    CHANGE_CONFIRMED,
-    PATH_ACTIVE,
-    PATH_INACTIVE,
-    PATH_POTENTIALLY_FAILED,
-    CannotStart,
-    CommunicationLost,
-    PathChange,
-    Writable,
-)
+from sctpx.core.events import CHANGE_CONFIRMED, CannotStart, CommunicationLost, PathChange, Writable
 from sctpx.core.overhead import MESSAGE
 from sctpx.core.path.path import Path
+from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.testing import SECOND, LinkSettings, Network, Pair
 from sctpx.wire import control
 from tests.sim.scripted import Scripted, return_by_icmp

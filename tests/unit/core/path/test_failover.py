@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.core.path import failover
 from sctpx.core.path.path import Path
+from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 
 CONFIG = AssociationConfig()
 NO_PF = AssociationConfig(potentially_failed_max_retrans=5)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.core.path import heartbeat
 from sctpx.core.path.path import Path
+from sctpx.core.path.states import PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.core.timers import NEVER, SECOND
 from sctpx.testing import seeded_bytes
 

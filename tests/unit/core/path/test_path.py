@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import PATH_ACTIVE
 from sctpx.core.path.path import Path
+from sctpx.core.path.states import PATH_ACTIVE
 from sctpx.core.timers import NEVER, SECOND
 
 IPV4 = bytes((10, 0, 1, 2))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import PATH_ACTIVE, PATH_POTENTIALLY_FAILED
+from sctpx.core.path.states import PATH_ACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.sockapi import constants as c
 from sctpx.sockapi.structs import PaddrParams, PaddrThlds, PaddrThldsV2, SackInfo, UdpEncaps
 from sctpx.testing import Pair

@@ -1,0 +1,48 @@
+"""An association by its name: what events, and the bookkeeping of the stack, know of it.
+
+``association.Association`` is one. Its state, the ``Tcb``, knows it as this, so that below the face nobody knows the
+face.
+"""
+
+from __future__ import annotations
+
+from ..timers import NEVER
+
+
+class Identity:
+    """One association of a stack, without what it can do."""
+
+    __slots__ = ("admitted_as", "entry", "id", "indexed", "owner", "ready", "scheduled")
+
+    def __init__(self, association_id: int) -> None:
+        self.id = association_id
+        """Unique in the stack, above 2 (RFC 6458's association identifier)."""
+        self.owner: object | None = None
+        """Whatever the layer above hangs here."""
+        self.admitted_as = b""
+        """Endpoint: the peer for which it counts; ``b""`` if this side set it up."""
+        self.ready = False
+        """Stack: it is in the queue of those that may have packets to send."""
+        self.scheduled = NEVER
+        """Stack: the earliest deadline it has in the heap."""
+        self.entry = 0
+        """Stack: the number of the entry with that deadline; 0 for none."""
+        self.indexed: list[bytes] = []
+        """Stack: the keys under which it is found, the ports and our tag first, then addresses."""
+
+    @property
+    def readable(self) -> int:
+        """Messages that can be read now."""
+        return 0
+
+
+class Keeper:
+    """Who keeps associations: the stack."""
+
+    def touch(self, association: Identity) -> None:
+        """An association changed: it may have packets to send and other deadlines."""
+        raise NotImplementedError
+
+    def find_association(self, remote: bytes, peer_port: int, local_port: int) -> Identity | None:
+        """The association with that transport address of a peer; of several the first one."""
+        raise NotImplementedError

@@ -1,0 +1,77 @@
+"""What an association knows of its SCTP port: the addresses, which of them a peer is told, the limits.
+
+``endpoint.Endpoint`` is one; its associations know it as this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .config import AssociationConfig, Limits
+from .ip import same_family
+from .path.path import flowinfo
+
+Scope = Callable[[list[bytes], list[bytes]], list[bytes]]
+
+
+class LocalSide:
+    """One SCTP port, without its associations."""
+
+    __slots__ = ("announce", "config", "limits", "local", "port", "scope", "wildcards")
+
+    def __init__(
+        self, port: int, local: list[bytes], announce: list[bytes], config: AssociationConfig, limits: Limits
+    ) -> None:
+        self.port = port
+        """The SCTP port."""
+        self.local = local
+        """Its addresses, packed: sources for associations to come, and where peers may set them up. Empty for any.
+
+        Associations share the list, so it never changes: ``change_addresses`` puts another one in its place.
+        """
+        self.wildcards: list[bytes] = []
+        """Peers may set associations up at every address of these families, those that are not in ``local`` included:
+        the wildcard of each family, packed."""
+        self.announce = announce
+        """Addresses told to peers in INIT and INIT ACK; none when single-homed or behind a NAT."""
+        self.scope: Scope | None = None
+        """Chooses those of ``announce`` that a peer known by some addresses is told; None for all."""
+        self.config = config
+        """For associations that peers set up, and the default for ours."""
+        self.limits = limits
+        """What strangers can have of it."""
+
+    def change_addresses(self, local: list[bytes], announce: list[bytes], wildcards: Sequence[bytes] = ()) -> None:
+        """Other addresses for associations to come; those that there are keep the lists that they have."""
+        self.local = list(local)
+        self.announce = list(announce)
+        self.wildcards = list(wildcards)
+
+    def announced_to(self, peer: list[bytes]) -> list[bytes]:
+        """Our addresses to tell a peer known by these. Associations share the list where it is the same."""
+        if self.scope is None:
+            return self.announce
+        told = self.scope(self.announce, peer)
+        return self.announce if told == self.announce else told
+
+    def known_to(self, peer: list[bytes], local: bytes) -> list[bytes]:
+        """Our addresses as a peer knows them that set an association up at ``local``, and is known by these."""
+        own = self.announced_to(peer) or [local]
+        return self.local if own == self.local else own
+
+    def flowinfo_to(self, remote: bytes) -> int:
+        """How packets to an address are marked that belong to no association; see ``Transmit``."""
+        return flowinfo(self.config.dscp, self.config.flow_label, remote)
+
+    @property
+    def own_addresses(self) -> list[bytes]:
+        """Its addresses; without any the wildcards of the families it keeps to, and nothing if any will do."""
+        return self.local or self.wildcards
+
+    def hears(self, local: bytes) -> bool:
+        """True if what comes to that address of the host is for this endpoint."""
+        if local in self.local:
+            return True
+        if self.wildcards:
+            return any(same_family(local, wildcard) for wildcard in self.wildcards)
+        return not self.local
