@@ -10,7 +10,7 @@ from ..sockapi.receive import Message
 
 @final
 class WholeMessages:
-    """Puts the parts of messages together. The parts of two messages never mix (``core.rx.reassembly``)."""
+    """Puts the parts of messages together. Nothing here offers interleaving, so the parts of two messages never mix."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from ..core.config import AssociationConfig
 from ..sockapi import constants as c
+from ..sockapi.options.streams import NUMBERS
 from ..sockapi.structs import AssocParams, AssocValue, InitMsg, PaddrParams, PaddrThlds, RtoInfo, Struct
 
 Setting: TypeAlias = tuple[int, int, Struct | int]
@@ -29,6 +30,8 @@ NOT_THE_KERNELS: Final = frozenset(
         "attempt_delay",
         "connect_timeout",
         "max_message_size",
+        "interleaving",
+        "stream_values",
     }
 )
 """The parameters that have no option in the kernel."""
@@ -77,6 +80,11 @@ def settings(config: AssociationConfig) -> list[Setting]:
         (sctp, c.SCTP_MAX_BURST, AssocValue(assoc_value=config.max_burst)),
         (sctp, c.SCTP_NODELAY, int(config.nodelay)),
     ]
+    if config.scheduler != _DEFAULT.scheduler:
+        if config.scheduler == "rr_pkt":
+            raise OSError(errno.EOPNOTSUPP, 'the kernel\'s SCTP has no scheduler "rr_pkt": take "rr" or another one')
+        number = NUMBERS[config.scheduler]
+        found.append((sctp, c.SCTP_STREAM_SCHEDULER, AssocValue(assoc_value=number)))
     if config.max_segment:
         found.append((sctp, c.SCTP_MAXSEG, AssocValue(assoc_value=config.max_segment)))
     if config.partial_delivery_point:

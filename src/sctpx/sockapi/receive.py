@@ -39,7 +39,10 @@ class Message(NamedTuple):
 
     @property
     def more(self) -> bool:
-        """The message is larger than the receive buffer takes: this is a part of it and the next one goes on."""
+        """The message is larger than the receive buffer takes: this is a part of it, and the next one goes on.
+
+        If messages are interleaved (``Association.interleaving``), it is the next one of the same stream.
+        """
         return self.flags & MORE != 0
 
 

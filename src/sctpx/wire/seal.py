@@ -21,7 +21,7 @@ FEW: Final = 4
 
 def finish_packet(prefix: bytes, chunks: bytes) -> bytes:
     """A whole packet from the first 8 bytes of its header and its chunks."""
-    return Seal(prefix).packet(chunks)
+    return prefix + crc32c(chunks, header_checksum(prefix)).to_bytes(4, "little") + chunks
 
 
 @final

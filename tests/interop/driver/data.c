@@ -68,17 +68,17 @@ static void add_event(struct peer *p, const union sctp_notification *n)
 	*tail = e;
 }
 
-static void add_message(struct peer *p, const struct sctp_rcvinfo *info)
+static void add_message(struct peer *p, struct arriving *a, const struct sctp_rcvinfo *info)
 {
 	struct message *m = allocate(sizeof(*m)), **tail = &p->messages;
 
-	m->size = p->arrived;
+	m->size = a->size;
 	m->ppid = ntohl(info->rcv_ppid);
 	m->association = info->rcv_assoc_id;
 	m->stream = info->rcv_sid;
 	m->ssn = info->rcv_ssn;
 	m->unordered = info->rcv_flags & SCTP_UNORDERED;
-	sha256_end(&p->hash, m->digest);
+	sha256_end(&a->hash, m->digest);
 	while (*tail)
 		tail = &(*tail)->next;
 	*tail = m;
@@ -114,15 +114,16 @@ bool take(struct peer *p)
 		add_event(p, (const union sctp_notification *)(const void *)piece);
 		return true;
 	}
-	if (p->arrived == 0)
-		sha256_begin(&p->hash);
-	sha256_add(&p->hash, piece, n);
-	if (p->arrived + n <= LARGEST)
-		memcpy(content + p->arrived, piece, n);
-	p->arrived += n;
+	struct arriving *a = &p->arriving[info.rcv_sid % STREAMS];
+	if (a->size == 0)
+		sha256_begin(&a->hash);
+	sha256_add(&a->hash, piece, n);
+	if (a->size + n <= LARGEST)
+		memcpy(content + a->size, piece, n);
+	a->size += n;
 	if (flags & MSG_EOR) {
-		add_message(p, &info);
-		p->arrived = 0;
+		add_message(p, a, &info);
+		a->size = 0;
 	}
 	return true;
 }
@@ -276,7 +277,7 @@ int do_echo(void)
 	double until = deadline();
 	const char *end = "";
 
-	if (!p || p->messages || p->arrived)
+	if (!p || p->messages)
 		return wrong("socket, or it has messages already");
 	while (got < wanted && !*end) {
 		uint64_t seen = wakeups();

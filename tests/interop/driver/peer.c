@@ -15,7 +15,7 @@
  *   quit
  *   socket [style=one-to-one|one-to-many] [family=4|6]                   -> socket
  *   set socket= [udp_port=] [nodelay=] [streams=] [rto_initial= rto_min= rto_max=] [heartbeat=] [path_retrans=]
- *       [association_retrans=] [path_mtu=] [sack_delay= sack_frequency=]
+ *       [association_retrans=] [path_mtu=] [sack_delay= sack_frequency=] [interleaving=1] [scheduler=0 to 5]
  *   bind socket= addresses= [port=]                                      -> port
  *   listen socket= | accept socket=                                      -> socket
  *   connect socket= address= port= | connectx socket= addresses= port=   -> association

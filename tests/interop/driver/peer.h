@@ -30,14 +30,21 @@ struct event {
 	char details[256];                 /* further members of its JSON object */
 };
 
+enum { STREAMS = 16 };                     /* of which messages in pieces are told apart */
+
+/* A message that is arriving. */
+struct arriving {
+	struct sha256 hash;
+	uint64_t size;                     /* bytes so far */
+};
+
 struct peer {
 	struct socket *so;
 	bool many;                         /* one-to-many */
 	const char *end;                   /* "" while open, then how it ended */
 	struct message *messages;
 	struct event *events;
-	struct sha256 hash;                /* of the message that is arriving */
-	uint64_t arrived;                  /* bytes of it */
+	struct arriving arriving[STREAMS]; /* the message of each stream that is arriving; they may be interleaved */
 };
 
 /* The command's words. */

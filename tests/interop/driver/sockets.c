@@ -58,6 +58,9 @@ int do_socket(void)
 	return adopt(so, many);
 }
 
+/* SCTP_INTERLEAVING_SUPPORTED, which usrsctp has, but not in its header. */
+enum { INTERLEAVING_SUPPORTED = 0x1206 };
+
 int do_set(void)
 {
 	struct peer *p = the_socket();
@@ -84,6 +87,9 @@ int do_set(void)
 		path.spp_pathmtu = (uint32_t)number("path_mtu", 0);
 		path.spp_flags |= SPP_PMTUD_DISABLE;
 	}
+	int level = 2;                         /* of SCTP_FRAGMENT_INTERLEAVE */
+	struct sctp_assoc_value interleaving = {.assoc_value = 1};
+	struct sctp_assoc_value scheduler = {.assoc_value = (uint32_t)number("scheduler", 0)};
 #define SET(wanted, option, value) \
 	if ((wanted) && usrsctp_setsockopt(p->so, IPPROTO_SCTP, option, &(value), sizeof(value)) < 0) \
 		return failed(#option)
@@ -94,6 +100,9 @@ int do_set(void)
 	SET(limits.sasoc_asocmaxrxt, SCTP_ASSOCINFO, limits);
 	SET(path.spp_pathmaxrxt || path.spp_flags, SCTP_PEER_ADDR_PARAMS, path);
 	SET(sack.sack_delay || sack.sack_freq, SCTP_DELAYED_SACK, sack);
+	SET(number("interleaving", 0) > 0, SCTP_FRAGMENT_INTERLEAVE, level);
+	SET(number("interleaving", 0) > 0, INTERLEAVING_SUPPORTED, interleaving);
+	SET(word("scheduler", NULL), SCTP_PLUGGABLE_SS, scheduler);
 #undef SET
 	return 0;
 }

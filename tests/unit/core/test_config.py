@@ -48,6 +48,9 @@ def test_the_defaults_are_those_of_the_standard() -> None:
         {"mtu": 575},
         {"mtu": 65536},
         {"cookie_life": 0.0},
+        {"scheduler": "first"},
+        {"stream_values": ((65536, 1),)},
+        {"stream_values": ((1, -1),)},
     ],
     ids=str,
 )

@@ -37,6 +37,7 @@ OTHERS: dict[str, Any] = {
     "flow_label": 77,
     "max_segment": 1000,
     "partial_delivery_point": 2000,
+    "scheduler": "prio",
 }
 
 
@@ -70,7 +71,14 @@ def test_heartbeats_and_delayed_acknowledgements_can_be_off() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"on_restart": "end"}, {"attempt_delay": 0.5}, {"connect_timeout": 3.0}, {"stretch_sack": True}]
+    "changes",
+    [
+        {"on_restart": "end"},
+        {"attempt_delay": 0.5},
+        {"connect_timeout": 3.0},
+        {"stretch_sack": True},
+        {"interleaving": True},
+    ],
 )
 def test_what_the_kernel_does_not_have_is_refused_by_its_name(changes: dict[str, Any]) -> None:
     with pytest.raises(OSError, match=next(iter(changes))) as caught:
@@ -80,3 +88,9 @@ def test_what_the_kernel_does_not_have_is_refused_by_its_name(changes: dict[str,
 
 def test_one_address_at_a_time_is_what_the_kernel_does() -> None:
     check(AssociationConfig(attempt_delay=None))
+
+
+def test_the_scheduler_that_the_kernel_does_not_have_is_refused() -> None:
+    with pytest.raises(OSError, match="rr_pkt") as caught:
+        settings(AssociationConfig(scheduler="rr_pkt"))
+    assert caught.value.errno == errno.EOPNOTSUPP

@@ -381,6 +381,11 @@ class KernelAssociation(Association):
         return self._inbound
 
     @property
+    def interleaving(self) -> bool:
+        """Never: parts of messages are put together here as the kernel tells them without it."""
+        return False
+
+    @property
     def paths(self) -> list[PathInfo]:
         """What the kernel tells of the peer's addresses; what it does not tell is -1, and ``local`` is ``""``."""
         return [] if self._sock.closed else [self._path(address) for address in self._snapshot()["peer"]]
@@ -469,6 +474,12 @@ class KernelAssociation(Association):
         self._check_open()
         wanted = s.PaddrParams(spp_address=(address, self.peer_port), spp_flags=c.SPP_HB_DEMAND)
         self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS, wanted)
+
+    def set_stream_value(self, stream: int, value: int) -> None:
+        """The priority of a stream for the kernel's scheduler. ``OSError``: EINVAL (no such stream), ENOTCONN."""
+        self._check_open()
+        wanted = s.StreamValue(stream_id=stream, stream_value=value)
+        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_STREAM_SCHEDULER_VALUE, wanted)
 
     def _check_open(self) -> None:
         if self._end is not None:

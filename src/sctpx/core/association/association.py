@@ -14,7 +14,7 @@ from typing import Any, Final, final
 from ...wire import causes
 from ...wire.codes import DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.serial import TSN_MASK
-from ..capabilities import INTERLEAVING
+from ..capabilities import INTERLEAVING, RECONFIGURATION
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import Event, Undelivered
@@ -394,6 +394,11 @@ class Association(Identity):
         self.begin_round()
         settings.reconfigure(self.tcb, now, config)
         self.keeper.touch(self)
+
+    @property
+    def reconfigurable(self) -> bool:
+        """Whether streams can be reset and added: both sides have offered it (RFC 6525 section 5.1.1)."""
+        return self.tcb.capabilities & RECONFIGURATION != 0
 
     def reset_streams(
         self, now: int, outgoing: bool = False, incoming: bool = False, streams: Sequence[int] = ()

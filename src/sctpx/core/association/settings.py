@@ -39,6 +39,9 @@ def reconfigure(tcb: Tcb, now: int, config: AssociationConfig) -> None:
     transfer.resize(tcb)
     if config.scheduler != old.scheduler:
         tcb.send_queue.use(config.scheduler)
+    if config.stream_values != old.stream_values:
+        for stream, value in config.stream_values:
+            tcb.send_queue.set_value(stream, value)
     if tcb.wants_writable and tcb.buffered < config.send_buffer:
         tcb.wants_writable = False
         tcb.events.append(Writable(tcb.association))

@@ -51,6 +51,11 @@ class Room:
         """Packets (6.1 D)."""
 
 
+def _as_first_come(schedule: Schedule) -> FirstCome | None:
+    """The schedule, if it is this one: whole messages are bundled straight from it."""
+    return schedule if isinstance(schedule, FirstCome) else None
+
+
 @final
 class SendQueue:
     """Messages that wait to be sent."""
@@ -72,8 +77,6 @@ class SendQueue:
     ) -> None:
         """``values`` are priorities or weights by stream."""
         self._framing = framing
-        self._schedule: Schedule = FirstCome()
-        self._first_come: FirstCome | None = None  # The schedule, if it is this one.
         self._held: Held | None = None  # The schedule, while streams rest.
         self._numbers: dict[int, int] = {}  # The next SSN or MID by stream, and by ``_APART + stream`` if unordered.
         self._contexts: list[tuple[int, object, int]] = []  # Those before ``_contexts_past`` do not count any more.
@@ -81,7 +84,8 @@ class SendQueue:
         self.queued_bytes = 0
         """Bytes of user data not cut yet."""
         self._values = {} if values is None else values
-        self.use(scheduler)
+        self._schedule: Schedule = make_schedule(scheduler, framing.interleaves, self._values)
+        self._first_come = _as_first_come(self._schedule)
 
     def use(self, scheduler: str) -> None:
         """Have another scheduler, by its name in ``AssociationConfig``. What waits is sent in its order."""
@@ -97,7 +101,7 @@ class SendQueue:
 
     def _have(self, schedule: Schedule) -> None:
         self._schedule = schedule
-        self._first_come = schedule if isinstance(schedule, FirstCome) else None
+        self._first_come = _as_first_come(schedule)
 
     def set_value(self, stream: int, value: int) -> None:
         """The priority or the weight of a stream (RFC 8260 section 4.3.3)."""

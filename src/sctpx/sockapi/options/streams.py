@@ -20,7 +20,8 @@ SCHEDULERS: Final = {
     c.SCTP_SS_RR_PKT: "rr_pkt",
 }
 """The schedulers by their numbers, as ``AssociationConfig.scheduler`` calls them."""
-_NUMBERS: Final = {name: number for number, name in SCHEDULERS.items()}
+NUMBERS: Final = {name: number for number, name in SCHEDULERS.items()}
+"""The numbers of the schedulers."""
 # The level of SCTP_FRAGMENT_INTERLEAVE at which a program can tell the parts of different messages apart.
 COMPLETE: Final = 2
 
@@ -44,7 +45,7 @@ def set_interleaving(scope: Scope, value: AssocValue) -> Change:
 
 def get_scheduler(scope: Scope, _: object) -> AssocValue:
     """Section 4.3.2."""
-    return AssocValue(assoc_id=scope.id, assoc_value=_NUMBERS[scope.config.scheduler])
+    return AssocValue(assoc_id=scope.id, assoc_value=NUMBERS[scope.config.scheduler])
 
 
 def set_scheduler(scope: Scope, value: AssocValue) -> Change:

@@ -24,7 +24,7 @@ from sctpx.wire import control
 from tests.sim.scripted import Scripted, return_by_icmp
 
 CHECKS: Final[dict[str, Callable[[], None]]] = {}
-NEGOTIATED: Final = {"streams", "max_inbound_streams", "attempt_delay"}
+NEGOTIATED: Final = {"streams", "max_inbound_streams", "attempt_delay", "interleaving"}
 """What stays: the peer was told, or the attempt has begun."""
 
 
@@ -321,6 +321,39 @@ def which_messages_are_taken() -> None:
         with pytest.raises(OSError, match="11 bytes") as refused:
             pair.a.association.send(pair.a.host.now, bytes(11))
         assert refused.value.errno == errno.EMSGSIZE
+
+
+def queue_two_streams(pair: Pair) -> None:
+    """While nothing can leave, two messages on stream 0 and one on stream 1."""
+    pair.cut(1)
+    pair.a.send(bytes(20_000))
+    pair.network.run_for(0)
+    for stream in (0, 0, 1):
+        pair.a.send(b"%d" % stream, stream=stream)
+
+
+def streams_in_order(pair: Pair) -> list[int]:
+    """The streams of what arrives once the path works again."""
+    pair.heal(1)
+    pair.drain()
+    return [message.stream for message in pair.b.received][1:]
+
+
+@of("scheduler")
+def which_stream_sends_next() -> None:
+    for scheduler, expected in (("fcfs", [0, 0, 1]), ("rr", [1, 0, 0])):
+        with Pair(1).connect() as pair:
+            queue_two_streams(pair)
+            change_a(pair, scheduler=scheduler)
+            assert streams_in_order(pair) == expected
+
+
+@of("stream_values")
+def which_stream_has_priority() -> None:
+    with Pair(1, config=AssociationConfig(scheduler="prio")).connect() as pair:
+        queue_two_streams(pair)
+        change_a(pair, stream_values=((0, 1),))
+        assert streams_in_order(pair) == [1, 0, 0]
 
 
 @of("mtu")
