@@ -342,6 +342,17 @@ def test_other_responses_have_no_tsns() -> None:
     assert heard_one(peer).next_tsns is None
 
 
+@pytest.mark.parametrize("number", [0, 5])
+def test_a_tsn_reset_that_is_refused_is_told_the_tsns_too(number: int) -> None:
+    """D3 and D4: "If the incoming request is an SSN/TSN reset request [...] MUST be filled"."""
+    peer = reconfiguring(allow_association_reset=False)
+    say(peer, wire.tsn_reset(peer.peer_tsn + number))
+    answer = heard_one(peer)
+    assert answer.result == (wire.BAD_SEQUENCE_NUMBER if number else wire.DENIED)
+    assert answer.next_tsns == (peer.tsn, (peer.peer_tsn + (1 << 31)) & 0xFFFFFFFF)
+    assert peer.events_of(AssociationReset) == []
+
+
 def test_data_in_flight_counts_as_acknowledged_and_a_message_begun_is_sent_anew() -> None:
     """G3."""
     peer = reconfiguring()

@@ -31,6 +31,16 @@ ALREADY_IN_PROGRESS: Final = 4
 BAD_SEQUENCE_NUMBER: Final = 5
 IN_PROGRESS: Final = 6
 
+RESULT_NAMES: Final[dict[int, str]] = {
+    NOTHING_TO_DO: "nothing to do",
+    PERFORMED: "performed",
+    DENIED: "denied",
+    WRONG_SSN: "wrong SSN",
+    ALREADY_IN_PROGRESS: "request already in progress",
+    BAD_SEQUENCE_NUMBER: "bad sequence number",
+    IN_PROGRESS: "in progress",
+}
+
 _OUTGOING: Final = Struct(">III")
 _NUMBER: Final = Struct(">I")
 _ADD: Final = Struct(">IHH")

@@ -38,6 +38,10 @@ OTHERS: dict[str, Any] = {
     "max_segment": 1000,
     "partial_delivery_point": 2000,
     "scheduler": "prio",
+    "stream_reconfiguration": False,
+    "allow_stream_reset": True,
+    "allow_association_reset": True,
+    "allow_added_streams": True,
 }
 
 

@@ -241,7 +241,7 @@ RULES: Final[dict[int, list[Rule]]] = {
     CHUNK_COOKIE_ACK: [Rule(_in(COOKIE_ECHOED), _cookie_ack)],
     CHUNK_SHUTDOWN_COMPLETE: [Rule(_in(SHUTDOWN_ACK_SENT), _shutdown_complete)],
     CHUNK_RE_CONFIG: [
-        Rule(_TRANSFER | _in(SHUTDOWN_SENT, SHUTDOWN_RECEIVED), stream_reset.handle_chunk, RECONFIGURATION)
+        Rule(_TRANSFER | _in(SHUTDOWN_SENT, SHUTDOWN_RECEIVED), stream_reset.handle_re_config, RECONFIGURATION)
     ],
 }
 """By chunk type: its rules, of which the first one that fits counts."""

@@ -382,6 +382,9 @@ class StreamReset(Extension):
             elif answer is None:
                 answer = Answer(asked.number, wire.BAD_SEQUENCE_NUMBER)
                 tcb.stats.reconfigurations_refused += 1
+            if asked.kind == PARAM_TSN_RESET and answer.next_tsns is None:
+                # D3 and D4: whatever the result, "MUST be filled".
+                answer.next_tsns = (tcb.outstanding.next_tsn & TSN_MASK, self._peer_tsn_after_reset() & TSN_MASK)
             answers.append(answer)
         if tcb.state == CLOSED:
             return
@@ -523,7 +526,7 @@ class StreamReset(Extension):
         renumbering.acknowledge_all(tcb, now)  # G3
         if tcb.state == CLOSED:
             return wire.DENIED
-        peer_tsn = tcb.tsn_map.cumulative_tsn + 1 + _HALF  # G1
+        peer_tsn = self._peer_tsn_after_reset()  # G1
         renumbering.flush_inbound(tcb)  # G4
         tcb.tsn_map.reset(peer_tsn)
         tcb.send_queue.reset([])  # G5
@@ -531,6 +534,10 @@ class StreamReset(Extension):
         answer.next_tsns = (local_tsn, peer_tsn & TSN_MASK)
         tcb.events.append(AssociationReset(tcb.association, local_tsn, peer_tsn & TSN_MASK, RECONFIG_DONE))
         return wire.PERFORMED
+
+    def _peer_tsn_after_reset(self) -> int:
+        """ "the smallest TSN not acknowledged by the receiver of the request plus 2^31" (D4, G1)."""
+        return self._tcb.tsn_map.cumulative_tsn + 1 + _HALF
 
     def _add_inbound(self, now: int, asked: Parameter) -> int:
         """An Add Outgoing Streams Request (section 5.2.5)."""
@@ -585,7 +592,7 @@ def find(tcb: Tcb) -> StreamReset:
     raise OSError(EOPNOTSUPP, "the peer, or this side, does not reset or add streams (RFC 6525)")
 
 
-def handle_chunk(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
+def handle_re_config(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
     """RE-CONFIG, in a state in which it counts, of a peer that we have agreed with."""
     find(tcb).handle_chunk(now, value)
     return True
