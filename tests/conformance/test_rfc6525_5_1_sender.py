@@ -502,10 +502,39 @@ def test_added_incoming_streams_are_the_peer_s_own_request() -> None:
     say(peer, wire.add_outgoing(peer.peer_tsn, 3))
     assert results(peer) == [(0, wire.PERFORMED)]
     assert peer.association.inbound_streams == 13
-    peer.advance(100)
-    assert peer.take() == []
     say(peer, wire.add_outgoing(peer.peer_tsn + 1, 3))
     assert results(peer) == [(1, wire.DENIED)]
+    respond(peer, asked)
+    peer.advance(100)
+    assert peer.take() == []
+    assert [(event.inbound, event.result) for event in peer.events_of(StreamsAdded)] == [(13, RECONFIG_DONE)]
+    say(peer, wire.add_outgoing(peer.peer_tsn + 2, 3))
+    assert results(peer) == [(2, wire.DENIED)]
+
+
+def test_a_request_for_streams_is_repeated_until_it_is_certain_that_the_peer_has_it() -> None:
+    """A request to add outgoing streams does not say what it answers: it may have been sent before ours arrived.
+
+    If ours never arrived and counted as answered, the peer would expect another number from us for ever.
+    """
+    peer = reconfiguring()
+    add(peer, into=3)
+    asked = heard_one(peer)
+    say(peer, wire.add_outgoing(peer.peer_tsn, 3))
+    peer.take()
+    for _ in range(3):
+        [packet] = peer.wait()
+        assert packet.names == ["RE-CONFIG"]
+    assert peer.association.timeouts == 0
+    # "the same RE-CONFIG chunk MUST to be sent back in response, as it was earlier" (5.2.1): it was one.
+    say(peer, wire.add_outgoing(peer.peer_tsn, 3))
+    assert results(peer) == [(0, wire.PERFORMED)]
+    peer.advance(100)
+    assert peer.take() == []
+    assert peer.association.inbound_streams == 13
+    respond(peer, asked)
+    say(peer, wire.add_outgoing(peer.peer_tsn + 1, 3))
+    assert peer.association.inbound_streams == 16
 
 
 def test_both_kinds_of_streams_are_asked_for_in_one_chunk() -> None:
@@ -515,6 +544,7 @@ def test_both_kinds_of_streams_are_asked_for_in_one_chunk() -> None:
     assert (first.kind, second.kind) == (PARAM_ADD_OUTGOING, PARAM_ADD_INCOMING)
     respond(peer, first)
     say(peer, wire.add_outgoing(peer.peer_tsn, 2))
+    respond(peer, second)
     assert (peer.association.inbound_streams, peer.association.outbound_streams) == (12, 11)
     assert [event.result for event in peer.events_of(StreamsAdded)] == [RECONFIG_DONE] * 2
 

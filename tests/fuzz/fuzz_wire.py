@@ -17,7 +17,7 @@ from contextlib import suppress
 import atheris
 
 with atheris.instrument_imports(include=["sctpx.wire"]):
-    from sctpx.wire import causes, control, packet, params, sack, setup, tlv
+    from sctpx.wire import causes, control, packet, params, reconfig, sack, setup, tlv
     from sctpx.wire.codes import PARAM_IPV4, PARAM_IPV6
     from sctpx.wire.describe import LIMIT, chunk_names, describe
 
@@ -111,6 +111,15 @@ def fuzz_addresses(data: bytes) -> None:
     assert tlv.items(params.address(ip)) == [(kind, ip)]
 
 
+def fuzz_reconfig(data: bytes) -> None:
+    found, _ = reconfig.parse(data)
+    reconfig.may_be_together(found)
+    if sum(len(one.value()) + 7 for one in found) < tlv.MAX_LENGTH:
+        again, reported = reconfig.parse(reconfig.encode(found)[4:])
+        assert not reported
+        assert [one.value() for one in again] == [one.value() for one in found]
+
+
 TARGETS: list[Callable[[bytes], None]] = [
     fuzz_packet,
     fuzz_chunks,
@@ -122,6 +131,7 @@ TARGETS: list[Callable[[bytes], None]] = [
     fuzz_heartbeat,
     fuzz_shutdown,
     fuzz_addresses,
+    fuzz_reconfig,
 ]
 
 

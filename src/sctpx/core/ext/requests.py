@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import final
+from errno import EINVAL, EMSGSIZE
+from typing import Final, final
 
 from ...wire.codes import (
+    COMMON_HEADER,
     PARAM_ADD_INCOMING,
     PARAM_ADD_OUTGOING,
     PARAM_INCOMING_RESET,
     PARAM_OUTGOING_RESET,
     PARAM_TSN_RESET,
 )
-from ...wire.reconfig import Parameter
+from ...wire.reconfig import Parameter, size_of_reset
+from ..association.tcb import Tcb
 from ..path.path import Path
+
+MAX_STREAMS: Final = 65535
+"""Streams in one direction."""
 
 
 @final
@@ -24,6 +30,7 @@ class Request:
         "added_outbound",
         "answers",
         "chunk",
+        "granted",
         "in_progress",
         "incoming",
         "interval",
@@ -61,6 +68,8 @@ class Request:
         """The time until it is sent again, ns."""
         self.in_progress = False
         """The peer has said so."""
+        self.granted = False
+        """The peer has added the streams that were asked for, which is no response yet."""
         self.repeated = False
         """It was sent more than once."""
 
@@ -119,6 +128,39 @@ class Pending:
         self.answer = answer
         self.last_tsn = last_tsn
         self.streams = streams
+
+
+def reset(tcb: Tcb, outgoing: bool, incoming: bool, streams: list[int]) -> Request:
+    """A reset of these streams, or of all if none is named. OSError: EINVAL, EMSGSIZE."""
+    if not outgoing and not incoming:
+        raise OSError(EINVAL, "neither outgoing nor incoming streams are to be reset")
+    chosen = list(dict.fromkeys(streams))
+    limits = ([tcb.outbound_streams] if outgoing else []) + ([tcb.inbound_streams] if incoming else [])
+    for stream in chosen:
+        if not 0 <= stream < min(limits):
+            raise OSError(EINVAL, f"no stream {stream}: the association has {min(limits)}, from 0")
+    if size_of_reset(len(chosen), outgoing, incoming) > tcb.packet_limit - COMMON_HEADER:
+        raise OSError(EMSGSIZE, f"{len(chosen)} streams do not fit into a packet: reset all, or fewer at a time")
+    request = Request()
+    request.outgoing = outgoing
+    request.incoming = incoming
+    request.streams = chosen
+    return request
+
+
+def addition(tcb: Tcb, outgoing: int, incoming: int) -> Request:
+    """So many more streams. OSError: EINVAL."""
+    if outgoing < 0 or incoming < 0 or not outgoing + incoming:
+        raise OSError(EINVAL, f"{outgoing} outgoing and {incoming} incoming streams cannot be added")
+    if tcb.outbound_streams + outgoing > MAX_STREAMS:
+        raise OSError(EINVAL, f"{tcb.outbound_streams + outgoing} outgoing streams, the limit is {MAX_STREAMS}")
+    limit = tcb.config.max_inbound_streams
+    if incoming and tcb.inbound_streams + incoming > limit:
+        raise OSError(EINVAL, f"{tcb.inbound_streams + incoming} incoming streams, the limit is {limit}")
+    request = Request()
+    request.added_outbound = outgoing
+    request.added_inbound = incoming
+    return request
 
 
 def covers(streams: list[int], others: list[int]) -> bool:

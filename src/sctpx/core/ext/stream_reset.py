@@ -15,7 +15,7 @@ requests counts: an honest peer waits for an answer before it asks for more.
 
 from __future__ import annotations
 
-from errno import EAGAIN, EALREADY, EINVAL, EMSGSIZE, EOPNOTSUPP
+from errno import EAGAIN, EALREADY, EOPNOTSUPP
 from typing import Final, final
 
 from ...wire import causes
@@ -40,10 +40,8 @@ from ..path import rto
 from ..path.path import Path
 from ..rx.deferred import Deferred
 from ..timers import NEVER, SECOND, nanoseconds
-from .requests import Answer, Pending, Request, covers
+from .requests import MAX_STREAMS, Answer, Pending, Request, addition, covers, reset
 
-MAX_STREAMS: Final = 65535
-"""Streams in one direction."""
 SEGMENT_LIFETIME: Final = 30 * SECOND
 """Between two SSN/TSN resets: "considered a maximum segment lifetime" (section 5.1.4)."""
 _SUCCESS: Final = (wire.NOTHING_TO_DO, wire.PERFORMED)
@@ -77,21 +75,8 @@ class StreamReset(Extension):
 
     def reset_streams(self, outgoing: bool, incoming: bool, streams: list[int]) -> None:
         """Sections 5.1.2 and 5.1.3. OSError: see ``Association.reset_streams``."""
-        tcb = self._tcb
-        if not outgoing and not incoming:
-            raise OSError(EINVAL, "neither outgoing nor incoming streams are to be reset")
-        chosen = list(dict.fromkeys(streams))
-        for stream in chosen:
-            limits = ([tcb.outbound_streams] if outgoing else []) + ([tcb.inbound_streams] if incoming else [])
-            if not 0 <= stream < min(limits):
-                raise OSError(EINVAL, f"no stream {stream}: the association has {min(limits)}, from 0")
-        if wire.size_of_reset(len(chosen), outgoing, incoming) > tcb.packet_limit - COMMON_HEADER:
-            raise OSError(EMSGSIZE, f"{len(chosen)} streams do not fit into a packet: reset all, or fewer at a time")
+        request = reset(self._tcb, outgoing, incoming, streams)
         self._check_idle()
-        request = Request()
-        request.outgoing = outgoing
-        request.incoming = incoming
-        request.streams = chosen
         self._begin(request)
 
     def reset_association(self, now: int) -> None:
@@ -105,18 +90,8 @@ class StreamReset(Extension):
 
     def add_streams(self, outgoing: int, incoming: int) -> None:
         """Sections 5.1.5 and 5.1.6. OSError: see ``Association.add_streams``."""
-        tcb = self._tcb
-        if outgoing < 0 or incoming < 0 or not outgoing + incoming:
-            raise OSError(EINVAL, f"{outgoing} outgoing and {incoming} incoming streams cannot be added")
-        if tcb.outbound_streams + outgoing > MAX_STREAMS:
-            raise OSError(EINVAL, f"{tcb.outbound_streams + outgoing} outgoing streams, the limit is {MAX_STREAMS}")
-        if tcb.inbound_streams + incoming > tcb.config.max_inbound_streams:
-            limit = tcb.config.max_inbound_streams
-            raise OSError(EINVAL, f"{tcb.inbound_streams + incoming} incoming streams, the limit is {limit}")
+        request = addition(self._tcb, outgoing, incoming)
         self._check_idle()
-        request = Request()
-        request.added_outbound = outgoing
-        request.added_inbound = incoming
         self._begin(request)
 
     def _check_idle(self) -> None:
@@ -292,7 +267,7 @@ class StreamReset(Extension):
             self._tell(request, kind, RECONFIG_DONE)
         elif kind == PARAM_INCOMING_RESET:
             self._awaited = asked.number  # The peer's own request is still to come, and tells.
-        else:
+        elif not request.granted:
             self._awaited_streams = asked.count
 
     def _begin_tsns(self, request: Request, response: Parameter) -> None:
@@ -379,7 +354,9 @@ class StreamReset(Extension):
                     tcb.stats.reconfigurations += 1
                 elif answer.result != wire.IN_PROGRESS:
                     tcb.stats.reconfigurations_refused += 1
-            elif answer is None:
+            elif answer is not None:
+                self._on_repeated(now, asked)
+            else:
                 answer = Answer(asked.number, wire.BAD_SEQUENCE_NUMBER)
                 tcb.stats.reconfigurations_refused += 1
             if asked.kind == PARAM_TSN_RESET and answer.next_tsns is None:
@@ -393,6 +370,16 @@ class StreamReset(Extension):
         self._respond(now, answers)
         if tcb.state in (ESTABLISHED, SHUTDOWN_PENDING) and not tcb.sack_chunks:
             transfer.make_sack(tcb)  # "a selective acknowledgment (SACK) chunk SHOULD be sent back" (section 5.2.1)
+
+    def _on_repeated(self, now: int, asked: Parameter) -> None:
+        """A request of the peer comes again. If it adds streams, it answers our own that was sent again (5.2.6)."""
+        ours = self._current
+        if asked.kind != PARAM_ADD_OUTGOING or ours is None or not ours.granted or not ours.repeated:
+            return
+        for one in ours.open:
+            if one.kind == PARAM_ADD_INCOMING and one.count == asked.count:
+                self._on_implicit_response(now, ours, one.number)
+                return
 
     def _find_answer(self, number: int) -> Answer | None:
         """What was answered to a request of the last chunk."""
@@ -544,14 +531,12 @@ class StreamReset(Extension):
         tcb = self._tcb
         ours = self._current
         awaited = 0 < asked.count == self._awaited_streams
-        for one in ours.open if ours is not None else []:
-            if ours is not None and one.kind == PARAM_ADD_INCOMING and one.count == asked.count:
-                # It is what we have asked for, though it does not say so: our request has its answer.
-                awaited = True
-                self._on_implicit_response(now, ours, one.number)
-                break
         if awaited:
             self._awaited_streams = 0
+        elif ours is not None and not ours.granted and ours.added_inbound == asked.count and ours.chunk:
+            # Perhaps it is what we have asked for. The request does not say so: ours is sent again until it has its
+            # response, or draws this one again (``_on_repeated``).
+            awaited = ours.granted = ours.in_progress = True
         if asked.count == 0:
             return wire.NOTHING_TO_DO
         if not tcb.config.allow_added_streams and not awaited:
