@@ -1,4 +1,4 @@
-# make demo | test | test-slow | test-compiled | lint | interop | fuzz | bench | bench-quick | coverage | wheel | clean
+# make demo | test | test-slow | test-compiled | lint | interop | examples | fuzz | bench | bench-quick | coverage | wheel | clean
 #
 # Each target first sets up what it needs in .venv, where sctpx runs interpreted, from src: Python 3.11 or later with
 # venv is all that must be there, no compiler and no root. Set-up happens once, and again when pyproject.toml or the
@@ -26,7 +26,7 @@ PARALLEL := --numprocesses=$(JOBS) --maxprocesses=8 --dist=worksteal
 FUZZ_PARSER_RUNS ?= 1000000
 FUZZ_ENDPOINT_RUNS ?= 1000000
 
-.PHONY: help demo test test-slow test-compiled lint format interop fuzz bench bench-quick coverage wheel clean
+.PHONY: help demo test test-slow test-compiled lint format interop examples fuzz bench bench-quick coverage wheel clean
 .DELETE_ON_ERROR:
 
 help:
@@ -56,9 +56,15 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format
 
 # Real peers must be there: Debian's libusrsctp-dev, a C compiler, tshark, and Python's own tests (libpython3-testsuite).
-# A kernel with SCTP is booted as a process: that takes root, x86-64, /dev/net/tun, iproute2 and apt.
-interop: $(VENV)/.dev
-	SCTPX_REQUIRE_INTEROP=1 $(BIN)/python -m pytest tests/interop
+# A kernel with SCTP is booted as a process: that takes root, x86-64, /dev/net/tun, iproute2 and apt. The sources of
+# pysctp, and the libraries of the examples, are downloaded with pip. What was tried with which result is written to
+# docs/interop.md.
+interop: $(VENV)/.examples
+	SCTPX_REQUIRE_INTEROP=1 $(BIN)/python -m pytest tests/interop --write-matrix docs/interop.md
+
+# The programs of examples/, with the libraries that they use. Packets are captured where root and tshark are there.
+examples: $(VENV)/.examples
+	$(BIN)/python -m pytest $(PARALLEL) -m examples tests/examples
 
 # Any bytes into every parser, and into a whole stack. A finding is written to build/fuzz and fails the target.
 fuzz: $(VENV)/.fuzz
@@ -104,6 +110,10 @@ $(VENV)/.core: $(VENV)/.made $(STATED)
 $(VENV)/.dev: $(VENV)/.made $(STATED)
 	SCTPX_PURE=1 $(BIN)/python $(PIP) install --editable '.[test,lint]'
 	@touch $@ $(VENV)/.core
+
+$(VENV)/.examples: $(VENV)/.dev
+	SCTPX_PURE=1 $(BIN)/python $(PIP) install --editable '.[examples]'
+	@touch $@
 
 $(VENV)/.fuzz: $(VENV)/.dev
 	SCTPX_PURE=1 $(BIN)/python $(PIP) install --editable '.[fuzz]'

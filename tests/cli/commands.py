@@ -24,21 +24,26 @@ SOURCES = Path(sctpx.__file__).parents[1]
 LIMIT = 60
 """Seconds after which a command is given up."""
 
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": str(SOURCES),
-    "PYTHONUTF8": "1",
-    # A command is compiled once, not at each start, and the sources stay clean.
-    "PYTHONDONTWRITEBYTECODE": "",
-    "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "bytecode"),
-}
+
+def environment() -> dict[str, str]:
+    """That of the commands: what this process has, and what makes them speak plainly."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(SOURCES),
+        "PYTHONUTF8": "1",
+        # A command is compiled once, not at each start, and the sources stay clean.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(ROOT / "build" / "bytecode"),
+    }
+
+
 SCTPX = (sys.executable, "-W", "error", "-m", "sctpx")
 
 
 def run(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """Run ``sctpx`` with these arguments to its end, with ``given`` on its standard input."""
     return subprocess.run(
-        (*SCTPX, *arguments), input=given, capture_output=True, env=ENVIRONMENT, timeout=LIMIT, check=False
+        (*SCTPX, *arguments), input=given, capture_output=True, env=environment(), timeout=LIMIT, check=False
     )
 
 
@@ -60,7 +65,7 @@ class Running:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=ENVIRONMENT,
+            env=environment(),
             preexec_fn=prepare,  # noqa: PLW1509 - the tests have no threads that hold a lock it needs
         )
 

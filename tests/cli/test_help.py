@@ -9,7 +9,16 @@ import sctpx
 from sctpx.cli.main import main
 from tests.cli.commands import run
 
-COMMANDS: list[list[str]] = [[], ["demo"], ["connect"], ["listen"], ["perf", "client"], ["perf", "server"], ["man"]]
+COMMANDS: list[list[str]] = [
+    [],
+    ["demo"],
+    ["connect"],
+    ["listen"],
+    ["perf", "client"],
+    ["perf", "server"],
+    ["doctor"],
+    ["man"],
+]
 
 
 def invoke(*arguments: str) -> str:
@@ -32,7 +41,7 @@ def test_help_is_no_wider_than_a_narrow_terminal(command: list[str]) -> None:
 
 def test_the_help_of_the_whole_names_the_commands() -> None:
     words = invoke("--help").split()
-    assert {"demo", "connect", "listen", "perf", "man"} <= set(words)
+    assert {"demo", "connect", "listen", "perf", "doctor", "man"} <= set(words)
 
 
 def test_the_version_tells_of_python_the_core_the_checksum_and_the_offload() -> None:

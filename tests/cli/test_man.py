@@ -17,7 +17,7 @@ from sctpx.cli.main import main
 from sctpx.cli.man import WIDTH, Page, drawn, pages
 from sctpx.sockapi.options import OPTIONS
 from sctpx.sockapi.structs import NOTIFICATIONS
-from tests.cli.commands import ENVIRONMENT, LIMIT, SCTPX, run
+from tests.cli.commands import LIMIT, SCTPX, environment, run
 from tests.guards.house import ROOT
 
 FUNCTIONS = {name for name in sctpx.__all__ if name.startswith("sctp_")}
@@ -87,9 +87,9 @@ def test_a_page_is_plain_in_a_pipe_and_drawn_on_a_terminal() -> None:
     plain = run("man", "sctp_bindx").stdout
     assert plain == (resources.files("sctpx") / "man" / "sctp_bindx.3.md").read_bytes()
     ours, theirs = pty.openpty()
-    environment = {**ENVIRONMENT, "PAGER": "cat", "TERM": "xterm", "COLUMNS": "90"}
+    variables = {**environment(), "PAGER": "cat", "TERM": "xterm", "COLUMNS": "90"}
     command = (*SCTPX, "man", "sctp_bindx")
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=variables) as process:
         os.close(theirs)
         seen = b""
         try:

@@ -10,7 +10,7 @@ from asyncio.subprocess import PIPE
 import pytest
 
 import sctpx
-from tests.cli.commands import ENVIRONMENT, SCTPX, Running, run
+from tests.cli.commands import SCTPX, Running, environment, run
 from tests.ports import closed_udp_port
 
 PORT = "5000"
@@ -86,7 +86,7 @@ def test_an_abort_of_the_peer_is_one_line_and_exit_status_1() -> None:
         async with await sctpx.start_server(on_association, "127.0.0.1", 5000, udp_port=0) as server:
             arguments = ("connect", "--peer-udp-port", str(server.udp_port), "127.0.0.1", PORT)
             caller = await asyncio.create_subprocess_exec(
-                *SCTPX, *arguments, env=ENVIRONMENT, stdin=PIPE, stdout=PIPE, stderr=PIPE
+                *SCTPX, *arguments, env=environment(), stdin=PIPE, stdout=PIPE, stderr=PIPE
             )
             # Its standard input stays open: it ends for another reason.
             assert caller.stdout is not None

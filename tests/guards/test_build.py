@@ -12,7 +12,7 @@ from importlib.metadata import requires
 from pathlib import Path
 
 import sctpx
-from tests.cli.commands import ENVIRONMENT
+from tests.cli.commands import environment
 from tests.guards.house import PACKAGE, ROOT, imports, modules, texts
 
 LEFT_INTERPRETED = {Path("wire", "describe.py"), Path("core", "config.py")}
@@ -52,7 +52,7 @@ def test_what_is_compiled_is_built_with_the_types_of_what_it_imports() -> None:
 def test_the_package_imports_no_library_that_is_not_installed_with_it() -> None:
     question = "import sys; had = set(sys.modules); import sctpx; print(*(set(sys.modules) - had))"
     command = [sys.executable, "-c", question]
-    answer = subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True, timeout=60)
+    answer = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True, timeout=60)
     roots = {name.split(".")[0] for name in answer.stdout.split()} - sys.stdlib_module_names
     ours = {"sctpx", "sctpx__mypyc"}
     assert "sctpx" in roots

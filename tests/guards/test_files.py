@@ -66,3 +66,20 @@ def test_a_source_file_is_read_in_one_sitting() -> None:
 def test_every_source_file_opens_with_its_theory_of_operation() -> None:
     trees = {module: ast.parse((PACKAGE / module).read_text()) for module in modules()}
     assert [str(module) for module, tree in trees.items() if not ast.get_docstring(tree)] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in links."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading() -> None:
+    lost = []
+    for page in (path for path in FILES if path.suffix == ".md"):
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+            name, _, anchor = link.partition("#")
+            target = (page.parent / name) if name else page
+            if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
+                lost.append(f"{relative(page)}: {link}")
+    assert lost == []

@@ -16,19 +16,21 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from errno import ECONNABORTED, EPIPE
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from ..core import events as core_events
 from ..core.association.association import Association as CoreAssociation
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, STATE_NAMES
 from ..core.config import AssociationConfig
 from ..core.stats import AssociationStats
+from ..deferral import is_orderly
 from ..errors import AssociationClosed
 from ..sockapi.addresses import find_alike, ip_text, pack_ip
 from ..sockapi.buffers import Data, to_bytes
 from ..sockapi.ending import tell_loss
 from ..sockapi.events import CommunicationLost, Event, to_event
 from ..sockapi.failures import connect_failure, loss
+from ..sockapi.message_calls import REFUSALS
 from ..sockapi.receive import Message, to_message, to_messages
 from ..sockapi.send import Outgoing, Undelivered, parse_outgoing, to_undelivered
 from ..sockapi.status import AddressReport, PathInfo, address_reports, local_ips, path_info
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 CLOSE_TIMEOUT: Final = 10.0
 """Seconds that leaving an association's context gives it to shut down, unless told otherwise."""
 
+Taken: TypeAlias = tuple[bytes, int, int, int, int, int]
+"""A message as the core gives it."""
+_NOTHING: Final[list[Taken]] = []
 OnEvent: TypeAlias = Callable[["Association", Event], object]
 """Called with each event of an association, soon after it happened."""
 
@@ -69,6 +74,7 @@ class Association:
         "_events",
         "_peer_done",
         "_readers",
+        "_returned",
         "_server",
         "_shutting_down",
         "_started",
@@ -102,6 +108,7 @@ class Association:
         self._peer_done = False
         self._shutting_down = False
         self._events: EventStream | None = None
+        self._returned = _NOTHING  # Messages that were taken from the core, and nobody got them.
         self._readers = Line()
         self._writers = Line()
         self._watchers = Line()
@@ -137,12 +144,20 @@ class Association:
         core = self._core
         if self._writers.waiting or core.send_space <= 0:
             await self._turn_to_write()
+        changing = False
         try:
             if self._end is not None:
                 self._raise_unsendable()
             driver = self._driver
-            core.send(driver.now(), data, stream, ppid, unordered, immediate, remote)
-            driver.flush()
+            with driver.guard, driver.guard.lock:
+                changing = True
+                core.send(driver.now(), data, stream, ppid, unordered, immediate, remote)
+                driver.flush_here()
+                changing = False
+        except BaseException as error:
+            if changing:
+                self._break_off_after(error)
+            raise
         finally:
             if self._writers.waiting:
                 self._next_writer()
@@ -164,14 +179,22 @@ class Association:
                     await self._turn_to_write()
                 if self._end is not None:
                     self._raise_unsendable()
-                taken, exhausted = self._core.send_many(remaining, parse_outgoing, _FLUSH_BYTES)
+                with self._driver.guard, self._driver.guard.lock:
+                    taken, exhausted = self._core.send_many(remaining, parse_outgoing, _FLUSH_BYTES)
+                    self._driver.flush_here()
                 count += taken
                 if exhausted:
                     return count
-                self._driver.flush()
         finally:
             self._driver.flush()
             self._next_writer()
+
+    def _break_off_after(self, error: BaseException) -> None:
+        """If an exception has left the association in the middle of a change, end it with an ABORT."""
+        if not isinstance(error, REFUSALS) and not is_orderly(error) and self._end is None:
+            with self._driver.guard, self._driver.guard.lock:
+                self._core.break_off()
+                self._driver.flush_here()
 
     def _raise_unsendable(self) -> None:
         if isinstance(self._end, LOST):
@@ -207,21 +230,20 @@ class Association:
         ``AssociationClosed`` (an ``EOFError``) after a graceful end, when everything was read; ``AssociationAborted``
         or ``AssociationLost`` after another.
         """
-        if self._readers.waiting or not self._core.readable:
+        if self._readers.waiting or not (self._core.readable or self._returned):
             await self._turn_to_read()
-        taken = self._take(1)
-        if not taken:
-            raise AssociationClosed("the association has ended: there is nothing more to receive")
-        return to_message(taken[0])
+        message: Message = self._take(1, _single)
+        return message
 
     async def recv_many(self, limit: int = 0) -> list[Message]:
         """All messages that are ready, at most ``limit`` unless that is 0; waits for the first.
 
         ``[]`` after a graceful end. Raises like ``recv`` after another.
         """
-        if self._readers.waiting or not self._core.readable:
+        if self._readers.waiting or not (self._core.readable or self._returned):
             await self._turn_to_read()
-        return to_messages(self._take(limit))
+        messages: list[Message] = self._take(limit, to_messages)
+        return messages
 
     def __aiter__(self) -> Self:
         return self
@@ -239,22 +261,50 @@ class Association:
 
     async def _turn_to_read(self) -> None:
         """Until those who came before were served and there is something to read, or nothing will come any more."""
-        if self._readers.waiting:
-            await self._readers.wait()
-        while not self._core.readable and not self._receiving_is_over:
-            await self._readers.wait()
+        try:
+            if self._readers.waiting:
+                await self._readers.wait()
+            while not (self._core.readable or self._returned) and not self._receiving_is_over:
+                await self._readers.wait()
+        except BaseException:
+            self._next_reader()  # One that has been woken may not have come further.
+            raise
 
-    def _take(self, limit: int) -> list[tuple[bytes, int, int, int, int, int]]:
-        """Messages from the core; none after a graceful end."""
-        core = self._core
-        taken = core.read(limit)
-        if core.ready:
-            self._driver.flush()  # Reading has opened the window: the peer is told.
-        if self._readers.waiting and (self._core.readable or self._receiving_is_over):
+    def _next_reader(self) -> None:
+        if self._readers.waiting and (self._core.readable or self._returned or self._receiving_is_over):
             self._readers.wake()
-        if not taken and not self._peer_done and isinstance(self._end, core_events.CommunicationLost):
-            raise loss(self._end)
-        return taken
+
+    def _take(self, limit: int, make: Callable[[list[Taken]], Any]) -> Any:
+        """Messages from the core, made what the caller wants; none after a graceful end.
+
+        When a signal handler raises in the end and nobody gets them, they are the next to be taken again.
+        """
+        taken: list[Taken] = []
+        driver = self._driver
+        core = self._core
+        changing = False
+        try:
+            with driver.guard, driver.guard.lock:
+                changing = True
+                taken = core.read(limit) if not self._returned else self._take_returned(limit)
+                if core.ready:
+                    driver.flush_here()  # Reading has opened the window: the peer is told.
+                self._next_reader()
+                if not taken and not self._peer_done and isinstance(self._end, core_events.CommunicationLost):
+                    raise loss(self._end)
+                return make(taken)
+        except BaseException as error:
+            self._returned = [*taken, *self._returned]
+            if changing and not taken:
+                self._break_off_after(error)
+            self._next_reader()
+            raise
+
+    def _take_returned(self, limit: int) -> list[Taken]:
+        returned = self._returned
+        count = limit or len(returned)
+        self._returned = returned[count:]
+        return returned[:count]
 
     # --- what it is ---
 
@@ -348,10 +398,14 @@ class Association:
         """What each address answered when the association was set up; nothing for an incoming one."""
         return address_reports(self._core.report, self._started) + self._unusable
 
+    def add_to_report(self, entries: Iterable[AddressReport]) -> None:
+        """For who set it up: there is more to tell than what was asked of these addresses in this way."""
+        self._unusable += tuple(entries)
+
     @property
     def readable(self) -> int:
         """Messages, or parts of one, that ``recv`` gives without waiting."""
-        return self._core.readable
+        return self._core.readable + len(self._returned)
 
     @property
     def send_space(self) -> int:
@@ -373,8 +427,9 @@ class Association:
 
         ``OSError``: EINVAL (not an address of the peer, or not confirmed yet), ENOTCONN.
         """
-        self._core.set_primary(self._driver.now(), self._remote(address))
-        self._driver.flush()
+        with self._driver.guard, self._driver.guard.lock:
+            self._core.set_primary(self._driver.now(), self._remote(address))
+            self._driver.flush_here()
 
     def set_stream_value(self, stream: int, value: int) -> None:
         """The priority or weight of a stream, 0 to 65535, for ``AssociationConfig.scheduler`` (RFC 8260 section 3).
@@ -389,8 +444,9 @@ class Association:
 
         ``OSError``: EINVAL (not an address of the peer), ENOTCONN.
         """
-        self._core.request_heartbeat(self._driver.now(), self._remote(address))
-        self._driver.flush()
+        with self._driver.guard, self._driver.guard.lock:
+            self._core.request_heartbeat(self._driver.now(), self._remote(address))
+            self._driver.flush_here()
 
     def reset_streams(self, streams: Iterable[int] = (), *, outgoing: bool = True, incoming: bool = False) -> None:
         """Have the SSNs of these streams, or of all if none is named, begin at 0 again (RFC 6525).
@@ -454,16 +510,18 @@ class Association:
             raise loss(self._end)
 
     def _request_shutdown(self) -> None:
-        self._shutting_down = True
-        self._core.shutdown(self._driver.now())
-        self._driver.flush()
-        self._writers.wake()
+        with self._driver.guard, self._driver.guard.lock:
+            self._shutting_down = True
+            self._core.shutdown(self._driver.now())
+            self._driver.flush_here()
+            self._writers.wake()
 
     def abort(self, reason: str | bytes = b"") -> None:
         """End at once, whatever is under way; the peer's user is told the reason. Nothing if it is over already."""
         if self._end is None:
-            self._core.abort(self._driver.now(), reason.encode() if isinstance(reason, str) else bytes(reason))
-            self._driver.flush()
+            with self._driver.guard, self._driver.guard.lock:
+                self._core.abort(self._driver.now(), reason.encode() if isinstance(reason, str) else bytes(reason))
+                self._driver.flush_here()
 
     async def close(self) -> None:
         """Shut down within ``close_timeout`` seconds, then abort; abort at once if this is cancelled.
@@ -558,3 +616,10 @@ class Association:
             self._events.push(told, self.ended)
         if told is not None and self.on_event is not None:
             self._driver.loop.call_soon(self.on_event, self, told)
+
+
+def _single(taken: list[Taken]) -> Message:
+    """The message that was taken."""
+    if not taken:
+        raise AssociationClosed("the association has ended: there is nothing more to receive")
+    return to_message(taken[0])

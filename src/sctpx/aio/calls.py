@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.config import AssociationConfig, Limits
-from ..link import SCTP_TUNNELING_PORT, Link, LinkKind, check_kind
-from ..link.interfaces import source_for
-from ..sockapi.backend import KERNEL, USERSPACE, check_backend
-from ..sockapi.peer import Peer
-from .association import CLOSE_TIMEOUT, Association, OnEvent
-from .driver import Driver
+from ..link import SCTP_TUNNELING_PORT, Link, LinkKind, ways_of
+from ..sockapi.backend import check_backend
+from .association import CLOSE_TIMEOUT, OnEvent
 from .endpoint import (
     DEFAULT_CONFIG,
     UNSET,
@@ -20,13 +17,13 @@ from .endpoint import (
     Unset,
     check_announce,
     check_udp_port,
-    find_listeners,
     tuned,
 )
-from .over_kernel.endpoint import kernel_encaps_port, open_kernel_endpoint
-from .resolve import Hosts, LocalHosts, resolve_local, resolve_peer
+from .over_kernel.endpoint import open_kernel_endpoint
+from .resolve import Hosts, LocalHosts, resolve_local
 from .server import Handler, Server
-from .sharing import client_driver, link_driver, port_driver, raw_driver
+from .sharing import link_driver, port_driver, raw_driver
+from .ways import Client, choose
 
 
 def connect(
@@ -46,7 +43,7 @@ def connect(
     on_event: OnEvent | None = None,
     link: Link[Any] | LinkKind | None = None,
     reuse_address: bool = False,
-    backend: str = USERSPACE,
+    backend: str | None = None,
 ) -> Connecting:
     """Associate with a peer through one or several of its addresses: ``sctp_connectx``.
 
@@ -70,10 +67,14 @@ def connect(
     with the association and each of its events, from the first one on. ``reuse_address`` takes ``local_port`` over from
     associations that are being shut down; one with the same peer is aborted.
 
-    ``link`` says how packets travel: "udp" (the default), or "raw" for IP protocol 132 without UDP, which Linux allows
-    with the capability CAP_NET_RAW and which makes no use of the UDP ports. A ``Link`` carries the packets instead of
-    sockets opened here, and is closed with the last endpoint on it. ``backend="kernel"`` has the SCTP of Linux carry
-    the association (docs/kernel.md); what the kernel cannot do is EOPNOTSUPP.
+    ``link`` says how packets travel: "udp", or "raw" for IP protocol 132 without UDP, which Linux allows with the
+    capability CAP_NET_RAW and which makes no use of the UDP ports. A ``Link`` carries the packets instead of sockets
+    opened here, and is closed with the last endpoint on it. ``backend="kernel"`` has the SCTP of Linux carry the
+    association (docs/kernel.md); what the kernel cannot do is EOPNOTSUPP. Where none of these and no UDP port is named,
+    the best that this host has is taken (docs/links.md): the kernel's SCTP where it is loaded, with UDP beside it for
+    peers that have nothing else; else both kinds of packets where raw sockets are allowed, so that each address is
+    asked natively and, half an ``attempt_delay`` later, over UDP; else UDP. ``peer_udp_port=0`` says that the peer is
+    without UDP.
 
     ``OSError``: ``ConnectionRefusedError`` (all addresses refused), ``TimeoutError`` (any stayed silent), or the errno
     of the network (all unreachable), each also a ``ConnectError`` with the report; EINVAL (no addresses, one that is
@@ -82,81 +83,26 @@ def connect(
     kernel has SCTP of its own.
     """
 
-    async def over_kernel() -> Association:
-        encaps_port = kernel_encaps_port() if peer_udp_port is None else peer_udp_port
-        peer = await resolve_peer(hosts, port, encaps_port)
-        endpoint = await open_kernel_endpoint(
-            local,
-            local_port,
-            peer=peer,
-            udp_port=udp_port,
-            peer_udp_port=peer_udp_port,
-            announce=announce,
-            config=config,
-            streams=streams,
-            attempt_delay=attempt_delay,
-            close_timeout=close_timeout,
-            on_event=on_event,
-            link=link,
-            reuse_address=reuse_address,
-        )
-        try:
-            return await endpoint.begin(peer, endpoint.config, timeout)
-        finally:
-            endpoint.close_when_idle()
-
-    async def begin() -> Association:
-        check_udp_port(udp_port)
-        check_announce(announce)
-        chosen = tuned(config or DEFAULT_CONFIG, streams, attempt_delay, timeout)
-        encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
-        peer = await resolve_peer(hosts, port, encaps_port if _uses_udp(link) else 0)
-        if not _uses_udp(link):
-            peer.check_without_udp()
-        elif link is None or link == "udp":
-            find_listeners(peer, encaps_port)
-        driver, addresses = await _client_side(peer, local, local_port, udp_port, link)
-        endpoint = Endpoint(
-            driver,
-            local_port,
-            addresses,
-            chosen,
-            announce=announce,
-            close_timeout=close_timeout,
-            on_event=on_event,
-            reuse_address=reuse_address,
-        )
-        try:
-            return await endpoint.associate(peer, chosen)
-        finally:
-            endpoint.close_when_idle()
-
-    return Connecting(over_kernel if check_backend(backend) == KERNEL else begin)
-
-
-async def _client_side(
-    peer: Peer, local: LocalHosts, local_port: int, udp_port: int, link: Link[Any] | LinkKind | None
-) -> tuple[Driver, list[bytes]]:
-    """The driver for an association with a peer, and the local addresses to use."""
-    if link is not None and not isinstance(link, str):
-        return link_driver(link), list(link.addresses)
-    if local is None:
-        addresses = peer.find_sources(source_for)
-    else:
-        addresses, wildcards, _ = await resolve_local(local)
-        peer.keep_reachable(addresses)
-        if wildcards:
-            addresses = peer.find_sources(source_for)
-    if link == "raw":
-        return raw_driver(addresses, local_port), addresses
-    return (port_driver(addresses, udp_port) if udp_port else client_driver(addresses)), addresses
-
-
-def _uses_udp(link: Link[Any] | LinkKind | None) -> bool:
-    """Whether packets travel in UDP. ``ValueError`` for a string that names no kind of link."""
-    if link is None or isinstance(link, str):
-        return check_kind(link or "udp") == "udp"
-    return link.port != 0
+    check_backend(backend)
+    client = Client(
+        hosts=hosts,
+        port=port,
+        peer_udp_port=peer_udp_port,
+        local=local,
+        local_port=local_port,
+        udp_port=udp_port,
+        announce=announce,
+        streams=streams,
+        attempt_delay=attempt_delay,
+        timeout=timeout,
+        config=config,
+        close_timeout=close_timeout,
+        on_event=on_event,
+        link=link,
+        reuse_address=reuse_address,
+        backend=backend,
+    )
+    return Connecting(client.connect)
 
 
 async def open_endpoint(
@@ -172,7 +118,7 @@ async def open_endpoint(
     limits: Limits | None = None,
     link: Link[Any] | LinkKind | None = None,
     reuse_address: bool = False,
-    backend: str = USERSPACE,
+    backend: str | None = None,
 ) -> Endpoint:
     """Open an SCTP port that both connects and listens: ``Endpoint.connect``, ``Endpoint.listen``.
 
@@ -181,16 +127,63 @@ async def open_endpoint(
     since peers are to find it. Without both, it is any free one, and 9899 once the endpoint listens, if no other
     program has that; endpoints of this event loop find the listener in any case. 0 takes a free one. Endpoints of one
     event loop can share a UDP port, each with its SCTP port. With ``link="raw"`` there is no UDP port, and an SCTP port
-    of an address has one endpoint on the whole host. ``limits`` are what strangers can have of the SCTP port.
-    ``reuse_address`` takes the SCTP port over if only associations still have it, of a server that is closed or on
-    their way to their end; they go on. The other arguments are those of
-    ``connect``, for all associations of the endpoint.
+    of an address has one endpoint on the whole host. Where neither a UDP port nor ``link`` nor ``backend`` is named,
+    the endpoint goes the ways that ``connect`` would take; it listens natively and over UDP where raw sockets are
+    allowed, and through the kernel alone where its SCTP is loaded. ``limits`` are what strangers can have of the SCTP
+    port. ``reuse_address`` takes the SCTP port over if only associations still have it, of a server that is closed or
+    on their way to their end; they go on. The other arguments are those of ``connect``, for all associations of the
+    endpoint.
 
     ``OSError``: EADDRINUSE (another program has the UDP port, or another endpoint the SCTP port: the message says who
     and what to do), EADDRNOTAVAIL, EINVAL, ENODEV, ``socket.gaierror``.
     """
+    usual = SCTP_TUNNELING_PORT if port else 0
+    return await _open(
+        local,
+        port,
+        usual,
+        named=port != 0 or udp_port is not None or link not in (None, "udp"),
+        udp_port=udp_port,
+        announce=announce,
+        config=config,
+        streams=streams,
+        close_timeout=close_timeout,
+        on_event=on_event,
+        limits=limits,
+        link=link,
+        reuse_address=reuse_address,
+        backend=backend,
+    )
+
+
+async def _open(
+    local: LocalHosts,
+    port: int,
+    usual_udp_port: int,
+    *,
+    named: bool,
+    udp_port: int | None,
+    announce: Announce,
+    config: AssociationConfig | None,
+    streams: int | None,
+    close_timeout: float | None,
+    on_event: OnEvent | None,
+    limits: Limits | None,
+    link: Link[Any] | LinkKind | None,
+    reuse_address: bool,
+    backend: str | None,
+) -> Endpoint:
+    """An SCTP port. ``usual_udp_port`` is its UDP port where none was named; see ``Endpoint`` for ``named``."""
     check_announce(announce)
-    if check_backend(backend) == KERNEL:
+    choice = choose(
+        check_backend(backend),
+        link,
+        names_udp_port=udp_port is not None,
+        announce=announce,
+        config=config,
+        limits=limits,
+    )
+    if choice.kernel:
         return await open_kernel_endpoint(
             local,
             port,
@@ -204,19 +197,18 @@ async def open_endpoint(
             reuse_address=reuse_address,
             limits=limits,
         )
-    named = port != 0 or udp_port is not None or link not in (None, "udp")
     if udp_port is None:
-        udp_port = SCTP_TUNNELING_PORT if port else 0
+        udp_port = usual_udp_port
     check_udp_port(udp_port)
     chosen = tuned(config or DEFAULT_CONFIG, streams)
-    by_udp = _uses_udp(link)
+    ways = choice.ways
     wildcards: list[bytes] = []
     beside: list[bytes] = []
     if link is not None and not isinstance(link, str):
         driver, addresses = link_driver(link), list(link.addresses)
     else:
         addresses, wildcards, beside = await resolve_local(local)
-        driver = port_driver(addresses, udp_port) if by_udp else raw_driver(addresses, port)
+        driver = port_driver(addresses, udp_port, ways) if "udp" in ways else raw_driver(addresses, port)
     return Endpoint(
         driver,
         port,
@@ -229,7 +221,8 @@ async def open_endpoint(
         on_event=on_event,
         limits=limits,
         reuse_address=reuse_address,
-        named=named,
+        named=named or "udp" not in ways,
+        races=len(ways) > 1 and len(ways_of(driver.link)) > 1,
     )
 
 
@@ -248,7 +241,7 @@ async def start_server(
     limits: Limits | None = None,
     link: Link[Any] | LinkKind | None = None,
     reuse_address: bool = True,
-    backend: str = USERSPACE,
+    backend: str | None = None,
 ) -> Server:
     """Listen on an SCTP port, and call ``handler`` with each association that a peer sets up.
 
@@ -260,11 +253,11 @@ async def start_server(
     are those of ``open_endpoint``, but the UDP port is 9899 unless told otherwise, and ``reuse_address`` is on, as with
     asyncio's servers: a server can be started anew while associations of the one before are being served.
     """
-    if udp_port is None and check_backend(backend) == USERSPACE:
-        udp_port = SCTP_TUNNELING_PORT
-    endpoint = await open_endpoint(
+    endpoint = await _open(
         local,
         port,
+        SCTP_TUNNELING_PORT,
+        named=True,
         udp_port=udp_port,
         announce=announce,
         config=config,

@@ -32,7 +32,8 @@ from ..core.entropy import RandomBytes
 from ..core.events import CommunicationUp, Event
 from ..core.outputs import Transmit
 from ..core.stack import Stack
-from ..core.timers import NEVER
+from ..core.timers import MILLISECOND, NEVER
+from ..deferral import Guard
 from ..link import Link, Received, ReturnedPacket
 from ..link.addresses import AddressLike
 from ..link.interfaces import zone_of_local
@@ -48,6 +49,8 @@ SEND: Final = 4096
 """...or more small packets, which cost less: what sending anything counts besides its bytes."""
 RETRY_DELAY: Final = 0.001
 """Seconds until a full queue of the interface (ENOBUFS) is tried again."""
+OVERDUE: Final = 100 * MILLISECOND
+"""How late the timer may be, ns, before it is set anew."""
 _DATAGRAM_LIMIT: Final = 65535
 
 
@@ -97,6 +100,7 @@ class Driver:
         "_watched",
         "_writer",
         "closed",
+        "guard",
         "link",
         "stack",
     )
@@ -117,6 +121,8 @@ class Driver:
         self.link = link
         self.stack = Stack(random_bytes, clock(), zone_of_local=zone_of_local)
         self.closed = False
+        self.guard = Guard()
+        """Defers signals: whoever changes the stack, or hears of it, does so under it and its lock."""
         self._loop = asyncio.get_running_loop()
         self._earliness = earliness(self._loop)
         self._clock = clock
@@ -190,9 +196,10 @@ class Driver:
             self._following = Following(self._loop, self._clock, self._on_addresses_changed)
 
     def _on_addresses_changed(self) -> None:
-        for holder in list(self._holders.values()):
-            holder.on_addresses_changed()
-        self.flush()
+        with self.guard, self.guard.lock:
+            for holder in list(self._holders.values()):
+                holder.on_addresses_changed()
+            self.flush_here()
 
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Carry packets of an SCTP port at these addresses. ``OSError`` as ``Link.open_port`` says."""
@@ -223,15 +230,26 @@ class Driver:
 
     def receive(self, batches: Iterable[Received], errors: Iterable[ReturnedPacket] = ()) -> None:
         """Packets have arrived, and ICMP errors for packets of ours."""
-        self._feed(batches, errors)
-        self.flush()
+        with self.guard, self.guard.lock:
+            self._feed(batches, errors)
+            self.flush_here()
 
     def _feed(self, batches: Iterable[Received], errors: Iterable[ReturnedPacket]) -> None:
         stack = self.stack
-        for batch in batches:
-            stack.receive(self.now(), *batch)
-        for error in errors:
-            stack.handle_icmp(self.now(), *error)
+        try:
+            for batch in batches:
+                stack.receive(self.now(), *batch)
+            for error in errors:
+                stack.handle_icmp(self.now(), *error)
+        except BaseException:
+            self.break_off()
+            raise
+
+    def break_off(self) -> None:
+        """An exception has left the stack in the middle of a change: what is concerned ends with an ABORT, soon."""
+        self.stack.break_off()
+        if not self._loop.is_closed():
+            self._loop.call_soon(self.flush)
 
     def _watch(self) -> None:
         """See to the sockets of the link that are not seen to yet."""
@@ -250,38 +268,37 @@ class Driver:
 
     def _on_readable(self, sock: Any) -> None:
         """Take what has arrived: all of it where there is much at a time; else the first alone is answered first."""
-        link = self.link
         if not self._crowded:
-            batches = link.receive(sock, 1)
-            if not batches:
-                self._receive_and_resume(batches, link.receive_errors(sock))
+            first = self._receive_and_resume(sock, 1)
+            if not first or self.closed:
                 return
-            self._receive_and_resume(batches, ())
-            if self.closed:
-                return
-        batches = link.receive(sock, BATCHES_PER_ROUND)
-        errors = link.receive_errors(sock)
-        if batches or errors:
-            self._receive_and_resume(batches, errors)
+        batches = self._receive_and_resume(sock, BATCHES_PER_ROUND)
         if self._crowded:
             self._crowded = len(batches) > 1 or any(len(batch[3]) > batch[4] for batch in batches)
         else:
             self._crowded = bool(batches)
 
-    def _receive_and_resume(self, batches: Iterable[Received], errors: Iterable[ReturnedPacket]) -> None:
+    def _receive_and_resume(self, sock: Any, limit: int) -> list[Received]:
+        """Take so much from a socket, and let go on who waited for it, with signal handlers as they are."""
         due: list[Callable[[], None]] = []
-        self._due = due
         try:
-            self._feed(batches, errors)
-            self._step()
-            self._due = None
+            with self.guard, self.guard.lock:
+                batches = self.link.receive(sock, limit)
+                # The first packet is answered before anything else is looked at.
+                errors = () if batches and limit == 1 else self.link.receive_errors(sock)
+                if batches or errors or limit == 1:
+                    self._due = due
+                    self._feed(batches, errors)
+                    self.flush_here()
+                    self._due = None
             while due:
-                due.pop(0)()
+                due[0]()
+                del due[0]
         finally:
             self._due = None
             for resume in due:  # Something has stopped the loop, as who is resumed may: the others go on with it.
                 self._loop.call_soon(resume)
-            self._set_timer()
+        return batches
 
     def wake(self, line: Line) -> None:
         """For owners, when they are told what happened: wake the first in this line."""
@@ -315,19 +332,40 @@ class Driver:
 
     def flush(self) -> None:
         """After every change to the stack: send what can be sent now, tell what happened, set the timer."""
+        with self.guard, self.guard.lock:
+            self.flush_here()
+
+    def flush_here(self) -> None:
+        """The same, for who is under the guard already."""
         if not self.closed:
-            self._step()
-            self._set_timer()
+            try:
+                self._step()
+                self._set_timer()
+            except BaseException:
+                self.break_off()
+                raise
 
     def _step(self) -> None:
         """Send what can be sent now, tell what happened, and close if nobody is left."""
         if self._kept is None:
             self._transmit(self.now())
-        poll_event = self.stack.poll_event
-        while (event := poll_event()) is not None:
-            self._dispatch(event)
+        event = self.stack.first_event()
+        if event is not None:
+            self._pass_on(event)
         if not self._holders and self._kept is None and not self._continuing:
             self.close()
+
+    def _pass_on(self, first: Event) -> None:
+        """All events, from the first one on."""
+        next_event = self.stack.next_event
+        event: Event | None = first
+        try:
+            while event is not None:
+                self._dispatch(event)
+                event = next_event()
+        except BaseException:
+            self.stack.break_off_event()
+            raise
 
     def _transmit(self, now: int) -> None:
         poll_transmit = self.stack.poll_transmit
@@ -366,13 +404,15 @@ class Driver:
 
     def _send_kept(self) -> None:
         """There may be room again for the Transmit that was kept."""
-        transmit = self._kept
-        assert transmit is not None
-        self._stop_waiting()
-        error = self.link.send(transmit)
-        if error:
-            self._on_send_error(self.now(), transmit, error)
-        self.flush()
+        with self.guard, self.guard.lock:
+            transmit = self._kept
+            if transmit is None:
+                return
+            self._stop_waiting()
+            error = self.link.send(transmit)
+            if error:
+                self._on_send_error(self.now(), transmit, error)
+            self.flush_here()
 
     def _stop_waiting(self) -> None:
         self._kept = None
@@ -398,7 +438,10 @@ class Driver:
     def _set_timer(self) -> None:
         """See to it that the driver wakes up when something is due."""
         deadline = self.stack.next_timeout()
-        if deadline is not None and deadline < self._armed and not self.closed:
+        if deadline is None or self.closed:
+            return
+        # A timer that should have gone off was lost with the callback that an exception of another one ended.
+        if deadline < self._armed or self._armed + OVERDUE < self._latest:
             self._armed = deadline
             if self._timer is not None:
                 self._timer.cancel()
@@ -407,14 +450,19 @@ class Driver:
 
     def _on_timer(self) -> None:
         """The time the timer was set for has come; what it was set for may have moved on."""
-        self._latest = max(self._latest, self._armed)
-        self._timer = None
-        self._armed = NEVER
-        now = self.now()
-        deadline = self.stack.next_timeout()
-        if deadline is not None and deadline <= now:
-            self.stack.handle_timeout(now)
-        self.flush()
+        with self.guard, self.guard.lock:
+            self._latest = max(self._latest, self._armed)
+            self._timer = None
+            self._armed = NEVER
+            now = self.now()
+            deadline = self.stack.next_timeout()
+            if deadline is not None and deadline <= now:
+                try:
+                    self.stack.handle_timeout(now)
+                except BaseException:
+                    self.break_off()
+                    raise
+            self.flush_here()
 
     # --- the end ---
 
@@ -430,8 +478,11 @@ class Driver:
 
     def run_once(self) -> None:
         """Do without the event loop what it would have this driver do now."""
-        if self.closed:
-            return
+        if not self.closed:
+            with self.guard, self.guard.lock:
+                self._run_once()
+
+    def _run_once(self) -> None:
         self._send_all()  # An ABORT leaves before what it makes out of the blue is answered.
         for sock in self.link.sockets:
             self._feed(self.link.receive(sock, BATCHES_PER_ROUND), ())

@@ -27,10 +27,11 @@ from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from ..core.config import AssociationConfig, Limits
 from ..core.endpoint import Endpoint as CoreEndpoint
 from ..core.stats import StackStats
-from ..link import SCTP_TUNNELING_PORT
+from ..link import SCTP_TUNNELING_PORT, ways_of
 from ..link.addresses import announced_in_scope
 from ..link.interfaces import bindable_addresses, source_for
 from ..sockapi.addresses import check_port, ip_text
+from ..sockapi.backend import USERSPACE
 from ..sockapi.failures import taken
 from ..sockapi.local_addresses import LocalAddresses
 from ..sockapi.peer import Peer
@@ -132,6 +133,7 @@ class Endpoint:
         "_local",
         "_mtu",
         "_named",
+        "_races",
         "_reuse",
         "_served",
         "_server",
@@ -155,17 +157,19 @@ class Endpoint:
         limits: Limits | None = None,
         reuse_address: bool = False,
         named: bool = True,
+        races: bool = False,
     ) -> None:
         """Take an SCTP port of a driver that has the local addresses. ``OSError`` (EADDRINUSE) if it is taken.
 
         ``wildcards`` are those that the addresses come from, but for those that stand ``beside`` the wildcards. One
         that is not ``named`` has an SCTP port and a UDP port that nobody chose: it moves to UDP port 9899 when it
-        listens.
+        listens. One that ``races`` asks peers natively and over UDP, on a link that has both.
         """
         self._driver = driver
         self._config = config
         self._server: Server | None = None
         self._named = named
+        self._races = races
         self._served = False
         self._fleeting = False
         self._heir: Endpoint | None = None
@@ -208,6 +212,8 @@ class Endpoint:
 
     def __repr__(self) -> str:
         carried = f"UDP port {self.udp_port}" if self.udp_port else "without UDP"
+        if self.native and self.udp_port:
+            carried = f"native and {carried}"
         return f"<sctpx.Endpoint port {self.port} on {', '.join(self.local_addresses)} {carried}>"
 
     @property
@@ -219,6 +225,16 @@ class Endpoint:
     def udp_port(self) -> int:
         """Our UDP port (RFC 6951); 0 without encapsulation."""
         return self._driver.link.port
+
+    @property
+    def native(self) -> bool:
+        """Packets travel in IP itself (protocol 132): all of them, or beside those over UDP."""
+        return "raw" in ways_of(self._driver.link)
+
+    @property
+    def backend(self) -> str:
+        """Who carries its associations: ``"userspace"`` or ``"kernel"``."""
+        return USERSPACE
 
     @property
     def local_addresses(self) -> list[str]:
@@ -262,6 +278,8 @@ class Endpoint:
                 find_listeners(peer, encaps_port)
             else:
                 peer.check_without_udp()
+            if self._races and peer_udp_port is None:
+                peer.race_natively()
             self._check_open()
             if self._local.wildcards and self._local.add(peer.find_sources(source_for)):
                 self._on_addresses()
@@ -282,9 +300,20 @@ class Endpoint:
             if existing is not None:
                 starting = existing.state in (COOKIE_WAIT, COOKIE_ECHOED)
                 raise OSError(errno.EALREADY if starting else errno.EISCONN, taken(existing, address.ip))
-        core = self._core.connect(now, peer.addresses, peer.port, tuned(config, mtu=self._mtu))
-        core.owner = association = Association(core, self._driver, self, started=now, unusable=tuple(peer.unusable))
-        self._driver.flush()
+        chosen = tuned(config, mtu=self._mtu)
+        core: CoreAssociation | None = None
+        guard = self._driver.guard
+        try:
+            with guard, guard.lock:
+                core = self._core.connect(now, peer.addresses, peer.port, chosen)
+                association = Association(core, self._driver, self, started=now, unusable=tuple(peer.unusable))
+                core.owner = association
+                self._driver.flush_here()
+        except BaseException:
+            if core is not None:
+                core.abort(now)
+                self._driver.flush()
+            raise
         await association.wait_established()
         return association
 
@@ -319,11 +348,13 @@ class Endpoint:
         if self.udp_port == SCTP_TUNNELING_PORT:
             return
         old, before = self._driver, self._core
+        old.close_port(before.port)  # Lest this endpoint itself has the port that it takes.
         try:
-            driver = port_driver(self._local.ips, SCTP_TUNNELING_PORT)
+            driver = port_driver(self._local.ips, SCTP_TUNNELING_PORT, ways_of(old.link))
             local = self._local.moved_to(driver)
             core = self._open(driver, before.port, local, before.limits)
         except OSError as error:
+            old.open_port(before.port, self._local.ips)
             if error.errno != errno.EADDRINUSE:
                 raise
             return
@@ -351,17 +382,19 @@ class Endpoint:
         """Stop listening, abort what is left and give the port up. Closing twice does nothing."""
         if self.closed and self._heir is None:
             return
-        self.stop_listening()
-        self.closed = True
-        for association in self.associations:
-            association.abort()
-        self.close_when_idle()
+        with self._driver.guard, self._driver.guard.lock:
+            self.stop_listening()
+            self.closed = True
+            for association in self.associations:
+                association.abort()
+            self.close_when_idle()
 
     def close_when_idle(self) -> None:
         """Close with the last association; now if there is none."""
-        self._fleeting = True
-        self._give_up_idle_port()
-        self._driver.flush()
+        with self._driver.guard, self._driver.guard.lock:
+            self._fleeting = True
+            self._give_up_idle_port()
+            self._driver.flush_here()
 
     def _give_up_idle_port(self) -> None:
         """Give the SCTP port up once there are no associations and this endpoint is done with it."""

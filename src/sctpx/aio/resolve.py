@@ -31,7 +31,7 @@ async def resolve_peer(hosts: Hosts, port: int, udp_port: int) -> Peer:
     ``OSError``: as ``sockapi.addresses.check_peers`` says, or ``socket.gaierror`` if no name resolves.
     """
     check_port(udp_port, "UDP port", lowest=0)
-    wanted = _listed(hosts)
+    wanted = listed(hosts)
     names = list(dict.fromkeys(address.host for address in wanted if parse_ip(address.host) is None))
     found = dict(zip(names, await asyncio.gather(*map(_resolve, names)), strict=True)) if names else {}
     resolved: list[tuple[Address, int, list[bytes] | OSError]] = []
@@ -68,7 +68,7 @@ async def resolve_local(local: LocalHosts) -> tuple[list[bytes], list[bytes], li
     return list(dict.fromkeys(ips)), list(dict.fromkeys(wildcards)), named
 
 
-def _listed(hosts: Hosts) -> list[Address]:
+def listed(hosts: Hosts) -> list[Address]:
     """One host or several, each an ``Address``. ``TypeError`` for what is none, as the pairs of the socket module."""
     listed = [hosts] if isinstance(hosts, str | Address | bytes) else list(hosts)
     for host in listed:

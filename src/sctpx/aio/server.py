@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, final
 
 from ..core.association.state import ESTABLISHED, STATE_NAMES
+from ..deferral import Guard
 from ..errors import AssociationAborted, AssociationClosed, AssociationLost
 from .association import Association
 from .waiting import Line
@@ -60,6 +61,7 @@ class Server:
         self._watchers = Line()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
+        self._guard = Guard()
         self._serving = True
         self.closes_endpoint = False
         """Whether closing the server closes the endpoint, too, once its last association is over."""
@@ -111,14 +113,26 @@ class Server:
         while True:
             if self._serving and (self._acceptors or not self._waiting):
                 await self._acceptors.wait()
+            association: Association | None = None
             try:
-                if not self._serving:
-                    raise OSError(errno.EBADF, "the server is closed")
-                if self._waiting:
-                    return self._taken(self._waiting.popleft())
-            finally:
-                if self._waiting or not self._serving:
-                    self._acceptors.wake()
+                with self._guard, self._guard.lock:
+                    if self._waiting:
+                        association = self._waiting.popleft()
+                        self._taken(association)
+                    self._next_acceptor()
+                    if not self._serving:
+                        raise OSError(errno.EBADF, "the server is closed")
+                if association is not None:
+                    return association
+            except BaseException:
+                if association is not None and self._serving:
+                    self._waiting.appendleft(association)
+                self._next_acceptor()
+                raise
+
+    def _next_acceptor(self) -> None:
+        if self._waiting or not self._serving:
+            self._acceptors.wake()
 
     def _taken(self, association: Association) -> Association:
         self._endpoint.on_taken(association)
@@ -158,6 +172,9 @@ class Server:
         except Exception as error:
             self._on_failure(association, error)
             return
+        except BaseException:
+            association.abort()
+            raise
         if result is not None and inspect.isawaitable(result):
             task = self._loop.create_task(self._run(association, result))
             self._tasks.add(task)

@@ -4,7 +4,7 @@ Four kinds of users come here. A client that does not care for its UDP port shar
 of its kind, however many there are. Whoever names a UDP port gets the driver that has it on one of the wanted
 addresses, or a new one: two servers on different addresses may have the same UDP and SCTP port without knowing of each
 other. Whoever does without UDP gets the driver of raw sockets at one of the wanted addresses, or a new one. Whoever
-brings a link of its own gets the driver of that link.
+brings a link of its own gets the driver of that link. Raw sockets beside UDP belong to the driver of the UDP port.
 
 A driver leaves the table when it closes itself. The drivers that are left when their loop is closed, or when the
 process ends, are ended then (``ending``). In the child of a ``fork`` the table is empty: the drivers are the parent's.
@@ -19,29 +19,37 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from .. import process_end
-from ..link import Link, open_link, shared_port
+from ..link import Link, SeveralLinks, Way, open_link, open_ways, shared_port
 from . import ending
 from .driver import Driver
 
 _drivers: Final[dict[asyncio.AbstractEventLoop, list[Driver]]] = {}
 """All drivers of this process, by event loop."""
-_for_clients: Final[set[Driver]] = set()
-"""Those of clients that do not care for their UDP port."""
+_for_clients: Final[dict[Driver, tuple[Way, ...]]] = {}
+"""Those of clients that do not care for their UDP port, and the ways that were asked for."""
+_UDP: Final[tuple[Way, ...]] = ("udp",)
 
 
-def client_driver(addresses: Sequence[bytes]) -> Driver:
-    """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``open_link``."""
+def client_driver(addresses: Sequence[bytes], ways: tuple[Way, ...] = _UDP) -> Driver:
+    """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``open_ways``.
+
+    Where so many have native SCTP ports that it would cost too many file descriptors, it goes over UDP alone.
+    """
     for driver in drivers_here():
-        if driver in _for_clients and shared_port.extend(driver, addresses):
-            return driver
-    driver = _opened(addresses, 0)
-    _for_clients.add(driver)
+        if _for_clients.get(driver) == ways and shared_port.extend(driver, addresses):
+            crowded = isinstance(driver.link, SeveralLinks) and driver.link.crowded
+            return client_driver(addresses) if crowded else driver
+    driver = _opened(addresses, 0, ways)
+    _for_clients[driver] = ways
     return driver
 
 
-def port_driver(addresses: Sequence[bytes], udp_port: int) -> Driver:
-    """A driver on this UDP port, 0 for one of its own, with these local addresses. ``OSError`` as ``open_link``."""
-    return shared_port.find(drivers_here(), addresses, udp_port) or _opened(addresses, udp_port)
+def port_driver(addresses: Sequence[bytes], udp_port: int, ways: tuple[Way, ...] = _UDP) -> Driver:
+    """A driver on this UDP port, 0 for one of its own, with these local addresses. ``OSError`` as ``open_ways``.
+
+    A driver that has the UDP port already goes the ways that it was opened for.
+    """
+    return shared_port.find(drivers_here(), addresses, udp_port) or _opened(addresses, udp_port, ways)
 
 
 def raw_driver(addresses: Sequence[bytes], port: int) -> Driver:
@@ -69,9 +77,9 @@ def _of(loop: asyncio.AbstractEventLoop) -> list[Driver]:
     return list(_drivers.get(loop, ()))
 
 
-def _opened(addresses: Sequence[bytes], udp_port: int) -> Driver:
+def _opened(addresses: Sequence[bytes], udp_port: int, ways: tuple[Way, ...]) -> Driver:
     """A new driver on a UDP port, which the system chooses if it is 0."""
-    driver = _made(open_link("udp", addresses, udp_port))
+    driver = _made(open_ways(ways, addresses, udp_port))
     if not udp_port:
         driver.stack.follow_udp_port(driver.link.port)
     return driver
@@ -88,7 +96,7 @@ def _made(link: Link[Any]) -> Driver:
 
 
 def _forget(driver: Driver) -> None:
-    _for_clients.discard(driver)
+    _for_clients.pop(driver, None)
     drivers = _drivers[driver.loop]
     drivers.remove(driver)
     if not drivers:

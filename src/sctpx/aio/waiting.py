@@ -36,8 +36,15 @@ class Place(asyncio.Future[None]):
         if callback is None or context is None:
             self.set_result(None)
             return
-        self.remove_done_callback(callback)
-        self.set_result(None)
+        try:
+            self.remove_done_callback(callback)
+            self.set_result(None)
+        except BaseException:  # Of a signal handler: the task goes on with the loop.
+            self.remove_done_callback(callback)
+            if not self.done():
+                self.set_result(None)
+            self.get_loop().call_soon(callback, self, context=context)
+            raise
         context.run(callback, self)
 
 
@@ -61,15 +68,16 @@ class Line:
         if self.waiting is None:
             self.waiting = []
         waiting = self.waiting
-        waiting.append(place)
         try:
+            waiting.append(place)
             await place
-        except BaseException:
             waiting.remove(place)
+        except BaseException:
+            if place in waiting:
+                waiting.remove(place)
             if not place.cancelled():
                 self.wake()
             raise
-        waiting.remove(place)
 
     def wake(self) -> None:
         """Wake the first in line, unless it has been woken already."""

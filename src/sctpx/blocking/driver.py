@@ -19,10 +19,11 @@ from collections.abc import Iterable
 from errno import EAGAIN, ENOBUFS
 from typing import Any, Final, final
 
+from ..core.events import Event
 from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
-from ..link import Link
+from ..link import Link, ways_of
 from ..link.address_watch import AddressWatch
 from ..link.addresses import AddressLike
 from ..link.interfaces import zone_of_local
@@ -96,6 +97,11 @@ class Driver:
     def udp_port(self) -> int:
         """The UDP port of the link; 0 if it has none."""
         return self.link.port
+
+    @property
+    def native_too(self) -> bool:
+        """The link carries native SCTP beside UDP."""
+        return len(ways_of(self.link)) > 1
 
     def add_address(self, address: AddressLike) -> None:
         """Carry packets of one more local address. ``OSError`` as ``Link.add_address`` says."""
@@ -227,31 +233,47 @@ class Driver:
             return
         try:
             self._step(self.now(), 0)
+        except BaseException:
+            self.break_off()
+            raise
         finally:
             if not self.closed:
                 hub.expect(self.next_deadline())
 
     def _step(self, now: int, limit: int) -> None:
-        """Packets and events until there are no more, or ``limit`` bytes were sent; all of them if that is 0.
-
-        If a signal handler raises meanwhile, the next round goes on where this one was.
-        """
-        poll_event = self.stack.poll_event
-        dispatch = self.ports.dispatch
+        """Packets and events until there are no more, or ``limit`` bytes were sent; all of them if that is 0."""
+        stack = self.stack
         self._more = True
         while True:
             full = self._transmit(now, limit)
-            event = poll_event()
+            event = stack.first_event()
             if event is None and not full:
                 break
-            while event is not None:
-                dispatch(now, event)
-                event = poll_event()
+            if event is not None:
+                self._dispatch(now, event)
             if full:
                 return
         self._more = False
         if not self.ports.users and self._kept is None:
             self._close()
+
+    def _dispatch(self, now: int, first: Event) -> None:
+        next_event = self.stack.next_event
+        dispatch = self.ports.dispatch
+        event: Event | None = first
+        try:
+            while event is not None:
+                dispatch(now, event)
+                event = next_event()
+        except BaseException:
+            self.stack.break_off_event()
+            raise
+
+    def break_off(self) -> None:
+        """An exception has left the stack in the middle of a change: what is concerned ends with an ABORT, soon."""
+        self.stack.break_off()
+        self._more = True
+        hub.expect(0)
 
     def _transmit(self, now: int, limit: int) -> bool:
         """Send what there is, and say whether the limit was reached."""

@@ -2,8 +2,9 @@
 
 One UDP port is one driver, shared by all sockets of the process that use the port. All sockets that chose no UDP port
 share one. A socket that names a UDP port gets the driver that has the port on one of the wanted addresses, or a new
-driver. Without UDP, the driver of raw sockets at one of the wanted addresses takes every SCTP port that the driver does
-not have yet. Drivers are opened under the hub's lock; names are looked up without the lock.
+driver. Raw sockets beside UDP belong to the driver of the UDP port. Without UDP, the driver of raw sockets at one of
+the wanted addresses takes every SCTP port that the driver does not have yet. Drivers are opened under the hub's lock;
+names are looked up without the lock.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, final
 from weakref import WeakSet
 
-from ..link import SCTP_TUNNELING_PORT, LinkKind, open_link, shared_port
+from ..link import SCTP_TUNNELING_PORT, SeveralLinks, Way, open_link, open_ways, shared_port
 from ..link.addresses import announced_in_scope
 from ..link.interfaces import bindable_addresses, source_for, zoned
 from ..link.names import lookup
@@ -52,25 +53,38 @@ class _ThisHost:
 
 @final
 class UdpHost(_ThisHost):
-    """The ``SocketHost`` of blocking sockets over UDP."""
+    """The ``SocketHost`` of blocking sockets over UDP, and over IP itself beside that."""
 
     usual_udp_port = SCTP_TUNNELING_PORT
 
-    def __init__(self) -> None:
+    def __init__(self, ways: tuple[Way, ...]) -> None:
+        self._ways = ways
+        self.races = len(ways) > 1
         self._for_clients: WeakSet[Driver] = WeakSet()  # Those whose users do not care for their UDP port.
 
     def client_driver(self, addresses: Sequence[bytes]) -> Driver:
-        """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``open_link``."""
+        """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``open_ways``.
+
+        Where so many have native SCTP ports that it would cost too many file descriptors, it goes over UDP alone.
+        """
         for driver in _drivers():
             if driver in self._for_clients and shared_port.extend(driver, addresses):
-                return driver
-        driver = _opened(addresses, 0)
+                crowded = isinstance(driver.link, SeveralLinks) and driver.link.crowded
+                return _OVER_UDP.client_driver(addresses) if crowded else driver
+        driver = self._opened(addresses, 0)
         self._for_clients.add(driver)
         return driver
 
     def port_driver(self, addresses: Sequence[bytes], udp_port: int, port: int) -> Driver:
-        """A driver on this UDP port, 0 for one of its own, with these addresses. ``OSError`` as ``open_link``."""
-        return shared_port.find(_drivers(), addresses, udp_port) or _opened(addresses, udp_port)
+        """A driver on this UDP port, 0 for one of its own, with these addresses. ``OSError`` as ``open_ways``."""
+        return shared_port.find(_drivers(), addresses, udp_port) or self._opened(addresses, udp_port)
+
+    def _opened(self, addresses: Sequence[bytes], udp_port: int) -> Driver:
+        """A new driver on a UDP port, which the system chooses if it is 0."""
+        driver = Driver(open_ways(self._ways, addresses, udp_port))
+        if not udp_port:
+            driver.stack.follow_udp_port(driver.link.port)
+        return driver
 
     def drivers(self) -> list[Driver]:
         """Those of all blocking sockets over UDP of this process."""
@@ -82,6 +96,7 @@ class RawHost(_ThisHost):
     """The ``SocketHost`` of blocking sockets over IP itself."""
 
     usual_udp_port = 0
+    races = False
 
     def client_driver(self, addresses: Sequence[bytes]) -> Driver:
         """A driver of raw sockets with at least these local addresses. ``OSError`` as ``open_link``."""
@@ -96,17 +111,14 @@ class RawHost(_ThisHost):
         return [driver for driver in _drivers() if not driver.udp_port]
 
 
-def _opened(addresses: Sequence[bytes], udp_port: int) -> Driver:
-    """A new driver on a UDP port, which the system chooses if it is 0."""
-    driver = Driver(open_link("udp", addresses, udp_port))
-    if not udp_port:
-        driver.stack.follow_udp_port(driver.link.port)
-    return driver
-
-
 def _drivers() -> Iterator[Driver]:
     return (carrier for carrier in hub.carriers if isinstance(carrier, Driver))
 
 
-HOSTS: Final[dict[LinkKind, SocketHost]] = {"udp": UdpHost(), "raw": RawHost()}
-"""Those of this process, by how packets travel."""
+_OVER_UDP: Final = UdpHost(("udp",))
+HOSTS: Final[dict[tuple[Way, ...], SocketHost]] = {
+    ("udp",): _OVER_UDP,
+    ("raw", "udp"): UdpHost(("raw", "udp")),
+    ("raw",): RawHost(),
+}
+"""Those of this process, by the ways of packets."""

@@ -16,8 +16,10 @@ Whoever waits for the network does so until the earliest deadline known then; a 
 interrupts it. A deadline that moved into the future is not followed: it costs one needless look, not a system call
 each time.
 
-A signal handler can raise between any two steps of the main thread. So the lock is taken and given back in C, one place
-takes it again after waiting, and leaving a line can be done twice: what is interrupted is one call, not all sockets.
+Whoever has the lock has signals deferred (``deferral``): a signal handler runs, and raises, while a call waits and when
+it is over, and never in the middle of a change. One place gives the lock back for a wait and takes it again
+(``Guard.wait``), and leaving a line can be done twice: what is interrupted is one call, not all sockets. An exception
+that nothing can hold back, as that of a trace function, ends the associations concerned (``Driver.break_off``).
 A signal handler can also make calls that wait, while it interrupts a call of the main thread that waits. The
 interrupted call can do nothing before the handler returns. So a call in the handler takes the lead from it and gives
 the lead back, and the follower that is promoted is the one that came last: the interrupted call came before the
@@ -45,6 +47,7 @@ from typing import Any, Final, Protocol, TypeVar, final
 from .. import process_end
 from ..core.config import NANOSECONDS
 from ..core.timers import MILLISECOND, NEVER
+from ..deferral import Guard
 from ..sockapi.ending import Ending
 from .waiting import Line, Waiter
 
@@ -86,6 +89,9 @@ class Carrier(Protocol):
     def cut_off(self, ending: Ending) -> None:
         """Abort the associations that are not worth waiting for."""
 
+    def break_off(self) -> None:
+        """``feed`` or ``run`` was left in the middle of a change: what is concerned ends with an ABORT."""
+
     def abandon(self) -> None:
         """This is the child of a fork: give up the descriptors and touch nothing else."""
 
@@ -100,7 +106,10 @@ class Hub:
         self._begin()
 
     def _begin(self) -> None:
-        self._lock: Any = RLock()
+        self.lock: Any = RLock()
+        """The lock: taken and given back in C, so that no signal handler comes between."""
+        self.guard = Guard(self.lock, reentrant=False)
+        """Defers signals while the lock is held. ``RuntimeError`` for a finalizer that interrupts whoever holds it."""
         self._selector: selectors.BaseSelector | None = None
         self._interrupting: tuple[socket.socket, ...] = ()
         self._leader: Waiter | None = None
@@ -120,34 +129,9 @@ class Hub:
     # --- the lock ---
 
     @property
-    def lock(self) -> RLock:
-        """The lock, for a ``with`` statement: taken and given back in C, where no signal handler can come between.
-
-        ``RuntimeError`` in a signal handler that interrupts whoever holds it: half a change cannot be built on.
-        """
-        if self.held_here:
-            raise RuntimeError("a signal handler cannot use a socket while it interrupts a call of a socket")
-        lock: RLock = self._lock
-        return lock
-
-    @property
     def held_here(self) -> bool:
-        """This thread has the lock: a signal handler or a finalizer that sees it so interrupts a call."""
-        return bool(self._lock._is_owned())  # noqa: SLF001 - what ``threading.Condition`` asks of a lock
-
-    def _unlocked(self, wait: Callable[..., T], *arguments: Any) -> T:
-        """Let others have the lock while this waits. Whatever a signal handler raises, the lock is held afterwards."""
-        lock = self._lock
-        try:
-            lock.release()
-            return wait(*arguments)
-        finally:
-            try:
-                lock.acquire()
-            except BaseException:
-                while not lock._is_owned():  # noqa: SLF001 - see ``lock``
-                    lock.acquire()
-                raise
+        """This thread has the lock: a finalizer that sees it so interrupts a call."""
+        return bool(self.lock._is_owned())  # noqa: SLF001 - what ``threading.Condition`` asks of a lock
 
     # --- drivers ---
 
@@ -257,7 +241,7 @@ class Hub:
         patience = -1.0
         if deadline != NEVER:
             patience = min(max(deadline - time.monotonic_ns(), 0) / NANOSECONDS, threading.TIMEOUT_MAX)
-        self._unlocked(gate.acquire, True, patience)
+        self.guard.wait(gate.acquire, True, patience)
 
     def _lead(self, waiter: Waiter, deadline: int) -> None:
         """Wait for the network until woken or the time is up."""
@@ -292,24 +276,30 @@ class Hub:
         selector = self._selector
         assert selector is not None
         timeout = None if until == NEVER else max(until - time.monotonic_ns(), 0) / NANOSECONDS
-        return [key for key, _ in self._unlocked(selector.select, timeout)]
+        return [key for key, _ in self.guard.wait(selector.select, timeout)]
 
     def _work(self, ready: list[selectors.SelectorKey]) -> None:
         """What arrived is fed before anything is sent."""
-        for key in ready:
-            carrier = key.data
-            if carrier is None:
-                # Another may have been here in the meantime.
-                with suppress(BlockingIOError):
-                    self._interrupting[0].recv(_BUFFER)
-            elif not carrier.closed and carrier.feed(key.fd):
-                self._unfinished.append(key)
-        while self._deferred:
-            self._deferred.popleft()()
-        now = time.monotonic_ns()
-        for carrier in list(self.carriers):
-            if carrier.next_deadline() <= now:
-                carrier.run()
+        carrier: Carrier | None = None
+        try:
+            for key in ready:
+                carrier = key.data
+                if carrier is None:
+                    # Another may have been here in the meantime.
+                    with suppress(BlockingIOError):
+                        self._interrupting[0].recv(_BUFFER)
+                elif not carrier.closed and carrier.feed(key.fd):
+                    self._unfinished.append(key)
+            while self._deferred:
+                self._deferred.popleft()()
+            now = time.monotonic_ns()
+            for carrier in list(self.carriers):
+                if carrier.next_deadline() <= now:
+                    carrier.run()
+        except BaseException:
+            if carrier is not None:
+                carrier.break_off()
+            raise
 
     def _next_deadline(self) -> int:
         soonest = NEVER
@@ -333,7 +323,7 @@ class Hub:
     # --- the thread ---
 
     def _run_thread(self) -> None:
-        with self.lock:
+        with self.guard, self.lock:
             while True:
                 turns = self._turns
                 if self._leader is None:
@@ -362,7 +352,7 @@ class Hub:
             self._sleep(-1.0)
 
     def _sleep(self, seconds: float) -> None:
-        self._unlocked(self._idle.acquire, True, seconds)
+        self.guard.wait(self._idle.acquire, True, seconds)
 
     # --- the end ---
 
@@ -375,7 +365,7 @@ class Hub:
         """The process ends: shut everything down gracefully until ``deadline``, ns, then abort."""
         ending = Ending(deadline, process_end.too_late())
         try:
-            with self.lock:
+            with self.guard, self.lock:
                 self._end(ending)
         finally:
             ending.tell()

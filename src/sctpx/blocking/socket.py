@@ -15,9 +15,10 @@ import warnings
 from typing import final
 
 from ..core.config import AssociationConfig, Limits
+from ..kernel.parameters import not_the_kernels
 from ..kernel.socket import KernelSocket, open_kernel_socket
 from ..kernel.waiting import KernelWaiters
-from ..link import SCTP_TUNNELING_PORT, LinkKind, check_kind
+from ..link import SCTP_TUNNELING_PORT, LinkKind, Named, check_kind, choose_here
 from ..sockapi.backend import KERNEL, USERSPACE, SocketBackend, check_backend
 from ..sockapi.constants import IPPROTO_SCTP
 from ..sockapi.one_to_many import OneToMany
@@ -46,15 +47,20 @@ class Socket(SocketCalls):
         *,
         udp_port: int | None = None,
         peer_udp_port: int | None = None,
-        link: LinkKind = "udp",
+        link: LinkKind | None = None,
         config: AssociationConfig | None = None,
         limits: Limits | None = None,
-        backend: str = USERSPACE,
+        backend: str | None = None,
     ) -> None:
         """A new socket of one style or the other.
 
         ``backend`` says who carries its associations: ``"userspace"``, sctpx in this process, or ``"kernel"``, the SCTP
-        of Linux (docs/kernel.md).
+        of Linux (docs/kernel.md). ``link`` says how packets of sctpx travel: "udp", or "raw" for IP protocol 132
+        without UDP, which Linux allows with the capability CAP_NET_RAW; without it ``bind`` and ``connect`` raise
+        ``PermissionError``, and the UDP ports have no meaning then. Where neither they nor a UDP port are named, it is
+        the best that this host has (docs/links.md): the kernel where its SCTP is loaded; else both kinds of packets
+        where raw sockets are allowed, and connecting asks a peer natively and, half an ``attempt_delay`` later, over
+        UDP; else UDP.
 
         ``udp_port`` is our UDP port (RFC 6951): by default 9899 once it is bound to an SCTP port or listens, and
         otherwise any free one, which is shared; 0 takes a free one of its own. ``peer_udp_port`` is where peers are
@@ -63,22 +69,29 @@ class Socket(SocketCalls):
         protocol parameters to begin with; by default they are those of RFC 6458, or the kernel's. ``limits`` are what
         strangers can have of the socket's SCTP port.
 
-        ``link`` says how packets travel: "udp", or "raw" for IP protocol 132 without UDP. Linux allows that with the
-        capability CAP_NET_RAW; without it ``bind`` and ``connect`` raise ``PermissionError``. The UDP ports have no
-        meaning then.
-
         ``OSError``: EAFNOSUPPORT, EINVAL (the type, a port), EPROTONOSUPPORT (the protocol; or the system has no SCTP
         of its own: the message says how to get it), EOPNOTSUPP (the kernel takes no such argument). ``ValueError`` for
         a backend that does not exist.
         """
         state: SocketBackend
-        if check_backend(backend) == KERNEL:
-            if check_kind(link) != "udp" or limits is not None:
+        choice = choose_here(
+            Named(
+                backend=check_backend(backend),
+                link=None if link is None else check_kind(link),
+                udp_port=udp_port is not None or bool(peer_udp_port),
+                userspace_only=(
+                    *([] if limits is None else ["limits="]),
+                    *([] if config is None else not_the_kernels(config)),
+                ),
+            )
+        )
+        if choice.kernel:
+            if link is not None or limits is not None:
                 what = f"link={link!r}" if limits is None else "limits="
                 raise OSError(errno.EOPNOTSUPP, f"{what} is for backend='userspace': the kernel has its own")
             state = open_kernel_socket(family, type, proto, udp_port, peer_udp_port, config)
         else:
-            host = HOSTS[check_kind(link)]
+            host = HOSTS[choice.ways]
             encaps_port = SCTP_TUNNELING_PORT if peer_udp_port is None else peer_udp_port
             state = make_state(
                 host, family, type, proto, udp_port, encaps_port if host.usual_udp_port else 0, config, limits
@@ -114,7 +127,7 @@ class Socket(SocketCalls):
         It is made at the first call, and is good for nothing but waiting; of a socket of the kernel it is the socket's
         own. -1 once the socket is closed.
         """
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             descriptor = self._waiters.descriptor
             if not self._state.closed:
                 if descriptor < 0:

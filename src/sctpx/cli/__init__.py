@@ -1,4 +1,4 @@
-"""The command line: ``sctpx demo``, ``connect``, ``listen``, ``perf``.
+"""The command line: ``sctpx demo``, ``connect``, ``listen``, ``perf``, ``doctor``, ``man``.
 
 Each command is a thin user of the asyncio API. What is common to them: ``parameters`` reads what people type,
 ``output`` writes what they read, ``failure`` makes one line of what went wrong, ``report`` tells what each address

@@ -30,6 +30,6 @@ def one_line() -> Iterator[None]:
 def explain(error: BaseException) -> str:
     """An exception as a line: what it says, without the errno's number, and an argument as the option it is here."""
     if isinstance(error, OSError) and error.strerror:
-        text = error.strerror.replace("udp_port=", "--udp-port")
+        text = error.strerror.replace("udp_port=", "--udp-port").replace('link="raw"', "--link raw")
         return f"{text}: {error.filename}" if error.filename else text
     return str(error) or type(error).__name__

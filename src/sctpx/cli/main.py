@@ -10,6 +10,7 @@ import click
 from .. import COMPILED, __version__
 from ..link import probe
 from .demo.command import demo
+from .doctor.command import doctor
 from .man import man
 from .netcat import connect, listen
 from .output import complete_standard_streams
@@ -44,6 +45,7 @@ Examples:
   sctpx connect -v --report 127.0.0.1,127.0.0.2 5000
   sctpx perf server
   sctpx perf client 127.0.0.1
+  sctpx doctor 192.0.2.10
   sctpx man sctp_connectx
 """,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -61,5 +63,5 @@ def main() -> None:
     complete_standard_streams()
 
 
-for _command in (demo, connect, listen, perf, man):
+for _command in (demo, connect, listen, perf, doctor, man):
     main.add_command(_command)

@@ -17,13 +17,14 @@ from typing import Any, Final, TypeVar, final
 
 import click
 
-from ..aio import Association, Server, start_server
+from ..aio import Association, Endpoint, Server, start_server
 from ..aio import connect as start_connect
 from ..core.config import AssociationConfig
 from ..core.rx.streams import MORE
 from ..errors import AssociationAborted, AssociationLost, ConnectError
-from ..link import SCTP_TUNNELING_PORT, LinkKind
+from ..link import SCTP_TUNNELING_PORT
 from ..sockapi import events
+from ..sockapi.backend import KERNEL
 from ..sockapi.events import Event
 from ..sockapi.receive import Message
 from ..sockapi.status import AddressReport
@@ -31,7 +32,7 @@ from ..wire.codes import CAUSE_NAMES
 from .failure import explain, one_line
 from .interrupt import in_good_order, on_interrupt, run
 from .output import make_console
-from .parameters import SCTP_PORT, UDP_PORT, integer, link_option, seconds
+from .parameters import SCTP_PORT, UDP_PORT, integer, link_option, seconds, way
 from .parameters import addresses as address_list
 from .parameters import size as size_type
 from .report import report_table
@@ -99,7 +100,8 @@ def _event_text(association: Association, event: Event) -> str:
         case events.CommunicationUp():
             theirs, ours = ",".join(association.peer_addresses), ",".join(association.local_addresses)
             return (
-                f"association with {theirs} port {association.peer_port} is up (we are {ours} port {association.port})"
+                f"association with {theirs} port {association.peer_port} is up {_way_text(association)} "
+                f"(we are {ours} port {association.port})"
             )
         case events.PathStateChanged():
             return f"path {event.address} is {event.state}"
@@ -197,20 +199,39 @@ class _Listener:
         await asyncio.Event().wait()
 
 
-def _port_text(port: int, udp_port: int) -> str:
-    """The ports of an endpoint; without UDP there is one."""
-    return f"port {port} udp-port {udp_port}" if udp_port else f"port {port}"
+def _way_text(association: Association) -> str:
+    """How the packets of an association travel."""
+    if association.endpoint.backend == KERNEL:
+        return "through the kernel"
+    udp_port = next((path.udp_port for path in association.paths if path.primary), 0)
+    return f"over UDP port {udp_port}" if udp_port else "natively"
+
+
+def _port_text(endpoint: Endpoint) -> str:
+    """The ports of an endpoint, and how its packets travel."""
+    text = f"port {endpoint.port}"
+    if endpoint.backend == KERNEL:
+        text += " of the kernel"
+    elif endpoint.native and endpoint.udp_port:
+        text += " native and"
+    return f"{text} udp-port {endpoint.udp_port}" if endpoint.udp_port else text
 
 
 async def _listen(
-    addresses: list[str], port: int, udp_port: int, once: bool, link: LinkKind, manners: _Manners
+    addresses: list[str], port: int, udp_port: int | None, once: bool, link: str, manners: _Manners
 ) -> None:
     server = await start_server(
-        None, addresses, port, udp_port=udp_port, close_timeout=_CLOSE_TIMEOUT, on_event=manners.on_event, link=link
+        None,
+        addresses,
+        port,
+        udp_port=udp_port,
+        close_timeout=_CLOSE_TIMEOUT,
+        on_event=manners.on_event,
+        **way(link),
     )
     async with server:
         if manners.verbose:
-            _tell(f"listening on {','.join(server.local_addresses)} {_port_text(server.port, server.udp_port)}")
+            _tell(f"listening on {','.join(server.local_addresses)} {_port_text(server.endpoint)}")
         listener = _Listener(manners, server)
         serving = asyncio.create_task(listener.serve_one() if once else listener.serve_all())
         feeding = asyncio.create_task(listener.feed())
@@ -324,24 +345,22 @@ Examples:
 @click.option(
     "--udp-port",
     type=UDP_PORT,
-    default=str(SCTP_TUNNELING_PORT),
-    show_default=True,
     metavar="PORT",
-    help="UDP port; 0: any free.",
+    help=f"UDP port; 0: any free.  [default: {SCTP_TUNNELING_PORT}]",
 )
 @click.option("--once", is_flag=True, help="Take one association, and end with it.")
 @_common
 def listen(
     addresses: list[str],
     port: int,
-    udp_port: int,
+    udp_port: int | None,
     once: bool,
     stream: int,
     ppid: int,
     message_size: int | None,
     echo: bool,
     verbose: bool,
-    link: LinkKind,
+    link: str,
 ) -> None:
     """Take associations on one or several local ADDRESSes and an SCTP PORT.
 
@@ -368,10 +387,8 @@ Examples:
 @click.option(
     "--peer-udp-port",
     type=UDP_PORT,
-    default=str(SCTP_TUNNELING_PORT),
-    show_default=True,
     metavar="PORT",
-    help="The peer's UDP port.",
+    help=f"The peer's UDP port.  [default: {SCTP_TUNNELING_PORT}]",
 )
 @click.option("--udp-port", type=UDP_PORT, default="0", metavar="PORT", help="Our UDP port.  [default: any free]")
 @click.option("--bind", type=address_list, metavar="A[,A...]", help="Our addresses.  [default: the system's choice]")
@@ -389,7 +406,7 @@ Examples:
 def connect(
     addresses: list[str],
     port: int,
-    peer_udp_port: int,
+    peer_udp_port: int | None,
     udp_port: int,
     bind: list[str] | None,
     timeout: float | None,
@@ -400,7 +417,7 @@ def connect(
     message_size: int | None,
     echo: bool,
     verbose: bool,
-    link: LinkKind,
+    link: str,
 ) -> None:
     """Associate with a peer through one or several of its ADDRESSes, at an SCTP PORT.
 
@@ -411,7 +428,8 @@ def connect(
 
     async def call() -> None:
         if verbose:
-            _tell(f"connecting to {','.join(addresses)} {_port_text(port, peer_udp_port if link == 'udp' else 0)}")
+            at = f" udp-port {peer_udp_port}" if peer_udp_port else ""
+            _tell(f"connecting to {','.join(addresses)} port {port}{at}")
         connecting = start_connect(
             addresses,
             port,
@@ -422,7 +440,7 @@ def connect(
             streams=max(stream + 1, AssociationConfig.streams),
             close_timeout=_CLOSE_TIMEOUT,
             on_event=manners.on_event,
-            link=link,
+            **way(link),
         )
         try:
             async with in_good_order(connecting) as association:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
-from ..link import LINK_KINDS
+from ..link.choice import PRESETS
+from ..sockapi.backend import KERNEL
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?", re.IGNORECASE)
 _BRACKETS: Final = re.compile(r"\[(.*)\]")
@@ -73,8 +74,17 @@ def link_option(command: _Command) -> _Command:
     """``--link``, for commands that open a link."""
     return click.option(
         "--link",
-        type=click.Choice(LINK_KINDS),
-        default=LINK_KINDS[0],
+        type=click.Choice(PRESETS),
+        default="auto",
         show_default=True,
-        help="udp: SCTP over UDP. raw: SCTP over IP itself, which takes the privilege CAP_NET_RAW and no UDP port.",
+        help="udp: SCTP over UDP. raw: SCTP over IP itself, which takes the privilege CAP_NET_RAW and no UDP port. "
+        "kernel: the system's own SCTP. auto: udp if a UDP port is named; else the best there is, raw and udp at once "
+        "if possible.",
     )(command)
+
+
+def way(link: str) -> dict[str, Any]:
+    """What ``--link`` says, as arguments of a call; nothing for ``auto``."""
+    if link == KERNEL:
+        return {"backend": KERNEL}
+    return {} if link == "auto" else {"link": link}

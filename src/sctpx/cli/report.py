@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from ..core.association.connect import ANSWER_ICMP, ANSWER_NAMES, ANSWER_SEND_ERROR
-from ..sockapi.status import AddressReport, PathInfo
+from ..sockapi.status import BY_KERNEL, AddressReport, PathInfo
 from .output import byte_text, make_table, rate_text, time_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_WITH_ERRNO: Final = (ANSWER_NAMES[ANSWER_ICMP], ANSWER_NAMES[ANSWER_SEND_ERROR])
+_WITH_ERRNO: Final = (ANSWER_NAMES[ANSWER_ICMP], ANSWER_NAMES[ANSWER_SEND_ERROR], BY_KERNEL)
 _LOWEST_RATE: Final = 50_000
 """Bytes per second below which a path counts as idle."""
 _STILL: Final = {"": 7, "state": 18, "sent": 8, "rate": 10, "RTT": 7}
@@ -43,15 +43,15 @@ def report_table(report: Sequence[AddressReport]) -> Table:
 
 
 def _address_text(entry: AddressReport, report: Sequence[AddressReport]) -> str:
-    """The address; with its UDP port where that tells it from another entry."""
+    """The address; with its encapsulation where that tells it from another entry."""
     alike = [other for other in report if other.address == entry.address]
-    return f"{entry.address} UDP {entry.udp_port}" if len(alike) > 1 else entry.address
+    return f"{entry.address} {entry.encapsulation}" if len(alike) > 1 else entry.address
 
 
 def _answer_text(entry: AddressReport) -> str:
     if not entry.listed:
         return "named by the peer"
-    if entry.answer in _WITH_ERRNO:
+    if entry.answer in _WITH_ERRNO and entry.error:
         return f"{entry.answer}: {os.strerror(entry.error).lower().removeprefix('connection ')}"
     return entry.answer
 

@@ -46,14 +46,15 @@ class Deadlines:
             self._heap = [entry for entry in self._heap if entry[2].entry == entry[1]]
             heapify(self._heap)
 
-    def take(self, now: int) -> Association | None:
-        """An association whose time has come; it has no entry then. None if there is none."""
-        if self.first() > now:
-            return None
+    def due(self, now: int) -> Association | None:
+        """The association whose time came first; ``take`` takes it. None if no time has come yet."""
+        return self._heap[0][2] if self.first() <= now else None
+
+    def take(self) -> None:
+        """The association that ``due`` has given has no entry any more."""
         _, _, association = heappop(self._heap)
         association.entry = 0
         association.scheduled = NEVER
-        return association
 
     def first(self) -> int:
         """When the next time comes, ns; NEVER if nothing is waited for."""

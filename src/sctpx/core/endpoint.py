@@ -21,15 +21,17 @@ from .token_bucket import TokenBucket
 class PeerAddress:
     """One address of a peer to connect to."""
 
-    __slots__ = ("ip", "source", "udp_port")
+    __slots__ = ("alternative", "ip", "source", "udp_port")
 
-    def __init__(self, ip: bytes, udp_port: int = 0, source: bytes = b"") -> None:
+    def __init__(self, ip: bytes, udp_port: int = 0, source: bytes = b"", alternative: bool = False) -> None:
         self.ip = ip
         """Packed."""
         self.udp_port = udp_port
         """UDP encapsulation port; 0 for none."""
         self.source = source
         """Our address to use towards it, packed; ``b""`` for the best match."""
+        self.alternative = alternative
+        """Another way to the address before it in the list: asked half an ``attempt_delay`` behind that."""
 
 
 class EndpointKeeper(Keeper):
@@ -175,7 +177,9 @@ class Endpoint(LocalSide):
                 used = [candidate.source for candidate in candidates if candidate.ip != remote.ip]
                 source = remote.source or choose_source(told or self.local, remote.ip, used)
                 rto = nanoseconds(config.rto_initial)
-                candidates.append(AddressReport(remote.ip, remote.udp_port, source, True, rto))
+                candidate = AddressReport(remote.ip, remote.udp_port, source, True, rto)
+                candidate.alternative = remote.alternative
+                candidates.append(candidate)
         if not candidates:
             raise OSError(EINVAL, "no addresses")
         association = self.keeper.make_association(self, port, config, 0, -1)

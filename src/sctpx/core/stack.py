@@ -39,7 +39,7 @@ from ..wire.tlv import ParseError
 from .answers import Answers
 from .arrival import Arrival, ZoneOfLocal
 from .association import handshake, inbound, outbound, reachability, restart, returned, shutdown, timing
-from .association.association import Association
+from .association.association import Association, association_of
 from .association.identity import Identity
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, SHUTDOWN_ACK_SENT
 from .association.tcb import Reply
@@ -49,7 +49,7 @@ from .directory import Directory, with_peer_tag
 from .endpoint import Endpoint, EndpointKeeper
 from .entropy import RandomBytes, random_tag, random_u32
 from .ephemeral import EphemeralPorts
-from .events import Event
+from .events import ENDS, Event
 from .init_answer import refusal
 from .outputs import Transmit
 from .path.path import Path
@@ -84,6 +84,7 @@ class Stack(EndpointKeeper):
         "_zone_of_local",
         "endpoints",
         "stats",
+        "working",
     )
 
     def __init__(
@@ -110,6 +111,8 @@ class Stack(EndpointKeeper):
         self._replies: list[Reply] = []
         self._answers = Answers(self.endpoints, self.stats)
         self._answer_is_next = False  # Answers to strangers and associations take turns.
+        self.working: Association | None = None
+        """The association that input, a timer or sending is changing now; left behind by an exception."""
         self._put_off: Transmit | None = None  # What an association had ready and another one could not go with.
 
     # --- endpoints and associations ---
@@ -200,6 +203,30 @@ class Stack(EndpointKeeper):
         if association.tcb.state == CLOSED:
             self._remove(association)
 
+    # --- what was interrupted ---
+
+    def break_off(self) -> None:
+        """An exception has left this stack in the middle of a change: the association concerned ends with an ABORT.
+
+        The core raises nothing but what a caller's mistake calls for. But a trace function, a lack of memory or the
+        like can raise anywhere.
+        """
+        self._replies.clear()
+        association, self.working = self.working, None
+        if association is not None:
+            association.break_off()
+
+    def break_off_event(self) -> None:
+        """The same, while the first event was passed on. An end is passed on again, since nothing comes after it."""
+        event = self.first_event()
+        if event is not None and type(event) not in ENDS:
+            association_of(event).break_off()
+            self._events.popleft()
+
+    def will_tell_end(self, association: Identity) -> bool:
+        """The event that ends this association waits to be polled."""
+        return any(event.association is association and type(event) in ENDS for event in self._events)
+
     # --- input ---
 
     def receive(
@@ -224,7 +251,7 @@ class Stack(EndpointKeeper):
             if association is not None and path is not None:
                 if association is not last:
                     association.begin_round()
-                    last = association
+                    self.working = last = association
                 offset = inbound.receive(association.tcb, now, local, path, port, data, offset, segment)
                 self._after(association, local, remote, port)
             else:
@@ -232,6 +259,7 @@ class Stack(EndpointKeeper):
                 self._receive_other(now, local, remote, port, data[start:offset], association)
                 last = None
             self.stats.packets_received += -((start - offset) // segment)
+        self.working = None
 
     def _after(self, association: Association, local: bytes, remote: bytes, port: int) -> None:
         """An association has processed input."""
@@ -280,6 +308,7 @@ class Stack(EndpointKeeper):
 
     def _receive_stray(self, arrival: Arrival, association: Association) -> None:
         """A packet with an association's tag from an address that is not (yet) the association's."""
+        self.working = association
         tcb = association.tcb
         kind = arrival.kind
         waiting = tcb.state == COOKIE_WAIT
@@ -330,7 +359,7 @@ class Stack(EndpointKeeper):
         if not found:
             self._answers.out_of_the_blue(arrival)
             return
-        association = with_peer_tag(found, arrival.tag)
+        self.working = association = with_peer_tag(found, arrival.tag)
         tcb = association.tcb
         for kind, flags, value in arrival.chunks:
             if not flags & FLAG_T or arrival.tag != tcb.peer_tag:
@@ -370,7 +399,7 @@ class Stack(EndpointKeeper):
         setup.addresses = arrival.placed(listed, [], self._zone_of_local)
         found = self._directory.claimed_by(arrival, setup.addresses)
         if found:
-            association = found[0]
+            self.working = association = found[0]
             setup.addresses = arrival.placed(listed, association.tcb.remotes(), self._zone_of_local)
             local, remote, port = restart.answer_to(association.tcb, arrival, setup)
             announce = association.endpoint.announced_to([remote])
@@ -394,7 +423,7 @@ class Stack(EndpointKeeper):
             self.stats.cookies_rejected += 1
             return
         if found:
-            association = namesake or restart.meant_by(cookie, found)
+            self.working = association = namesake or restart.meant_by(cookie, found)
             association.begin_round()
             outcome = restart.handle_cookie_echo(association, now, cookie, arrival.local, arrival.remote, arrival.port)
             if outcome == restart.ACCEPTED:
@@ -414,7 +443,7 @@ class Stack(EndpointKeeper):
         ):
             self._answers.turn_away(arrival, cookie.peer_tag)
         else:
-            association = self.make_association(
+            self.working = association = self.make_association(
                 endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn
             )
             # Other addresses of ours the peer does not know: what came from there would be out of the blue.
@@ -427,18 +456,20 @@ class Stack(EndpointKeeper):
 
     def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes) -> None:
         """An ICMP error about a packet of ours to ``remote``: ``payload`` is as much of it as came back."""
-        association = self._find_by_packet(remote, payload)
+        self.working = association = self._find_by_packet(remote, payload)
         if association is not None:
             association.begin_round()
             returned.handle_icmp(association.tcb, now, remote, port, error, payload)
             self.touch(association)
+            self.working = None
 
     def handle_send_error(self, now: int, transmit: Transmit, error: int) -> None:
         """The link could not send this and will not: ``error`` is the errno."""
-        association = self._find_by_packet(transmit.remote, transmit.data)
+        self.working = association = self._find_by_packet(transmit.remote, transmit.data)
         if association is not None:
             returned.handle_send_error(association.tcb, now, transmit.remote, transmit.port, error, transmit.data)
             self.touch(association)
+            self.working = None
 
     def _find_by_packet(self, remote: bytes, packet: bytes) -> Association | None:
         """The association that sent this packet."""
@@ -451,7 +482,9 @@ class Stack(EndpointKeeper):
 
     def handle_timeout(self, now: int) -> None:
         """Time has passed: let every association with an expired deadline look at its timers."""
-        while (association := self._deadlines.take(now)) is not None:
+        while (association := self._deadlines.due(now)) is not None:
+            self.working = association
+            self._deadlines.take()
             tcb = association.tcb
             deadline = timing.next_deadline(tcb)
             if deadline > now and not len(tcb.send_queue) and not tcb.outstanding.marked_chunks:
@@ -461,6 +494,7 @@ class Stack(EndpointKeeper):
                 if association.tcb.state != CLOSED:
                     self.index(association)
                 self.touch(association)
+        self.working = None
 
     # --- output ---
 
@@ -510,15 +544,17 @@ class Stack(EndpointKeeper):
             return put_off
         ready = self._ready
         while ready:
-            association = ready[0]
+            self.working = association = ready[0]
             transmit = outbound.poll(association.tcb, now)
             if transmit is not None:
                 if len(ready) > 1:
                     ready.rotate(-1)  # The others' turn.
+                self.working = None
                 return transmit
             ready.popleft()
             association.ready = False
             self._deadlines.enter(association, timing.next_deadline(association.tcb))
+            self.working = None
         return None
 
     def next_timeout(self) -> int | None:
@@ -529,6 +565,15 @@ class Stack(EndpointKeeper):
     def poll_event(self) -> Event | None:
         """The next event; None when there are no more."""
         return self._events.popleft() if self._events else None
+
+    def first_event(self) -> Event | None:
+        """The next event, which stays the next one: for drivers that could be interrupted while they pass it on."""
+        return self._events[0] if self._events else None
+
+    def next_event(self) -> Event | None:
+        """The first event was passed on: the one behind it."""
+        self._events.popleft()
+        return self._events[0] if self._events else None
 
 
 def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:

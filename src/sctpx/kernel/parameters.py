@@ -39,18 +39,23 @@ NOT_THE_KERNELS: Final = frozenset(
 """The parameters that have no option in the kernel."""
 
 
-def check(config: AssociationConfig) -> None:
-    """``OSError`` (EOPNOTSUPP) that names the parameters which the kernel does not have.
+def not_the_kernels(config: AssociationConfig) -> list[str]:
+    """The parameters that the kernel does not have and that are not as they are by default.
 
     ``attempt_delay=None`` asks for one address at a time, which is what the kernel does.
     """
-    wanted = [
+    return [
         field.name
         for field in fields(config)
         if field.name in NOT_THE_KERNELS
         and getattr(config, field.name) != getattr(_DEFAULT, field.name)
         and not (field.name == "attempt_delay" and config.attempt_delay is None)
     ]
+
+
+def check(config: AssociationConfig) -> None:
+    """``OSError`` (EOPNOTSUPP) that names the parameters which the kernel does not have."""
+    wanted = not_the_kernels(config)
     if wanted:
         raise OSError(errno.EOPNOTSUPP, f"the kernel's SCTP has no {', '.join(wanted)}: leave these parameters out")
 

@@ -417,6 +417,12 @@ class SettingUp:
             self.sock.close()
         return 0
 
+    def take_back(self, result: object) -> None:
+        """Nothing: what the kernel has given is gone, as with any socket of the system."""
+
+    def break_off(self) -> None:
+        """Nothing: the associations are in the kernel, and whole."""
+
 
 def _without_scope(address: SocketAddress) -> SocketAddress:
     """The kernel names an interface beside each IPv6 address; only link-local ones need it."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import select
-import threading
 import time
 from typing import Final, final
 
+from ..deferral import Guard
 from ..sockapi.not_now import CHANGED, READABLE
 from .socket import KernelSocket
 
@@ -31,7 +31,9 @@ class KernelWaiters:
 
     def __init__(self, state: KernelSocket) -> None:
         self._state = state
-        self.lock = threading.RLock()
+        self.guard = Guard()
+        """Defers signals while the lock is held."""
+        self.lock = self.guard.lock
         """All calls of the socket are made under it, but while they wait."""
         self._waiting = 0
         self._bell = -1  # Rings when the socket is closed; open while somebody waits.
@@ -58,11 +60,9 @@ class KernelWaiters:
         longest = _LOOK_EVERY if blind else _LOOK_AT_TIMES if state.ends_unannounced else _LONGEST
         left = max(min(-(-(deadline - time.monotonic_ns()) // _MILLISECOND), longest), 0)
         self._waiting += 1
-        self.lock.release()
         try:
-            poll.poll(left)
+            self.guard.wait(poll.poll, left)
         finally:
-            self.lock.acquire()
             self._waiting -= 1
             if not self._waiting:
                 os.close(self._bell)

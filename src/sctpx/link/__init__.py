@@ -1,13 +1,14 @@
 """Carrying packets: everything that touches the network below a driver.
 
 ``base`` says what a link is to its driver, ``udp`` is the link over UDP (RFC 6951), ``raw`` the one over IP itself,
-``several`` makes one link of both, and ``opening`` opens one by its name. ``interfaces`` knows the addresses of this
-host. A link knows ``core.outputs`` and no other module of the package.
+``several`` makes one link of both, ``opening`` opens one by its name, and ``choice`` says which where nobody names one.
+``interfaces`` knows the addresses of this host. A link knows ``core.outputs`` and no other module of the package.
 """
 
 from .base import Link, LinkSocket, Received, ReturnedPacket
 from .capabilities import Capabilities, probe
-from .opening import LINK_KINDS, LinkKind, check_kind, open_link
+from .choice import Choice, HostFacts, Named, Way, choose, choose_here, host_facts
+from .opening import LINK_KINDS, LinkKind, check_kind, open_link, open_ways, ways_of
 from .raw import RawLink
 from .raw_socket import RawSocket
 from .several import SeveralLinks
@@ -18,9 +19,12 @@ __all__ = [
     "LINK_KINDS",
     "SCTP_TUNNELING_PORT",
     "Capabilities",
+    "Choice",
+    "HostFacts",
     "Link",
     "LinkKind",
     "LinkSocket",
+    "Named",
     "RawLink",
     "RawSocket",
     "Received",
@@ -28,7 +32,13 @@ __all__ = [
     "SeveralLinks",
     "UdpLink",
     "UdpSocket",
+    "Way",
     "check_kind",
+    "choose",
+    "choose_here",
+    "host_facts",
     "open_link",
+    "open_ways",
     "probe",
+    "ways_of",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Final
 
-_BYTES: Final = 4 << 20
+WANTED: Final = 4 << 20
+"""Bytes that a link asks for, each way."""
 _FEWEST_BYTES: Final = 256 << 10
 
 
@@ -16,7 +17,7 @@ def enlarge_buffers(sock: socket.socket) -> None:
 
 
 def _enlarge(sock: socket.socket, option: int) -> None:
-    size = _BYTES
+    size = WANTED
     while size >= _FEWEST_BYTES:
         try:
             sock.setsockopt(socket.SOL_SOCKET, option, size)

@@ -1,23 +1,29 @@
 """Opening a link by its name: the one place that knows which kinds of links there are.
 
-Callers say ``"udp"`` or ``"raw"`` and get something that is a ``base.Link``. What a wildcard stands for and which
-addresses a client needs is answered by ``interfaces`` before.
+Callers say ``"udp"`` or ``"raw"`` and get something that is a ``base.Link``; or they take both, as ``choice`` says
+(``open_ways``). What a wildcard stands for and which addresses a client needs is answered by ``interfaces`` before.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from .addresses import AddressLike
 from .base import Link
+from .choice import Way
 from .raw import RawLink
+from .several import SeveralLinks
 from .udp import UdpLink
 
 LinkKind: TypeAlias = Literal["udp", "raw"]
 """How packets travel: "udp" in UDP (RFC 6951), without privilege; "raw" in IP itself, with CAP_NET_RAW."""
 
 LINK_KINDS: Final[tuple[LinkKind, ...]] = get_args(LinkKind)
+
+_NO_RAW: Final = (errno.EPERM, errno.EACCES, errno.EBUSY, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT)
+"""Raw sockets cannot be opened here, whatever the address."""
 
 
 def check_kind(kind: str) -> LinkKind:
@@ -43,3 +49,37 @@ def open_link(
     if kind == "raw":
         return RawLink.open(addresses, ecn=ecn)
     return UdpLink.open(addresses, udp_port, offload=offload, ecn=ecn)
+
+
+def open_ways(
+    ways: Sequence[Way], addresses: Sequence[AddressLike], udp_port: int = 0, *, offload: bool = True
+) -> Link[Any]:
+    """Open a link that goes these ways of sctpx's own stack, on these local addresses.
+
+    Raw sockets beside UDP are dispensable: where they cannot be opened, it is a link over UDP. ``OSError`` as
+    ``open_link``.
+    """
+    if ways == ("raw",):
+        return RawLink.open(addresses)
+    try:
+        udp = UdpLink.open(addresses, udp_port, offload=offload)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or "raw" not in ways:
+            raise
+        raise OSError(error.errno, f'{error.strerror}, or do without UDP by link="raw"') from None
+    if "raw" not in ways:
+        return udp
+    try:
+        return SeveralLinks(RawLink.open(addresses), udp)
+    except OSError as error:
+        if error.errno in _NO_RAW:
+            return udp
+        udp.close()
+        raise
+
+
+def ways_of(link: Link[Any]) -> tuple[Way, ...]:
+    """The ways that a link goes, the preferred one first."""
+    if isinstance(link, SeveralLinks):
+        return ("raw", "udp")
+    return ("udp",) if link.port else ("raw",)

@@ -120,6 +120,11 @@ class RawLink:
 
     # --- SCTP ports ---
 
+    @property
+    def ports_open(self) -> int:
+        """How many SCTP ports are open, each counted at each address: so many file descriptors they take."""
+        return sum(len(sock.ports) for sock in self._sockets.values())
+
     def has_port(self, port: int, addresses: Iterable[bytes]) -> bool:
         """Whether an SCTP port is open at one of these addresses."""
         return any(ip in self._sockets and port in self._sockets[ip].ports for ip in addresses)

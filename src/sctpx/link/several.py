@@ -7,19 +7,31 @@ Both links have the same local addresses, and the SCTP ports of the stack are op
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any, final
+
+if sys.platform != "win32":
+    import resource
 
 from ..core.outputs import Transmit
 from .addresses import AddressLike
 from .base import Link, LinkSocket, Received, ReturnedPacket
+from .raw import RawLink
+
+
+def _most_descriptors() -> int:
+    if sys.platform == "win32":
+        return sys.maxsize
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 @final
 class SeveralLinks:
     """A raw link and a UDP link as one. See ``base.Link`` for what the methods promise."""
 
-    def __init__(self, raw: Link[Any], udp: Link[Any]) -> None:
+    def __init__(self, raw: RawLink, udp: Link[Any]) -> None:
         """``raw`` carries packets without a UDP port, ``udp`` those with one. Both are closed with this link."""
         self.raw = raw
         self.udp = udp
@@ -47,6 +59,14 @@ class SeveralLinks:
     def sockets(self) -> list[LinkSocket]:
         """The sockets of both links."""
         return list(self._carriers)
+
+    @property
+    def crowded(self) -> bool:
+        """Native SCTP ports have taken as many file descriptors as a program that did not ask for it can spare.
+
+        That is half of those it may have.
+        """
+        return self.raw.ports_open * 2 > _most_descriptors()
 
     def add_address(self, address: AddressLike) -> None:
         """Carry packets of one more local address, in both ways. ``OSError`` as the two links say."""

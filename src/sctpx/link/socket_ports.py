@@ -55,6 +55,9 @@ class SocketPorts:
     def __contains__(self, port: int) -> bool:
         return port in self._owners
 
+    def __len__(self) -> int:
+        return len(self._owners)
+
     def open(self, port: int) -> None:
         """Take an SCTP port of the address, and its packets. One that is open here already is no error.
 

@@ -32,9 +32,9 @@ KERNEL: Final = "kernel"
 BACKENDS: Final = (USERSPACE, KERNEL)
 
 
-def check_backend(name: str) -> str:
-    """The name of a backend. ``ValueError`` if it is none."""
-    if name not in BACKENDS:
+def check_backend(name: str | None) -> str | None:
+    """The name of a backend, or ``None``. ``ValueError`` if it is neither."""
+    if name is not None and name not in BACKENDS:
         raise ValueError(f"backend is {name!r}: not one of {', '.join(BACKENDS)}")
     return name
 
@@ -197,6 +197,12 @@ class SocketBackend(Protocol):
 
     def close(self) -> float:
         """Seconds for which the caller is to wait until nothing is ``lingering``."""
+
+    def take_back(self, result: object) -> None:
+        """The caller did not get the result of ``receive`` or ``accept``: undo what can be undone."""
+
+    def break_off(self) -> None:
+        """An exception has left a call in the middle of a change: what cannot be relied on any more ends."""
 
     @property
     def lingering(self) -> bool:

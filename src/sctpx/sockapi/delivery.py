@@ -206,6 +206,27 @@ class ReceiveQueue:
         flags = MSG_EOR if whole and item.complete else 0
         return Piece(data, flags if item.notice is None else flags | MSG_NOTIFICATION, item)
 
+    def put_back(self, piece: Piece) -> None:
+        """Nobody got this piece, which was taken last: it is the next one again."""
+        item = piece.item
+        if item is None:
+            return
+        item.offset -= len(piece.data)
+        head, self._head = self._head, item
+        if head is not None and head is not item:
+            self._entries.appendleft(head)  # Another call has looked at what follows.
+            self._noticed += head.cost
+
+    def forget(self, association: SocketAssociation) -> None:
+        """Nothing that this association has is to be read any more."""
+        if self._head is not None and self._head.association is association:
+            self._head = None
+        if self._unfinished is association:
+            self._unfinished = None
+        association.place.run = None
+        self._entries = deque(entry for entry in self._entries if entry.association is not association)
+        self._noticed = sum([entry.cost for entry in self._entries if isinstance(entry, Item)])
+
     def _fetch(self) -> Item | None:
         """Take the next item from the order, and a message from the core."""
         if self._unfinished is not None:

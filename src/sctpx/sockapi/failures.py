@@ -23,7 +23,7 @@ from ..errors import AssociationAborted, AssociationLost, AssociationRestarted, 
 from ..wire.codes import CAUSE_NAMES, CAUSE_OUT_OF_RESOURCE, CAUSE_PROTOCOL_VIOLATION, CAUSE_USER_ABORT
 from . import events
 from .addresses import ip_text, parse_ip
-from .status import AddressReport
+from .status import UNRESOLVED, AddressReport
 
 _ADDRESSES_TOLD: Final = 8
 _REASON_TOLD: Final = 200
@@ -34,6 +34,7 @@ _NOTHING_BUT_SILENCE: Final = ({_SILENCE}, {_SILENCE, ANSWER_NAMES[ANSWER_NOT_AS
 _NOT_SENT: Final = (ANSWER_NAMES[ANSWER_SEND_ERROR], _SILENCE)
 _ASSOCIATED: Final = (errno.EISCONN, errno.EALREADY)
 _WHY_NOBODY_ANSWERS: Final = "no such host, a firewall, or a peer that does not speak SCTP over UDP (RFC 6951) there"
+_WHY_NOBODY_ANSWERS_NATIVELY: Final = "no such host, or a firewall"
 
 
 def loss(event: CommunicationLost | events.CommunicationLost) -> AssociationAborted | AssociationLost:
@@ -56,12 +57,14 @@ def connect_failure(
     rival = None if association is None or error not in _ASSOCIATED else _find_rival(association)
     if rival is not None:
         return connect_error(error, taken(*rival), report)
-    told = "; ".join(_account(address) for address in report[:_ADDRESSES_TOLD])
+    by_udp = {address.address for address in report if address.udp_port}
+    told = "; ".join(_account(address, address.address in by_udp) for address in report[:_ADDRESSES_TOLD])
     if len(report) > _ADDRESSES_TOLD:
         told += f"; and {len(report) - _ADDRESSES_TOLD} more"
     text = f"{os.strerror(error)} ({told})" if told else os.strerror(error)
     if {address.answer for address in report} in _NOTHING_BUT_SILENCE and not any(map(_meaning, report)):
-        text += f": {_WHY_NOBODY_ANSWERS}"
+        over_udp = all(address.udp_port for address in report)
+        text += f": {_WHY_NOBODY_ANSWERS if over_udp else _WHY_NOBODY_ANSWERS_NATIVELY}"
     return connect_error(error, text, report)
 
 
@@ -90,9 +93,13 @@ def taken(association: Association, ip: bytes, owner: str = "") -> str:
     )
 
 
-def _account(address: AddressReport) -> str:
-    """One address of a report, in a few words."""
-    where = f"{address.address} UDP port {address.udp_port}" if address.udp_port else address.address
+def _account(address: AddressReport, by_udp_too: bool) -> str:
+    """One address of a report, in a few words; how it was asked, where that is not the same everywhere."""
+    where = address.address
+    if address.udp_port:
+        where += f" UDP port {address.udp_port}"
+    elif by_udp_too and address.answer != UNRESOLVED:
+        where += " native"
     words = f"{where}: {address.answer}"
     if address.inits:
         words += f" to {address.inits} INIT{'s' if address.inits > 1 else ''}"

@@ -36,6 +36,10 @@ class StackDriver(Protocol):
     def udp_port(self) -> int:
         """The UDP port of this side (RFC 6951); 0 if packets travel without UDP."""
 
+    @property
+    def native_too(self) -> bool:
+        """Packets travel without UDP as well."""
+
     def now(self) -> int:
         """The time, ns. Never goes back."""
 
@@ -89,6 +93,10 @@ class SocketHost(NameHost, Protocol):
     @property
     def usual_udp_port(self) -> int:
         """The UDP port where peers expect a listener: 9899 (RFC 6951 section 5.1), 0 if packets travel without UDP."""
+
+    @property
+    def races(self) -> bool:
+        """Peers are to be asked natively, too, where nobody named a UDP port."""
 
     def client_driver(self, addresses: Sequence[bytes]) -> StackDriver:
         """A driver with these local addresses at least, on the UDP port that is shared by sockets which chose none.

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol, TypeVar
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, overload
 
 from ..core.config import NANOSECONDS
 from ..core.timers import NEVER
+from ..deferral import is_orderly
 from . import ancillary
 from .addresses import SocketAddress, ip_text
 from .arguments import as_ancillary_size, as_int, as_size
 from .backend import Piece, SocketBackend
 from .buffers import Data, Room, fill, held_by, to_bytes, writable
+from .constants import MSG_PEEK
 from .messaging import Received
 from .not_now import NotNow
 from .peer import Peer
@@ -25,6 +28,11 @@ from .socket_state import Alarm
 from .structs import RcvInfo, Struct
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+_DATA: Final[Callable[[Piece], bytes]] = attrgetter("data")
+REFUSALS: Final = (OSError, EOFError, ValueError, TypeError)
+"""What calls raise before anything changes, or when all is over."""
 
 
 class Sent(NamedTuple):
@@ -37,11 +45,15 @@ class Sent(NamedTuple):
 
 
 class Hub(Protocol):
-    """What all sockets of a program share: the lock."""
+    """What all sockets of a program share. All work on sockets happens under both, the guard first."""
+
+    @property
+    def guard(self) -> AbstractContextManager[Any]:
+        """Defers signals while the lock is held."""
 
     @property
     def lock(self) -> AbstractContextManager[Any]:
-        """The lock: all work on sockets happens under it."""
+        """The lock."""
 
 
 class Waiters(Alarm, Protocol):
@@ -63,29 +75,73 @@ class MessageCalls:
 
     # --- waiting ---
 
-    def _until_done(self, flags: int, attempt: Callable[..., T | NotNow], *arguments: Any) -> T:
-        """Try, wait, and try again, until the call is completed or raises. Under the lock."""
-        waiters = self._waiters
+    @overload
+    def _until_done(self, flags: int, attempt: Callable[..., T | NotNow], *arguments: Any) -> T: ...
+
+    @overload
+    def _until_done(
+        self, flags: int, attempt: Callable[..., T | NotNow], *arguments: Any, then: Callable[[T], R]
+    ) -> R: ...
+
+    def _until_done(
+        self,
+        flags: int,
+        attempt: Callable[..., T | NotNow],
+        *arguments: Any,
+        then: Callable[[T], Any] | None = None,
+    ) -> Any:
+        """Try, wait, and try again, until the call is completed or raises: the result, or what ``then`` makes of it.
+
+        All but the waiting is under the lock, with signals deferred. When a signal handler raises in the end, nobody
+        gets the result.
+        """
+        result: Any = None
+        begun = done = False
         try:
-            result = attempt(*arguments)
+            with self._hub.guard, self._hub.lock:
+                begun = True
+                result = attempt(*arguments)
+                if isinstance(result, NotNow):
+                    result = self._wait(flags, result, attempt, arguments)
+                told = result if then is None else then(result)
+                self._waiters.settle()
+                done = True
+            return told
+        except BaseException as error:
+            if begun:
+                self._on_exception(error, result if done else None, flags)
+            raise
+
+    def _wait(
+        self, flags: int, not_now: NotNow, attempt: Callable[..., T | NotNow], arguments: Sequence[Any]
+    ) -> T | NotNow:
+        """Wait, and try again. Under the lock, which is free meanwhile."""
+        state = self._state
+        result: T | NotNow = not_now
+        state.check_waiting(not_now, flags)
+        patience = state.patience(not_now)
+        deadline = NEVER
+        if patience is not None:
+            deadline = min(state.names.now() + int(patience * NANOSECONDS), NEVER)
+        while True:
+            if state.names.now() >= deadline:
+                raise state.time_is_up(not_now)
+            self._waiters.wait(not_now.until, deadline)
+            result = attempt(*arguments) if not_now.again is None else not_now.again()
             if not isinstance(result, NotNow):
                 return result
-            state = self._state
-            state.check_waiting(result, flags)
-            patience = state.patience(result)
-            deadline = NEVER
-            if patience is not None:
-                deadline = min(state.names.now() + int(patience * NANOSECONDS), NEVER)
-            while True:
-                if state.names.now() >= deadline:
-                    raise state.time_is_up(result)
-                waiters.wait(result.until, deadline)
-                result = attempt(*arguments) if result.again is None else result.again()
-                if not isinstance(result, NotNow):
-                    return result
-                state.check_waiting(result, flags)
-        finally:
-            waiters.settle()
+            not_now = result
+            state.check_waiting(not_now, flags)
+
+    def _on_exception(self, error: BaseException, result: object, flags: int) -> None:
+        """Something was raised. If no call raises that, undo what has been done, or end what may be half done."""
+        with self._hub.guard, self._hub.lock:
+            if result is not None:
+                if not flags & MSG_PEEK:
+                    self._state.take_back(result)
+            elif not isinstance(error, REFUSALS) and not is_orderly(error):
+                self._state.break_off()
+            self._waiters.settle()
 
     # --- addresses ---
 
@@ -105,8 +161,7 @@ class MessageCalls:
         data = to_bytes(data)
         if flags.__class__ is not int or flags:  # A call less, most of the time: ping-pong notices.
             flags = as_int(flags, "flags")
-        with self._hub.lock:
-            self._until_done(flags, self._state.send, data)
+        self._until_done(flags, self._state.send, data)
         return len(data)
 
     def sendall(self, data: Data, flags: int = 0) -> None:
@@ -165,8 +220,7 @@ class MessageCalls:
             port = to[0][1] if to else 0
             to = [*to, *((ip_text(ip), port) for ip in options.addresses)]
         peer = self._resolve(to) if to else None
-        with self._hub.lock:
-            return Sent(len(data), self._until_done(flags, state.send_message, data, items, options, peer))
+        return Sent(len(data), self._until_done(flags, state.send_message, data, items, options, peer))
 
     # --- receiving ---
 
@@ -181,8 +235,7 @@ class MessageCalls:
             if not bufsize:
                 self._state.check_open()
                 return b""
-        with self._hub.lock:
-            return self._until_done(flags, self._state.receive, bufsize, flags).data
+        return self._until_done(flags, self._state.receive, bufsize, flags, then=_DATA)
 
     def recv_into(self, buffer: Room, nbytes: int = 0, flags: int = 0) -> int:
         """Like ``recv``, into a buffer: how many bytes. ``ValueError`` for more than the buffer holds."""
@@ -194,9 +247,7 @@ class MessageCalls:
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, SocketAddress | None]:
         """Like ``recv``, with the address of the peer that the message came from; ``None`` with the end."""
         bufsize, flags = as_size(bufsize, "recvfrom"), as_int(flags, "flags")
-        with self._hub.lock:
-            piece = self._receive(bufsize, flags)
-            return piece.data, self._state.source(piece)
+        return self._receive(bufsize, flags, lambda piece: (piece.data, self._state.source(piece)))
 
     def recvfrom_into(self, buffer: Room, nbytes: int = 0, flags: int = 0) -> tuple[int, SocketAddress | None]:
         """Like ``recvfrom``, into a buffer: how many bytes, and the address. ``ValueError`` as ``recv_into``."""
@@ -215,11 +266,12 @@ class MessageCalls:
         """
         bufsize, ancbufsize = as_size(bufsize, "recvmsg"), as_ancillary_size(ancbufsize)
         flags = as_int(flags, "flags")
-        with self._hub.lock:
-            state = self._state
-            piece = self._receive(bufsize, flags)
-            items, cut = state.control_messages(piece, ancbufsize)
-            return piece.data, items, piece.flags | cut, state.source(piece)
+
+        def tell(piece: Piece) -> tuple[bytes, list[tuple[int, int, bytes]], int, SocketAddress | None]:
+            items, cut = self._state.control_messages(piece, ancbufsize)
+            return piece.data, items, piece.flags | cut, self._state.source(piece)
+
+        return self._receive(bufsize, flags, tell)
 
     def recvmsg_into(
         self, buffers: Iterable[Room], ancbufsize: int = 0, flags: int = 0
@@ -233,20 +285,17 @@ class MessageCalls:
     def recvv(self, bufsize: int, flags: int = 0) -> Received:
         """The next message or notification with its attributes in one struct (RFC 6458 section 9.13)."""
         bufsize, flags = as_size(bufsize, "recvv"), as_int(flags, "flags")
-        with self._hub.lock:
-            return self._state.received(self._receive(bufsize, flags))
+        return self._receive(bufsize, flags, self._state.received)
 
     def received_info(self, bufsize: int, flags: int = 0) -> tuple[Piece, RcvInfo | None, SocketAddress | None]:
         """What ``sctp_recvmsg`` is made of: a piece, what is known of it whether asked for or not, and the address."""
         bufsize, flags = as_size(bufsize, "recvmsg"), as_int(flags, "flags")
-        with self._hub.lock:
-            state = self._state
-            piece = self._receive(bufsize, flags)
-            return piece, state.rcvinfo(piece), state.source(piece)
+        state = self._state
+        return self._receive(bufsize, flags, lambda piece: (piece, state.rcvinfo(piece), state.source(piece)))
 
-    def _receive(self, bufsize: int, flags: int) -> Piece:
-        """What is next, once it is there. Under the lock."""
-        return self._until_done(flags, self._state.receive, bufsize, flags)
+    def _receive(self, bufsize: int, flags: int, tell: Callable[[Piece], R]) -> R:
+        """What is told of what is next, once it is there."""
+        return self._until_done(flags, self._state.receive, bufsize, flags, then=tell)
 
 
 def _room(buffer: Room, nbytes: int, call: str) -> tuple[memoryview, int]:

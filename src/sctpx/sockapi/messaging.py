@@ -57,6 +57,14 @@ class Messaging(SettingUp):
             self.port.driver.flush()  # Reading may have opened the window: the peer is told.
         return piece
 
+    def take_back(self, result: object) -> None:
+        """The caller did not get the result of a call, because a signal handler has raised: undo what can be undone.
+
+        What was received is the next to be received again.
+        """
+        if isinstance(result, Piece):
+            self.queue.put_back(result)
+
     @abstractmethod
     def nothing_to_receive(self) -> Piece | NotNow:
         """The result of ``receive`` when there is nothing to receive."""

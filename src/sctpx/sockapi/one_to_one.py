@@ -90,6 +90,25 @@ class OneToOne(Messaging):
         port.endpoint.accept(association.core)
         return take_over(self, port, association)
 
+    def take_back(self, result: object) -> None:
+        """What was received is the next to be received again, and what was accepted the next to be accepted."""
+        if not isinstance(result, OneToOne):
+            super().take_back(result)
+            return
+        association, port = result.association, result.port
+        if association is None or port is None or result.closed:
+            return
+        if self.port is not port or not self.backlog:
+            result.abandon(abort=True)  # Nobody takes it any more.
+            return
+        association.socket = self
+        self.associations[association.id] = association
+        result.queue.move(association, self.queue)
+        result.associations.clear()
+        result.disown()
+        port.release(self.now(), result)
+        self._incoming.appendleft(association)
+
     def accepted_from(self) -> SocketAddress:
         """The peer's primary address, also if the association is over already."""
         association = self.association
@@ -247,6 +266,11 @@ class OneToOne(Messaging):
         if self.port is not None:
             self.port.driver.flush()
         self.alarm.on_changed()
+
+    def break_off(self) -> None:
+        """As of every socket; associations that wait for ``accept`` are among its own."""
+        self._incoming.clear()
+        super().break_off()
 
     def _close(self, *, abort: bool) -> None:
         """Close the socket. Associations that nobody accepted are aborted."""

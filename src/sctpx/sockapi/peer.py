@@ -26,7 +26,7 @@ from .status import UNRESOLVED, AddressReport
 class Peer:
     """A peer's addresses, ready to connect to."""
 
-    __slots__ = ("_without_udp_port", "addresses", "port", "unusable")
+    __slots__ = ("_names_udp_port", "_without_udp_port", "addresses", "port", "unusable")
 
     def __init__(self, resolved: Iterable[tuple[Address, int, Sequence[bytes] | OSError]], udp_port: int) -> None:
         """Each address as it was given, its SCTP port, and what it stands for.
@@ -38,6 +38,7 @@ class Peer:
         ports: list[tuple[bytes, int]] = []
         failure: OSError | None = None
         self._without_udp_port: list[PeerAddress] = []
+        self._names_udp_port = False
         self.unusable: list[AddressReport] = []
         """What to report of names that stand for no address, and of addresses nothing can be sent to."""
         for address, port, ips in resolved:
@@ -46,6 +47,7 @@ class Peer:
                 self.unusable.append(AddressReport(address=address.host, answer=UNRESOLVED, error=ips.errno or 0))
                 continue
             its_port = udp_port if address.udp_port is None else address.udp_port
+            self._names_udp_port = self._names_udp_port or bool(address.udp_port)
             source = b"" if address.source is None else pack_ip(address.source)
             for ip in map(canonical, ips):
                 ports.append((ip, port))
@@ -66,6 +68,18 @@ class Peer:
         """Give each address for which no UDP port was named that of a listener, where one is known; 0 for none."""
         for address in self._without_udp_port:
             address.udp_port = udp_port_for(address.ip) or address.udp_port
+
+    def race_natively(self) -> None:
+        """Ask each address natively, too: first, and over UDP behind that. Not if a UDP port was named for any."""
+        if self._names_udp_port:
+            return
+        addresses: list[PeerAddress] = []
+        for address in self.addresses:
+            if address.udp_port:
+                addresses.append(PeerAddress(address.ip, 0, address.source))
+                address.alternative = True
+            addresses.append(address)
+        self.addresses = addresses
 
     def find_sources(self, source_for: Callable[[bytes], bytes]) -> list[bytes]:
         """Give each address without a source the one the system would send from, and tell those there are.

@@ -123,11 +123,15 @@ class Port:
     def move(self, driver: StackDriver) -> None:
         """Take the same SCTP port of another driver; there are no associations. ``OSError`` (EADDRINUSE): taken."""
         local = self._local.moved_to(driver)
-        endpoint = self._open(driver, local, self.number)
         old, before = self.driver, self.endpoint
+        old.close_port(before.port)  # Lest this program itself has the port that it takes.
+        try:
+            endpoint = self._open(driver, local, self.number)
+        except OSError:
+            old.open_port(before.port, self.addresses)
+            raise
         before.close(old.now())
         old.ports.release(before.port)
-        old.close_port(before.port)
         old.flush()
         self.driver, self.endpoint, self._local = driver, endpoint, local
         driver.ports.register(endpoint.port, self)

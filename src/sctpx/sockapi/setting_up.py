@@ -158,6 +158,8 @@ class SettingUp(SocketState):
             port = self._take_port(peer.find_sources(self.host.source_for), 0, unbound=True)
         else:
             port.reach(peer)
+        if self.host.races and port.driver.native_too and not self.settings.future.encaps_port_named:
+            peer.race_natively()
         self._check_free(port, peer)
         now = port.driver.now()
         try:

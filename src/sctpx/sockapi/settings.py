@@ -52,6 +52,8 @@ class AssociationSettings:
     """SPP_DSCP has set the DSCP, which IP_TOS and IPV6_TCLASS leave as it is then (section 8.1.12)."""
     encaps_port: int = 0
     """The peer's UDP port on future paths (RFC 6951 section 6.1); 0 for no encapsulation."""
+    encaps_port_named: bool = False
+    """SCTP_REMOTE_UDP_ENCAPS_PORT has set that: peers are asked in no other way."""
 
     @classmethod
     def of(cls, config: AssociationConfig) -> AssociationSettings:

@@ -253,6 +253,12 @@ class SocketAssociation:
         self.ending = True
         self.core.abort(now, reason)
 
+    def break_off(self) -> None:
+        """End the association at once: a call has left it, or what the socket has of it, in the middle of a change."""
+        self.ending = True
+        self._waiting, self._waiting_bytes, self._record = None, 0, None
+        self.core.break_off()
+
     def detach(self, now: int, *, abort: bool = False) -> None:
         """The socket of the association is closed: nobody will read or send any more."""
         self.socket = None

@@ -140,7 +140,7 @@ class SocketCalls(MessageCalls):
         state = self._state
         state.check_open()
         ips, ports, wildcards = self._resolve_local(single(address))
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             state.bind(ips, ports[0], wildcards)
 
     def bindx(self, addresses: Addresses, flags: int = c.SCTP_BINDX_ADD_ADDR, addrcnt: int | None = None) -> None:
@@ -156,7 +156,7 @@ class SocketCalls(MessageCalls):
         ips, ports, wildcards = self._resolve_local(listed(addresses, addrcnt))
         if flags not in (c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR):
             raise OSError(errno.EINVAL, f"flags {flags:#x}")
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             state.bindx(ips, ports, flags, wildcards)
 
     def listen(self, backlog: int = _USUAL_BACKLOG) -> None:
@@ -174,7 +174,7 @@ class SocketCalls(MessageCalls):
         wildcards: Sequence[bytes] = ()
         if not state.bound:
             ips, _, wildcards = self._resolve_local([("", 0)])
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             state.listen(_USUAL_BACKLOG if backlog < 0 else backlog, ips, wildcards)
             self._waiters.settle()
 
@@ -183,9 +183,7 @@ class SocketCalls(MessageCalls):
 
         ``OSError``: EOPNOTSUPP (one-to-many), EINVAL (it does not listen), EAGAIN.
         """
-        with self._hub.lock:
-            accepted = self._until_done(0, self._state.accept)
-            return self._branch(accepted), accepted.accepted_from()
+        return self._until_done(0, self._state.accept, then=lambda state: (self._branch(state), state.accepted_from()))
 
     def connect(self, address: HostPort) -> None:
         """Associate with a peer through one address, or all addresses of a name. Raises like ``connectx``."""
@@ -216,21 +214,20 @@ class SocketCalls(MessageCalls):
     def _connect(self, addresses: Sequence[HostPort]) -> int:
         self._state.check_open()
         peer = self._resolve(addresses)
-        with self._hub.lock:
-            return self._until_done(0, self._state.connect, peer)
+        return self._until_done(0, self._state.connect, peer)
 
     def peeloff(self, assoc_id: int) -> Self:
         """An association of a one-to-many socket as a one-to-one socket of its own (RFC 6458 section 9.2).
 
         ``OSError`` (EINVAL): no such association, or it is not up, or a one-to-one socket.
         """
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             return self._branch(self._state.peeloff(assoc_id))
 
     def getassocid(self, address: HostPort) -> int:
         """The id of the association with the peer that has this address. ``OSError`` (EINVAL) if there is none."""
         peer = self._resolve(single(address))
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             return self._state.find_peer(peer.addresses[0].ip, peer.port)
 
     def report(self, assoc_id: int = 0) -> tuple[AddressReport, ...]:
@@ -238,7 +235,7 @@ class SocketCalls(MessageCalls):
 
         ``OSError``: ENOTCONN, EINVAL (no such id).
         """
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             return self._state.setup_report(assoc_id)
 
     # --- what it is ---
@@ -250,7 +247,7 @@ class SocketCalls(MessageCalls):
 
     def getpeername(self) -> SocketAddress:
         """The peer's primary address and SCTP port. ``OSError`` (ENOTCONN), always on a one-to-many socket."""
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             return self._state.peer_address()
 
     def getpaddrs(self, assoc_id: int = 0) -> list[SocketAddress]:
@@ -258,7 +255,7 @@ class SocketCalls(MessageCalls):
 
         ``OSError`` (EINVAL): a one-to-many socket has no such association.
         """
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             return self._state.peer_addresses(assoc_id)
 
     def getladdrs(self, assoc_id: int = 0) -> list[SocketAddress]:
@@ -266,7 +263,7 @@ class SocketCalls(MessageCalls):
 
         ``OSError`` (EINVAL): no such association.
         """
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             return self._state.local_addresses(assoc_id)
 
     @property
@@ -290,7 +287,7 @@ class SocketCalls(MessageCalls):
         level, option = as_int(level, "level"), as_int(option, "option")
         asked = buflen if isinstance(buflen, Struct) else None
         length = 0 if buflen is None or isinstance(buflen, Struct) else as_int(buflen, "buflen")
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             value = self._state.get_option(level, option, asked)
         return pack_value(value, length) if length else value
 
@@ -302,13 +299,13 @@ class SocketCalls(MessageCalls):
         level, option = as_int(level, "level"), as_int(option, "option")
         if not isinstance(value, int | Struct):
             value = to_bytes(value)
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             self._state.set_option(level, option, value)
             self._waiters.settle()
 
     def opt_info(self, assoc_id: int, option: int, asked: Struct | Data | None = None) -> Value:
         """An option of an association (``sctp_opt_info``, RFC 6458 section 9): typed. Raises like ``getsockopt``."""
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             value: Value = self._state.get_option(c.IPPROTO_SCTP, option, asked, assoc_id)
             return value
 
@@ -411,7 +408,7 @@ class SocketCalls(MessageCalls):
         how = as_int(how, "how")
         if how not in (stdlib.SHUT_RD, stdlib.SHUT_WR, stdlib.SHUT_RDWR):
             raise OSError(errno.EINVAL, f"no way to shut down: {how}")
-        with self._hub.lock:
+        with self._hub.guard, self._hub.lock:
             self._state.shutdown(read=how != stdlib.SHUT_WR, write=how != stdlib.SHUT_RD)
             self._waiters.settle()
 
@@ -421,16 +418,24 @@ class SocketCalls(MessageCalls):
         SO_LINGER makes it wait for that, or abort. Calls that wait raise EBADF. Closing twice does nothing. While files
         that ``makefile`` made are open the socket stays open, and the last of them closes it.
         """
-        with self._hub.lock:
-            self._is_closing = True
-            if self._files:
-                return
-            state = self._state
-            seconds = state.close()
-            if seconds:
-                deadline = state.names.now() + int(seconds * NANOSECONDS)
-                while state.lingering and state.names.now() < deadline:
-                    self._waiters.wait(CHANGED, deadline)
+        begun = False
+        try:
+            with self._hub.guard, self._hub.lock:
+                begun = True
+                self._is_closing = True
+                if self._files:
+                    return
+                state = self._state
+                seconds = state.close()
+                if seconds:
+                    deadline = state.names.now() + int(seconds * NANOSECONDS)
+                    while state.lingering and state.names.now() < deadline:
+                        self._waiters.wait(CHANGED, deadline)
+                begun = False
+        except BaseException as error:
+            if begun:
+                self._on_exception(error, None, 0)
+            raise
 
     def __enter__(self) -> Self:
         return self

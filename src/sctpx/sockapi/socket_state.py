@@ -369,10 +369,10 @@ class SocketState(ABC):
         self.port.tell_end(self)
         return linger.l_linger
 
-    def abandon(self) -> None:
+    def abandon(self, *, abort: bool = False) -> None:
         """The program has lost the socket without closing it: close it."""
         if not self.closed:
-            self._close(abort=False)
+            self._close(abort=abort)
 
     def _close(self, *, abort: bool) -> None:
         self.closed = True
@@ -389,6 +389,18 @@ class SocketState(ABC):
     def lingering(self) -> bool:
         """The socket is closed, and some association that it had is not over yet."""
         return any(association.end is None for association in self._lingering)
+
+    def break_off(self) -> None:
+        """An exception has left a call in the middle of a change: the associations concerned end with an ABORT.
+
+        Since messages may be missing now, none is given out any more.
+        """
+        for association in [*self.associations.values(), *self._lingering]:
+            if association.end is None:
+                self.queue.forget(association)
+                association.break_off()
+        if self.port is not None:
+            self.port.driver.flush()
 
     def disown(self) -> None:
         """The socket belongs to another process, of which this one is a copy: close it here, and do nothing else."""

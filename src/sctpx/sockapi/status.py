@@ -21,6 +21,8 @@ PATH_STATES: Final = ("active", "potentially failed", "inactive")
 
 UNRESOLVED: Final = "name not resolved"
 """``AddressReport.answer`` of a host name that stands for no address."""
+BY_KERNEL: Final = "asked by the kernel"
+"""``AddressReport.answer`` of an address that the kernel's SCTP was given."""
 
 
 @final
@@ -130,6 +132,8 @@ class AddressReport:
     * ``"malformed INIT ACK"``: the answer could not be used.
     * ``"send error"``: this system could not send to the address (``error``).
     * ``"name not resolved"``: a host name stands for no address.
+    * ``"asked by the kernel"``: the kernel's SCTP was asked to set the association up, and does not tell what a single
+      address answered. ``error`` tells how that ended for all of them; 0: it was given up, or won (``kept``).
     """
     error: int = 0
     """The errno of a refusal."""
@@ -137,6 +141,11 @@ class AddressReport:
     """The error causes of an ABORT, each ``(code, value)`` as RFC 9260 section 3.3.10 has them."""
     kept: bool = False
     """It became a path of the association."""
+
+    @property
+    def encapsulation(self) -> str:
+        """How it was asked: ``"native"`` (IP protocol 132), or ``"UDP"`` and the port."""
+        return f"UDP {self.udp_port}" if self.udp_port else "native"
 
 
 def address_reports(candidates: Iterable[CoreReport], started: int) -> tuple[AddressReport, ...]:

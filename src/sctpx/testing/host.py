@@ -54,7 +54,9 @@ class Surroundings(Waiting, Protocol):
 class Host:
     """One machine: made by ``Network.add_host``."""
 
-    def __init__(self, name: str, addresses: Sequence[str], udp_port: int, network: Surroundings) -> None:
+    def __init__(
+        self, name: str, addresses: Sequence[str], udp_port: int, network: Surroundings, native: bool = False
+    ) -> None:
         self.name = name
         self.addresses: tuple[str, ...] = tuple(addresses)
         """Its IP addresses."""
@@ -71,6 +73,7 @@ class Host:
         self.busy_udp_ports: set[int] = set()
         """UDP ports that other programs of the host have: its sockets cannot have them."""
         self._network = network
+        self._native = native
         self._clock = network.clock
         self._send_errors: dict[bytes, int] = {}
         self._runners: list[StackRunner] = []  # Of the stacks of sockets.
@@ -82,7 +85,7 @@ class Host:
         self.boots += 1
         random_bytes = seeded_bytes(self._network.seed, "host", self.name, self.boots)
         stack = self._network.make_stack(random_bytes, self._clock.now)
-        self._own = StackRunner(self, stack, self.packed, udp_port, lasting=True)
+        self._own = StackRunner(self, stack, self.packed, udp_port, lasting=True, native=self._native)
 
     @property
     def now(self) -> int:
@@ -96,7 +99,7 @@ class Host:
 
     @property
     def udp_port(self) -> int:
-        """The UDP port its SCTP packets are sent from and received on; 0 for SCTP directly over IP."""
+        """The UDP port its SCTP packets are sent from and received on; 0 for SCTP directly over IP alone."""
         return self._own.udp_port
 
     @udp_port.setter
@@ -105,8 +108,11 @@ class Host:
 
     @property
     def peer_addresses(self) -> list[PeerAddress]:
-        """All its addresses, for ``Endpoint.connect`` on another host."""
-        return [PeerAddress(packed, self.udp_port) for packed in self.packed]
+        """All its addresses, for ``Endpoint.connect`` on another host; in both ways if it has both."""
+        if not self._native:
+            return [PeerAddress(packed, self.udp_port) for packed in self.packed]
+        ways = ((0, False), (self.udp_port, True))
+        return [PeerAddress(packed, port, alternative=other) for packed in self.packed for port, other in ways]
 
     def open_endpoint(self, port: int = 0, config: AssociationConfig | None = None) -> Endpoint:
         """An SCTP port that uses all addresses of the host, and announces them if there are several."""
@@ -183,7 +189,8 @@ class Host:
         for runner in self._runners:
             if runner.udp_port == udp_port and address in runner.addresses:
                 return runner
-        return self._own if udp_port == self._own.udp_port else None
+        own = self._own
+        return own if udp_port == own.udp_port or (own.native and not udp_port) else None
 
     # --- for its runners and sockets ---
 

@@ -92,8 +92,8 @@ class Network:
 
     # Building it.
 
-    def add_host(self, name: str, addresses: Sequence[str], udp_port: int = 9899) -> Host:
-        """A new host.
+    def add_host(self, name: str, addresses: Sequence[str], udp_port: int = 9899, *, native: bool = False) -> Host:
+        """A new host; ``native``: its own stack sends and receives SCTP directly over IP, too.
 
         Several hosts may have one address if their UDP ports differ, as programs on one machine, or behind a NAT, have.
         Raises ValueError if the name (one word) is taken, or an address is malformed or taken with that UDP port.
@@ -103,12 +103,13 @@ class Network:
             raise ValueError(f"{name!r} is no name for a new host")
         if not packed or len(set(packed)) < len(packed):
             raise ValueError(f"a host needs addresses, each once: {', '.join(addresses) or 'there are none'}")
-        if any(udp_port in self._by_address.get(address, ()) for address in packed):
+        ports = {udp_port, 0} if native else {udp_port}
+        if any(not ports.isdisjoint(self._by_address.get(address, ())) for address in packed):
             raise ValueError(f"one of {', '.join(addresses)} belongs to another host, with that UDP port")
-        host = Host(name, addresses, udp_port, self)
+        host = Host(name, addresses, udp_port, self, native)
         self.hosts[name] = host
         for address in packed:
-            self._by_address.setdefault(address, {})[udp_port] = host
+            self._by_address.setdefault(address, {}).update(dict.fromkeys(ports, host))
         return host
 
     def link(self, source: str, destination: str) -> Link:

@@ -39,13 +39,24 @@ class SimulationError(AssertionError):
 class StackRunner:
     """One stack, on some addresses of a host and one UDP port."""
 
-    def __init__(self, host: Host, stack: Any, addresses: Sequence[bytes], udp_port: int, *, lasting: bool) -> None:
+    def __init__(
+        self,
+        host: Host,
+        stack: Any,
+        addresses: Sequence[bytes],
+        udp_port: int,
+        *,
+        lasting: bool,
+        native: bool = False,
+    ) -> None:
         self.stack: Any = stack
         """A ``Stack``, or what stands in for one."""
         self.addresses = list(addresses)
         """The local addresses, packed, at which packets for the stack arrive."""
         self.udp_port = udp_port
         """The UDP port that packets are sent from and received on; 0 for SCTP directly over IP."""
+        self.native = native or not udp_port
+        """It sends and receives SCTP directly over IP, too."""
         self.ports = Ports()
         """The users of the SCTP ports of the stack: sockets."""
         self.closed = False
@@ -55,6 +66,11 @@ class StackRunner:
         self._alarm = NEVER
         self._woken_at = 0
         self._wakes = 0
+
+    @property
+    def native_too(self) -> bool:
+        """Packets travel without UDP as well."""
+        return self.native and self.udp_port > 0
 
     def now(self) -> int:
         """The time, ns."""
@@ -160,7 +176,7 @@ class StackRunner:
             error = errno.ENETUNREACH
         elif source not in host.packed:
             error = errno.EADDRNOTAVAIL
-        elif bool(transmit.port) != bool(self.udp_port):
+        elif not (self.udp_port if transmit.port else self.native):
             error = errno.EPROTONOSUPPORT
         if error or source is None:
             self.stack.handle_send_error(self.now(), transmit, error)
@@ -170,7 +186,7 @@ class StackRunner:
                 self.now(),
                 source,
                 transmit.remote,
-                self.udp_port,
+                self.udp_port if transmit.port else 0,
                 transmit.port,
                 transmit.data,
                 transmit.segment,

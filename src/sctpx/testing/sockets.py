@@ -53,6 +53,7 @@ class Waiting(Protocol):
 class _Hub:
     """All of a simulation happens in one thread: it needs no lock."""
 
+    guard: Final = nullcontext()
     lock: Final = nullcontext()
 
 
@@ -158,6 +159,11 @@ class HostSockets:
     def usual_udp_port(self) -> int:
         """Where peers expect a listener; 0 on a host that has SCTP directly over IP."""
         return SCTP_TUNNELING_PORT if self._host.udp_port else 0
+
+    @property
+    def races(self) -> bool:
+        """The sockets of a host have one encapsulation."""
+        return False
 
     def now(self) -> int:
         """The virtual time, ns."""

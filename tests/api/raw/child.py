@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import sctpx
+from sctpx.link import LinkKind
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 20.0
@@ -39,7 +40,7 @@ class ChildError(Exception):
 class Child:
     """Runs the program, and talks to it."""
 
-    def __init__(self, run_by: Sequence[str] = ()) -> None:
+    def __init__(self, run_by: Sequence[str] = (), **environment: str) -> None:
         """``run_by`` is a command that runs it, as ``Host.command`` gives."""
         self._process = subprocess.Popen(
             [*run_by, sys.executable, "-m", "tests.api.raw.child"],
@@ -47,7 +48,7 @@ class Child:
             stdout=subprocess.PIPE,
             bufsize=0,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}/src{os.pathsep}{ROOT}"},
+            env={**os.environ, "PYTHONPATH": f"{ROOT}/src{os.pathsep}{ROOT}", **environment},
         )
         self._input = b""
 
@@ -160,9 +161,9 @@ class Program:
         """All there were, the latest last."""
         self._begun = asyncio.Event()
 
-    async def listen(self, hosts: list[str], port: int) -> int:
+    async def listen(self, hosts: list[str], port: int, link: LinkKind | None = "raw") -> int:
         """Listen and echo; the SCTP port."""
-        self._server = await sctpx.start_server(self._echo, hosts, port, link="raw")
+        self._server = await sctpx.start_server(self._echo, hosts, port, link=link)
         return self._server.port
 
     async def _echo(self, association: sctpx.Association) -> None:
@@ -170,11 +171,22 @@ class Program:
         while batch := await association.recv_many():
             await association.send_many(batch)
 
-    async def connect(self, hosts: list[str], port: int, local_port: int = 0, local: list[str] | None = None) -> int:
+    async def connect(
+        self,
+        hosts: list[str],
+        port: int,
+        local_port: int = 0,
+        local: list[str] | None = None,
+        link: LinkKind | None = "raw",
+    ) -> int:
         """Associate; our SCTP port."""
-        association = await sctpx.connect(hosts, port, local_port=local_port, local=local, link="raw", timeout=10)
+        association = await sctpx.connect(hosts, port, local_port=local_port, local=local, link=link, timeout=10)
         self._note(association)
         return association.port
+
+    async def report(self) -> list[tuple[str, str]]:
+        """How each address was asked by the latest association, and what it answered."""
+        return [(entry.encapsulation, entry.answer) for entry in (await self._latest()).report]
 
     def _note(self, association: sctpx.Association) -> None:
         self._up.append(association)

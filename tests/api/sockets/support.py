@@ -311,6 +311,6 @@ A_MOMENT = 50_000_000
 def no_sockets_are_left(before: Collection[object] = ()) -> None:
     """Wait until what closed sockets left to end gracefully has ended, but for the drivers that were there before."""
     gc.collect()
-    with hub.lock:
+    with hub.guard, hub.lock:
         while any(carrier not in before for carrier in hub.carriers):
             hub.wait(hub.emptied, time.monotonic_ns() + A_MOMENT)

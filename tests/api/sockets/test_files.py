@@ -134,7 +134,7 @@ def test_a_file_that_a_garbage_collection_closes_in_the_middle_of_a_call_closes_
     with connected() as (a, b):
         file = a.makefile("rb", 0)
         a.close()
-        with hub.lock:
+        with hub.guard, hub.lock:
             file.close()
         assert b.recv(100) == b""
         with raises_errno(errno.EBADF):

@@ -306,6 +306,15 @@ def test_a_change_of_the_events_goes_to_the_socket_at_once_or_when_flushed() -> 
         assert events.sndrcvinfo is events.dataio is True
 
 
+def test_adaptation_layer_events_can_be_subscribed_to_although_none_ever_comes() -> None:
+    with sctp.sctpsocket_tcp(socket.AF_INET) as sock:
+        sock.events.data_io = True
+        sock.events.adaptation_layer = True
+        sock.events.flush()
+        assert (sock.events.data_io, sock.events.adaptation_layer) == (True, True)
+        assert sock.getsockopt(c.IPPROTO_SCTP, c.SCTP_EVENTS) == s.EventSubscribe(sctp_data_io_event=1)
+
+
 def test_events_come_as_objects_between_the_messages() -> None:
     with sctp.sctpsocket_udp(socket.AF_INET, udp_port=0) as server:
         server.bind(HERE)

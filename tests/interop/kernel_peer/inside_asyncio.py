@@ -171,3 +171,71 @@ def test_what_the_kernel_cannot_do_is_said() -> None:
             assert caught.value.errno == errno.EOPNOTSUPP
 
     run(body)
+
+
+# --- auto: who names nothing ---
+
+
+@pytest.fixture
+def auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has chosen a way for this program."""
+    monkeypatch.delenv("SCTPX_LINK", raising=False)
+
+
+@pytest.mark.usefixtures("auto")
+def test_who_names_nothing_takes_the_kernel() -> None:
+    async def body() -> None:
+        async with (
+            await sctpx.start_server(echo, HOST, 0) as server,
+            sctpx.connect(HOST, server.port) as association,
+            await sctpx.open_endpoint(HOST) as endpoint,
+        ):
+            assert [one.backend for one in (server.endpoint, association.endpoint, endpoint)] == ["kernel"] * 3
+            assert association.report == ()
+            await association.send(b"x")
+            assert (await association.recv()).data == b"x"
+
+    run(body)
+
+
+@pytest.mark.usefixtures("auto")
+def test_what_only_the_userspace_stack_can_do_goes_over_udp() -> None:
+    async def body() -> None:
+        async with await sctpx.open_endpoint(HOST, limits=sctpx.Limits()) as endpoint:
+            assert (endpoint.backend, endpoint.native) == ("userspace", False)
+
+    run(body)
+
+
+@pytest.mark.udp_9899
+@pytest.mark.usefixtures("auto")
+def test_a_peer_with_udp_alone_is_found_at_once() -> None:
+    """The kernel answers for the SCTP port with an ABORT, since nobody has it there."""
+
+    async def body() -> None:
+        async with await sctpx.open_endpoint(HOST, link="udp") as endpoint:
+            endpoint.listen(echo)
+            started = asyncio.get_running_loop().time()
+            async with sctpx.connect(HOST, endpoint.port) as association:
+                assert asyncio.get_running_loop().time() - started < 0.9
+                assert association.endpoint.backend == "userspace"
+                own, kernel = association.report
+                assert (own.udp_port, own.answer, own.kept) == (endpoint.udp_port, "INIT ACK", True)
+                assert (kernel.encapsulation, kernel.answer) == ("native", "asked by the kernel")
+                assert (kernel.error, kernel.kept) == (errno.ECONNREFUSED, False)
+                await association.send(b"x")
+                assert (await association.recv()).data == b"x"
+
+    run(body)
+
+
+@pytest.mark.udp_9899
+@pytest.mark.usefixtures("auto")
+def test_a_peer_that_is_silent_in_both_ways() -> None:
+    async def body() -> None:
+        with pytest.raises(TimeoutError) as failure:
+            await sctpx.connect(NOBODY, 5000, timeout=2.0)
+        report = failure.value.report  # type: ignore[attr-defined]
+        assert {entry.encapsulation for entry in report} == {"native", "UDP 9899"}
+
+    run(body)

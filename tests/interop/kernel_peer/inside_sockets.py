@@ -345,3 +345,18 @@ def test_calls_that_end_leave_no_descriptors(opened: Any) -> None:
     server.close()
     time.sleep(0)
     assert len(list(Path("/proc/self/fd").iterdir())) == before + 1  # The one that listens.
+
+
+@pytest.mark.parametrize("kind", [sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET])
+def test_who_names_nothing_takes_the_kernel(kind: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCTPX_LINK", raising=False)
+    with sctpx.socket(sctpx.AF_INET, kind) as sock, sctpx.socket(udp_port=0) as other:
+        assert sock.backend == "kernel"
+        assert other.backend == "userspace"
+        sock.bind((HOST, 0))
+        sock.listen()
+        with sctpx.socket() as client:
+            client.connect(sock.getsockname()[:2])
+            client.send(b"x")
+            if kind == sctpx.SOCK_SEQPACKET:
+                assert sock.recv(10) == b"x"

@@ -100,7 +100,7 @@ class Port:
 @contextmanager
 def meeting(*errors: int) -> Iterator[tuple[Port, Port, Failing]]:
     """A client that connects to a server through a link with these errors. Under the lock."""
-    with hub.lock:
+    with hub.guard, hub.lock:
         link = Failing(*errors)
         drivers = [Driver(UdpLink.open([HOST])), Driver(link)]
         server, client = Port(drivers[0], PORT), Port(drivers[1], 0)

@@ -53,6 +53,9 @@ class Mailbox:
     def cut_off(self, ending: Ending) -> None:
         raise AssertionError("nobody exits here")
 
+    def break_off(self) -> None:
+        """Nothing is ever interrupted."""
+
     def abandon(self) -> None:
         raise AssertionError("nobody forks here")
 
@@ -66,13 +69,13 @@ class Mailbox:
 @contextmanager
 def mailbox() -> Iterator[Mailbox]:
     """A mailbox that the hub drives."""
-    with hub.lock:
+    with hub.guard, hub.lock:
         box = Mailbox()
         hub.add(box)
     try:
         yield box
     finally:
-        with hub.lock:
+        with hub.guard, hub.lock:
             box.close()
 
 
@@ -89,7 +92,7 @@ def join(*threads: threading.Thread) -> None:
 
 
 def test_a_call_that_waits_reads_the_network_itself() -> None:
-    with mailbox() as box, hub.lock:
+    with mailbox() as box, hub.guard, hub.lock:
         box.far.send(b"x")
         while not box.received:
             hub.wait(box.line)
@@ -104,7 +107,7 @@ def test_the_thread_reads_while_nobody_waits() -> None:
             super().run()
             done.set()
 
-    with hub.lock:
+    with hub.guard, hub.lock:
         box = Telling()
         hub.add(box)
     try:
@@ -112,7 +115,7 @@ def test_the_thread_reads_while_nobody_waits() -> None:
         assert done.wait(PATIENCE)
         assert box.readers == ["sctpx"]
     finally:
-        with hub.lock:
+        with hub.guard, hub.lock:
             box.close()
 
 
@@ -134,7 +137,7 @@ def test_a_driver_that_did_not_read_everything_is_asked_again_before_anybody_wai
             super().feed(descriptor)
             return True
 
-    with hub.lock:
+    with hub.guard, hub.lock:
         box = Slow()
         hub.add(box)
         box.far.send(b"first")
@@ -151,7 +154,7 @@ def test_each_of_several_waiters_is_woken_and_the_lead_is_handed_on() -> None:
         served: list[str] = []
 
         def take() -> None:
-            with hub.lock:
+            with hub.guard, hub.lock:
                 while not box.received:
                     hub.wait(box.line)
                 box.received = box.received[1:]
@@ -171,7 +174,7 @@ def test_who_follows_reads_the_network_itself_once_the_leader_has_left() -> None
         served = threading.Semaphore(0)
 
         def take() -> None:
-            with hub.lock:
+            with hub.guard, hub.lock:
                 while not box.received:
                     hub.wait(box.line)
                 box.received = box.received[1:]
@@ -180,7 +183,7 @@ def test_who_follows_reads_the_network_itself_once_the_leader_has_left() -> None
         waiting = threading.Semaphore(0)
 
         def enter() -> None:
-            with hub.lock:
+            with hub.guard, hub.lock:
                 waiting.release()
             take()
 
@@ -201,7 +204,7 @@ def test_a_waiter_can_be_woken_by_another_thread_whether_it_leads_or_follows() -
         ready_to_wait = threading.Semaphore(0)
 
         def wait(number: int) -> None:
-            with hub.lock:
+            with hub.guard, hub.lock:
                 ready_to_wait.release()
                 while not flags[number]:
                     hub.wait(lines[number])
@@ -210,7 +213,7 @@ def test_a_waiter_can_be_woken_by_another_thread_whether_it_leads_or_follows() -
         for _ in threads:
             assert ready_to_wait.acquire(timeout=PATIENCE)
         for number, line in enumerate(lines):
-            with hub.lock:
+            with hub.guard, hub.lock:
                 flags[number] = True
                 line.wake_all()
         join(*threads)
@@ -221,7 +224,7 @@ def test_a_deadline_ends_the_waiting_of_leaders_and_followers() -> None:
     with mailbox():
 
         def wait() -> None:
-            with hub.lock:
+            with hub.guard, hub.lock:
                 deadline = time.monotonic_ns() + 1_000_000
                 while time.monotonic_ns() < deadline:
                     hub.wait(Line(), deadline)
@@ -235,14 +238,14 @@ def test_an_earlier_deadline_reaches_whoever_waits_for_the_network() -> None:
         done: list[bool] = []
 
         def wait() -> None:
-            with hub.lock:
+            with hub.guard, hub.lock:
                 waiting.set()
                 hub.wait(box.line)
                 done.append(True)
 
         thread = in_thread(wait, "waiter")
         assert waiting.wait(PATIENCE)
-        with hub.lock:
+        with hub.guard, hub.lock:
             box.deadline = 1
             hub.expect(1)
         join(thread)
@@ -257,10 +260,10 @@ def test_deferred_work_is_done_under_the_lock() -> None:
 
 
 def test_a_call_within_a_call_is_refused() -> None:
-    """As a signal handler would make it that interrupts a call in the middle."""
-    with hub.lock, pytest.raises(RuntimeError, match="signal handler"), hub.lock:
+    """As a finalizer would make it that interrupts a call in the middle."""
+    with hub.guard, hub.lock, pytest.raises(RuntimeError, match="finalizer"), hub.guard:
         pass
-    with hub.lock:
+    with hub.guard, hub.lock:
         pass
 
 
@@ -269,13 +272,13 @@ def test_whatever_a_signal_handler_raises_the_lock_is_held_once_and_given_back()
         raise KeyboardInterrupt
 
     def wake(line: Line) -> None:
-        with hub.lock:
+        with hub.guard, hub.lock:
             line.wake_all()
             # The main thread handles it when it gets the lock, or on its way there.
             signal.raise_signal(signal.SIGUSR1)
 
     def take() -> None:
-        with hub.lock:
+        with hub.guard, hub.lock:
             pass
 
     before = signal.signal(signal.SIGUSR1, interrupt)
@@ -285,7 +288,7 @@ def test_whatever_a_signal_handler_raises_the_lock_is_held_once_and_given_back()
                 line = Line()
                 thread: threading.Thread | None = None
                 try:
-                    with hub.lock:
+                    with hub.guard, hub.lock:
                         thread = in_thread(lambda line=line: wake(line), "waker")  # type: ignore[misc]
                         while True:
                             hub.wait(line)

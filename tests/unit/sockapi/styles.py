@@ -52,6 +52,7 @@ class Driver:
         self.ports = Ports()
         self.closed = False
         self.udp_port = 0
+        self.native_too = self.races = False
         self.usual_udp_port = 0
         self.ip = ip
         self._world = world

@@ -167,3 +167,31 @@ def test_a_link_local_address_without_zone_is_on_the_link_of_the_others_in_the_l
         "fe80::1%7", "192.0.2.1", "fe80::2%7"
     )
     assert next(address.ip for address in peer_of("fe80::1", "fe80::2%7", "fe80::2%8").addresses) == pack_ip("fe80::1")
+
+
+def ways(peer: Peer) -> list[tuple[str, int, bool]]:
+    return [(ip_text(one.ip), one.udp_port, one.alternative) for one in peer.addresses]
+
+
+def test_each_address_is_asked_natively_first_and_over_udp_behind_that() -> None:
+    peer = Peer([(Address("192.0.2.1"), 5000, [pack_ip("192.0.2.1")]), (Address("b"), 5000, [pack_ip("::1")])], 9899)
+    peer.race_natively()
+    assert ways(peer) == [
+        ("192.0.2.1", 0, False),
+        ("192.0.2.1", 9899, True),
+        ("::1", 0, False),
+        ("::1", 9899, True),
+    ]
+
+
+def test_a_udp_port_that_is_named_for_one_address_means_udp_for_all() -> None:
+    given = [(Address("a", udp_port=7), 5000, [pack_ip("192.0.2.1")]), (Address("b"), 5000, [pack_ip("192.0.2.2")])]
+    peer = Peer(given, 9899)
+    peer.race_natively()
+    assert ways(peer) == [("192.0.2.1", 7, False), ("192.0.2.2", 9899, False)]
+
+
+def test_a_peer_that_is_without_udp_is_asked_once() -> None:
+    peer = Peer([(Address("a"), 5000, [pack_ip("192.0.2.1")])], 0)
+    peer.race_natively()
+    assert ways(peer) == [("192.0.2.1", 0, False)]

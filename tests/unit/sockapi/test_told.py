@@ -203,9 +203,10 @@ def test_a_failed_connect_is_the_builtin_that_fits_and_tells_of_each_address(cod
             "Connection refused (Out of Resource): the peer takes no more associations now",
         ),
         (
-            {"address": "192.0.2.1", "answer": "silence"},
+            {"address": "192.0.2.1", "answer": "silence", "udp_port": 9899},
             "no such host, a firewall, or a peer that does not speak SCTP over",
         ),
+        ({"address": "192.0.2.1", "answer": "silence"}, "silence): no such host, or a firewall"),
     ],
 )
 def test_a_failed_connect_says_what_is_wrong_in_plain_words(report: dict[str, Any], words: str) -> None:

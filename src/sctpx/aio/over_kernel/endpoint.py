@@ -23,6 +23,7 @@ from ...kernel.system import sysctl
 from ...sockapi import constants as c
 from ...sockapi import structs as s
 from ...sockapi.addresses import Address, check_port, ip_text, pack_ip
+from ...sockapi.backend import KERNEL
 from ...sockapi.not_now import NotNow
 from ...sockapi.peer import Peer
 from ..association import CLOSE_TIMEOUT, Association, OnEvent
@@ -80,6 +81,16 @@ class KernelEndpoint(Endpoint):
     def udp_port(self) -> int:
         """The UDP port at which the kernel takes packets of all its sockets (RFC 6951); 0 for none."""
         return self._sock.udp_port
+
+    @property
+    def native(self) -> bool:
+        """Always: the kernel takes packets over UDP beside the others."""
+        return True
+
+    @property
+    def backend(self) -> str:
+        """``"kernel"``."""
+        return KERNEL
 
     @property
     def local_addresses(self) -> list[str]:

@@ -27,11 +27,13 @@ from ...aio import Association, Connecting, connect
 from ...aio.resolve import resolve_peer
 from ...core.config import AssociationConfig
 from ...core.path.path import IPV4_HEADER, IPV6_HEADER, UDP_HEADER
-from ...link import Link, LinkKind, open_link
+from ...link import SCTP_TUNNELING_PORT, Link, open_link
 from ...link.interfaces import source_for
 from ...sockapi.addresses import ip_text
+from ...sockapi.backend import KERNEL
 from ...sockapi.send import Outgoing
 from ..interrupt import in_good_order, on_interrupt
+from ..parameters import way
 from . import hello
 from .measure import Result, Span, median_us, percentile_us
 
@@ -51,7 +53,7 @@ class Plan:
 
     addresses: list[str]
     port: int
-    peer_udp_port: int
+    peer_udp_port: int | None
     mode: str
     size: int
     seconds: float
@@ -62,7 +64,8 @@ class Plan:
     local: list[str] | None
     udp_port: int
     offload: bool
-    link: LinkKind
+    link: str
+    """What ``--link`` says."""
     config: AssociationConfig
 
     @property
@@ -73,7 +76,7 @@ class Plan:
 
 async def measure(plan: Plan, tell: Tell | None = None) -> Result:
     """Do it. ``OSError`` as ``connect`` and the association's methods say."""
-    client = _Client(plan, plan.link if plan.offload else await _plain_link(plan), tell)
+    client = _Client(plan, way(plan.link) if plan.offload else {"link": await _plain_link(plan)}, tell)
     return await {"bulk": client.bulk, "pingpong": client.pingpong, "setup": client.setup}[plan.mode]()
 
 
@@ -81,18 +84,28 @@ async def _plain_link(plan: Plan) -> Link[Any]:
     """A link without offload."""
     local = plan.local
     if local is None:
-        peer = await resolve_peer(plan.addresses, plan.port, plan.peer_udp_port)
+        peer = await resolve_peer(plan.addresses, plan.port, plan.peer_udp_port or 0)
         local = list(map(ip_text, peer.find_sources(source_for)))
-    return open_link(plan.link, local, plan.udp_port, offload=False)
+    return plain_link(plan.link, local, plan.udp_port)
+
+
+def plain_link(kind: str, local: list[str], udp_port: int | None) -> Link[Any]:
+    """A link without the offload of UDP: over UDP, unless ``kind`` is ``raw``."""
+    if kind == KERNEL:
+        raise click.UsageError("--no-offload is for SCTP over UDP, and not for --link kernel")
+    return open_link(
+        "raw" if kind == "raw" else "udp", local, SCTP_TUNNELING_PORT if udp_port is None else udp_port, offload=False
+    )
 
 
 @final
 class _Client:
     """One measurement."""
 
-    def __init__(self, plan: Plan, link: Link[Any] | LinkKind, tell: Tell | None) -> None:
+    def __init__(self, plan: Plan, way: dict[str, Any], tell: Tell | None) -> None:
+        """``way`` are the arguments of ``connect`` that say how packets travel."""
         self._plan = plan
-        self._link = link
+        self._way = way
         self._tell = tell
         self._count = 0
         """Messages, round trips or set-ups so far."""
@@ -110,7 +123,7 @@ class _Client:
             local=plan.local,
             udp_port=plan.udp_port,
             config=plan.config,
-            link=self._link,
+            **self._way,
         )
 
     async def _greet(self, association: Association) -> None:
@@ -159,8 +172,10 @@ class _Client:
 
     def _tell_mtu(self, association: Association) -> None:
         """Say so if packets are smaller than was asked for: an interface has a smaller MTU."""
-        udp = UDP_HEADER if association.endpoint.udp_port else 0
-        sizes = [path.mtu + udp + (IPV6_HEADER if ":" in path.remote else IPV4_HEADER) for path in association.paths]
+        sizes = [
+            path.mtu + (UDP_HEADER if path.udp_port else 0) + (IPV6_HEADER if ":" in path.remote else IPV4_HEADER)
+            for path in association.paths
+        ]
         # An SCTP packet is a multiple of four bytes.
         if min(sizes) + 3 < self._plan.config.mtu:
             self._result.mtu = min(sizes)

@@ -10,15 +10,15 @@ import click
 
 from ...aio import start_server
 from ...core.config import AssociationConfig
-from ...link import SCTP_TUNNELING_PORT, LinkKind, open_link
+from ...link import SCTP_TUNNELING_PORT
 from ..failure import explain, one_line
 from ..interrupt import exit_by_signal, run
 from ..output import byte_text, json_text, rate_text
-from ..parameters import MTU, SCTP_PORT, UDP_PORT, integer, link_option, seconds
+from ..parameters import MTU, SCTP_PORT, UDP_PORT, integer, link_option, seconds, way
 from ..parameters import addresses as address_list
 from ..parameters import size as size_type
 from . import hello
-from .client import Plan, measure
+from .client import Plan, measure, plain_link
 from .measure import Result
 from .server import PerfServer
 
@@ -61,10 +61,8 @@ Examples:
 @click.option(
     "--udp-port",
     type=UDP_PORT,
-    default=str(SCTP_TUNNELING_PORT),
-    show_default=True,
     metavar="PORT",
-    help="UDP port; 0: any free.",
+    help=f"UDP port; 0: any free.  [default: {SCTP_TUNNELING_PORT}]",
 )
 @click.option(
     "--mode",
@@ -79,12 +77,12 @@ Examples:
 def server(
     bind: list[str],
     port: int,
-    udp_port: int,
+    udp_port: int | None,
     mode: str,
     mtu: int,
     stretch_sack: bool,
     no_offload: bool,
-    link: LinkKind,
+    link: str,
     once: bool,
     as_json: bool,
 ) -> None:
@@ -93,10 +91,10 @@ def server(
 
     async def serve() -> None:
         worker = PerfServer("bulk" if mode == "auto" else mode, config)
-        carrier = open_link(link, bind, udp_port, offload=False) if no_offload else link
-        async with await start_server(
-            worker.handle, bind, port, udp_port=udp_port, config=config, link=carrier
-        ) as listener:
+        how = {"udp_port": udp_port, **way(link)}
+        if no_offload:
+            how = {"link": plain_link(link, bind, udp_port)}
+        async with await start_server(worker.handle, bind, port, config=config, **how) as listener:
             ports = f"port {listener.port}" + (f" udp-port {listener.udp_port}" if listener.udp_port else "")
             click.echo(f"READY {','.join(listener.local_addresses)} {ports}", err=as_json)
             while True:
@@ -130,10 +128,8 @@ Examples:
 @click.option(
     "--udp-port",
     type=UDP_PORT,
-    default=str(SCTP_TUNNELING_PORT),
-    show_default=True,
     metavar="PORT",
-    help="The server's UDP port.",
+    help=f"The server's UDP port.  [default: {SCTP_TUNNELING_PORT}]",
 )
 @click.option("--mode", type=click.Choice(hello.MODES), default="bulk", show_default=True, help="What to measure.")
 @click.option("--size", type=size_type, default="64Ki", show_default=True, metavar="SIZE", help="Bytes a message.")
@@ -156,7 +152,7 @@ Examples:
 def client(
     addresses: list[str],
     port: int,
-    udp_port: int,
+    udp_port: int | None,
     mode: str,
     size: int,
     seconds: float,
@@ -168,7 +164,7 @@ def client(
     mtu: int,
     stretch_sack: bool,
     no_offload: bool,
-    link: LinkKind,
+    link: str,
     as_json: bool,
 ) -> None:
     """Measure against a server at one or several ADDRESSes.

@@ -6,8 +6,9 @@ import os
 import socket
 from typing import Final
 
+from ...link import Named, choose_here
 from ...sockapi import constants as c
-from ...sockapi.backend import KERNEL, USERSPACE
+from ...sockapi.backend import check_backend
 
 BINDX_ADD: Final = c.SCTP_BINDX_ADD_ADDR
 BINDX_REMOVE: Final = c.SCTP_BINDX_REM_ADDR
@@ -49,11 +50,14 @@ HAVE_SCTP_SAT_NETWORK_CAPABILITY: Final = 128
 def features() -> int:
     """What there is, as a sum of ``HAVE_*``: sctpx's own stack is no kernel's SCTP, and has no extensions yet."""
     here = HAVE_SCTP | HAVE_SCTP_MULTIBUF | HAVE_SCTP_NOCONNECT
-    if default_backend() == KERNEL:
+    if choose_here(Named(backend=check_backend(default_backend()))).kernel:
         here |= HAVE_KERNEL_SCTP | HAVE_SCTP_PRSCTP | HAVE_SCTP_ADDIP | HAVE_SCTP_CANSET_PRIMARY
     return here
 
 
-def default_backend() -> str:
-    """Who carries the associations of a socket that does not say it: the environment's SCTPX_BACKEND."""
-    return os.environ.get("SCTPX_BACKEND") or USERSPACE
+def default_backend() -> str | None:
+    """Who carries the associations of a socket that does not say it: the environment's SCTPX_BACKEND.
+
+    ``None``: as docs/links.md says.
+    """
+    return os.environ.get("SCTPX_BACKEND") or None

@@ -45,7 +45,7 @@ class sctpsocket:
 
     ``sk`` is a ``sctpx.Socket`` to go on with. Attributes that are not here are those of the socket, ``sock()``.
     ``backend`` is who carries the associations, ``"userspace"`` or ``"kernel"``: by default what the environment
-    variable SCTPX_BACKEND says, so that a script need not be changed for it.
+    variable SCTPX_BACKEND says, so that a script need not be changed for it, or what ``sctpx.socket`` takes.
     """
 
     def __init__(

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from errno import EINVAL, EMSGSIZE, ENOTCONN, EPIPE
+from errno import EINTR, EINVAL, EMSGSIZE, ENOTCONN, EPIPE
 from typing import Any, Final, final
 
-from ...wire import causes
+from ...wire import causes, control
 from ...wire.codes import DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.serial import TSN_MASK
 from ..capabilities import INTERLEAVING, RECONFIGURATION
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
-from ..events import Event, Undelivered
+from ..events import CommunicationLost, Event, Undelivered
 from ..ext import stream_reset
 from ..ext.stream_reset import StreamReset
 from ..local_side import LocalSide
@@ -37,6 +37,7 @@ Convert = Callable[[Any], tuple[bytes, int, int, bool]]
 
 # What an ABORT chunk has room for.
 MAX_REASON: Final = 1024
+INTERRUPTED: Final = b"interrupted in the middle of a change"
 _EXHAUSTED: Final = object()
 
 
@@ -345,6 +346,25 @@ class Association(Identity):
         self.begin_round()
         if self.tcb.state != CLOSED:
             shutdown.abort(self.tcb, [causes.user_abort(reason[:MAX_REASON])])
+        self.keeper.touch(self)
+
+    def break_off(self) -> None:
+        """End at once, with an ABORT: something has left this association in the middle of a change.
+
+        Nothing but what says where the peer is can be relied on: what was to be sent and what arrived is given up.
+        """
+        tcb = self.tcb
+        tcb.forget_data()
+        why = [causes.user_abort(INTERRUPTED)]
+        if tcb.state != CLOSED:
+            event = CommunicationLost(self, EINTR, False, why)
+            try:
+                shutdown.end(tcb, event, control.abort(why))
+            except Exception:
+                tcb.state = CLOSED
+        if self.owner is not None and not self.keeper.will_tell_end(self):
+            tcb.events.append(CommunicationLost(self, EINTR, False, why))
+        self.ready = False
         self.keeper.touch(self)
 
     def set_primary(self, now: int, remote: bytes) -> None:

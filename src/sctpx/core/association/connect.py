@@ -8,6 +8,10 @@ on to the next address at once. With ``attempt_delay=None`` one address is tried
 What is tried, a *candidate*, is an IP address with its encapsulation: the same IP address at two UDP ports is two
 candidates. A path of the association has one IP address and therefore takes over one of them.
 
+Where both native SCTP and SCTP over UDP are possible, each address has two candidates, of which one is *alternative*.
+They race like the addresses: the alternative is asked half an ``attempt_delay`` behind the other one, or at once when
+the other one refuses; the address has refused when both have. In rotation all alternatives come behind all addresses.
+
 The attempt decides when an INIT is sent where; it builds nothing and sends nothing. Its candidates become
 the report and outlive it.
 """
@@ -52,6 +56,7 @@ class AddressReport:
     """What became of one candidate: an address, with its encapsulation, that an association was to be set up over."""
 
     __slots__ = (
+        "alternative",
         "answer",
         "answered",
         "causes",
@@ -80,6 +85,8 @@ class AddressReport:
         """Our source address towards it, packed; ``b""`` for any."""
         self.listed = listed
         """Whether the caller listed it; else it was learnt from the INIT ACK."""
+        self.alternative = False
+        """Another way to the address of the candidate before it."""
         self.inits = 0
         """INITs sent to it."""
         self.unanswered = 0
@@ -140,15 +147,19 @@ class AddressReport:
 def find_candidate(candidates: list[AddressReport], ip: bytes, udp_port: int) -> AddressReport | None:
     """The candidate that a packet from there answers: the one with that UDP port, or the first one asked at that IP.
 
-    A peer may well answer from another UDP port than the one it was asked at (RFC 6951 section 5.1).
+    A peer may well answer from another UDP port than the one it was asked at (RFC 6951 section 5.1), hardly ever
+    without UDP if it was asked over UDP, or the other way round.
     """
     found: AddressReport | None = None
+    highest = -1
     for candidate in candidates:
         if candidate.ip == ip:
             if candidate.udp_port == udp_port:
                 return candidate
-            if found is None or (candidate.inits and not found.inits):
+            rank = (2 if candidate.inits else 0) + (1 if (candidate.udp_port == 0) == (udp_port == 0) else 0)
+            if rank > highest:
                 found = candidate
+                highest = rank
     return found
 
 
@@ -165,6 +176,7 @@ class Attempt:
         "_next",
         "_next_start",
         "_tries",
+        "_turns",
         "candidates",
         "deadline",
     )
@@ -172,17 +184,19 @@ class Attempt:
     def __init__(self, candidates: list[AddressReport], now: int, config: AssociationConfig) -> None:
         self.candidates = candidates
         """In the caller's order, each once."""
-        self._asked = candidates  # Those that INITs go to, in this order.
+        self._asked: list[AddressReport] = []  # Those that INITs go to, in this order.
+        self._turns: list[list[AddressReport]] = []  # The same by address: the ways to one address have one turn.
         self.deadline = NEVER
         """When the whole attempt is given up."""
         self._began = now
         self._delay = -1 if config.attempt_delay is None else nanoseconds(config.attempt_delay)
         self._tries = 0
         self._longest = 0
-        self._next = 0  # The candidate whose first INIT is sent next.
+        self._next = 0  # The turn that is next.
         self._next_start = now
         self._current = -1  # In rotation: the candidate whose T1-init runs.
         self._limit(config)
+        self._ask(candidates)
 
     def _limit(self, config: AssociationConfig) -> None:
         """How often, how long and for how long to try."""
@@ -218,6 +232,18 @@ class Attempt:
             candidate.deadline = now + min(candidate.rto, self._longest)
         return due
 
+    def _ask(self, candidates: list[AddressReport]) -> None:
+        """INITs go to these, in this order."""
+        turns: list[list[AddressReport]] = []
+        for candidate in candidates:
+            if candidate.alternative and turns and turns[-1][0].ip == candidate.ip:
+                turns[-1].append(candidate)
+            else:
+                turns.append([candidate])
+        self._turns = turns
+        others = [candidate for turn in turns for candidate in turn[1:]]
+        self._asked = [turn[0] for turn in turns] + others
+
     def _race(self, now: int) -> list[AddressReport]:
         due: list[AddressReport] = []
         for candidate in self._asked:
@@ -225,13 +251,16 @@ class Attempt:
                 self._expire(candidate)
                 if not self._done(candidate):
                     due.append(candidate)
-        while self._next < len(self._asked) and self._next_start <= now:
-            candidate = self._asked[self._next]
+        while self._next < len(self._turns) and self._next_start <= now:
+            turn = [candidate for candidate in self._turns[self._next] if not candidate.refusal]
             self._next += 1
-            if not candidate.refusal:
-                due.append(candidate)
+            if turn:
+                due.append(turn[0])
                 self._next_start = now + self._delay
-        if self._next == len(self._asked):
+            for place, other in enumerate(turn):
+                if place:
+                    other.deadline = now + self._delay * place // len(turn)
+        if self._next == len(self._turns):
             self._next_start = NEVER
         return due
 
@@ -252,7 +281,8 @@ class Attempt:
 
     def _expire(self, candidate: AddressReport) -> None:
         candidate.deadline = NEVER
-        candidate.rto = min(candidate.rto * 2, self._longest)
+        if candidate.tries:  # Else it was only its turn that came.
+            candidate.rto = min(candidate.rto * 2, self._longest)
 
     def _done(self, candidate: AddressReport) -> bool:
         """True if no further INIT goes to it."""
@@ -277,8 +307,10 @@ class Attempt:
         highest = -1
         for candidate in self.candidates:
             if candidate.ip == ip:
-                rank = 4 if candidate.answer in _PROOFS else 0 if candidate.refused else 2
+                rank = 6 if candidate.answer in _PROOFS else 0 if candidate.refused else 3
                 if candidate.udp_port == udp_port:
+                    rank += 2
+                elif (candidate.udp_port == 0) == (udp_port == 0):
                     rank += 1
                 if rank > highest:
                     found = candidate
@@ -289,9 +321,23 @@ class Attempt:
         """The address refused: move on to the next one at once (CX8), if it was asked."""
         candidate.on_answer(now, answer, error, causes)
         candidate.refusal = error or ECONNREFUSED
-        if candidate.deadline != NEVER:
-            candidate.deadline = NEVER
+        if candidate.deadline == NEVER:
+            return
+        candidate.deadline = NEVER
+        others = [] if self._delay < 0 else self._other_ways(candidate)
+        for other in others:
+            if not other.tries:
+                other.deadline = now
+                return
+        if not others:
             self._next_start = now
+
+    def _other_ways(self, candidate: AddressReport) -> list[AddressReport]:
+        """The other ways to its address that are asked, or will be."""
+        for turn in self._turns:
+            if candidate in turn:
+                return [other for other in turn if other is not candidate and other.deadline != NEVER]
+        return []
 
     def stop(self) -> None:
         """An INIT ACK was accepted: no INIT leaves any more (CX2). The limit on the whole attempt stays."""
@@ -307,7 +353,7 @@ class Attempt:
             candidate.tries = 0
             candidate.refusal = 0
             candidate.rto = rto
-        self._asked = candidates
+        self._ask(candidates)
         self._next = 0
         self._next_start = now
         self._current = -1

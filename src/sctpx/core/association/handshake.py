@@ -255,9 +255,9 @@ def keep_listed(tcb: Tcb, attempt: Attempt, listed: list[bytes], local: bytes, p
     """Paths to those of the caller's addresses that the peer has: confirmed (section 5.4, rule 1; CX3).
 
     ``heard`` are those the peer was heard from, the first one now, at ``local`` and from UDP port ``port``. A confirmed
-    address need not be reachable: any other address whose INITs went unanswered begins potentially failed, until a
-    HEARTBEAT is answered there. A late INIT ACK only enters the report. With heartbeats switched off nothing could ever
-    end that state, and the address begins as any other.
+    address need not be reachable: any other address whose INITs went unanswered, in whatever encapsulation, begins
+    potentially failed, until a HEARTBEAT is answered there. A late INIT ACK only enters the report. With heartbeats
+    switched off nothing could ever end that state, and the address begins as any other.
     """
     for candidate in attempt.candidates:
         if candidate.ip not in listed or attempt.best(candidate.ip, port) is not candidate:
@@ -270,7 +270,7 @@ def keep_listed(tcb: Tcb, attempt: Attempt, listed: list[bytes], local: bytes, p
         if candidate.ip in heard:
             continue  # What comes from there now is no answer to an INIT.
         path.unanswered_inits = candidate.unanswered
-        if candidate.inits and path.heartbeat_enabled:
+        if path.heartbeat_enabled and any(other.inits for other in attempt.candidates if other.ip == candidate.ip):
             failover.on_timeout(path)
 
 

@@ -43,6 +43,10 @@ class Keeper:
         """An association changed: it may have packets to send and other deadlines."""
         raise NotImplementedError
 
+    def will_tell_end(self, association: Identity) -> bool:
+        """The event that ends this association waits to be polled."""
+        raise NotImplementedError
+
     def find_association(self, remote: bytes, peer_port: int, local_port: int) -> Identity | None:
         """The association with that transport address of a peer; of several the first one."""
         raise NotImplementedError

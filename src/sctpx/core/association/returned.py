@@ -32,10 +32,12 @@ def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payloa
             handshake.handle_icmp(tcb, now, remote, port, error)
     elif tag == tcb.peer_tag and tcb.state not in (CLOSED, COOKIE_WAIT):
         path = tcb.find_path(remote)
-        no_sctp = error == ENOPROTOOPT and not port
-        if path is not None and no_sctp and tcb.config.on_protocol_unreachable == "end":
+        if path is None:
+            return
+        no_sctp = error == ENOPROTOOPT and not port and not path.encaps_port
+        if no_sctp and tcb.config.on_protocol_unreachable == "end":
             shutdown.handle_abort(tcb, [], reflected=True)  # ICMP8
-        elif path is not None:
+        else:
             reachability.on_error(tcb, now, path, error)
 
 

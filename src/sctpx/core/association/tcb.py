@@ -280,11 +280,19 @@ class Tcb:
         interleaves = capabilities & INTERLEAVING != 0
         if interleaves is self.framing.interleaves:
             return
-        config = self.config
         self.framing = I_DATA_FRAMING if interleaves else DATA_FRAMING
+        self._begin_queues(self.initial_tsn)
+
+    def forget_data(self) -> None:
+        """Give up what was to be sent and what has arrived: nothing of it can be relied on."""
+        self._begin_queues(self.outstanding.cumulative_tsn_ack_point + 1)
+        self.buffered = 0
+
+    def _begin_queues(self, initial_tsn: int) -> None:
+        config = self.config
         self.send_queue = SendQueue(self.framing, config.scheduler, self.stream_values)
-        self.outstanding = Outstanding(self.initial_tsn, self.framing.header)
-        if interleaves:
+        self.outstanding = Outstanding(initial_tsn, self.framing.header)
+        if self.framing.interleaves:
             self.reassembly = Interleaved(config.partial_limit, config.hold_limit)
         else:
             self.reassembly = Reassembly(config.partial_limit)

@@ -213,6 +213,12 @@ def set_encapsulation(scope: Scope, value: UdpEncaps) -> Change:
     """RFC 6951 section 6.1: a wildcard address "applies only to future paths"."""
     path = scope.path(value.sue_address)
     if path is None:
-        return lambda: setattr(scope.settings, "encaps_port", value.sue_port)
+        settings = scope.settings
+
+        def name() -> None:
+            settings.encaps_port = value.sue_port
+            settings.encaps_port_named = True
+
+        return name
     remote = path.remote
     return lambda: scope.live().configure_path(scope.now, remote, encaps_port=value.sue_port)

@@ -1,0 +1,249 @@
+"""Signals wait while something changes: no handler that raises leaves half a change behind.
+
+Python calls a signal handler in the main thread, between any two steps of whatever runs there, and the handler may
+raise: ``KeyboardInterrupt`` of Ctrl-C is only the best known case. So whoever changes a stack or a socket does it under
+a ``Guard`` and its lock. In the main thread a stand-in takes the place of each handler for that time. A signal that
+comes meanwhile is held back, and its handler is called when the change is complete and the lock is free. A change
+takes microseconds; nobody waits under a guard, so that what waits can be interrupted at once.
+
+Nothing of this is visible outside: ``signal.getsignal`` gives the program's own handlers whenever its code runs, and
+``asyncio.Runner``, which compares them, sees what it expects. What a handler does is the program's business: when it
+raises, the exception comes out of the call that it interrupted, as with any other call.
+
+The lock says whether a change is under way, because it is taken and given back in C. A stand-in that was left in place
+(something else than a signal handler can raise anywhere, such as a trace function) sees a free lock and calls the
+handler. If a signal comes again after ``PATIENCE``, something under the guard hangs, and the handler is called at
+once. Signals not named here, and exceptions that no handler raises, are not held back: whoever makes the change sees
+to it that the associations concerned end with an ABORT then.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import os
+import signal
+import threading
+import time
+from _thread import RLock, get_ident
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any, Final, TypeAlias, TypeVar, final
+
+PATIENCE: Final = 1.0
+"""Seconds after which a signal that comes again is not held back any more."""
+
+T = TypeVar("T")
+_Handler: TypeAlias = Callable[[int, FrameType | None], Any]
+
+_NAMES: Final = (
+    *("SIGINT", "SIGTERM", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGHUP", "SIGQUIT", "SIGVTALRM", "SIGPROF"),
+    "SIGBREAK",
+)
+SIGNALS: Final[tuple[int, ...]] = tuple(int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name))
+"""The signals that are held back, if the program has a handler for them: those whose handlers raise."""
+_INTERRUPT: Final = int(signal.SIGINT)
+_B, _C, _D, _E, _F, _G, _H, _I = (*SIGNALS[1:], *[SIGNALS[-1]] * 8)[:8]
+_DEFAULT: Final = signal.default_int_handler
+_USUAL: Final[Sequence[tuple[int, _Handler]]] = ((_INTERRUPT, _DEFAULT),)
+"""The handlers as most programs have them: of ``SIGINT`` alone, and that is Python's own."""
+# Event loops leave a handler that does nothing: what they do, they do when the loop runs.
+_HARMLESS: Final = ("asyncio.unix_events", "uvloop.loop")
+
+# What is below ``signal``, which makes enumerations of it all and takes ten times as long.
+_get: Final = _signal.getsignal
+_set: Final = _signal.signal
+
+
+@final
+class _Handlers:
+    """The handlers of the process. Only the main thread changes anything here."""
+
+    __slots__ = ("_since", "held", "lock", "main", "replaced")
+
+    def __init__(self) -> None:
+        self.main = -1
+        """The thread that runs handlers; -1 before it was seen here, and 0 if none does."""
+        self.lock: Any = RLock()
+        """The lock of the guard that the main thread entered last."""
+        self.replaced: Sequence[tuple[int, _Handler]] = ()
+        """The handlers in whose place the stand-in is, or may have been left."""
+        self.held: list[tuple[int, FrameType | None]] = []
+        """The signals that wait, in the order in which they came."""
+        self._since = 0.0
+
+    def run_here(self) -> bool:
+        """Whether this thread runs handlers."""
+        if self.main < 0 and threading.current_thread() is threading.main_thread():
+            self.main = get_ident()
+            handler = _get(_INTERRUPT)
+            if handler is not None:
+                try:
+                    _set(_INTERRUPT, handler)
+                except ValueError:  # The main thread of another interpreter runs them.
+                    self.main = 0
+        return get_ident() == self.main
+
+    def replace(self) -> None:
+        """Put the stand-in in the place of all handlers that may raise."""
+        left = dict(self.replaced)
+        found = []
+        for number in SIGNALS:
+            handler = _get(number)
+            if handler is _stand_in:
+                handler = left.get(number)
+            if callable(handler) and getattr(handler, "__module__", None) not in _HARMLESS:
+                found.append((number, handler))
+        self.replaced = found
+        try:
+            for number, _ in found:
+                _set(number, _stand_in)
+        except BaseException:
+            self.put_back()
+            raise
+
+    def put_back(self) -> None:
+        """Put the handlers back in their places, and call those whose signals wait, whatever one of them raises."""
+        try:
+            for number, handler in self.replaced:
+                if _get(number) is _stand_in:
+                    _set(number, handler)
+            self.replaced = ()
+            while self.held:
+                number, frame = self.held.pop(0)
+                handler = _get(number)
+                if callable(handler):
+                    handler(number, frame)
+        except BaseException:
+            self.put_back()  # The rest of it.
+            raise
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Hold a signal back if something changes."""
+        if self.lock._is_owned():  # noqa: SLF001 - what ``threading.Condition`` asks of a lock
+            now = time.monotonic()
+            if not self.held:
+                self._since = now
+            if number not in [one for one, _ in self.held]:
+                self.held.append((number, frame))
+                return
+            if now - self._since < PATIENCE:
+                return
+            self.held = [one for one in self.held if one[0] != number]
+        handler = dict(self.replaced).get(number)
+        if handler is not None:
+            try:
+                handler(number, frame)
+            except BaseException:
+                if not self.lock._is_owned():  # noqa: SLF001 - see above
+                    self.put_back()
+                raise
+
+
+_handlers: Final = _Handlers()
+
+
+def _stand_in(number: int, frame: FrameType | None) -> None:
+    """In the place of a handler."""
+    _handlers.on_signal(number, frame)
+
+
+@final
+class Guard:
+    """Defers signals while its lock is held: ``with guard, guard.lock:``, in this order."""
+
+    __slots__ = ("_inner", "_reentrant", "lock")
+
+    def __init__(self, lock: Any = None, *, reentrant: bool = True) -> None:
+        """``lock`` is an ``RLock``; by default one of its own, for what a single thread uses.
+
+        A guard that is not ``reentrant`` raises ``RuntimeError`` if this thread holds the lock already.
+        """
+        self.lock: Any = RLock() if lock is None else lock
+        self._reentrant = reentrant
+        self._inner = 0  # How often it was entered again.
+
+    def __enter__(self) -> None:
+        lock = self.lock
+        if lock._is_owned():  # noqa: SLF001 - see above
+            if not self._reentrant:
+                raise RuntimeError("a finalizer cannot use a socket while it interrupts a call of a socket")
+            self._inner += 1
+            return
+        self._inner = 0
+        handlers = _handlers
+        if get_ident() != handlers.main and not handlers.run_here():
+            return
+        if handlers.replaced and handlers.lock._is_owned():  # noqa: SLF001 - see above
+            self._inner += 1  # Under another guard.
+            return
+        handlers.lock = lock
+        # One after the other: this is done in every call, and a loop over ``SIGNALS`` takes twice as long.
+        if _get(_INTERRUPT) is _DEFAULT and not (
+            _get(_B) or _get(_C) or _get(_D) or _get(_E) or _get(_F) or _get(_G) or _get(_H) or _get(_I)
+        ):
+            handlers.replaced = _USUAL
+            _set(_INTERRUPT, _stand_in)
+        else:
+            handlers.replace()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._inner:
+            self._inner -= 1
+            return
+        if kind is not None and self.lock._is_owned():  # noqa: SLF001 - see above
+            self.lock.release()  # A trace function has raised between the end of the block and that of the lock.
+        handlers = _handlers
+        if not handlers.replaced or get_ident() != handlers.main:
+            return
+        if handlers.held or handlers.replaced is not _USUAL:
+            handlers.put_back()
+        elif _get(_INTERRUPT) is _stand_in:
+            _set(_INTERRUPT, _DEFAULT)
+            handlers.replaced = ()
+
+    def wait(self, wait: Callable[..., T], *arguments: Any) -> T:
+        """In the middle of the block, wait for something: the lock is free meanwhile, and signal handlers run.
+
+        Whatever one of them raises, the block goes on as it was.
+        """
+        try:
+            try:
+                self.lock.release()
+                self.__exit__(None, None, None)
+                return wait(*arguments)
+            finally:
+                if not self.lock._is_owned():  # noqa: SLF001 - see above
+                    self.__enter__()
+                    self.lock.acquire()
+        except BaseException:
+            while not self.lock._is_owned():  # noqa: SLF001 - see above
+                with suppress(BaseException):  # The first is raised.
+                    self.__enter__()
+                    self.lock.acquire()
+            raise
+
+
+def is_orderly(error: BaseException) -> bool:
+    """Whether an exception came between two changes: from a wait, or at the beginning or the end of a guarded block."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code in _BETWEEN_CHANGES:
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+_BETWEEN_CHANGES: Final = frozenset(function.__code__ for function in (Guard.__enter__, Guard.__exit__, Guard.wait))
+
+
+def _after_fork() -> None:
+    """In the child, the thread that forked is the main one."""
+    if _handlers.main > 0:
+        _handlers.main = get_ident()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
