@@ -13,7 +13,8 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from sctpx.core.association.association import Association, association_of
 from sctpx.core.config import AssociationConfig
@@ -34,13 +35,14 @@ STEP: Final = 1_000
 class Two:
     """A client's stack and a server's."""
 
-    def __init__(self) -> None:
+    def __init__(self, **changes: Any) -> None:
+        config = replace(CONFIG, **changes)
         self.now = 1_000_000_000
         self.client = Stack(os.urandom, self.now)
         self.server = Stack(os.urandom, self.now)
-        self.listener: Endpoint = self.server.open_endpoint(SCTP_PORT, [THERE], CONFIG)
+        self.listener: Endpoint = self.server.open_endpoint(SCTP_PORT, [THERE], config)
         self.listener.listen(1 << 16)
-        self.dialer: Endpoint = self.client.open_endpoint(0, [HERE], CONFIG)
+        self.dialer: Endpoint = self.client.open_endpoint(0, [HERE], config)
         self.accepted: Association | None = None
 
     def connect(self) -> Association:
@@ -81,9 +83,9 @@ def read(event: Event) -> None:
         association_of(event).read()
 
 
-def bulk(size: int, count: int) -> tuple[Callable[[], None], int]:
+def bulk(size: int, count: int, **changes: Any) -> tuple[Callable[[], None], int]:
     """Send so many messages of ``size`` bytes one way, as fast as the window lets them go."""
-    two = Two()
+    two = Two(**changes)
     association = two.connect()
     message = bytes(size)
 
@@ -140,11 +142,18 @@ WORKS: Final[dict[str, Callable[[], tuple[Callable[[], None], int]]]] = {
     "ping-pong": lambda: ping_pong(4_000),
     "setup": lambda: setup(1_200),
 }
+"""What ``bench.compare`` compares."""
+EXTENSIONS: Final[dict[str, Callable[[], tuple[Callable[[], None], int]]]] = {
+    "i-data-64k": lambda: bulk(65536, 600, interleaving=True),
+    "i-data-1k": lambda: bulk(1024, 12_000, interleaving=True),
+    "i-data-64b": lambda: bulk(64, 30_000, interleaving=True),
+}
+"""The same with an extension, to be asked for by name: older commits may not have it."""
 
 
 def measure(work: str) -> float:
     """CPU time for a unit of this work, ns: the least of several rounds."""
-    run, units = WORKS[work]()
+    run, units = (WORKS | EXTENSIONS)[work]()
     run()
     times = []
     for _ in range(ROUNDS):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +15,7 @@ import sctpx
 from sctpx import events
 from tests.api.support import associated, raises_errno
 
+PAGE = Path(__file__).parents[2] / "docs" / "extensions.md"
 ALLOWED = sctpx.AssociationConfig(allow_stream_reset=True, allow_association_reset=True, allow_added_streams=True)
 
 
@@ -97,3 +102,10 @@ async def test_a_peer_without_it_is_not_asked() -> None:
         for ask in (a.reset_streams, a.reset_association, lambda: a.add_streams(outgoing=1)):
             with raises_errno(errno.EOPNOTSUPP):
                 ask()
+
+
+def test_the_program_of_the_page_prints_what_it_is_about() -> None:
+    [program] = re.findall(r"```python\n# reconfigured\.py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=20, check=True)
+    assert sorted(done.stdout.splitlines()) == ["reset: done (3,)", "stream 3 ssn 0: one", "stream 3 ssn 0: two"]

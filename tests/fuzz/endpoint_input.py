@@ -23,8 +23,8 @@ from sctpx.core.stack import Stack
 from sctpx.core.timers import NEVER, SECOND
 from sctpx.testing import seeded_bytes
 from sctpx.wire import control, reconfig, sack
-from sctpx.wire.codes import CHUNK_RE_CONFIG, DATA_HEADER
-from sctpx.wire.data import DATA, PADDING
+from sctpx.wire.codes import CHUNK_I_DATA, CHUNK_RE_CONFIG, DATA_HEADER, I_DATA_HEADER
+from sctpx.wire.data import DATA, I_DATA, PADDING
 from sctpx.wire.packet import finish_packet, prefix
 from sctpx.wire.serial import TSN_MASK
 from sctpx.wire.tlv import chunk
@@ -209,6 +209,25 @@ def window_closed() -> Target:
     return Target(peer.stack, peer.now, peer.association, peer)
 
 
+def interleaving() -> Target:
+    """An association with messages of several streams under way at a time, in both directions."""
+    peer = Peer(
+        extensions=[CHUNK_I_DATA],
+        interleaving=True,
+        scheduler="wfq",
+        receive_buffer=20_000,
+        heartbeat_interval=30.0,
+        a_rwnd=1 << 16,
+    )
+    for stream in range(3):
+        peer.send(3000, 10, 20_000, stream=stream)
+    peer.sack(1, (3, 3))
+    peer.deliver(peer.i_data(1), peer.i_data(2, flags=2, mid=1), peer.i_data(3, flags=0, mid=1, last=1))
+    peer.deliver(peer.i_data(6, flags=4, mid=0, last=2), peer.i_data(9, flags=1, stream=1, mid=0, last=3))
+    peer.take()
+    return Target(peer.stack, peer.now, peer.association, peer)
+
+
 def shutting_down() -> Target:
     """SHUTDOWN-PENDING, with data under way."""
     peer = busy(2)
@@ -252,6 +271,7 @@ STATES: Final[list[Callable[[], Target]]] = [
     cookie_wait,
     closed,
     reconfiguring,
+    interleaving,
 ]
 
 
@@ -338,6 +358,36 @@ def data_in_sequence(target: Target, source: Input) -> None:
     packets = []
     for number in range(count):
         header = DATA.pack(0, flags, DATA_HEADER + size, (tsn + number) & 0xFFFFFFFF, 0, 1, 0)
+        packets.append(target.packet(header + bytes(size) + PADDING[size & 3], target.tag))
+    if odd < count:
+        packets[odd] = packets[odd][:16] + source.take(4).ljust(4, b"\0") + packets[odd][20:]
+    target.receive(b"".join(packets), len(packets[0]), path)
+
+
+def i_data_chunks(target: Target, source: Input) -> None:
+    """A packet with I-DATA near what was received."""
+    path = source.number()
+    chunks = []
+    for _ in range(source.number() % 5 + 1):
+        size = source.number() * 8
+        tsn = (target.peer_tsn + source.small()) & 0xFFFFFFFF
+        fields = source.number(), source.number() % 12, (source.number() % 8 - 1) & 0xFFFFFFFF, source.number() % 8
+        flags, stream, mid, last = fields
+        header = I_DATA.pack(CHUNK_I_DATA, flags, I_DATA_HEADER + size, tsn, stream, mid, last)
+        chunks.append(header + bytes(size) + PADDING[size & 3])
+    target.receive(target.packet(b"".join(chunks), target.tag), 1 << 16, path)
+
+
+def i_data_in_sequence(target: Target, source: Input) -> None:
+    """A run of packets with the next fragments of a message, perhaps with something else among them."""
+    path, count, size = source.number(), source.number() % 20 + 1, source.number() * 8 + 1
+    flags, stream, odd, first = source.number() & 5, source.number() % 3, source.number(), source.number() % 4
+    association = target.association
+    tsn = association.tcb.tsn_map.cumulative_tsn + 1 if association is not None else target.peer_tsn
+    packets = []
+    for number in range(count):
+        told = (tsn + number) & 0xFFFFFFFF
+        header = I_DATA.pack(CHUNK_I_DATA, flags, I_DATA_HEADER + size, told, stream, 1, first + number)
         packets.append(target.packet(header + bytes(size) + PADDING[size & 3], target.tag))
     if odd < count:
         packets[odd] = packets[odd][:16] + source.take(4).ljust(4, b"\0") + packets[odd][20:]
@@ -476,6 +526,8 @@ STEPS: Final[list[Callable[[Target, Input], None]]] = [
     icmp,
     reconfig_chunks,
     reconfigure,
+    i_data_chunks,
+    i_data_in_sequence,
 ]
 
 

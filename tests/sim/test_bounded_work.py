@@ -16,7 +16,7 @@ import pytest
 from sctpx.core.association.state import CLOSED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
 from sctpx.testing import seeded_random
 from sctpx.wire import control
-from sctpx.wire.codes import CHUNK_DATA, CHUNK_INIT, CHUNK_SACK, COMMON_HEADER
+from sctpx.wire.codes import CHUNK_DATA, CHUNK_I_DATA, CHUNK_INIT, CHUNK_SACK, COMMON_HEADER
 from sctpx.wire.packet import finish_packet, prefix
 from sctpx.wire.sack import FIXED
 from sctpx.wire.setup import Setup
@@ -40,8 +40,16 @@ PER_BLOCK: Final = 12
 class Attack:
     """An association with much under way, and a count of what its peer's packets cost."""
 
-    def __init__(self, paths: int = 1, chunks: int = 4000) -> None:
-        self.peer = Peer(paths=paths, max_burst=1 << 16, send_buffer=1 << 30, a_rwnd=1 << 30, sack_delay=0.5)
+    def __init__(self, paths: int = 1, chunks: int = 4000, interleaving: bool = False) -> None:
+        self.peer = Peer(
+            paths=paths,
+            max_burst=1 << 16,
+            send_buffer=1 << 30,
+            a_rwnd=1 << 30,
+            sack_delay=0.5,
+            interleaving=interleaving,
+            extensions=[CHUNK_I_DATA] if interleaving else [],
+        )
         self.worst = 0.0
         """The largest share of what is allowed that a packet took."""
         self.owed = chunks * PER_CHANGE_LATER
@@ -164,6 +172,37 @@ def test_the_fragments_of_a_message_from_the_end() -> None:
         else:
             attack.deliver(said)
     assert attack.peer.association.readable == 0
+
+
+def test_the_fragments_of_an_interleaved_message_from_the_end() -> None:
+    attack = Attack(chunks=100, interleaving=True)
+    count = 5000
+    for number in range(1, count):
+        fsn = count - number
+        said = attack.peer.i_data(number, 1, flags=1 if number == 1 else 0, mid=0, last=fsn)
+        if number % 100 and fsn > 1:
+            attack.peer.deliver(said)
+        else:
+            attack.deliver(said)
+    assert attack.peer.association.readable == 0
+
+
+def test_unfinished_messages_without_number_end_one_by_one() -> None:
+    """All of one stream, and so large together that parts are handed over: no two messages may mix."""
+    attack = Attack(chunks=100, interleaving=True)
+    peer = attack.peer
+    count = 3000
+    for number in range(count):
+        peer.deliver(peer.i_data(number + 1, 300, flags=6, mid=number))
+    peer.take()
+    for number in range(count):
+        said = peer.i_data(count + number + 1, 300, flags=5, mid=count - 1 - number, last=1)
+        if number % 50:
+            peer.deliver(said)
+        else:
+            attack.deliver(said)
+        peer.read()
+    assert peer.association.stats.messages_received >= count
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from sctpx.core.rx.window import MEMORY
+from sctpx.wire.codes import CHUNK_I_DATA
 from tests.conformance.peer import Peer
 
 SEND_BUFFER: Final = 1 << 17
@@ -81,15 +82,36 @@ RECEIVED: Final[dict[str, Callable[[Peer, int, int], bytes]]] = {
     "one message from its beginning": lambda peer, number, size: peer.data(
         number + 1, size, flags=0 if number else 2, ssn=0
     ),
+    "I-DATA to be read": lambda peer, number, size: peer.i_data(number + 1, size, mid=number),
+    "I-DATA ahead of its turn": lambda peer, number, size: peer.i_data(number + 1, size, mid=number + 1),
+    "I-DATA beginnings": lambda peer, number, size: peer.i_data(number + 1, size, flags=2, mid=number),
+    "I-DATA beginnings, unordered": lambda peer, number, size: peer.i_data(
+        number + 1, size, flags=6, stream=number % 10, mid=number
+    ),
+    "I-DATA ends": lambda peer, number, size: peer.i_data(number + 1, size, flags=1, mid=number, last=5),
+    "I-DATA from its end": lambda peer, number, size: peer.i_data(
+        number + 1, size, flags=0, mid=0, last=60_000 - number
+    ),
+    "I-DATA from its beginning": lambda peer, number, size: peer.i_data(
+        number + 1, size, flags=0 if number else 2, mid=0, last=number
+    ),
     "other fragments only": lambda peer, number, size: peer.data(2 * number + 2, size, flags=0, ssn=0),
 }
+
+
+INCOMPLETE: Final = [name for name in RECEIVED if name.startswith("I-DATA") and name != "I-DATA to be read"]
+"""What may complete something, as far as TSNs tell."""
 
 
 @pytest.mark.parametrize("size", [1, 200])
 @pytest.mark.parametrize("name", RECEIVED)
 def test_what_was_received_takes_no_more_than_was_promised(name: str, size: int) -> None:
     """The peer sends twice as much as the receiver has room for."""
-    first, peer = Peer(receive_buffer=RECEIVE_BUFFER), Peer(receive_buffer=RECEIVE_BUFFER)
+    interleaving = name.startswith("I-DATA")
+    extensions = [CHUNK_I_DATA] if interleaving else []
+    first, peer = [
+        Peer(receive_buffer=RECEIVE_BUFFER, interleaving=interleaving, extensions=extensions) for _ in range(2)
+    ]
     count = 2 * MEMORY * RECEIVE_BUFFER // (256 + size)
     packets = [peer.packet(RECEIVED[name](peer, number, size)) for number in range(min(count, 30_000))]
 
@@ -101,6 +123,6 @@ def test_what_was_received_takes_no_more_than_was_promised(name: str, size: int)
 
     receive(first)  # What is kept for all associations is there now.
     # What may complete something is taken beyond that, as much again.
-    times = 2 if name == "messages ahead of their turn" else 1
+    times = 2 if name in ("messages ahead of their turn", *INCOMPLETE) else 1
     assert grown(lambda: receive(peer)) <= times * MEMORY * RECEIVE_BUFFER * 1.05 + OTHER
     assert not peer.association.ended

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from . import capabilities
+
+Scheduler: TypeAlias = Literal["fcfs", "rr", "rr_pkt", "prio", "fc", "wfq"]
 
 NANOSECONDS: Final = 1_000_000_000
 MIN_SEGMENT: Final = 484
@@ -112,7 +114,7 @@ class AssociationConfig:
 
     If the peer offers it too, parts of messages on different streams may come in turn: whoever reads has to sort them
     by their streams (RFC 8260 section 2.2.1 has it off unless the user says so)."""
-    scheduler: Literal["fcfs", "rr", "rr_pkt", "prio", "fc", "wfq"] = "fcfs"
+    scheduler: Scheduler = "fcfs"
     """Which stream sends next (RFC 8260 section 3): first come first served, round robin, round robin per packet, by
     priority, fair capacity, weighted fair queueing. Without interleaving, a message that was begun is sent to its end
     first."""
@@ -211,7 +213,7 @@ def _check(values: Any, bounds: tuple[tuple[str, float, float], ...]) -> None:
             raise ValueError(f"{name} is {value!r}: not between {low} and {high}")
 
 
-SCHEDULERS: Final = ("fcfs", "rr", "rr_pkt", "prio", "fc", "wfq")
+SCHEDULERS: Final[tuple[Scheduler, ...]] = ("fcfs", "rr", "rr_pkt", "prio", "fc", "wfq")
 """What ``AssociationConfig.scheduler`` can be."""
 _ON_RESTART: Final = ("continue", "end")
 _ON_PROTOCOL_UNREACHABLE: Final = ("end", "continue")

@@ -11,9 +11,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from .codes import CHUNK_DATA
 from .compiled import COMPILED
-from .serial import TSN_MASK
 
 if COMPILED or TYPE_CHECKING:
     from librt.strings import read_i64_be
@@ -27,11 +25,6 @@ I_DATA: Final = Struct(">BBHIHxxII")
 
 PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 """Padding for a length, by its two low bits."""
-
-
-def first_word(flags: int, length: int, tsn: int) -> int:
-    """The first eight bytes of a DATA header as a number."""
-    return CHUNK_DATA << 56 | flags << 48 | length << 32 | tsn & TSN_MASK
 
 
 def unpack_data(data: bytes, offset: int) -> tuple[int, int, int, int, int, int, int]:

@@ -286,6 +286,7 @@ _CHUNKS: Final = _Types(
     CHUNK_NAMES,
     {
         CHUNK_DATA: _Format("IHHI", "tsn {} stream {} ssn {} ppid {}"),
+        CHUNK_I_DATA: _Format("IHxxII", "tsn {} stream {} mid {} ppid or fsn {}"),
         CHUNK_INIT: _SETUP,
         CHUNK_INIT_ACK: _SETUP,
         CHUNK_SACK: _Format(rest=_sack),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sctpx.wire import runs
 from sctpx.wire.checksum import crc32c, crc_pair, header_checksum
 from sctpx.wire.codes import CHUNK_DATA, COMMON_HEADER, DATA_HEADER
-from sctpx.wire.data import first_word
+from sctpx.wire.framing import DATA_FRAMING
 from sctpx.wire.sack import encode
 from sctpx.wire.seal import finish_packet
 
@@ -38,14 +38,16 @@ def fragments(data: bytes, length: int, first: int, rest: int) -> list[bytes]:
 def test_a_run_is_cut_into_the_packets_that_would_be_made_one_by_one(
     count: int, length: int, skip: int, rest: int, tsn: int
 ) -> None:
-    first = first_word(0, DATA_HEADER + length, min(tsn, (1 << 32) - count))
+    first = DATA_FRAMING.first_word(0, DATA_HEADER + length, min(tsn, (1 << 32) - count))
     data = bytes(index % 251 for index in range(count * length))
     pieces = runs.cut(bytes(skip) + data + b"more", skip, length, count, PREFIX, SEED, first, rest)
     assert b"".join(pieces) == b"".join(fragments(data, length, first, rest))
 
 
 def test_the_number_that_a_header_begins_with_has_type_flags_length_and_tsn() -> None:
-    assert first_word(3, 20, 0x1_80000001).to_bytes(8, "big") == bytes([CHUNK_DATA, 3, 0, 20, 0x80, 0, 0, 1])
+    assert DATA_FRAMING.first_word(3, 20, 0x1_80000001).to_bytes(8, "big") == bytes(
+        [CHUNK_DATA, 3, 0, 20, 0x80, 0, 0, 1]
+    )
 
 
 @given(
@@ -62,7 +64,7 @@ def test_user_data_is_collected_up_to_the_first_packet_that_is_not_as_expected(
     damaged: list[tuple[int, int, int]],
     another: tuple[int, str] | None,
 ) -> None:
-    first = first_word(0, DATA_HEADER + length, 7)
+    first = DATA_FRAMING.first_word(0, DATA_HEADER + length, 7)
     data = bytes(index % 251 for index in range(count * length))
     packets = fragments(data, length, first, rest)
     good = count

@@ -22,20 +22,17 @@ from ...wire.codes import (
     CHUNK_SHUTDOWN_ACK,
     CHUNK_SHUTDOWN_COMPLETE,
     COMMON_HEADER,
-    DATA_HEADER,
     DATA_IMMEDIATE,
     FLAG_T,
 )
 from ...wire.compiled import COMPILED
-from ...wire.data import DATA, first_word, unpack_data
-from ...wire.serial import TSN_MASK
+from ...wire.serial import FSN_MASK, TSN_MASK
 from ...wire.tlv import ParseError
 from ..arrival import Arrival
 from ..path.path import Path
-from ..rx.reassembly import Reassembly, Run
 from ..rx.sack_policy import EVERY
-from ..rx.streams import TINY
-from . import dispatch, interleaving, shutdown, transfer
+from ..rx.streams import TINY, Streams
+from . import dispatch, shutdown, transfer
 from .state import (
     CLOSED,
     COOKIE_WAIT,
@@ -74,10 +71,8 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
         short = tcb.state == ESTABLISHED and tcb.deferred is None
         if short and port == path.encaps_port and offset + COMMON_HEADER < end:
             kind = data[offset + COMMON_HEADER]
-            if kind == CHUNK_DATA:
+            if kind == tcb.framing.kind:
                 offset = _receive_data(tcb, path, data, offset, segment)
-            elif kind == CHUNK_I_DATA:
-                offset = interleaving.receive_fragments(tcb, path, data, offset, segment)
             elif kind == CHUNK_SACK:
                 offset = _receive_sacks(tcb, now, data, offset, segment)
             if offset >= end or tcb.state == CLOSED:
@@ -107,35 +102,35 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
 
 
 def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) -> int:
-    """Take packets of DATA in sequence, as long as nothing about them is special; where that ended.
+    """Take packets of DATA or I-DATA in sequence, as long as nothing about them is special; where that ended.
 
     That is the start of a packet, or of a chunk inside one whose checksum was right. Hot: earns its length in
     the 64 KiB and 64 B rows of ``make bench``.
     """
     tsn_map = tcb.tsn_map
-    streams_in = tcb.reassembly
-    if tsn_map.ranges or not isinstance(streams_in, Reassembly):
+    reassembly = tcb.reassembly
+    if tsn_map.ranges:
         return offset
-    reassembly = streams_in
+    framing = tcb.framing
+    wanted = framing.kind
+    header = framing.header
     end = len(data)
     prefix = tcb.peer_prefix
     seed = tcb.peer_seed
     streams = tcb.inbound_streams
     window = tcb.window
     policy = tcb.sack_policy
-    limit = reassembly.partial_limit
-    unpack = DATA.unpack_from
+    unpack = framing.layout.unpack_from
     tsn = tsn_map.cumulative_tsn
     ready = len(reassembly.ready)
     held = window.held
     packets = 0
     violation = ""
     # So many messages may be unread, whatever comes now, for the next packet to be taken here.
-    places = window.places(end - offset) - reassembly.apart - segment // DATA_HEADER
+    places = window.places(end - offset) - reassembly.apart - segment // header
     while offset < end and len(reassembly.ready) < places:
-        message = reassembly.open_run
-        if message is not None and end - offset >= segment:
-            fragments = _receive_fragments(tcb, data, offset, segment, message)
+        if end - offset >= segment:
+            fragments = _receive_fragments(tcb, reassembly, data, offset, segment)
             if fragments:
                 offset += fragments * segment
                 packets += fragments
@@ -150,15 +145,15 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
         position = first
         taken = 0
         seen = 0
-        while position + DATA_HEADER < stop:
+        while position + header < stop:
             if COMPILED:
-                kind, flags, length, wire_tsn, stream, ssn, ppid = unpack_data(data, position)
+                kind, flags, length, wire_tsn, stream, number, last = framing.unpack(data, position)
             else:
-                kind, flags, length, wire_tsn, stream, ssn, ppid = unpack(data, position)
+                kind, flags, length, wire_tsn, stream, number, last = unpack(data, position)
             tail = position + length
-            length -= DATA_HEADER
+            length -= header
             if (
-                kind != CHUNK_DATA
+                kind != wanted
                 or wire_tsn != (tsn + 1) & TSN_MASK
                 or length <= 0
                 or tail > stop
@@ -166,23 +161,11 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
                 or window.credit < taken + length
             ):
                 break
-            payload = data[position + DATA_HEADER : tail]
-            message = reassembly.open_run
             tsn += 1
-            if (
-                message is not None
-                and flags & ~DATA_IMMEDIATE == message.middle_flags
-                and stream == message.stream
-                and ssn == message.ssn
-                and message.length + length < limit
-            ):
-                message.append(payload)
-            else:
-                violation = reassembly.receive(tsn, flags, stream, ssn, ppid, payload, True)
-                if violation:
-                    taken += length
-                    break
+            violation = reassembly.receive(tsn, flags, stream, number, last, data[position + header : tail], True)
             taken += length
+            if violation:
+                break
             seen |= flags
             position = first + (tail - first + 3 & ~3)
         if taken:
@@ -211,25 +194,30 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
     return offset
 
 
-def _receive_fragments(tcb: Tcb, data: bytes, offset: int, segment: int, message: Run) -> int:
-    """Take packets that are one fragment of the open message each, neither its first nor its last; how many."""
+def _receive_fragments(tcb: Tcb, reassembly: Streams, data: bytes, offset: int, segment: int) -> int:
+    """Take packets that are one fragment of a message each, neither its first nor its last; how many."""
+    message = reassembly.expected()
+    if message is None:
+        return 0
     tsn_map = tcb.tsn_map
-    length = segment - COMMON_HEADER - DATA_HEADER
+    framing = tcb.framing
+    length = segment - COMMON_HEADER - framing.header
     if length < TINY or data[offset + COMMON_HEADER + 1] != message.middle_flags:
         return 0
     if tsn_map.duplicates or tcb.sack_policy.every < EVERY or message.stream >= tcb.inbound_streams:
         return 0
     tsn = tsn_map.cumulative_tsn + 1
-    # No further than the window, what is handed over in one part, and where TSNs wrap.
-    room = min(tcb.window.credit, tcb.reassembly.partial_limit - message.length - 1)
-    most = min((len(data) - offset) // segment, room // length, TSN_MASK + 1 - (tsn & TSN_MASK))
+    fsn = message.next_fsn if message.next_fsn < 0 else message.next_fsn & FSN_MASK
+    # No further than the window, what is handed over in one part, and where numbers go round.
+    room = min(tcb.window.credit, reassembly.room)
+    most = min((len(data) - offset) // segment, room // length, TSN_MASK + 1 - (tsn & TSN_MASK), FSN_MASK + 1 - fsn)
     if most < runs.WORTHWHILE:
         return 0
-    first = first_word(message.middle_flags, length + DATA_HEADER, tsn)
-    rest = message.stream << 48 | message.ssn << 32 | message.ppid
-    parts = runs.collect(data, offset, length, most, tcb.peer_prefix, tcb.peer_seed, first, rest)
+    first = framing.first_word(message.middle_flags, length + framing.header, tsn)
+    rest = framing.second_word(message.stream, message.number, message.ppid)
+    parts = runs.collect(data, offset, length, most, tcb.peer_prefix, tcb.peer_seed, first, rest, fsn)
     if parts:
-        message.extend(parts, len(parts) * length)
+        reassembly.extend(parts, length, tsn + len(parts) - 1)
         transfer.on_run(tcb, len(parts), length)
     return len(parts)
 

@@ -14,46 +14,33 @@ none of them end. While a front is handed over in parts, what else is whole in i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
 from ...wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED
 from ...wire.serial import MID_MASK, SSN_MASK, TSN_MASK, extend_tsn
-from .streams import MORE, TINY, UNORDERED, Broken, Streams
+from .streams import MORE, TINY, UNORDERED, Broken, Streams, Unfinished
+
+_NOTHING: Final[dict[int, bytes]] = {}
 
 
 @final
-class Incoming:
-    """A message of which not all has come, or whose turn it is not."""
+class Incoming(Unfinished):
+    """A message of which not all has come, or whose turn it is not.
 
-    __slots__ = (
-        "end",
-        "later",
-        "length",
-        "next_fsn",
-        "number",
-        "partial",
-        "parts",
-        "ppid",
-        "stream",
-        "tsn",
-        "unordered",
-    )
+    ``next_fsn`` is 0 before the beginning came.
+    """
+
+    __slots__ = ("end", "later", "partial", "parts", "tsn", "unordered")
 
     def __init__(self, stream: int, number: int, unordered: bool) -> None:
-        self.stream = stream
-        self.number = number
-        """The MID."""
+        super().__init__(stream, number, DATA_UNORDERED if unordered else 0)
+        self.next_fsn = 0
         self.unordered = unordered
-        self.ppid = 0
         self.parts: list[bytes] = []
         """What has come without a hole, and was not handed over."""
-        self.length = 0
-        """Bytes in ``parts``."""
-        self.next_fsn = 0
-        """The FSN behind ``parts``; 0 before the beginning came. Does not go round."""
         self.end = -1
         """The FSN behind the last fragment; -1 while that is not known."""
-        self.later: dict[int, bytes] = {}
+        self.later = _NOTHING
         """Fragments behind a hole, by FSN."""
         self.partial = False
         """The beginning was handed over already."""
@@ -149,24 +136,28 @@ class Interleaved(Streams):
             self._relieve()
         return ""
 
-    def extend(self, message: Incoming, parts: Sequence[bytes], length: int, tsn: int) -> None:
-        """Fragments of ``last``, which were expected next and do not end it: ``length`` bytes each, up to that TSN.
+    def expected(self) -> Unfinished | None:
+        """The front that a chunk was of last."""
+        message = self.last
+        return None if message is None or message.later or message.end >= 0 else message
 
-        They have ``room``. Hot: earns its keep where bulk transfer is interleaved (``bench.core``).
-        """
+    @property
+    def room(self) -> int:
+        """Bytes that ``last`` may grow by before it, or all together, outgrow a limit."""
+        if self.last is None:
+            return 0
+        return min(self.partial_limit - self.last.length, self.hold_limit - self._held) - 1
+
+    def extend(self, parts: Sequence[bytes], length: int, tsn: int) -> None:
+        """Fragments of ``last``."""
+        message = self.last
+        assert message is not None
         message.parts.extend(parts)
         message.length += len(parts) * length
         message.next_fsn += len(parts)
         message.tsn = tsn
         self._held += len(parts) * length
         self._growing[message.stream] = message
-
-    @property
-    def room(self) -> int:
-        """Bytes that ``last`` may grow by before it, or all together, outgrow a limit; 0 without it."""
-        if self.last is None:
-            return 0
-        return min(self.partial_limit - self.last.length, self.hold_limit - self._held) - 1
 
     def advance(self, cumulative_tsn: int) -> str:
         """TSNs say nothing of messages."""
@@ -270,6 +261,8 @@ class Interleaved(Streams):
         elif 0 <= message.end <= fsn:
             return "a fragment behind the end of its message"
         if fsn != message.next_fsn:
+            if message.later is _NOTHING:
+                message.later = {}
             message.later[fsn] = data
             self._later += 1
             return ""

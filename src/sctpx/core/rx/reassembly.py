@@ -17,43 +17,26 @@ from typing import Final, final
 
 from ...wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED
 from ...wire.serial import SSN_MASK, TSN_MASK
-from .streams import MORE, TINY, UNORDERED, Broken, Message, Streams
+from .streams import MORE, TINY, UNORDERED, Broken, Message, Streams, Unfinished
 
 _EVERYTHING: Final = (1 << 62) - 1
 """Above every TSN."""
 
 
 @final
-class Run:
+class Run(Unfinished):
     """Fragments of one message with consecutive TSNs [start, end)."""
 
-    __slots__ = (
-        "begins",
-        "end",
-        "ends",
-        "front",
-        "length",
-        "middle_flags",
-        "partial",
-        "parts",
-        "ppid",
-        "ssn",
-        "start",
-        "stream",
-        "unordered",
-    )
+    __slots__ = ("begins", "end", "ends", "front", "partial", "parts", "start", "unordered")
 
     def __init__(self, tsn: int, flags: int, stream: int, ssn: int, ppid: int, data: bytes) -> None:
+        super().__init__(stream, ssn, flags & DATA_UNORDERED)
+        self.ppid = ppid
         self.start = tsn
         self.end = tsn + 1
         self.begins = flags & DATA_BEGIN != 0
         self.ends = flags & DATA_END != 0
         self.unordered = flags & DATA_UNORDERED != 0
-        self.middle_flags = flags & DATA_UNORDERED
-        """Flags of a fragment that neither begins nor ends it, the I bit aside."""
-        self.stream = stream
-        self.ssn = ssn
-        self.ppid = ppid
         self.parts: list[bytes] = [data]
         self.front: list[bytes] | None = None
         """What comes before ``parts``, the last part first."""
@@ -67,7 +50,7 @@ class Run:
         return (
             self.stream == other.stream
             and self.unordered == other.unordered
-            and (self.unordered or self.ssn == other.ssn)
+            and (self.unordered or self.number == other.number)
         )
 
     def append(self, data: bytes) -> None:
@@ -168,7 +151,7 @@ class Reassembly(Streams):
             return "a fragment without a beginning"
         if run.stream != stream or run.unordered != (flags & DATA_UNORDERED != 0):
             return "fragments of one message differ"
-        if run.ssn != number and not run.unordered:
+        if run.number != number and not run.unordered:
             return "fragments of one message differ"
         run.append(data)
         if flags & DATA_END:
@@ -271,6 +254,21 @@ class Reassembly(Streams):
                 self._next_turn(stream, number)
         return dropped, broken
 
+    def expected(self) -> Unfinished | None:
+        """The open run."""
+        return self.open_run
+
+    @property
+    def room(self) -> int:
+        """Bytes that the open run may grow by before it is handed over in part."""
+        return 0 if self.open_run is None else self.partial_limit - self.open_run.length - 1
+
+    def extend(self, parts: Sequence[bytes], length: int, tsn: int) -> None:
+        """Fragments of the open run."""
+        run = self.open_run
+        assert run is not None
+        run.extend(parts, len(parts) * length)
+
     def reset(self, streams: list[int]) -> tuple[int, list[Broken]]:
         """Numbers begin at 0 again: what waits for a number that was left out is handed over."""
         chosen = set(streams)
@@ -305,12 +303,12 @@ class Reassembly(Streams):
         self._partial = False
         self.ready.extend(self._held_back)
         self._held_back = []
-        return [Broken(run.stream, run.ssn)]
+        return [Broken(run.stream, run.number)]
 
     def _complete(self, run: Run) -> str:
         """The last fragment of a message is there."""
         tsn = (run.end - 1) & TSN_MASK
-        message = (run.take(), run.stream, run.ppid, run.ssn, tsn, UNORDERED if run.unordered else 0)
+        message = (run.take(), run.stream, run.ppid, run.number, tsn, UNORDERED if run.unordered else 0)
         if not run.partial:
             return self._finish(message)
         self._partial = False
@@ -320,7 +318,7 @@ class Reassembly(Streams):
         if run.unordered:
             self.unordered += 1
         else:
-            self._next_turn(run.stream, run.ssn)
+            self._next_turn(run.stream, run.number)
         return ""
 
     def _finish(self, message: Message) -> str:
@@ -361,12 +359,12 @@ class Reassembly(Streams):
 
     def _deliver_part(self, run: Run) -> None:
         """The open run has grown large: hand over what is there, if it is its turn (section 6.9)."""
-        if not run.unordered and run.ssn != self._turn_of(run.stream):
+        if not run.unordered and run.number != self._turn_of(run.stream):
             return
         flags = MORE
         if run.unordered:
             flags |= UNORDERED
             self.unordered += 1
         tsn = (run.end - 1) & TSN_MASK
-        self.ready.append((run.take(), run.stream, run.ppid, run.ssn, tsn, flags))
+        self.ready.append((run.take(), run.stream, run.ppid, run.number, tsn, flags))
         run.partial = self._partial = True

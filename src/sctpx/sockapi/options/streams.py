@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 from typing import Final
 
+from ...core.config import Scheduler
 from .. import constants as c
 from ..structs import AssocValue, StreamValue
 from .association import reconfigured
 from .scope import Scope
 from .whole import Change
 
-SCHEDULERS: Final = {
+SCHEDULERS: Final[dict[int, Scheduler]] = {
     c.SCTP_SS_FCFS: "fcfs",
     c.SCTP_SS_PRIO: "prio",
     c.SCTP_SS_RR: "rr",
