@@ -294,6 +294,10 @@ class Peer:
         self.association.shutdown(self.now)
         self._drain()
 
+    def settle(self) -> None:
+        """What the user has asked the association for is done: packets leave."""
+        self._drain()
+
     def path(self, number: int = 1) -> Path:
         """A path of the stack."""
         return self.association.paths[number - 1]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, final
+from typing import Any, Final, final
 
 from sctpx.core.association.association import Association
 from sctpx.core.association.state import CLOSED
@@ -23,10 +23,11 @@ from sctpx.core.stack import Stack
 from sctpx.core.timers import NEVER, SECOND
 from sctpx.core.tx.reliability import PRIORITY, RETRANSMISSIONS, TIMED
 from sctpx.testing import seeded_bytes
-from sctpx.wire import control, forward, sack
-from sctpx.wire.codes import CHUNK_I_DATA, CHUNK_I_FORWARD_TSN, DATA_HEADER, I_DATA_HEADER
+from sctpx.wire import control, forward, reconfig, sack
+from sctpx.wire.codes import CHUNK_I_DATA, CHUNK_I_FORWARD_TSN, CHUNK_RE_CONFIG, DATA_HEADER, I_DATA_HEADER
 from sctpx.wire.data import DATA, I_DATA, PADDING
 from sctpx.wire.packet import finish_packet, prefix
+from sctpx.wire.serial import TSN_MASK
 from sctpx.wire.tlv import chunk
 from tests.conformance.peer import PEER_TAG, PORT, START, UDP_PORT, Peer
 
@@ -37,6 +38,14 @@ MAX_TIMERS: Final = 5000
 """Timers that may go off in a day, behind the last step."""
 REMOTES: Final = [bytes((10, 0, number, 2)) for number in range(1, 5)]
 """The peer's addresses, two at most, and others."""
+ALLOWED: Final[dict[str, Any]] = {
+    "receive_buffer": 20_000,
+    "heartbeat_interval": 30.0,
+    "allow_stream_reset": True,
+    "allow_association_reset": True,
+    "allow_added_streams": True,
+}
+"""For a peer that may ask for everything of RFC 6525."""
 CONTROL: Final = [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 64, 128, 130, 132, 192, 193, 194, 255]
 
 
@@ -258,6 +267,16 @@ def shutdown_received() -> Target:
     return Target(peer.stack, peer.now, peer.association, peer)
 
 
+def reconfiguring() -> Target:
+    """An association that has agreed on RFC 6525, allows everything, and has a reset under way."""
+    peer = Peer(extensions=[CHUNK_RE_CONFIG], **ALLOWED)
+    peer.send(3000, 10, 10, stream=1)
+    peer.deliver(peer.data(1), peer.data(2, flags=2, ssn=1), peer.data(4))
+    peer.association.reset_streams(peer.now, outgoing=True, incoming=True, streams=(1, 2))
+    peer.settle()
+    return Target(peer.stack, peer.now, peer.association, peer)
+
+
 STATES: Final[list[Callable[[], Target]]] = [
     established,
     multi_homed,
@@ -268,6 +287,7 @@ STATES: Final[list[Callable[[], Target]]] = [
     listening,
     cookie_wait,
     closed,
+    reconfiguring,
     interleaving,
     giving_up,
 ]
@@ -430,6 +450,53 @@ def sack_chunks(target: Target, source: Input) -> None:
             target.receive(packet, 1 << 16, path)
 
 
+def reconfig_chunks(target: Target, source: Input) -> None:
+    """A packet with RE-CONFIG chunks whose numbers are near the right ones."""
+    path = source.number()
+    chunks = []
+    for _ in range(source.number() % 3 + 1):
+        parameters = []
+        for _ in range(source.number() % 2 + 1):
+            kind = source.number() % 6
+            number = (target.peer_tsn + source.number() % 6) & TSN_MASK
+            streams = [source.number() % 12 for _ in range(source.number() % 4)]
+            if kind == 0:
+                answered = (target.tsn + source.number() % 4 - 1) & TSN_MASK
+                last = (target.peer_tsn + source.small()) & TSN_MASK
+                parameters.append(reconfig.outgoing_reset(number, answered, last, streams))
+            elif kind == 1:
+                parameters.append(reconfig.incoming_reset(number, streams))
+            elif kind == 2:
+                parameters.append(reconfig.tsn_reset(number))
+            elif kind == 3:
+                tsns = (source.number(4), source.number(4)) if source.number() & 1 else None
+                result = source.number() % 8
+                parameters.append(reconfig.response((target.tsn + source.number() % 6) & TSN_MASK, result, tsns))
+            elif kind == 4:
+                parameters.append(reconfig.add_outgoing(number, source.number() % 4))
+            else:
+                parameters.append(reconfig.add_incoming(number, source.number() % 4))
+        chunks.append(reconfig.encode(parameters))
+    target.receive(target.packet(b"".join(chunks), target.tag), 1 << 16, path)
+
+
+def reconfigure(target: Target, source: Input) -> None:
+    """The user resets or adds streams, which may be refused."""
+    association = target.association
+    if association is None:
+        return
+    what = source.number()
+    with suppress(OSError):
+        if what & 3 == 0:
+            association.reset_association(target.now)
+        elif what & 3 == 1:
+            association.add_streams(target.now, what >> 2 & 3, what >> 4 & 3)
+        else:
+            streams = [source.number() % 12 for _ in range(what >> 4 & 3)]
+            association.reset_streams(target.now, bool(what & 4), bool(what & 8), streams)
+    target.settle()
+
+
 def icmp(target: Target, source: Input) -> None:
     """An ICMP error."""
     remote = REMOTES[source.number() % len(REMOTES)]
@@ -503,6 +570,8 @@ STEPS: Final[list[Callable[[Target, Input], None]]] = [
     setup_chunk,
     shutdown_chunk,
     icmp,
+    reconfig_chunks,
+    reconfigure,
     i_data_chunks,
     i_data_in_sequence,
     forward_tsn,

@@ -17,7 +17,7 @@ from contextlib import suppress
 import atheris
 
 with atheris.instrument_imports(include=["sctpx.wire"]):
-    from sctpx.wire import causes, control, forward, packet, params, sack, setup, tlv
+    from sctpx.wire import causes, control, forward, packet, params, reconfig, sack, setup, tlv
     from sctpx.wire.codes import PARAM_IPV4, PARAM_IPV6
     from sctpx.wire.describe import LIMIT, chunk_names, describe
 
@@ -121,6 +121,15 @@ def fuzz_i_forward_tsn(data: bytes) -> None:
     assert forward.parse(True, forward.encode(True, tsn, skipped)[4:]) == (tsn, skipped)
 
 
+def fuzz_reconfig(data: bytes) -> None:
+    found, _ = reconfig.parse(data)
+    reconfig.may_be_together(found)
+    if sum(len(one.value()) + 7 for one in found) < tlv.MAX_LENGTH:
+        again, reported = reconfig.parse(reconfig.encode(found)[4:])
+        assert not reported
+        assert [one.value() for one in again] == [one.value() for one in found]
+
+
 TARGETS: list[Callable[[bytes], None]] = [
     fuzz_packet,
     fuzz_chunks,
@@ -134,6 +143,7 @@ TARGETS: list[Callable[[bytes], None]] = [
     fuzz_addresses,
     fuzz_forward_tsn,
     fuzz_i_forward_tsn,
+    fuzz_reconfig,
 ]
 
 

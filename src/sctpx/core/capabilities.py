@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final, final
 
-from ..wire.codes import CHUNK_I_DATA, CHUNK_I_FORWARD_TSN, PARAM_FORWARD_TSN_SUPPORTED
+from ..wire.codes import CHUNK_I_DATA, CHUNK_I_FORWARD_TSN, CHUNK_RE_CONFIG, PARAM_FORWARD_TSN_SUPPORTED
 from ..wire.setup import Setup
 
 
@@ -39,6 +39,7 @@ class Capability:
 INTERLEAVING: Final = 1 << 0
 PARTIAL_RELIABILITY: Final = 1 << 2
 INTERLEAVED_PARTIAL_RELIABILITY: Final = 1 << 3
+RECONFIGURATION: Final = 1 << 4
 
 CAPABILITIES: Final[tuple[Capability, ...]] = (
     Capability(
@@ -64,6 +65,14 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         bytes((CHUNK_I_FORWARD_TSN,)),
         -1,
         "RFC 8260 section 2.3.1",
+    ),
+    Capability(
+        RECONFIGURATION,
+        "stream reconfiguration",
+        "stream_reconfiguration",
+        bytes((CHUNK_RE_CONFIG,)),
+        -1,
+        "RFC 6525 section 5.1.1",
     ),
 )
 """The extensions there are."""

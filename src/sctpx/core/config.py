@@ -126,6 +126,21 @@ class AssociationConfig:
     stream_values: tuple[tuple[int, int], ...] = ()
     """(stream, priority or weight) for the scheduler; see ``Association.set_stream_value``."""
 
+    stream_reconfiguration: bool = True
+    """Offer the peer to reset and to add streams (RFC 6525). By itself that allows the peer nothing: see the next
+    three."""
+    allow_stream_reset: bool = False
+    """Do what the peer asks for: to reset streams of either direction, so that their SSNs begin at 0 again. The SSNs of
+    received messages then no longer only grow."""
+    allow_association_reset: bool = False
+    """Do what the peer asks for: to reset all SSNs, and the TSNs. Data of ours that is in flight then counts as
+    acknowledged (RFC 6525 section 5.2.4 G3)."""
+    allow_added_streams: bool = False
+    """Do what the peer asks for: to add streams, those of the peer up to ``max_inbound_streams``, ours up to
+    ``max_outbound_streams``."""
+    max_outbound_streams: int = 65535
+    """Outbound streams that there may be when the peer has asked for more of them, 1 to 65535."""
+
     @property
     def interleaved_partial_reliability(self) -> bool:
         """Both at once, which has a chunk of its own (RFC 8260 section 2.3.1)."""
@@ -215,6 +230,7 @@ _ON_PROTOCOL_UNREACHABLE: Final = ("end", "continue")
 _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("streams", 1, 65535),
     ("max_inbound_streams", 1, 65535),
+    ("max_outbound_streams", 1, 65535),
     ("rto_initial", 0.001, 3600),
     ("rto_min", 0.001, 3600),
     ("rto_max", 0.001, 3600),

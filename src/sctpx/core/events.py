@@ -13,6 +13,11 @@ from .association.identity import Identity
 Undelivered = tuple[bytes, int, int, bool, bool, object, bool]
 """(data, stream, PPID, whether some of it was sent, whether it is unordered, context, whether it is all of it)."""
 
+# How a re-configuration request went (RFC 6525 section 6.1).
+RECONFIG_DONE: Final = 0
+RECONFIG_DENIED: Final = 1
+RECONFIG_FAILED: Final = 2
+
 # What a PathChange reports.
 CHANGE_STATE: Final = 0
 CHANGE_CONFIRMED: Final = 1
@@ -181,6 +186,54 @@ class SenderDry(Event):
     """All user data handed over so far was sent and acknowledged (RFC 6458 section 6.1.9)."""
 
     __slots__ = ()
+
+
+@final
+class StreamsReset(Event):
+    """Streams were reset, by the peer's request or by ours; or our request came to nothing (RFC 6525 section 6.1.1)."""
+
+    __slots__ = ("incoming", "outgoing", "result", "streams")
+
+    def __init__(self, association: Identity, outgoing: bool, incoming: bool, streams: list[int], result: int) -> None:
+        super().__init__(association)
+        self.outgoing = outgoing
+        self.incoming = incoming
+        self.streams = streams
+        """Which; none for all."""
+        self.result = result
+        """One of the ``RECONFIG_*``."""
+
+
+@final
+class AssociationReset(Event):
+    """All SSNs and the TSNs were reset; or our request came to nothing (RFC 6525 section 6.1.2)."""
+
+    __slots__ = ("local_tsn", "peer_tsn", "result")
+
+    def __init__(self, association: Identity, local_tsn: int, peer_tsn: int, result: int) -> None:
+        super().__init__(association)
+        self.local_tsn = local_tsn
+        """Our next TSN."""
+        self.peer_tsn = peer_tsn
+        """The peer's next TSN."""
+        self.result = result
+        """One of the ``RECONFIG_*``."""
+
+
+@final
+class StreamsAdded(Event):
+    """There are more streams; or our request came to nothing (RFC 6525 section 6.1.3)."""
+
+    __slots__ = ("inbound", "outbound", "result")
+
+    def __init__(self, association: Identity, inbound: int, outbound: int, result: int) -> None:
+        super().__init__(association)
+        self.inbound = inbound
+        """Streams the peer can send on now."""
+        self.outbound = outbound
+        """Streams we can send on now."""
+        self.result = result
+        """One of the ``RECONFIG_*``."""
 
 
 ENDS: Final = frozenset((CannotStart, CommunicationLost, ShutdownComplete))

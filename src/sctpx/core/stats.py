@@ -30,6 +30,9 @@ class AssociationStats:
         "packets_discarded",
         "packets_received",
         "packets_sent",
+        "reconfigurations",
+        "reconfigurations_refused",
+        "reconfigurations_retransmitted",
         "sacks_received",
         "sacks_sent",
         "t3_timeouts",
@@ -66,6 +69,12 @@ class AssociationStats:
         self.duplicate_tsns = 0
         self.out_of_sequence_tsns = 0
         """New TSNs that came before one below them."""
+        self.reconfigurations = 0
+        """Requests of the peer to reset or add streams that were done (RFC 6525)."""
+        self.reconfigurations_refused = 0
+        """Those that were denied, or that broke a rule."""
+        self.reconfigurations_retransmitted = 0
+        """RE-CONFIG chunks with requests of ours that were sent again."""
         self.chunks_retransmitted = 0
         self.fast_retransmits = 0
         """DATA chunks retransmitted after three miss indications."""

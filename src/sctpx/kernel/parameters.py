@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from ..core.config import AssociationConfig
 from ..sockapi import constants as c
+from ..sockapi.options.reconfiguration import ALLOWED
 from ..sockapi.options.streams import NUMBERS
 from ..sockapi.structs import AssocParams, AssocValue, InitMsg, PaddrParams, PaddrThlds, RtoInfo, Struct
 
@@ -32,6 +33,7 @@ NOT_THE_KERNELS: Final = frozenset(
         "max_message_size",
         "interleaving",
         "stream_values",
+        "max_outbound_streams",
     }
 )
 """The parameters that have no option in the kernel."""
@@ -92,6 +94,10 @@ def settings(config: AssociationConfig) -> list[Setting]:
         found.append((sctp, c.SCTP_STREAM_SCHEDULER, AssocValue(assoc_value=number)))
     if not config.partial_reliability:
         found.append((sctp, c.SCTP_PR_SUPPORTED, AssocValue()))
+    found.append((sctp, c.SCTP_RECONFIG_SUPPORTED, AssocValue(assoc_value=int(config.stream_reconfiguration))))
+    allowed = sum([flag for flag, name in ALLOWED.items() if getattr(config, name)])
+    if allowed:
+        found.append((sctp, c.SCTP_ENABLE_STREAM_RESET, AssocValue(assoc_value=allowed)))
     if config.max_segment:
         found.append((sctp, c.SCTP_MAXSEG, AssocValue(assoc_value=config.max_segment)))
     if config.partial_delivery_point:

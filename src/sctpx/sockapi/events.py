@@ -145,6 +145,51 @@ class SenderDry(Event):
     """Everything sent so far was acknowledged."""
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class StreamsReset(Event):
+    """Streams were reset: their SSNs begin at 0 again (RFC 6525 section 6.1.1). Or our request came to nothing."""
+
+    outgoing: bool
+    """Streams that we send on."""
+    incoming: bool
+    """Streams that the peer sends on: what is received from now on has the new numbers."""
+    streams: tuple[int, ...]
+    """Which; none for all."""
+    result: str = "done"
+    """``"done"``; or the peer ``"denied"`` it; or it ``"failed"``."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AssociationReset(Event):
+    """All SSNs begin at 0 again, and the TSNs elsewhere (RFC 6525 section 6.1.2). Or our request came to nothing."""
+
+    local_tsn: int
+    """Our next TSN."""
+    peer_tsn: int
+    """The peer's next TSN."""
+    result: str = "done"
+    """As in ``StreamsReset``."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StreamsAdded(Event):
+    """There are more streams. Or a request of ours came to nothing (RFC 6525 section 6.1.3)."""
+
+    inbound: int
+    """Streams the peer can send on now."""
+    outbound: int
+    """Streams we can send on now."""
+    result: str = "done"
+    """As in ``StreamsReset``."""
+
+
+RESULTS: Final = {core.RECONFIG_DONE: "done", core.RECONFIG_DENIED: "denied", core.RECONFIG_FAILED: "failed"}
+"""What ``result`` is, by the numbers of the core."""
+
+
 def to_event(event: core.Event) -> Event | None:
     """An event of the core as users see it; ``None`` if they do not."""
     convert = _CONVERSIONS.get(type(event))
@@ -174,4 +219,9 @@ _CONVERSIONS: Final[dict[type[core.Event], Callable[[Any], Event]]] = {
     core.PartialDeliveryAborted: lambda event: PartialDeliveryAborted(event.stream, event.ssn),
     core.Abandoned: lambda event: MessageAbandoned(to_undelivered([event.message])[0]),
     core.SenderDry: lambda _: SenderDry(),
+    core.StreamsReset: lambda event: StreamsReset(
+        event.outgoing, event.incoming, tuple(event.streams), RESULTS[event.result]
+    ),
+    core.AssociationReset: lambda event: AssociationReset(event.local_tsn, event.peer_tsn, RESULTS[event.result]),
+    core.StreamsAdded: lambda event: StreamsAdded(event.inbound, event.outbound, RESULTS[event.result]),
 }

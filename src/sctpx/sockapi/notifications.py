@@ -21,6 +21,7 @@ from .addresses import socket_address
 from .structs import (
     NOTIFICATIONS,
     AssocChange,
+    AssocResetEvent,
     AuthkeyEvent,
     EventSubscribe,
     Notification,
@@ -33,6 +34,8 @@ from .structs import (
     ShutdownEvent,
     SndInfo,
     SndRcvInfo,
+    StreamChangeEvent,
+    StreamResetEvent,
 )
 
 EVENT_TYPES: Final = (c.SCTP_DATA_IO_EVENT, *NOTIFICATIONS)
@@ -130,7 +133,48 @@ def notifications(
             pdapi_seq=event.ssn,
         )
         found = [aborted]
+    else:
+        found = _reconfiguration(event)
     return [notice for notice in found if notice.TYPE in subscribed]
+
+
+# The flags of the three notifications of RFC 6525 section 6.1 have the same values.
+_OUTCOMES: Final = {
+    core.RECONFIG_DONE: 0,
+    core.RECONFIG_DENIED: c.SCTP_STREAM_RESET_DENIED,
+    core.RECONFIG_FAILED: c.SCTP_STREAM_RESET_FAILED,
+}
+
+
+def _reconfiguration(event: core.Event) -> list[Notification]:
+    """Streams or TSNs were reset, or streams added (RFC 6525 section 6.1)."""
+    number = event.association.id
+    if isinstance(event, core.StreamsReset):
+        flags = c.SCTP_STREAM_RESET_OUTGOING_SSN if event.outgoing else 0
+        flags |= c.SCTP_STREAM_RESET_INCOMING_SSN if event.incoming else 0
+        reset = StreamResetEvent(
+            strreset_flags=flags | _OUTCOMES[event.result],
+            strreset_assoc_id=number,
+            strreset_stream_list=tuple(event.streams),
+        )
+        return [reset]
+    if isinstance(event, core.AssociationReset):
+        anew = AssocResetEvent(
+            assocreset_flags=_OUTCOMES[event.result],
+            assocreset_assoc_id=number,
+            assocreset_local_tsn=event.local_tsn,
+            assocreset_remote_tsn=event.peer_tsn,
+        )
+        return [anew]
+    if isinstance(event, core.StreamsAdded):
+        added = StreamChangeEvent(
+            strchange_flags=_OUTCOMES[event.result],
+            strchange_assoc_id=number,
+            strchange_instrms=event.inbound,
+            strchange_outstrms=event.outbound,
+        )
+        return [added]
+    return []
 
 
 def _remote_errors(event: core.RemoteError) -> list[Notification]:

@@ -43,21 +43,29 @@ from .codes import (
     CHUNK_INIT,
     CHUNK_INIT_ACK,
     CHUNK_NAMES,
+    CHUNK_RE_CONFIG,
     CHUNK_SACK,
     CHUNK_SHUTDOWN,
     CHUNK_SHUTDOWN_COMPLETE,
     COMMON_HEADER,
+    PARAM_ADD_INCOMING,
+    PARAM_ADD_OUTGOING,
     PARAM_COOKIE_PRESERVATIVE,
     PARAM_HOST_NAME,
+    PARAM_INCOMING_RESET,
     PARAM_IPV4,
     PARAM_IPV6,
     PARAM_NAMES,
+    PARAM_OUTGOING_RESET,
+    PARAM_RECONFIG_RESPONSE,
     PARAM_SUPPORTED_ADDRESS_TYPES,
     PARAM_SUPPORTED_EXTENSIONS,
+    PARAM_TSN_RESET,
     PARAM_UNRECOGNIZED,
 )
 from .packet import chunks, parse_prefix
 from .params import parse_address
+from .reconfig import RESULT_NAMES
 from .sack import FIXED
 from .seal import finish_packet
 from .serial import TSN_MASK
@@ -185,6 +193,19 @@ def _parameter_type(value: bytes) -> str:
     return _parameter_types(value[:2])
 
 
+def _streams(value: bytes) -> str:
+    """The streams that are reset."""
+    shown = [str(int.from_bytes(value[at : at + 2], "big")) for at in range(0, min(len(value) - 1, 2 * _SHOWN), 2)]
+    return f"streams {_several(shown, len(value) // 2)}" if shown else "all streams"
+
+
+def _result(value: bytes) -> str:
+    """What a re-configuration request came to; with the next TSNs, if they were reset."""
+    words = Struct(f">{len(value) // 4}I").unpack_from(value)
+    text = RESULT_NAMES.get(words[0], f"result {words[0]}") if words else "no result"
+    return f"{text}, next tsn {words[1]} from here {words[2]} from there" if len(words) == 3 else text
+
+
 def _sack(value: bytes) -> str:
     """A SACK as it is, gaps as TSNs: what is out of order or inside out stays so."""
     cumulative, a_rwnd, blocks, duplicates = FIXED.unpack_from(value)
@@ -294,6 +315,7 @@ _CHUNKS: Final = _Types(
         CHUNK_ERROR: _WITH_CAUSES,
         CHUNK_FORWARD_TSN: _Format(rest=_forward_tsn),
         CHUNK_I_FORWARD_TSN: _Format(rest=_i_forward_tsn),
+        CHUNK_RE_CONFIG: _WITH_PARAMETERS,
     },
 )
 
@@ -308,6 +330,12 @@ _PARAMETERS: Final = _Types(
         PARAM_HOST_NAME: _WITH_TEXT,
         PARAM_SUPPORTED_ADDRESS_TYPES: _Format(rest=_parameter_types),
         PARAM_SUPPORTED_EXTENSIONS: _Format(rest=_chunk_types),
+        PARAM_OUTGOING_RESET: _Format("III", "request {} response {} last tsn {}", _streams),
+        PARAM_INCOMING_RESET: _Format("I", "request {}", _streams),
+        PARAM_TSN_RESET: _Format("I", "request {}"),
+        PARAM_RECONFIG_RESPONSE: _Format("I", "response {}", _result),
+        PARAM_ADD_OUTGOING: _Format("IH2x", "request {} streams {}"),
+        PARAM_ADD_INCOMING: _Format("IH2x", "request {} streams {}"),
     },
 )
 

@@ -56,6 +56,31 @@ static void add_event(struct peer *p, const union sctp_notification *n)
 		e->association = n->sn_remote_error.sre_assoc_id;
 		snprintf(e->details, sizeof(e->details), ", \"code\": %u", ntohs(n->sn_remote_error.sre_error));
 		break;
+	case SCTP_STREAM_RESET_EVENT: {
+		const struct sctp_stream_reset_event *reset = &n->sn_strreset_event;
+		size_t count = (reset->strreset_length - sizeof(*reset)) / sizeof(uint16_t), at;
+
+		e->name = "stream_reset";
+		e->association = reset->strreset_assoc_id;
+		at = (size_t)snprintf(e->details, sizeof(e->details), ", \"flags\": %u, \"streams\": [", reset->strreset_flags);
+		for (size_t i = 0; i < count && i < 10; i++)
+			at += (size_t)snprintf(e->details + at, sizeof(e->details) - at, "%s%u", i ? ", " : "",
+			                       reset->strreset_stream_list[i]);
+		snprintf(e->details + at, sizeof(e->details) - at, "]");
+		break;
+	}
+	case SCTP_ASSOC_RESET_EVENT:
+		e->name = "association_reset";
+		e->association = n->sn_assocreset_event.assocreset_assoc_id;
+		snprintf(e->details, sizeof(e->details), ", \"flags\": %u", n->sn_assocreset_event.assocreset_flags);
+		break;
+	case SCTP_STREAM_CHANGE_EVENT:
+		e->name = "stream_change";
+		e->association = n->sn_strchange_event.strchange_assoc_id;
+		snprintf(e->details, sizeof(e->details), ", \"flags\": %u, \"inbound\": %u, \"outbound\": %u",
+		         n->sn_strchange_event.strchange_flags, n->sn_strchange_event.strchange_instrms,
+		         n->sn_strchange_event.strchange_outstrms);
+		break;
 	case SCTP_SEND_FAILED_EVENT:
 		e->name = "send_failed";
 		e->association = n->sn_send_failed_event.ssfe_assoc_id;

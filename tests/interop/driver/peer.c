@@ -16,12 +16,15 @@
  *   socket [style=one-to-one|one-to-many] [family=4|6]                   -> socket
  *   set socket= [udp_port=] [nodelay=] [streams=] [rto_initial= rto_min= rto_max=] [heartbeat=] [path_retrans=]
  *       [association_retrans=] [path_mtu=] [sack_delay= sack_frequency=] [interleaving=1] [scheduler=0 to 5]
+ *       [allow=FLAGS]                              what SCTP_ENABLE_STREAM_RESET allows the other side
  *   bind socket= addresses= [port=]                                      -> port
  *   listen socket= | accept socket=                                      -> socket
  *   connect socket= address= port= | connectx socket= addresses= port=   -> association
  *   shutdown socket= [association=] | abort socket= [reason= association=] | close socket=
  *   peeloff socket= association=                                         -> socket
  *   primary socket= address= | heartbeat socket= address= | status socket= | local socket=   [association=]
+ *   reset socket= [outgoing=1] [incoming=1] [streams=] | reset_all socket= | add socket= [outgoing=] [incoming=]
+ *                                                  RFC 6525; all streams if none is listed
  *   send socket= size= [seed=] [count=] [stream=] [ppid=] [unordered=1] [association=]       seed + i for the i-th
  *        [policy=ttl|rtx|prio value=]              when it may be given up: milliseconds, retransmissions, priority
  *   receive socket= [count=]                                             -> messages, end
@@ -288,7 +291,7 @@ static const struct { const char *verb; int (*run)(void); } commands[] = {
 	{"socket", do_socket}, {"set", do_set}, {"bind", do_bind}, {"listen", do_listen}, {"accept", do_accept},
 	{"connect", do_connect}, {"connectx", do_connectx}, {"shutdown", do_shutdown}, {"abort", do_abort},
 	{"close", do_close}, {"peeloff", do_peeloff}, {"primary", do_primary}, {"heartbeat", do_heartbeat},
-	{"status", do_status}, {"local", do_local}, {"send", do_send}, {"receive", do_receive}, {"events", do_events},
+	{"status", do_status}, {"local", do_local}, {"reset", do_reset}, {"reset_all", do_reset_all}, {"add", do_add}, {"send", do_send}, {"receive", do_receive}, {"events", do_events},
 	{"echo", do_echo}, {"sink", do_sink}, {"source", do_source},
 };
 

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- text ---- */
@@ -40,7 +41,8 @@ static void print_addresses(const char *name, const struct sockaddr *list, int c
 int do_socket(void)
 {
 	static const uint16_t types[] = {SCTP_ASSOC_CHANGE, SCTP_PEER_ADDR_CHANGE, SCTP_SHUTDOWN_EVENT,
-	                                 SCTP_REMOTE_ERROR, SCTP_SEND_FAILED_EVENT};
+	                                 SCTP_REMOTE_ERROR, SCTP_SEND_FAILED_EVENT, SCTP_STREAM_RESET_EVENT,
+	                                 SCTP_ASSOC_RESET_EVENT, SCTP_STREAM_CHANGE_EVENT};
 	bool many = strcmp(word("style", "one-to-one"), "one-to-many") == 0;
 	int family = number("family", 4) == 6 ? AF_INET6 : AF_INET, on = 1;
 	struct socket *so =
@@ -89,6 +91,7 @@ int do_set(void)
 	}
 	int level = 2;                         /* of SCTP_FRAGMENT_INTERLEAVE */
 	struct sctp_assoc_value interleaving = {.assoc_value = 1};
+	struct sctp_assoc_value allow = {.assoc_value = (uint32_t)number("allow", 0)};
 	struct sctp_assoc_value scheduler = {.assoc_value = (uint32_t)number("scheduler", 0)};
 #define SET(wanted, option, value) \
 	if ((wanted) && usrsctp_setsockopt(p->so, IPPROTO_SCTP, option, &(value), sizeof(value)) < 0) \
@@ -100,6 +103,7 @@ int do_set(void)
 	SET(limits.sasoc_asocmaxrxt, SCTP_ASSOCINFO, limits);
 	SET(path.spp_pathmaxrxt || path.spp_flags, SCTP_PEER_ADDR_PARAMS, path);
 	SET(sack.sack_delay || sack.sack_freq, SCTP_DELAYED_SACK, sack);
+	SET(word("allow", NULL), SCTP_ENABLE_STREAM_RESET, allow);
 	SET(number("interleaving", 0) > 0, SCTP_FRAGMENT_INTERLEAVE, level);
 	SET(number("interleaving", 0) > 0, INTERLEAVING_SUPPORTED, interleaving);
 	SET(word("scheduler", NULL), SCTP_PLUGGABLE_SS, scheduler);
@@ -280,6 +284,57 @@ int do_primary(void)
 	primary.ssp_addr = list.address[0];
 	if (usrsctp_setsockopt(p->so, IPPROTO_SCTP, SCTP_PRIMARY_ADDR, &primary, sizeof(primary)) < 0)
 		return failed("SCTP_PRIMARY_ADDR");
+	return 0;
+}
+
+/* ---- stream reconfiguration ---- */
+
+int do_reset(void)
+{
+	struct peer *p = the_socket();
+	struct {
+		struct sctp_reset_streams head;
+		uint16_t list[64];
+	} wanted = {.head = {.srs_flags = 0}};
+	char text[512], *rest = text, *one;
+
+	if (!p)
+		return wrong("socket");
+	if (number("outgoing", 0) > 0)
+		wanted.head.srs_flags |= SCTP_STREAM_RESET_OUTGOING;
+	if (number("incoming", 0) > 0)
+		wanted.head.srs_flags |= SCTP_STREAM_RESET_INCOMING;
+	snprintf(text, sizeof(text), "%s", word("streams", ""));
+	while (*text && (one = strsep(&rest, ",")) && wanted.head.srs_number_streams < 64)
+		wanted.list[wanted.head.srs_number_streams++] = (uint16_t)atoi(one);
+	if (usrsctp_setsockopt(p->so, IPPROTO_SCTP, SCTP_RESET_STREAMS, &wanted,
+	                       (socklen_t)(sizeof(wanted.head) + 2 * wanted.head.srs_number_streams)) < 0)
+		return failed("SCTP_RESET_STREAMS");
+	return 0;
+}
+
+int do_reset_all(void)
+{
+	struct peer *p = the_socket();
+	sctp_assoc_t association = (sctp_assoc_t)number("association", 0);
+
+	if (!p)
+		return wrong("socket");
+	if (usrsctp_setsockopt(p->so, IPPROTO_SCTP, SCTP_RESET_ASSOC, &association, sizeof(association)) < 0)
+		return failed("SCTP_RESET_ASSOC");
+	return 0;
+}
+
+int do_add(void)
+{
+	struct peer *p = the_socket();
+	struct sctp_add_streams wanted = {.sas_instrms = (uint16_t)number("incoming", 0),
+	                                  .sas_outstrms = (uint16_t)number("outgoing", 0)};
+
+	if (!p)
+		return wrong("socket");
+	if (usrsctp_setsockopt(p->so, IPPROTO_SCTP, SCTP_ADD_STREAMS, &wanted, sizeof(wanted)) < 0)
+		return failed("SCTP_ADD_STREAMS");
 	return 0;
 }
 

@@ -39,6 +39,10 @@ OTHERS: dict[str, Any] = {
     "partial_delivery_point": 2000,
     "partial_reliability": False,
     "scheduler": "prio",
+    "stream_reconfiguration": False,
+    "allow_stream_reset": True,
+    "allow_association_reset": True,
+    "allow_added_streams": True,
 }
 
 

@@ -23,6 +23,7 @@ from sctpx.sockapi.notifications import (
 from sctpx.sockapi.structs import (
     NOTIFICATIONS,
     AssocChange,
+    AssocResetEvent,
     AuthkeyEvent,
     EventSubscribe,
     Notification,
@@ -35,6 +36,8 @@ from sctpx.sockapi.structs import (
     ShutdownEvent,
     SndInfo,
     SndRcvInfo,
+    StreamChangeEvent,
+    StreamResetEvent,
     unpack_notification,
 )
 from sctpx.testing import Pair
@@ -278,6 +281,40 @@ def test_a_delivery_that_was_broken_off_is_told(pair: Pair) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("result", "flag"),
+    [
+        (core.RECONFIG_DONE, 0),
+        (core.RECONFIG_DENIED, c.SCTP_STREAM_RESET_DENIED),
+        (core.RECONFIG_FAILED, c.SCTP_STREAM_RESET_FAILED),
+    ],
+)
+def test_how_a_reconfiguration_went(pair: Pair, result: int, flag: int) -> None:
+    """RFC 6525 section 6.1: the flags for denied and failed are the same in all three notifications."""
+    assert c.SCTP_STREAM_RESET_DENIED == c.SCTP_ASSOC_RESET_DENIED == c.SCTP_STREAM_CHANGE_DENIED
+    assert c.SCTP_STREAM_RESET_FAILED == c.SCTP_ASSOC_RESET_FAILED == c.SCTP_STREAM_CHANGE_FAILED
+    association = pair.a.association
+    number = association.id
+    assert notifications(core.StreamsReset(association, True, False, [3, 1], result), ALL) == [
+        StreamResetEvent(
+            strreset_flags=c.SCTP_STREAM_RESET_OUTGOING_SSN | flag,
+            strreset_assoc_id=number,
+            strreset_stream_list=(3, 1),
+        )
+    ]
+    [incoming] = notifications(core.StreamsReset(association, False, True, [], result), ALL)
+    assert incoming.sn_flags == c.SCTP_STREAM_RESET_INCOMING_SSN | flag
+    assert incoming.sn_length == len(incoming.pack()) == 12
+    assert notifications(core.AssociationReset(association, 5, 6, result), ALL) == [
+        AssocResetEvent(
+            assocreset_flags=flag, assocreset_assoc_id=number, assocreset_local_tsn=5, assocreset_remote_tsn=6
+        )
+    ]
+    assert notifications(core.StreamsAdded(association, 7, 8, result), ALL) == [
+        StreamChangeEvent(strchange_flags=flag, strchange_assoc_id=number, strchange_instrms=7, strchange_outstrms=8)
+    ]
+
+
 def test_every_notification_that_can_be_subscribed_to_comes_of_some_event(pair: Pair) -> None:
     """But for the one that says that no more come, which is the socket's own (``test_styles``)."""
     association = pair.a.association
@@ -288,6 +325,9 @@ def test_every_notification_that_can_be_subscribed_to_comes_of_some_event(pair: 
         core.PartialDeliveryAborted(association, 3, 5),
         core.SenderDry(association),
         core.PeerShutdown(association),
+        core.StreamsReset(association, True, False, [], core.RECONFIG_DONE),
+        core.AssociationReset(association, 1, 2, core.RECONFIG_DONE),
+        core.StreamsAdded(association, 1, 2, core.RECONFIG_DONE),
     ]
     found = [notice for event in events for notice in notifications(event, ALL)]
     lost = core.CommunicationLost(association, errno.ECONNRESET, True, [])

@@ -64,6 +64,11 @@ def test_every_event_of_the_core_is_told_but_that_one_can_read_or_write(pair: Pa
             Undelivered(b"old", 1, 7, True)
         ),
         core.SenderDry(association): events.SenderDry(),
+        core.StreamsReset(association, True, False, [1, 2], core.RECONFIG_DONE): events.StreamsReset(
+            True, False, (1, 2), "done"
+        ),
+        core.AssociationReset(association, 7, 8, core.RECONFIG_DENIED): events.AssociationReset(7, 8, "denied"),
+        core.StreamsAdded(association, 11, 12, core.RECONFIG_FAILED): events.StreamsAdded(11, 12, "failed"),
         core.Readable(association): None,
         core.Writable(association): None,
     }

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctpx.wire import causes, control, forward, params, sack
+from sctpx.wire import causes, control, forward, params, reconfig, sack
 from sctpx.wire.codes import CAUSE_NAMES, CHUNK_NAMES, PARAM_NAMES
 from sctpx.wire.describe import LIMIT, chunk_names, describe
 from sctpx.wire.packet import finish_packet, prefix
@@ -148,7 +148,30 @@ def test_long_lists_are_counted_beyond_the_first_ones() -> None:
             "FORWARD-TSN cum 7 skips stream 1 ssn 2, stream 3 ssn 4",
         ),
         (forward.encode(True, 7, [(1, 2, True)]), "I-FORWARD-TSN cum 7 skips stream 1 unordered mid 2"),
-        (chunk(130, 0, item(13, bytes(12))), "RE-CONFIG 16 bytes"),
+        (
+            reconfig.encode([reconfig.outgoing_reset(7, 6, 99, []), reconfig.incoming_reset(8, [1, 2])]),
+            (
+                "RE-CONFIG Outgoing SSN Reset Request (request 7 response 6 last tsn 99, all streams), "
+                "Incoming SSN Reset Request (request 8, streams 1 2)"
+            ),
+        ),
+        (reconfig.encode([reconfig.tsn_reset(9)]), "RE-CONFIG SSN/TSN Reset Request (request 9)"),
+        (
+            reconfig.encode([reconfig.response(9, 1, (3, 4)), reconfig.response(10, 77)]),
+            (
+                "RE-CONFIG Re-configuration Response (response 9, performed, next tsn 3 from here 4 from there), "
+                "Re-configuration Response (response 10, result 77)"
+            ),
+        ),
+        (
+            reconfig.encode([reconfig.add_outgoing(1, 2), reconfig.add_incoming(2, 3)]),
+            (
+                "RE-CONFIG Add Outgoing Streams Request (request 1 streams 2), "
+                "Add Incoming Streams Request (request 2 streams 3)"
+            ),
+        ),
+        (chunk(130, 0, item(13, bytes(3))), "RE-CONFIG Outgoing SSN Reset Request (malformed: 3 bytes)"),
+        (chunk(130, 0, item(16, bytes(4))), "RE-CONFIG Re-configuration Response (response 0, no result)"),
         (chunk(15, 0, bytes(24)), "AUTH 24 bytes"),
         (chunk(132, 0, b"1"), "PAD 1 byte"),
         (chunk(77, 0, b""), "chunk 77"),

@@ -281,6 +281,12 @@ class KernelAssociation(Association):
             self._peer_done = False
         elif isinstance(event, e.PartialDeliveryAborted):
             self._incoming.forget_parts()
+        elif isinstance(event, e.StreamsAdded):
+            # Linux tells how many were added, RFC 6525 section 6.1.3 how many there are.
+            with suppress(OSError):  # It has just ended: a notification tells how.
+                status: s.Status = self._sock.get_option(c.IPPROTO_SCTP, c.SCTP_STATUS, s.Status())
+                self._outbound, self._inbound = status.sstat_outstrms, status.sstat_instrms
+            event = e.StreamsAdded(self._inbound, self._outbound, event.result)
         elif isinstance(event, ENDS):
             self._finish(event)
         if isinstance(event, (e.PeerShutdown, *ENDS)):
@@ -501,6 +507,31 @@ class KernelAssociation(Association):
         self._check_open()
         wanted = s.StreamValue(stream_id=stream, stream_value=value)
         self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_STREAM_SCHEDULER_VALUE, wanted)
+
+    def reset_streams(self, streams: Iterable[int] = (), *, outgoing: bool = True, incoming: bool = False) -> None:
+        """Ask for a reset of streams. ``OSError`` as the kernel has it: EAGAIN while data of these streams waits."""
+        self._check_open()
+        flags = c.SCTP_STREAM_RESET_OUTGOING if outgoing else 0
+        flags |= c.SCTP_STREAM_RESET_INCOMING if incoming else 0
+        wanted = s.ResetStreams(srs_flags=flags, srs_stream_list=tuple(streams))
+        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_RESET_STREAMS, wanted)
+
+    def reset_association(self) -> None:
+        """Ask for a reset of all SSNs and TSNs. ``OSError`` as the kernel has it."""
+        self._check_open()
+        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_RESET_ASSOC, s.AssocValue())
+
+    def add_streams(self, *, outgoing: int = 0, incoming: int = 0) -> None:
+        """Ask for more streams. ``OSError`` as the kernel has it."""
+        self._check_open()
+        wanted = s.AddStreams(sas_outstrms=outgoing, sas_instrms=incoming)
+        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_ADD_STREAMS, wanted)
+
+    @property
+    def reconfigurable(self) -> bool:
+        """Whether the kernel and the peer have agreed on RFC 6525."""
+        found = self._sock.get_option(c.IPPROTO_SCTP, c.SCTP_RECONFIG_SUPPORTED, s.AssocValue())
+        return isinstance(found, s.AssocValue) and found.assoc_value != 0
 
     def _check_open(self) -> None:
         if self._end is not None:

@@ -20,6 +20,9 @@ SUBSCRIBED: Final = (
     c.SCTP_SHUTDOWN_EVENT,
     c.SCTP_SEND_FAILED_EVENT,
     c.SCTP_PARTIAL_DELIVERY_EVENT,
+    c.SCTP_STREAM_RESET_EVENT,
+    c.SCTP_ASSOC_RESET_EVENT,
+    c.SCTP_STREAM_CHANGE_EVENT,
 )
 """The notifications that an association asks for, whether anybody looks at its events or not."""
 ENDS: Final = (e.CommunicationLost, e.ShutdownComplete, e.CannotStart)
@@ -47,7 +50,29 @@ def to_event(notice: s.Notification) -> e.Event | None:
         return e.PartialDeliveryAborted(notice.pdapi_stream, notice.pdapi_seq)
     if isinstance(notice, s.SenderDryEvent):
         return e.SenderDry()
+    return _reconfiguration_event(notice)
+
+
+def _reconfiguration_event(notice: s.Notification) -> e.Event | None:
+    """Streams or TSNs were reset, or streams added."""
+    if isinstance(notice, s.StreamResetEvent):
+        flags = notice.strreset_flags
+        outgoing = flags & c.SCTP_STREAM_RESET_OUTGOING_SSN != 0
+        incoming = flags & c.SCTP_STREAM_RESET_INCOMING_SSN != 0
+        return e.StreamsReset(outgoing, incoming, notice.strreset_stream_list, _result(flags))
+    if isinstance(notice, s.AssocResetEvent):
+        result = _result(notice.assocreset_flags)
+        return e.AssociationReset(notice.assocreset_local_tsn, notice.assocreset_remote_tsn, result)
+    if isinstance(notice, s.StreamChangeEvent):
+        return e.StreamsAdded(notice.strchange_instrms, notice.strchange_outstrms, _result(notice.strchange_flags))
     return None
+
+
+def _result(flags: int) -> str:
+    """How a request went. The flags of all three notifications have the same values."""
+    if flags & c.SCTP_STREAM_RESET_DENIED:
+        return "denied"
+    return "failed" if flags & c.SCTP_STREAM_RESET_FAILED else "done"
 
 
 def _association_event(notice: s.AssocChange) -> e.Event | None:

@@ -7,18 +7,19 @@ verb that takes ``now`` the driver drains the stack.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from errno import EINTR, EINVAL, EMSGSIZE, ENOTCONN, EPIPE
 from typing import Any, Final, final
 
 from ...wire import causes, control
 from ...wire.codes import DATA_IMMEDIATE, DATA_UNORDERED
 from ...wire.serial import TSN_MASK
-from ..capabilities import INTERLEAVING
+from ..capabilities import INTERLEAVING, RECONFIGURATION
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CommunicationLost, Event, Undelivered
-from ..ext import partial_reliability
+from ..ext import partial_reliability, stream_reset
+from ..ext.stream_reset import StreamReset
 from ..local_side import LocalSide
 from ..overhead import MESSAGE
 from ..path.path import Path
@@ -462,6 +463,51 @@ class Association(Identity):
         self.begin_round()
         settings.reconfigure(self.tcb, now, config)
         self.keeper.touch(self)
+
+    @property
+    def reconfigurable(self) -> bool:
+        """Whether streams can be reset and added: both sides have offered it (RFC 6525 section 5.1.1)."""
+        return self.tcb.capabilities & RECONFIGURATION != 0
+
+    def reset_streams(
+        self, now: int, outgoing: bool = False, incoming: bool = False, streams: Sequence[int] = ()
+    ) -> None:
+        """Have the SSNs of ``streams``, or of all if none is named, begin at 0 again (RFC 6525 sections 5.1.2, 5.1.3).
+
+        ``outgoing`` are our streams: what was sent on them before is delivered first, and what is sent from now on
+        waits for the peer's answer. ``incoming`` are the peer's: the peer is asked to reset them. ``StreamsReset``
+        events tell how it went, one for each direction.
+
+        Raises OSError: ``EINVAL`` (no direction, or no such stream), ``EMSGSIZE`` (more streams than a packet holds),
+        ``EALREADY`` (a request is under way, of the user or one that the peer has asked for), ``EOPNOTSUPP`` (the two
+        sides have not agreed on RFC 6525), ``ENOTCONN`` and ``EPIPE`` as ``send``.
+        """
+        self._reconfiguration().reset_streams(outgoing, incoming, list(streams))
+        self.keeper.touch(self)
+
+    def reset_association(self, now: int) -> None:
+        """Have all SSNs begin at 0 again, both ways, and the TSNs elsewhere (RFC 6525 section 5.1.4).
+
+        What was sent before is delivered first. Data that the peer has in flight then may be lost: it counts as
+        acknowledged. An ``AssociationReset`` event tells how it went. Raises OSError as ``reset_streams`` does, and
+        ``EAGAIN`` within 30 seconds after the last time.
+        """
+        self._reconfiguration().reset_association(now)
+        self.keeper.touch(self)
+
+    def add_streams(self, now: int, outgoing: int = 0, incoming: int = 0) -> None:
+        """Have so many more streams, behind those that there are (RFC 6525 sections 5.1.5 and 5.1.6).
+
+        ``StreamsAdded`` events tell how it went, one for each direction. Raises OSError as ``reset_streams`` does, with
+        ``EINVAL`` for no stream at all, or more than there can be.
+        """
+        self._reconfiguration().add_streams(outgoing, incoming)
+        self.keeper.touch(self)
+
+    def _reconfiguration(self) -> StreamReset:
+        self._check_sendable()
+        self.begin_round()
+        return stream_reset.find(self.tcb)
 
     def configure_path(
         self,

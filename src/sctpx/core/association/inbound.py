@@ -68,7 +68,8 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
     tcb.answering.udp_port = port
     tcb.sack_policy.begin_burst(now)
     while offset < end:
-        if tcb.state == ESTABLISHED and port == path.encaps_port and offset + COMMON_HEADER < end:
+        short = tcb.state == ESTABLISHED and tcb.deferred is None
+        if short and port == path.encaps_port and offset + COMMON_HEADER < end:
             kind = data[offset + COMMON_HEADER]
             if kind == tcb.framing.kind:
                 offset = _receive_data(tcb, path, data, offset, segment)

@@ -31,6 +31,7 @@ from ..local_side import LocalSide
 from ..path import failover
 from ..path.path import Path, flowinfo
 from ..path.states import PATH_INACTIVE
+from ..rx.deferred import Deferred
 from ..rx.interleaved import Interleaved
 from ..rx.reassembly import Reassembly
 from ..rx.sack_policy import SackPolicy
@@ -73,11 +74,13 @@ class Tcb:
         "config",
         "control",
         "data_path",
+        "deferred",
         "endpoint",
         "error_count",
         "events",
         "extensions",
         "fast_retransmit_now",
+        "former_tsn",
         "framing",
         "heartbeat_burst",
         "heartbeat_window",
@@ -213,6 +216,8 @@ class Tcb:
         # Sending.
         self.send_queue = SendQueue(self.framing, config.scheduler, self.stream_values)
         self.outstanding = Outstanding(initial_tsn)
+        self.former_tsn = -1
+        """The last of our TSNs before they were reset, 32 bits (RFC 6525); below 0 if they never were."""
         self.peer_rwnd = 0
         """rwnd: what the peer has room for beyond what is in flight (section 6.2.1)."""
         self.peer_window = 0
@@ -237,6 +242,8 @@ class Tcb:
         self.window = Window(config.receive_buffer, config.mtu)
         self.sack_policy = SackPolicy(nanoseconds(config.sack_delay), config.stretch_sack)
         self.reassembly: Streams = Reassembly(config.partial_limit)
+        self.deferred: Deferred | None = None
+        """Data that waits for a reset of its stream (RFC 6525)."""
         self.readable_told = False
         self.sack_chunks: list[bytes] = []
         """SACKs that are owed, in order."""

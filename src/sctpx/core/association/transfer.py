@@ -33,6 +33,8 @@ MAX_BLOCKS: Final = 2048
 MAX_SACKS: Final = 1024
 # With Gap Ack Blocks, each may fill a packet.
 MAX_LONG_SACKS: Final = 128
+# So far behind the last TSN before a reset, a SACK that comes late may be.
+_LATE: Final = 1 << 30
 
 
 # --- receiving ---------------------------------------------------------------------------------------------
@@ -74,8 +76,14 @@ def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int
     else:
         tcb.window.receive(len(data))
         tcb.stats.bytes_received += len(data)
-        violation = tcb.reassembly.receive(tsn, flags, stream, ssn, ppid, data, tsn <= tsn_map.cumulative_tsn)
-    if not violation and tsn_map.cumulative_tsn > cumulative:
+        deferred = tcb.deferred
+        if deferred is None:
+            violation = tcb.reassembly.receive(tsn, flags, stream, ssn, ppid, data, tsn <= tsn_map.cumulative_tsn)
+        elif deferred.holds(tsn, stream):
+            deferred.chunks.append((tsn, flags, stream, ssn, ppid, data))
+        else:
+            violation = tcb.reassembly.receive(tsn, flags, stream, ssn, ppid, data, False)
+    if not violation and tsn_map.cumulative_tsn > cumulative and tcb.deferred is None:
         violation = tcb.reassembly.advance(tsn_map.cumulative_tsn)
     if violation:
         shutdown.abort(tcb, [causes.protocol_violation(violation)])
@@ -133,7 +141,8 @@ def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
 
 def _held(tcb: Tcb) -> int:
     """What is held of the peer's data, in messages that can be read: for what that costs beside the data."""
-    return tcb.reassembly.messages + (len(tcb.tsn_map.ranges) >> 1)
+    held = tcb.reassembly.messages + (len(tcb.tsn_map.ranges) >> 1)
+    return held if tcb.deferred is None else held + len(tcb.deferred.chunks) * 3 // 2
 
 
 def on_data_packet(tcb: Tcb, now: int, path: Path, verdict: int) -> None:
@@ -157,10 +166,10 @@ def end_burst(tcb: Tcb, now: int, received: int) -> None:
     """All packets that arrived together were processed; they brought ``received`` bytes of user data."""
     if tcb.sack_policy.end_burst(now, received):
         make_sack(tcb)
-    _wake_reader(tcb)
+    wake_reader(tcb)
 
 
-def _wake_reader(tcb: Tcb) -> None:
+def wake_reader(tcb: Tcb) -> None:
     """There is something to read: told once until it was read."""
     if tcb.reassembly.ready and not tcb.readable_told:
         tcb.readable_told = True
@@ -193,7 +202,7 @@ def resize(tcb: Tcb) -> None:
     ready = len(tcb.reassembly.ready)
     tcb.reassembly.limit(tcb.config.partial_limit, tcb.config.hold_limit)
     tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
-    _wake_reader(tcb)
+    wake_reader(tcb)
     on_read(tcb, 0)
 
 
@@ -284,7 +293,11 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
     if cumulative < outstanding.cumulative_tsn_ack_point:
         return  # Out of order (section 6.2.1 D i).
     if cumulative >= outstanding.next_tsn or (ranges and ranges[-1][1] > outstanding.next_tsn):
-        _abort_liar(tcb)
+        former = tcb.former_tsn
+        if former >= 0 and 0 <= former - extend_tsn(cumulative & TSN_MASK, former) <= _LATE:
+            tcb.stats.packets_discarded += 1  # From before our TSNs were reset.
+        else:
+            _abort_liar(tcb)
         return
     missing = cumulative + 1
     if ranges and ranges[0][0] <= missing:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from ..association.tcb import Tcb
+from ..capabilities import RECONFIGURATION
 from ..extension import Extension
+from .stream_reset import StreamReset
 
-ROOMS: Final[dict[int, Callable[[Tcb], Extension]]] = {}
+ROOMS: Final[dict[int, Callable[[Tcb], Extension]]] = {RECONFIGURATION: StreamReset}
 """By the bit of the capability (``core.capabilities``): what makes the object."""
 
 

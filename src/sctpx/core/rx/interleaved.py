@@ -190,6 +190,41 @@ class Interleaved(Streams):
                 self._pass_turn(stream, number)
         return dropped, broken
 
+    def reset(self, streams: list[int]) -> tuple[int, list[Broken]]:
+        """Numbers begin at 0 again: what waits for a number that was left out is handed over, if it is whole."""
+        chosen = set(streams)
+        passed: list[tuple[int, int, int]] = []
+        dropped = 0
+        broken: list[Broken] = []
+        for key, message in list(self._messages.items()):
+            stream = message.stream
+            if message.unordered or (chosen and stream not in chosen):
+                continue
+            if message.whole:
+                passed.append((stream, (message.number - self._turn_of(stream)) & MID_MASK, key))
+                continue
+            dropped += self._forget(message)
+            if message.partial:
+                broken.append(Broken(stream, message.number))
+        for _, _, key in sorted(passed):
+            waiting = self._messages.get(key)
+            if waiting is not None:
+                self._finish(waiting)
+        self._begin_anew(streams)
+        return dropped, broken
+
+    def flush(self) -> tuple[int, list[Broken]]:
+        """No more will come of what is not whole."""
+        dropped = 0
+        broken: list[Broken] = []
+        for message in list(self._messages.values()):
+            if message.unordered and not message.whole:
+                dropped += self._forget(message)
+                if message.partial:
+                    broken.append(Broken(message.stream, message.number))
+        more, others = self.reset([])
+        return dropped + more, broken + others
+
     def limit(self, partial_limit: int, hold_limit: int) -> None:
         """Other limits hold, also for messages that are under way."""
         self.partial_limit = partial_limit

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heappop, heappush
-from typing import final
+from typing import Final, final
 
 from ...wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED
 from ...wire.serial import SSN_MASK, TSN_MASK
 from .streams import MORE, TINY, UNORDERED, Broken, Message, Streams, Unfinished
+
+_EVERYTHING: Final = (1 << 62) - 1
+"""Above every TSN."""
 
 
 @final
@@ -288,6 +291,24 @@ class Reassembly(Streams):
             if not early:
                 del self._waiting[stream]
         self._next_turn(stream, ssn)
+
+    def reset(self, streams: list[int]) -> tuple[int, list[Broken]]:
+        """Numbers begin at 0 again: what waits for a number that was left out is handed over."""
+        for stream in streams or sorted(self._waiting):
+            early = self._waiting.pop(stream, None)
+            if early is not None:
+                turn = self._turn_of(stream)
+                self._early -= len(early)
+                for ssn in sorted(early, key=lambda ssn: (ssn - turn) & SSN_MASK):
+                    self._hand_over(early[ssn])
+        self._begin_anew(streams)
+        return 0, []
+
+    def flush(self) -> tuple[int, list[Broken]]:
+        """No more will come of what is not whole."""
+        result = self.skip(_EVERYTHING, [])
+        self.reset([])
+        return result
 
     def limit(self, partial_limit: int, hold_limit: int) -> None:
         """Another ``partial_limit`` holds, also for the message that is open."""

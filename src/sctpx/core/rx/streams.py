@@ -119,6 +119,17 @@ class Streams:
         """
         raise NotImplementedError
 
+    def reset(self, streams: list[int]) -> tuple[int, list[Broken]]:
+        """Numbers of these streams, or of all if none is named, begin at 0 again (RFC 6525 section 5.2.2 E3).
+
+        All that belongs to the old numbers has come: what still waits for a number is handed over. Returns as ``skip``.
+        """
+        raise NotImplementedError
+
+    def flush(self) -> tuple[int, list[Broken]]:
+        """The same for all streams, and what is not whole is dropped: no more of it will come (section 5.2.4 G4)."""
+        raise NotImplementedError
+
     def limit(self, partial_limit: int, hold_limit: int) -> None:
         """Other limits hold, also for messages that are under way."""
         raise NotImplementedError
@@ -134,8 +145,8 @@ class Streams:
         """What is held, in messages that can be read: what waits for something else takes half as much again."""
         return len(self.ready) + self.apart * 3 // 2
 
-    def reset(self, streams: list[int]) -> None:
-        """Numbers of these streams, or of all if none is named, begin at 0 again (RFC 6525 section 5.2.2)."""
+    def _begin_anew(self, streams: list[int]) -> None:
+        """Numbers of these streams, or of all if none is named, begin at 0 again."""
         if not streams:
             self._turns = Turns(self._mask == MID_MASK)
             self._turn = 0

@@ -22,7 +22,7 @@ from ...wire.serial import TSN_MASK
 from ..path.path import Path
 from .batch import Batch
 from .out_message import OutMessage
-from .schedule import FirstCome, Schedule, make_schedule
+from .schedule import FirstCome, Held, Schedule, make_schedule
 from .spans import Spans
 
 if COMPILED:
@@ -66,6 +66,7 @@ class SendQueue:
         "_contexts_past",
         "_first_come",
         "_framing",
+        "_held",
         "_numbers",
         "_schedule",
         "_values",
@@ -79,6 +80,7 @@ class SendQueue:
     ) -> None:
         """``values`` are priorities or weights by stream."""
         self._framing = framing
+        self._held: Held | None = None  # The schedule, while streams rest.
         self._numbers: dict[int, int] = {}  # The next SSN or MID by stream, and by ``_APART + stream`` if unordered.
         self._contexts: list[tuple[int, object, int]] = []  # Those before ``_contexts_past`` do not count any more.
         self._contexts_past = 0
@@ -89,16 +91,24 @@ class SendQueue:
         self.spans: Spans | None = None
         """Where the chunks of such messages went; made for the first of them."""
         self._values = {} if values is None else values
-        self._schedule = make_schedule(scheduler, framing.interleaves, self._values)
+        self._schedule: Schedule = make_schedule(scheduler, framing.interleaves, self._values)
         self._first_come = _as_first_come(self._schedule)
 
     def use(self, scheduler: str) -> None:
         """Have another scheduler, by its name in ``AssociationConfig``. What waits is sent in its order."""
-        waiting = self._schedule.messages()
-        self._schedule = schedule = make_schedule(scheduler, self._framing.interleaves, self._values)
-        self._first_come = _as_first_come(schedule)
+        held = self._held
+        waiting = (self._schedule if held is None else held.schedule).messages()
+        schedule = make_schedule(scheduler, self._framing.interleaves, self._values)
         for message in waiting:
             schedule.push(message)
+        if held is not None:
+            held.schedule = schedule
+        else:
+            self._have(schedule)
+
+    def _have(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._first_come = _as_first_come(schedule)
 
     def set_value(self, stream: int, value: int) -> None:
         """The priority or the weight of a stream (RFC 8260 section 4.3.3)."""
@@ -153,6 +163,52 @@ class SendQueue:
             del contexts[:past]
             past = 0
         self._contexts_past = past
+
+    # --- streams that are reset (RFC 6525 section 5.1) ---
+
+    def hold(self, streams: list[int]) -> None:
+        """Keep back what is pushed from now on for these streams, for all if none is named. Only one such hold is."""
+        held = Held(self._schedule, streams)
+        self._held = held
+        self._have(held)
+
+    @property
+    def ahead(self) -> int:
+        """Messages of the streams that are held which came before, and are not wholly cut."""
+        return 0 if self._held is None else self._held.ahead
+
+    def release(self) -> None:
+        """What was kept back waits like all else."""
+        held = self._held
+        if held is not None:
+            self._held = None
+            self._have(held.schedule)
+            for message in held.back:
+                held.schedule.push(message)
+
+    def reset(self, streams: list[int]) -> None:
+        """Numbers of these streams, or of all if none is named, begin at 0 again: SSNs, or MIDs of either kind."""
+        if not streams:
+            self._numbers.clear()
+        for stream in streams:
+            self._numbers.pop(stream, None)
+            self._numbers.pop(stream + DATA_UNORDERED * _APART, None)
+
+    def is_fresh(self, streams: list[int]) -> bool:
+        """Whether no number of these streams, or of any if none is named, was given away since they were reset."""
+        if not streams:
+            return not any(self._numbers.values())
+        wide = [stream + DATA_UNORDERED * _APART for stream in streams]
+        return not any(self._numbers.get(key, 0) for key in streams + wide)
+
+    def begin_anew(self) -> int:
+        """No message was begun: those that were are cut from their first byte. Returns how many bytes that repeats."""
+        repeated = 0
+        for message in self._schedule.messages():
+            repeated += message.offset
+            message.offset = message.fragment = message.number = 0
+        self.queued_bytes += repeated
+        return repeated
 
     def _number(self, message: OutMessage) -> None:
         """Give the message its number.

@@ -9,14 +9,13 @@ from typing import Final
 
 from .. import constants as c
 from .. import structs as s
-from . import association, partial_reliability, paths, streams, whole
+from . import association, partial_reliability, paths, reconfiguration, streams, whole
 from .option import Option
 from .scope import Reach
 from .whole import flag
 
 _AUTH: Final = "RFC 4895"
 _ASCONF: Final = "RFC 5061"
-_RECONFIG: Final = "RFC 6525"
 
 OPTIONS: Final[tuple[Option, ...]] = (
     Option("SCTP_RTOINFO", "8.1.1", s.RtoInfo, Reach.FUTURE, association.get_rtoinfo, association.set_rtoinfo),
@@ -136,10 +135,36 @@ OPTIONS: Final[tuple[Option, ...]] = (
         association.set_expose_pf,
     ),
     Option("SCTP_GET_ASSOC_STATS", "Linux", s.AssocStats, Reach.ASSOCIATION, association.get_assoc_stats),
-    Option("SCTP_ENABLE_STREAM_RESET", "RFC 6525 section 6.3.1", s.AssocValue, Reach.ANY, needs=_RECONFIG),
-    Option("SCTP_RESET_STREAMS", "RFC 6525 section 6.3.2", s.ResetStreams, Reach.ASSOCIATION, needs=_RECONFIG),
-    Option("SCTP_RESET_ASSOC", "RFC 6525 section 6.3.3", s.AssocValue, Reach.ASSOCIATION, needs=_RECONFIG),
-    Option("SCTP_ADD_STREAMS", "RFC 6525 section 6.3.4", s.AddStreams, Reach.ASSOCIATION, needs=_RECONFIG),
+    Option(
+        "SCTP_ENABLE_STREAM_RESET",
+        "RFC 6525 section 6.3.1",
+        s.AssocValue,
+        Reach.ANY,
+        reconfiguration.get_enabled,
+        reconfiguration.set_enabled,
+    ),
+    Option(
+        "SCTP_RESET_STREAMS",
+        "RFC 6525 section 6.3.2",
+        s.ResetStreams,
+        Reach.ASSOCIATION,
+        set=reconfiguration.reset_streams,
+    ),
+    Option(
+        "SCTP_RESET_ASSOC",
+        "RFC 6525 section 6.3.3",
+        s.AssocValue,
+        Reach.ASSOCIATION,
+        set=reconfiguration.reset_association,
+        shorter=(s.AssocValue.offsets()["assoc_value"],),
+    ),
+    Option(
+        "SCTP_ADD_STREAMS",
+        "RFC 6525 section 6.3.4",
+        s.AddStreams,
+        Reach.ASSOCIATION,
+        set=reconfiguration.add_streams,
+    ),
     Option(
         "SCTP_PR_STREAM_STATUS",
         "RFC 7496 section 4.3",
@@ -186,7 +211,14 @@ OPTIONS: Final[tuple[Option, ...]] = (
         streams.get_stream_value,
         streams.set_stream_value,
     ),
-    Option("SCTP_RECONFIG_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs=_RECONFIG),
+    Option(
+        "SCTP_RECONFIG_SUPPORTED",
+        "Linux",
+        s.AssocValue,
+        Reach.FUTURE,
+        reconfiguration.get_supported,
+        reconfiguration.set_supported,
+    ),
     Option("SCTP_ASCONF_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs=_ASCONF),
     Option("SCTP_AUTH_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs=_AUTH),
     Option("SCTP_ECN_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs="RFC 4960 appendix A"),

@@ -241,7 +241,6 @@ class StreamResetEvent(Notification):
 
     C_NAME: ClassVar[str] = "sctp_stream_reset_event"
     TYPE: ClassVar[int] = c.SCTP_STREAM_RESET_EVENT
-    NEEDS: ClassVar[str] = "RFC 6525"
     strreset_type: U16 = 0
     strreset_flags: U16 = 0
     strreset_length: U32 = 0
@@ -256,7 +255,6 @@ class AssocResetEvent(Notification):
 
     C_NAME: ClassVar[str] = "sctp_assoc_reset_event"
     TYPE: ClassVar[int] = c.SCTP_ASSOC_RESET_EVENT
-    NEEDS: ClassVar[str] = "RFC 6525"
     assocreset_type: U16 = 0
     assocreset_flags: U16 = 0
     assocreset_length: U32 = 0
@@ -272,7 +270,6 @@ class StreamChangeEvent(Notification):
 
     C_NAME: ClassVar[str] = "sctp_stream_change_event"
     TYPE: ClassVar[int] = c.SCTP_STREAM_CHANGE_EVENT
-    NEEDS: ClassVar[str] = "RFC 6525"
     strchange_type: U16 = 0
     strchange_flags: U16 = 0
     strchange_length: U32 = 0

@@ -15,7 +15,18 @@ import pytest
 from sctpx.core.association.association import Association
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import PeerAddress
-from sctpx.core.events import CHANGE_CONFIRMED, CannotStart, CommunicationLost, PathChange, Writable
+from sctpx.core.events import (
+    CHANGE_CONFIRMED,
+    RECONFIG_DENIED,
+    RECONFIG_DONE,
+    AssociationReset,
+    CannotStart,
+    CommunicationLost,
+    PathChange,
+    StreamsAdded,
+    StreamsReset,
+    Writable,
+)
 from sctpx.core.overhead import MESSAGE
 from sctpx.core.path.path import Path
 from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
@@ -24,7 +35,14 @@ from sctpx.wire import control
 from tests.sim.scripted import Scripted, return_by_icmp
 
 CHECKS: Final[dict[str, Callable[[], None]]] = {}
-NEGOTIATED: Final = {"streams", "max_inbound_streams", "attempt_delay", "interleaving", "partial_reliability"}
+NEGOTIATED: Final = {
+    "streams",
+    "max_inbound_streams",
+    "attempt_delay",
+    "interleaving",
+    "partial_reliability",
+    "stream_reconfiguration",
+}
 """What stays: the peer was told, or the attempt has begun."""
 
 
@@ -407,6 +425,51 @@ def the_flow_label_of_packets() -> None:
         pair.a.send(b"labelled")
         pair.drain()
         assert [packet.flow_label for packet in pair.network.packets() if packet.chunks == ["DATA"]] == [0x12345]
+
+
+def reconfiguration_of_b(ask: Callable[[Association, int], None], kind: Any, **allowed: Any) -> list[int]:
+    """What became of two requests of A: one before B had these parameters, and one afterwards."""
+    with Pair(1).connect() as pair:
+        for changes in ({}, allowed):
+            pair.b.association.reconfigure(pair.b.host.now, replace(pair.b.association.config, **changes))
+            ask(pair.a.association, pair.a.host.now)
+            pair.network.run_for(31)
+        return [event.result for event in pair.a.events_of(kind)]
+
+
+@of("allow_stream_reset")
+def _() -> None:
+    found = reconfiguration_of_b(
+        lambda association, now: association.reset_streams(now, outgoing=True), StreamsReset, allow_stream_reset=True
+    )
+    assert found == [RECONFIG_DENIED, RECONFIG_DONE]
+
+
+@of("allow_association_reset")
+def _() -> None:
+    found = reconfiguration_of_b(
+        lambda association, now: association.reset_association(now), AssociationReset, allow_association_reset=True
+    )
+    assert found == [RECONFIG_DENIED, RECONFIG_DONE]
+
+
+@of("allow_added_streams")
+def _() -> None:
+    found = reconfiguration_of_b(
+        lambda association, now: association.add_streams(now, 1), StreamsAdded, allow_added_streams=True
+    )
+    assert found == [RECONFIG_DENIED, RECONFIG_DONE]
+
+
+@of("max_outbound_streams")
+def _() -> None:
+    found = reconfiguration_of_b(
+        lambda association, now: association.add_streams(now, 0, 1),
+        StreamsAdded,
+        allow_added_streams=True,
+        max_outbound_streams=10,
+    )
+    assert found == [RECONFIG_DENIED, RECONFIG_DENIED]
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(AssociationConfig)])

@@ -247,3 +247,27 @@ def test_what_was_handed_over_in_parts_is_broken_off() -> None:
     [broken] = streams.break_off()
     assert (broken.stream, broken.ssn) == (3, 0)
     assert streams.ready[1][0] == b"waits"
+
+
+def test_a_reset_hands_over_what_is_whole_and_drops_the_rest_of_its_streams() -> None:
+    streams = Interleaved(LARGE, LARGE)
+    streams.receive(1, 3, 1, 4, 60, b"four", in_sequence=True)
+    streams.receive(2, 3, 1, 2, 60, b"two", in_sequence=True)
+    streams.receive(3, 2, 1, 0, 60, b"begun", in_sequence=True)
+    streams.receive(4, 2, 2, 0, 60, b"other", in_sequence=True)
+    assert streams.reset([1]) == (5, [])
+    assert [message[0] for message in streams.ready] == [b"two", b"four"]
+    assert streams.apart == 1
+    streams.receive(5, 3, 1, 0, 60, b"new", in_sequence=True)
+    assert streams.ready[-1][0] == b"new"
+
+
+def test_a_flush_drops_what_is_not_whole_unordered_messages_too() -> None:
+    streams = Interleaved(10, LARGE)
+    streams.receive(1, 2, 1, 0, 60, bytes(20), in_sequence=True)
+    streams.receive(2, 6, 1, 0, 60, b"unordered", in_sequence=True)
+    streams.receive(3, 3, 2, 1, 60, b"ahead", in_sequence=True)
+    dropped, broken = streams.flush()
+    assert (dropped, [(one.stream, one.ssn) for one in broken]) == (9, [(1, 0)])
+    assert streams.ready[-1][0] == b"ahead"
+    assert streams.apart == 0

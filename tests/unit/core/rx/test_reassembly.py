@@ -410,3 +410,27 @@ def test_after_a_reset_stream_sequence_numbers_begin_at_0() -> None:
     reassembly.receive(3, whole_message, 1, 0, 0, b"again", True)
     reassembly.receive(4, whole_message, 2, 0, 0, b"waits", True)
     assert [message[0] for message in reassembly.ready] == [b"x", b"x", b"x", b"again"]
+
+
+def test_a_reset_hands_over_what_waits_for_a_number_that_was_left_out() -> None:
+    reassembly = Reassembly(LARGE)
+    whole_message = DATA_BEGIN | DATA_END
+    for tsn, (stream, ssn) in enumerate(((1, 7), (1, 3), (2, 5))):
+        reassembly.receive(tsn, whole_message, stream, ssn, 0, b"%d" % ssn, True)
+    assert reassembly.reset([1]) == (0, [])
+    assert [message[0] for message in reassembly.ready] == [b"3", b"7"]
+    assert reassembly.apart == 1
+
+
+def test_a_flush_drops_what_is_not_whole_and_begins_anew() -> None:
+    reassembly = Reassembly(10)
+    reassembly.receive(0, DATA_BEGIN, 1, 0, 0, bytes(20), True)
+    reassembly.receive(1, 0, 1, 0, 0, bytes(5), True)
+    reassembly.receive(5, DATA_BEGIN, 2, 0, 0, bytes(3), False)
+    reassembly.receive(7, DATA_BEGIN | DATA_END, 3, 4, 0, b"whole", False)
+    dropped, [broken] = reassembly.flush()
+    assert (dropped, broken.stream, broken.ssn) == (8, 1, 0)
+    assert reassembly.ready[-1][0] == b"whole"
+    assert reassembly.apart == 0
+    reassembly.receive(100, DATA_BEGIN | DATA_END, 3, 0, 0, b"new", True)
+    assert reassembly.ready[-1][0] == b"new"

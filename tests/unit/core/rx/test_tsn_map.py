@@ -120,3 +120,18 @@ def test_what_no_gap_ack_block_can_tell_has_no_place() -> None:
     tsn_map = TsnMap(INITIAL)
     assert tsn_map.has_place(INITIAL - 1 + MAX_AHEAD)
     assert not tsn_map.has_place(INITIAL + MAX_AHEAD)
+
+
+def test_all_up_to_a_tsn_counts_as_received_and_what_follows_there() -> None:
+    for tsn, cumulative, left in (
+        (103, 103, [(105, 107), (109, 110)]),
+        (104, 106, [(109, 110)]),
+        (105, 106, [(109, 110)]),
+        (200, 200, []),
+    ):
+        received = TsnMap(100)
+        for one in (101, 102, 105, 106, 109):
+            received.record(one)
+        received.forward(tsn)
+        received.check_invariants()
+        assert (received.cumulative_tsn, received.ranges) == (cumulative, left)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from .base import Schedule
 from .fair import FairCapacity, WeightedFair
 from .first_come import FirstCome
+from .held import Held
 from .priority import Priority
 from .round_robin import RoundRobin, RoundRobinPerPacket
 
-__all__ = ["FirstCome", "Schedule", "make_schedule"]
+__all__ = ["FirstCome", "Held", "Schedule", "make_schedule"]
 
 
 def make_schedule(name: str, interleaves: bool, values: dict[int, int]) -> Schedule:
