@@ -47,6 +47,15 @@ def test_after_a_restart_parts_that_were_not_read_are_gone() -> None:
         assert [(message[0], message[5]) for message in association.read()] == [(b"whole", 0), (b"of the new life", 0)]
 
 
+def test_after_a_restart_what_waited_for_the_end_of_the_parts_can_be_read() -> None:
+    with Scripted(config=CONFIG) as lab:
+        association = begin_message(lab)
+        lab.ask(lab.data(b"behind a hole", flags=7, stream=4, tsn=lab.p_tsn + 1))
+        restart(lab)
+        assert told(lab) == [(3, 0)]
+        assert [(message[0], message[5]) for message in association.read()] == [(b"behind a hole", 1)]
+
+
 def test_after_a_restart_the_reader_of_a_part_is_told() -> None:
     with Scripted(config=CONFIG) as lab:
         association = begin_message(lab)

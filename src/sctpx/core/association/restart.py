@@ -255,7 +255,8 @@ def _keep_settings(old: Tcb, tcb: Tcb) -> None:
 
 def _keep_received(old: Tcb, tcb: Tcb) -> None:
     """What the user can still read of the old life stays; what was on its way out or in parts is gone."""
-    ready = without_unfinished(old.reassembly.ready)
+    ready = old.reassembly.ready
+    ready[:] = without_unfinished(ready)  # The ends of these will never come; what waited for them follows.
     tcb.reassembly.ready = ready
     shutdown.break_off_delivery(old)
     tcb.readable_told = old.readable_told and len(ready) > 0

@@ -289,6 +289,7 @@ class Tcb:
             self.reassembly = Interleaved(config.partial_limit, config.hold_limit)
         else:
             self.reassembly = Reassembly(config.partial_limit)
+        self.limit_packets()
 
     def add_path(self, remote: bytes, local: bytes, encaps_port: int) -> Path:
         """A new destination address."""
