@@ -154,7 +154,7 @@ class Interleaved(Streams):
         return ""
 
     def _drop(self, data: bytes) -> str:
-        """A fragment of a message that the peer has given up: it was under way then, with a TSN above what is skipped."""
+        """A fragment of a message that the peer has given up: it was under way, with a TSN above what is skipped."""
         self.dropped += len(data)
         return ""
 
