@@ -141,7 +141,7 @@ class AssociationConfig:
         """How long a shutdown may take, seconds."""
         return 5 * self.rto_max if self.shutdown_guard is None else self.shutdown_guard
 
-    @property
+    @cached_property
     def hold_limit(self) -> int:
         """Bytes of unfinished messages from which on parts of them are handed over.
 
@@ -149,7 +149,7 @@ class AssociationConfig:
         """
         return max(self.receive_buffer - 2 * self.mtu, self.receive_buffer // 2)
 
-    @property
+    @cached_property
     def partial_limit(self) -> int:
         """Bytes of one message from which on it is handed over in parts."""
         return min(self.partial_delivery_point, self.hold_limit) if self.partial_delivery_point else self.hold_limit

@@ -26,6 +26,7 @@ from ...wire.codes import (
     FLAG_T,
 )
 from ...wire.compiled import COMPILED
+from ...wire.data import unpack_data
 from ...wire.serial import FSN_MASK, TSN_MASK
 from ...wire.tlv import ParseError
 from ..arrival import Arrival
@@ -113,6 +114,7 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
     framing = tcb.framing
     wanted = framing.kind
     header = framing.header
+    plain = not framing.interleaves
     end = len(data)
     prefix = tcb.peer_prefix
     seed = tcb.peer_seed
@@ -145,7 +147,9 @@ def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) 
         taken = 0
         seen = 0
         while position + header < stop:
-            if COMPILED:
+            if COMPILED and plain:
+                kind, flags, length, wire_tsn, stream, number, last = unpack_data(data, position)
+            elif COMPILED:
                 kind, flags, length, wire_tsn, stream, number, last = framing.unpack(data, position)
             else:
                 kind, flags, length, wire_tsn, stream, number, last = unpack(data, position)

@@ -15,6 +15,8 @@ from ...wire.codes import (
     COMMON_HEADER,
     DATA_IMMEDIATE,
 )
+from ...wire.packet import prefix
+from ...wire.seal import finish_packet
 from ..outputs import Transmit
 from ..path import failover, rto
 from ..path.path import Path
@@ -114,7 +116,7 @@ def _init(tcb: Tcb, opening: Opening) -> Transmit:
     target = opening.init_targets.pop(0)
     target.on_sent()
     tcb.stats.control_chunks_sent += 1
-    packet = tcb.seal.packet(opening.init_chunk)  # The peer's tag is not known yet: it is 0.
+    packet = finish_packet(prefix(tcb.local_port, tcb.peer_port, 0), opening.init_chunk)
     tcb.stats.packets_sent += 1
     return Transmit(target.source, target.ip, target.udp_port, packet, len(packet), tcb.flowinfo_to(target.ip))
 

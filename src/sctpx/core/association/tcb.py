@@ -59,6 +59,9 @@ Reply = tuple[int, bytes, Path | None]
 """(tag, chunk, where it goes; None for where the packet being processed came from)."""
 
 
+_NO_SEAL: Final = Seal(bytes(8))
+
+
 @final
 class Tcb:
     """Everything one association knows."""
@@ -164,8 +167,8 @@ class Tcb:
         self.peer_tag = 0
         self.local_tie_tag = 0
         self.peer_tie_tag = 0
-        self.seal = Seal(prefix(endpoint.port, peer_port, 0))
-        """Makes the packets that we send final; the peer's tag is in it as soon as it is known."""
+        self.seal = _NO_SEAL
+        """Makes the packets that we send final; the peer's tag has to be known."""
         self.peer_prefix = prefix(peer_port, endpoint.port, local_tag)
         """Ports and tag of the packets we receive, and the CRC of that header."""
         self.peer_seed = header_checksum(self.peer_prefix)
