@@ -167,3 +167,18 @@ def test_a_test_of_ours_finds_ports_that_nobody_has() -> None:
         asking.connect(("127.0.0.1", closed_udp_port()))
         asking.send(b"anybody there?")
         assert asking.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) in (0, errno.ECONNREFUSED)
+
+
+@pytest.mark.parametrize("how", [["--lifetime", "5"], ["--retransmits", "0"]])
+def test_messages_that_may_be_given_up_arrive_where_nothing_is_lost(how: list[str]) -> None:
+    with listening("--once") as listener:
+        udp_port = listener.udp_port(listener.stderr)
+        done = run("connect", "--peer-udp-port", udp_port, *how, "127.0.0.1", PORT, given=b"one\ntwo\n")
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+        assert listener.finish()[:2] == (0, b"one\ntwo\n")
+
+
+def test_a_message_has_one_reason_to_be_given_up() -> None:
+    done = run("connect", "--lifetime", "1", "--retransmits", "0", "127.0.0.1", PORT)
+    assert done.returncode == 2
+    assert b"exclude each other" in done.stderr

@@ -208,6 +208,20 @@ def test_i_forward_tsn_skips_ordered_and_unordered_messages_by_mid() -> None:
     assert cumulative(peer) == 4
 
 
+@pytest.mark.parametrize("unordered", [False, True])
+def test_a_fragment_that_was_under_way_when_its_message_was_given_up_is_dropped(unordered: bool) -> None:
+    """Its TSN is above the New Cumulative TSN, since chunks of another message lie between."""
+    peer = Peer(extensions=[CHUNK_I_DATA, CHUNK_I_FORWARD_TSN], interleaving=True, forwards=True)
+    flags = DATA_UNORDERED if unordered else 0
+    peer.deliver(peer.i_forward_tsn(1, (1, 0, unordered)))
+    peer.deliver(peer.i_data(3, 500, flags=flags | DATA_END, stream=1, mid=0, last=1))
+    peer.deliver(peer.i_data(2, b"other", stream=2, mid=0))
+    peer.deliver(peer.i_data(4, b"next", flags=flags | 3, stream=1, mid=1))
+    assert peer.read() == [b"other", b"next"]
+    assert peer.association.tcb.window.held == peer.association.tcb.reassembly.messages == 0
+    assert cumulative(peer) == 4
+
+
 # Bad input.
 
 

@@ -52,6 +52,8 @@ class _Manners:
 
     stream: int
     ppid: int
+    lifetime: float | None
+    retransmits: int | None
     message_size: int | None
     echo: bool
     verbose: bool
@@ -63,7 +65,9 @@ class _Manners:
 
     async def send(self, association: Association, data: bytes) -> None:
         """Send a message."""
-        await association.send(data, stream=self.stream, ppid=self.ppid)
+        await association.send(
+            data, stream=self.stream, ppid=self.ppid, lifetime=self.lifetime, retransmits=self.retransmits
+        )
 
     async def take(self, association: Association, batch: Sequence[Message], whole: WholeMessages) -> None:
         """Messages came; ``whole`` is the association's."""
@@ -77,6 +81,13 @@ class _Manners:
         text = _event_text(association, event) if self.verbose else ""
         if text:
             _tell(text)
+
+
+def _manners(**how: Any) -> _Manners:
+    """``click.UsageError`` for what excludes each other."""
+    if how["lifetime"] is not None and how["retransmits"] is not None:
+        raise click.UsageError("--lifetime and --retransmits exclude each other")
+    return _Manners(**how)
 
 
 def _write(batch: Sequence[Message]) -> None:
@@ -109,6 +120,8 @@ def _event_text(association: Association, event: Event) -> str:
             return f"path {event.address} is verified"
         case events.PrimaryChanged():
             return f"path {event.address} is the primary one"
+        case events.MessageAbandoned():
+            return f"a message of {len(event.message.data)} bytes was given up"
         case events.PeerShutdown():
             return "the peer shuts down"
         case events.ShutdownComplete():
@@ -315,6 +328,18 @@ def _common(command: _Command) -> _Command:
         click.option("--echo", is_flag=True, help="Send back what comes."),
         click.option("--message-size", type=size_type, metavar="SIZE", help="Messages of this size instead of lines."),
         click.option(
+            "--retransmits",
+            type=integer(0, 0xFFFF),
+            metavar="N",
+            help="Give a message up that would be retransmitted more often.  [default: never]",
+        ),
+        click.option(
+            "--lifetime",
+            type=seconds,
+            metavar="SECONDS",
+            help="Give a message up that is older, unless it was sent in time.  [default: never]",
+        ),
+        click.option(
             "--ppid",
             type=integer(0, 0xFFFFFFFF),
             default="0",
@@ -357,6 +382,8 @@ def listen(
     once: bool,
     stream: int,
     ppid: int,
+    lifetime: float | None,
+    retransmits: int | None,
     message_size: int | None,
     echo: bool,
     verbose: bool,
@@ -367,7 +394,15 @@ def listen(
     What comes goes to standard output. Lines of standard input go to all that are associated; with --echo it is not
     read. 0.0.0.0 and :: stand for all addresses of this host.
     """
-    manners = _Manners(stream=stream, ppid=ppid, message_size=message_size, echo=echo, verbose=verbose)
+    manners = _manners(
+        stream=stream,
+        ppid=ppid,
+        lifetime=lifetime,
+        retransmits=retransmits,
+        message_size=message_size,
+        echo=echo,
+        verbose=verbose,
+    )
     with one_line():
         run(_listen(addresses, port, udp_port, once, link, manners))
 
@@ -414,6 +449,8 @@ def connect(
     report: bool,
     stream: int,
     ppid: int,
+    lifetime: float | None,
+    retransmits: int | None,
     message_size: int | None,
     echo: bool,
     verbose: bool,
@@ -424,7 +461,15 @@ def connect(
     Lines of standard input go there, what comes goes to standard output. At the end of the input, when no message came
     for --linger seconds, the association is shut down: everything that was sent has then arrived.
     """
-    manners = _Manners(stream=stream, ppid=ppid, message_size=message_size, echo=echo, verbose=verbose)
+    manners = _manners(
+        stream=stream,
+        ppid=ppid,
+        lifetime=lifetime,
+        retransmits=retransmits,
+        message_size=message_size,
+        echo=echo,
+        verbose=verbose,
+    )
 
     async def call() -> None:
         if verbose:

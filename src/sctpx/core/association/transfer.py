@@ -164,6 +164,9 @@ def on_data_packet(tcb: Tcb, now: int, path: Path, verdict: int) -> None:
 
 def end_burst(tcb: Tcb, now: int, received: int) -> None:
     """All packets that arrived together were processed; they brought ``received`` bytes of user data."""
+    if tcb.reassembly.dropped:
+        tcb.window.release(tcb.reassembly.dropped)
+        tcb.reassembly.dropped = 0
     if tcb.sack_policy.end_burst(now, received):
         make_sack(tcb)
     wake_reader(tcb)

@@ -83,7 +83,18 @@ def key_of(stream: int, unordered: bool, number: int) -> int:
 class Interleaved(Streams):
     """Messages coming in as I-DATA."""
 
-    __slots__ = ("_blocked", "_fronts", "_growing", "_held", "_later", "_messages", "hold_limit", "last")
+    __slots__ = (
+        "_blocked",
+        "_fronts",
+        "_given_up",
+        "_growing",
+        "_held",
+        "_later",
+        "_messages",
+        "_passed",
+        "hold_limit",
+        "last",
+    )
 
     def __init__(self, partial_limit: int, hold_limit: int) -> None:
         super().__init__(MID_MASK, partial_limit)
@@ -97,6 +108,8 @@ class Interleaved(Streams):
         self._blocked: dict[int, list[Incoming]] = {}  # By stream: whole, and waiting for the end of its front.
         self._held = 0  # Bytes of ``_messages``.
         self._later = 0  # Fragments behind holes.
+        self._passed: set[int] = set()  # Streams of which messages were given up.
+        self._given_up: dict[int, int] = {}  # The same of unordered messages: the largest MID, by stream.
 
     @property
     def apart(self) -> int:
@@ -109,8 +122,12 @@ class Interleaved(Streams):
         key = key_of(stream, unordered, number)
         message = self._messages.get(key)
         if message is None:
-            if not unordered and self._is_behind(number, self._turn_of(stream)):
-                return "a message that was received before"
+            if unordered:
+                limit = self._given_up.get(stream) if self._given_up else None
+                if limit is not None and not self._is_behind(limit, number):
+                    return self._drop(data)
+            elif self._is_behind(number, self._turn_of(stream)):
+                return self._drop(data) if stream in self._passed else "a message that was received before"
             if flags & DATA_BEGIN and flags & DATA_END and self._may_pass(stream, unordered, number):
                 # Whole and its turn, as most are.
                 kind = UNORDERED if unordered else 0
@@ -134,6 +151,11 @@ class Interleaved(Streams):
                 self._grow(message)
         if self._held >= self.hold_limit:
             self._relieve()
+        return ""
+
+    def _drop(self, data: bytes) -> str:
+        """A fragment of a message that the peer has given up: it was under way, with a TSN above what is skipped."""
+        self.dropped += len(data)
         return ""
 
     def expected(self) -> Unfinished | None:
@@ -186,7 +208,11 @@ class Interleaved(Streams):
             if waiting is not None:
                 self._finish(waiting)
         for stream, number, unordered in skipped:
-            if not unordered and not self._is_behind(number, self._turn_of(stream)):
+            if unordered:
+                limit = self._given_up.get(stream, number)
+                self._given_up[stream] = limit if self._is_behind(number, limit) else number
+            elif not self._is_behind(number, self._turn_of(stream)):
+                self._passed.add(stream)
                 self._pass_turn(stream, number)
         return dropped, broken
 
@@ -211,6 +237,8 @@ class Interleaved(Streams):
             if waiting is not None:
                 self._finish(waiting)
         self._begin_anew(streams)
+        for stream in streams or list(self._given_up):
+            self._given_up.pop(stream, None)
         return dropped, broken
 
     def flush(self) -> tuple[int, list[Broken]]:

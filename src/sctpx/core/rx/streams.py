@@ -61,7 +61,7 @@ class Unfinished:
 class Streams:
     """Messages coming in on all streams of one association."""
 
-    __slots__ = ("_mask", "_stream", "_turn", "_turns", "partial_limit", "ready", "unordered")
+    __slots__ = ("_mask", "_stream", "_turn", "_turns", "dropped", "partial_limit", "ready", "unordered")
 
     def __init__(self, number_mask: int, partial_limit: int) -> None:
         self._mask = number_mask
@@ -74,6 +74,8 @@ class Streams:
         """Bytes of an unfinished message from which on it is handed over in parts."""
         self.unordered = 0
         """Unordered messages, or parts in partial delivery, that were handed over."""
+        self.dropped = 0
+        """Bytes that came and were not kept, since the peer had given their messages up: the window has them back."""
 
     # What derives from it:
 
