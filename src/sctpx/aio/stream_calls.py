@@ -27,8 +27,9 @@ class StreamCalls:
         ``OSError``: EINVAL (no such stream, no direction), EMSGSIZE (more streams than a packet holds), EALREADY (a
         request is under way), EOPNOTSUPP (the peer cannot do this), ENOTCONN, ``BrokenPipeError`` (shutting down).
         """
-        self._core.reset_streams(self._driver.now(), outgoing, incoming, tuple(streams))
-        self._driver.flush()
+        with self._driver.guard, self._driver.guard.lock:
+            self._core.reset_streams(self._driver.now(), outgoing, incoming, tuple(streams))
+            self._driver.flush_here()
 
     def reset_association(self) -> None:
         """Have all SSNs begin at 0 again, both ways, and the TSNs elsewhere (RFC 6525).
@@ -37,8 +38,9 @@ class StreamCalls:
         ``events.AssociationReset`` tells what became of it. Raises ``OSError`` like ``reset_streams``, and EAGAIN less
         than 30 seconds after the last time.
         """
-        self._core.reset_association(self._driver.now())
-        self._driver.flush()
+        with self._driver.guard, self._driver.guard.lock:
+            self._core.reset_association(self._driver.now())
+            self._driver.flush_here()
 
     def add_streams(self, *, outgoing: int = 0, incoming: int = 0) -> None:
         """Have so many more streams, numbered on from those that there are (RFC 6525).
@@ -46,8 +48,9 @@ class StreamCalls:
         ``events.StreamsAdded`` tells what became of it, once for each direction. Raises ``OSError`` like
         ``reset_streams``, with EINVAL for no streams at all or more than there can be.
         """
-        self._core.add_streams(self._driver.now(), outgoing, incoming)
-        self._driver.flush()
+        with self._driver.guard, self._driver.guard.lock:
+            self._core.add_streams(self._driver.now(), outgoing, incoming)
+            self._driver.flush_here()
 
     @property
     def reconfigurable(self) -> bool:
