@@ -35,6 +35,7 @@ from ..sockapi.status import AddressReport, address_reports
 from .driver import Driver
 from .event_stream import EventStream
 from .facts import Facts
+from .stream_calls import StreamCalls
 from .waiting import Line
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ _FLUSH_BYTES: Final = 1 << 18
 _STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
 
 
-class Association(Facts):
+class Association(Facts, StreamCalls):
     """An SCTP association with a peer. Made by ``connect`` and by servers; it cannot be made directly.
 
     As an asynchronous context manager it is closed in the end, and aborted if an exception leaves the context. As an
@@ -393,44 +394,6 @@ class Association(Facts):
         with self._driver.guard, self._driver.guard.lock:
             self._core.request_heartbeat(self._driver.now(), self._remote(address))
             self._driver.flush_here()
-
-    def reset_streams(self, streams: Iterable[int] = (), *, outgoing: bool = True, incoming: bool = False) -> None:
-        """Have the SSNs of these streams, or of all if none is named, begin at 0 again (RFC 6525).
-
-        ``outgoing`` are streams that we send on: what was sent before is delivered first, and what is sent from now on
-        leaves when the peer has agreed. ``incoming`` are those that the peer sends on: the peer is asked to reset them.
-        What becomes of it is told by ``events.StreamsReset``, once for each direction. One request is under way at a
-        time; the peer does what its ``AssociationConfig.allow_stream_reset`` allows.
-
-        ``OSError``: EINVAL (no such stream, no direction), EMSGSIZE (more streams than a packet holds), EALREADY (a
-        request is under way), EOPNOTSUPP (the peer cannot do this), ENOTCONN, ``BrokenPipeError`` (shutting down).
-        """
-        self._core.reset_streams(self._driver.now(), outgoing, incoming, tuple(streams))
-        self._driver.flush()
-
-    def reset_association(self) -> None:
-        """Have all SSNs begin at 0 again, both ways, and the TSNs elsewhere (RFC 6525).
-
-        What was sent before is delivered first. What the peer has in flight then may be lost: agree on a pause before.
-        ``events.AssociationReset`` tells what became of it. Raises ``OSError`` like ``reset_streams``, and EAGAIN less
-        than 30 seconds after the last time.
-        """
-        self._core.reset_association(self._driver.now())
-        self._driver.flush()
-
-    def add_streams(self, *, outgoing: int = 0, incoming: int = 0) -> None:
-        """Have so many more streams, numbered on from those that there are (RFC 6525).
-
-        ``events.StreamsAdded`` tells what became of it, once for each direction. Raises ``OSError`` like
-        ``reset_streams``, with EINVAL for no streams at all or more than there can be.
-        """
-        self._core.add_streams(self._driver.now(), outgoing, incoming)
-        self._driver.flush()
-
-    @property
-    def reconfigurable(self) -> bool:
-        """Whether streams can be reset and added: both sides have offered it (RFC 6525)."""
-        return self._core.reconfigurable
 
     @property
     def events(self) -> EventStream:
