@@ -62,3 +62,21 @@ def test_a_message_that_was_begun_can_begin_anew() -> None:
     assert begun > 0
     assert queue.begin_anew() == begun
     assert queue.queued_bytes == 5000
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("streams", [[1], []])
+def test_a_message_can_be_taken_back_whether_it_came_before_or_waits(scheduler: str, streams: list[int]) -> None:
+    queue = SendQueue(DATA_FRAMING, scheduler)
+    before = message(bytes(100), stream=1)
+    waits = message(bytes(200), stream=1)
+    queue.push(before)
+    queue.hold(streams)
+    queue.push(waits)
+    assert queue.ahead == 1
+    queue.remove(waits)
+    assert queue.messages() == [before]
+    queue.remove(before)
+    assert queue.ahead == len(queue) == queue.queued_bytes == 0
+    queue.release()
+    assert queue.peek() is None
