@@ -10,6 +10,7 @@ import pytest
 import sctpx
 from tests.interop.conftest import StartUsrsctp
 from tests.interop.test_usrsctp import OURS, THEIRS, Meet, Met, both_ways
+from tests.interop.test_usrsctp_interleaving import both_ways as both_ways_interleaving
 from tests.interop.usrsctp import content, digest
 
 MESSAGES = 200
@@ -140,5 +141,52 @@ def test_a_large_message_of_usrsctp_that_is_too_old_is_given_up_half_sent(
             async with asyncio.timeout(30):
                 message = await met.association.recv()
             assert message.data == content(2, 1000)
+
+    asyncio.run(scene())
+
+
+INTERLEAVING = sctpx.AssociationConfig(interleaving=True, scheduler="rr")
+
+
+@both_ways_interleaving
+def test_usrsctp_skips_interleaved_messages_that_we_give_up(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
+    """By I-FORWARD-TSN (RFC 8260 section 2.3.1)."""
+
+    async def scene() -> None:
+        async with meet(start_usrsctp(THEIRS, OURS), INTERLEAVING, interleaving=True) as met:
+            assert met.association.interleaving
+            assert met.association.partial_reliability
+            told = abandoned(met.association)
+            await met.peer.ask("lose", every=7)
+            received = await our_messages(met, 4000, retransmits=0)
+            await met.peer.ask("lose", every=0)
+            for message in received:
+                assert message["sha256"] == digest(content(message["ppid"], 4000))
+            given_up = {message.ppid for message in told}
+            assert given_up
+            assert given_up | {message["ppid"] for message in received} == set(range(MESSAGES))
+
+    asyncio.run(scene())
+
+
+@both_ways_interleaving
+def test_we_skip_interleaved_messages_that_usrsctp_gives_up(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
+    async def scene() -> None:
+        async with meet(start_usrsctp(THEIRS, OURS), INTERLEAVING, interleaving=True) as met:
+            await met.peer.ask("lose", every=7)
+            for number in range(MESSAGES):
+                send = {"stream": number % STREAMS, "ppid": number, "seed": number, "size": 4000}
+                await met.peer.ask("send", socket=met.socket, policy="rtx", value=0, **send)
+            for stream in range(STREAMS):
+                await met.peer.ask("send", socket=met.socket, size=100, seed=LAST, ppid=LAST, stream=stream)
+            received: list[sctpx.Message] = []
+            async with asyncio.timeout(60):
+                while [message.ppid for message in received].count(LAST) < STREAMS:
+                    received.append(await met.association.recv())
+            await met.peer.ask("lose", every=0)
+            assert met.association.stats.forward_tsns_received > 0
+            for message in received:
+                size = 100 if message.ppid == LAST else 4000
+                assert message.data == content(message.ppid, size)
 
     asyncio.run(scene())
