@@ -99,7 +99,9 @@ class Client:
         )
         timeout = self.timeout
         if not choice.kernel:
-            return await OwnStack(client, choice.ways).connect(timeout)
+            # A peer without UDP is asked natively alone, where that can be.
+            natively = self.peer_udp_port == 0 and "raw" in choice.ways
+            return await OwnStack(client, ("raw",) if natively else choice.ways).connect(timeout)
         by_kernel = Kernel(client)
         if not choice.userspace or self.peer_udp_port == 0:  # The peer is said to be without UDP.
             return await by_kernel.connect(timeout)

@@ -69,12 +69,17 @@ class SeveralLinks:
         return self.raw.ports_open * 2 > _most_descriptors()
 
     def add_address(self, address: AddressLike) -> None:
-        """Carry packets of one more local address, in both ways. ``OSError`` as the two links say."""
+        """Carry packets of one more local address in both ways, or in none. ``OSError`` as the two links say."""
+        before = self.udp.addresses
+        self.udp.add_address(address)
         try:
-            self.udp.add_address(address)
             self.raw.add_address(address)
-        finally:
-            self._note_sockets()
+        except OSError:
+            for ip in self.udp.addresses:
+                if ip not in before:
+                    self.udp.remove_address(ip)
+            raise
+        self._note_sockets()
 
     def remove_address(self, address: bytes) -> None:
         """Carry packets of a local address no longer, in either way."""

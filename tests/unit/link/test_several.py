@@ -88,6 +88,23 @@ def test_an_address_that_one_of_them_cannot_have_is_none_of_the_link(links: tupl
     assert here.addresses == [HERE]
 
 
+def test_an_address_without_raw_sockets_leaves_no_udp_socket(
+    links: tuple[SeveralLinks, SeveralLinks], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a process that has given up its privileges since."""
+    here, _ = links
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no raw sockets any more")
+
+    monkeypatch.setattr(RawLink, "add_address", refuse)
+    with pytest.raises(PermissionError):
+        here.add_address(THIRD)
+    assert here.udp.addresses == [HERE]
+    assert here.sockets == [*here.raw.sockets, *here.udp.sockets]
+    assert {sock.address for sock in here.sockets} == {HERE}
+
+
 def test_an_sctp_port_that_is_taken_for_raw_ip_is_taken(links: tuple[SeveralLinks, SeveralLinks]) -> None:
     beside = SeveralLinks(RawLink.open([HERE]), UdpLink.open([HERE]))
     with pytest.raises(OSError, match="SCTP port 5000") as failure:
