@@ -56,9 +56,11 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format
 
 # Real peers must be there: Debian's libusrsctp-dev, a C compiler, tshark, and Python's own tests (libpython3-testsuite).
-# A kernel with SCTP is booted as a process: that takes root, x86-64, /dev/net/tun, iproute2 and apt.
-interop: $(VENV)/.dev
-	SCTPX_REQUIRE_INTEROP=1 $(BIN)/python -m pytest tests/interop
+# A kernel with SCTP is booted as a process: that takes root, x86-64, /dev/net/tun, iproute2 and apt. The sources of
+# pysctp, and the libraries of the examples, are downloaded with pip. What was tried with which result is written to
+# docs/interop.md.
+interop: $(VENV)/.examples
+	SCTPX_REQUIRE_INTEROP=1 $(BIN)/python -m pytest tests/interop --write-matrix docs/interop.md
 
 # The programs of examples/, with the libraries that they use. Packets are captured where root and tshark are there.
 examples: $(VENV)/.examples

@@ -9,7 +9,7 @@ on all. ``HYPOTHESIS_PROFILE=search`` looks for new ones.
 
 UDP port 9899, the default of sctpx, is the one thing that tests share: every other port is drawn by the system. A test
 that binds port 9899 or sends to it is marked ``udp_9899``, and one such test runs at a time. A test that has no mark
-and touches the port fails.
+and touches the port fails, unless it is on a host of its own (``namespaces``).
 
 Collecting the tests makes a million objects that stay until the end. The garbage collector is told to leave them alone:
 some tests collect garbage to find what was not closed, and would look at all of these each time.
@@ -30,6 +30,7 @@ import pytest
 from hypothesis import settings
 
 import sctpx
+from tests.namespaces import apart
 
 settings.register_profile("house", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("search", deadline=None, max_examples=2000, print_blob=True)
@@ -100,7 +101,7 @@ def _default_udp_port() -> Iterator[None]:
 
 def _watch_default_udp_port(event: str, arguments: tuple[Any, ...]) -> None:
     """Called by Python for everything that can be audited: refuse the default UDP port to a test without the mark."""
-    if event not in _PORT_EVENTS or _reserved[0]:
+    if event not in _PORT_EVENTS or _reserved[0] or apart[0]:
         return
     address = arguments[1]
     if isinstance(address, tuple) and address[1:2] == (DEFAULT_UDP_PORT,):

@@ -25,6 +25,8 @@ from sctpx.link.interfaces import interface_addresses
 _CLONE_NEWNET: Final = 0x40000000
 _THIS_NETWORK: Final = "/proc/thread-self/ns/net"
 _numbers = count(1)
+apart = [0]
+"""How many hosts of its own this process is in: there, all ports are free."""
 
 
 def _ip(*words: str) -> None:
@@ -46,6 +48,7 @@ def own_host(addresses: Sequence[str] = ()) -> Iterator[None]:
     with open(_THIS_NETWORK) as before:
         if libc.unshare(_CLONE_NEWNET):
             pytest.skip("a network namespace takes privileges")
+        apart[0] += 1
         try:
             _ip("link", "set", "lo", "up")
             for address in addresses:
@@ -53,6 +56,7 @@ def own_host(addresses: Sequence[str] = ()) -> Iterator[None]:
             interface_addresses(refresh=True)
             yield
         finally:
+            apart[0] -= 1
             libc.setns(before.fileno(), _CLONE_NEWNET)
             interface_addresses(refresh=True)
 
@@ -82,10 +86,12 @@ class Host:
         with open(_THIS_NETWORK) as before, open(f"/run/netns/{self.name}") as here:
             if libc.setns(here.fileno(), _CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            apart[0] += 1
             try:
                 interface_addresses(refresh=True)
                 yield
             finally:
+                apart[0] -= 1
                 libc.setns(before.fileno(), _CLONE_NEWNET)
                 interface_addresses(refresh=True)
 

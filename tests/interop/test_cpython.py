@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
+import platform
 import subprocess
 import sys
 
 import pytest
 
 from tests.guards.house import ROOT
+from tests.interop.conftest import Figure, cannot_be_had
+from tests.interop.matrix import Matrix
 
+PEER = "CPython's tests of SCTP sockets"
 TESTS = 42
 
 
@@ -22,17 +25,17 @@ def require_the_tests() -> None:
     except ModuleNotFoundError:
         found = None
     if found is None:
-        reason = "this Python comes without its own tests (Debian: libpython3-testsuite)"
-        if os.environ.get("SCTPX_REQUIRE_INTEROP") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        cannot_be_had("this Python comes without its own tests (Debian: libpython3-testsuite)")
 
 
-def test_all_of_them_pass_and_none_is_skipped() -> None:
+@pytest.mark.matrix(peer=PEER, api="sockets", column="UDP IPv4")
+def test_all_of_them_pass_and_none_is_skipped(matrix: Matrix, figure: Figure) -> None:
     require_the_tests()
+    matrix.versions[PEER] = platform.python_version()
     command = [sys.executable, "-m", "tests.interop.cpython_sockets"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert (result["failed"], result["skipped"]) == ({}, {})
     assert result["ran"] >= TESTS
+    figure("all", result["ran"], "tests")

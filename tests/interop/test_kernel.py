@@ -7,34 +7,22 @@ interop``. They fail there if there can be no guest: ``kernel_peer/guest.py`` sa
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.interop.kernel_peer import guest as place
-from tests.interop.kernel_peer.guest import Guest, GuestError, Program
+from tests.interop.kernel_peer.guest import Guest
 from tests.interop.kernel_peer.program import SIZES
+from tests.interop.kernel_peer.programs import Program
 
 HERE = Path(__file__).parent / "kernel_peer"
 PORT = 5001
 APIS = ("one", "many", "asyncio", "pysctp")
-
-
-@pytest.fixture(scope="module")
-def guest() -> Iterator[Guest]:
-    """A guest that runs, for all tests here."""
-    if os.environ.get("SCTPX_REQUIRE_INTEROP") != "1":
-        pytest.skip("make interop boots a kernel for this")
-    try:
-        booted = Guest()
-    except GuestError as error:
-        pytest.fail(f"there can be no guest with the SCTP of a kernel: {error}")
-    with booted:
-        yield booted
+PEER = "sctpx on the Linux kernel's SCTP"
+pytestmark = pytest.mark.matrix(peer=PEER, column="UDP IPv4", addresses="2")
 
 
 def run(guest: Guest, inside: bool, role: str, api: str, **asked: Any) -> Program:
@@ -81,6 +69,7 @@ def test_a_client_on_the_userspace_stack_reaches_a_server_on_the_kernel(guest: G
             check(client.result(), server.result(), addresses, place.HOST_ADDRESSES)
 
 
+@pytest.mark.matrix(column="UDP IPv6")
 @pytest.mark.parametrize("api", ["one", "asyncio"])
 def test_associations_with_the_kernel_are_set_up_over_ipv6(guest: Guest, api: str) -> None:
     addresses = place.HOST_ADDRESSES_6
@@ -92,6 +81,7 @@ def test_associations_with_the_kernel_are_set_up_over_ipv6(guest: Guest, api: st
     assert sorted(called["peers"]) == sorted(addresses)
 
 
+@pytest.mark.matrix(column="", addresses="")
 @pytest.mark.parametrize("name", ["inside_sockets", "inside_asyncio"])
 def test_what_only_the_kernel_can_show_holds_inside(guest: Guest, name: str) -> None:
     """The tests of that file run in the guest, where both sides are the kernel's or one is sctpx's own."""

@@ -5,7 +5,7 @@ What one side sent is what tshark shows: a dissector written by others from the 
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,21 +14,23 @@ import pytest
 
 from sctpx.core.events import CommunicationLost
 from sctpx.testing import LinkSettings, Pair
+from tests.interop.conftest import cannot_be_had, said_by
+from tests.interop.matrix import Matrix
 
+PEER = "tshark, which reads captures"
+pytestmark = pytest.mark.matrix(peer=PEER)
 WARNING = "0x00600000"
 CHUNKS = ["DATA", "INIT", "INIT_ACK", "SACK", "HEARTBEAT", "HEARTBEAT_ACK", "ABORT", "SHUTDOWN", "SHUTDOWN_ACK"]
 """Chunk types 0 to 8, in order."""
 
 
 @pytest.fixture(scope="module")
-def tshark() -> str:
+def tshark(matrix: Matrix) -> str:
     """The program."""
     program = shutil.which("tshark")
     if program is None:
-        reason = "tshark is not installed"
-        if os.environ.get("SCTPX_REQUIRE_INTEROP") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        cannot_be_had("tshark is not installed")
+    matrix.versions[PEER] = re.sub(r"[^\d.].*", "", said_by(program, "--version").removeprefix("TShark (Wireshark) "))
     return program
 
 

@@ -22,6 +22,7 @@ from tests.interop.usrsctp import PeerError, Usrsctp, content, digest
 OURS = ["127.0.1.1", "127.0.2.1"]
 THEIRS = ["127.0.1.2", "127.0.2.2"]
 PORT = 5001
+pytestmark = pytest.mark.matrix(peer="usrsctp", api="asyncio", column="UDP IPv4", addresses="2")
 SIZES = [1, 2, 3, 4, 1000, 1452, 1453, 65536, 1 << 20]
 USER_INITIATED_ABORT = 12
 RTO_MIN = sctpx.AssociationConfig().rto_min

@@ -17,6 +17,7 @@ OURS = ["127.0.1.1", "127.0.2.1"]
 THEIRS = ["127.0.1.2", "127.0.2.2"]
 PORT = 5001
 SIZES = [1, 1452, 1453, 200_000]
+pytestmark = pytest.mark.matrix(peer="usrsctp", api="asyncio", column="raw IPv4", addresses="2")
 
 
 @pytest.fixture(autouse=True)

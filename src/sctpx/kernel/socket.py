@@ -39,6 +39,12 @@ _END: Final = KernelPiece(b"", 0, None, (), None)
 """Nothing will come any more."""
 
 
+def _is_end(read: tuple[bytes, list[Control], int, Any]) -> bool:
+    """The peer has sent everything. Of a message the kernel tells the address, even if it is empty."""
+    data, _, told, address = read
+    return not data and not told & (c.MSG_EOR | c.MSG_NOTIFICATION) and not address
+
+
 @final
 class KernelSocket(SettingUp):
     """A socket of the kernel."""
@@ -60,8 +66,9 @@ class KernelSocket(SettingUp):
         if limit < 0:
             raise ValueError("negative buffersize")
         read = self._read(limit, flags)
-        if read is None and not self.one_to_many and not self.alive():
-            read = self._read(limit, flags)  # It may just have ended.
+        over = (read is None or _is_end(read)) and not self.one_to_many and not self.alive()
+        if over:
+            read = self._read(limit, flags)  # It may just have ended, and the last notification has come since.
             if read is None:
                 return self._gone()
         if read is None:
@@ -69,8 +76,8 @@ class KernelSocket(SettingUp):
         data, control, told, address = read
         if told & c.MSG_NOTIFICATION:
             return self._notification(data, told & FLAGS, address, flags & c.MSG_PEEK)
-        if not data and not told & c.MSG_EOR and not address:  # Of a message the kernel tells the address.
-            return self._at_end()
+        if _is_end(read):
+            return self._at_end(over)
         return KernelPiece(data, told & FLAGS, address or None, tuple(control), None)
 
     def _read(self, limit: int, flags: int) -> tuple[bytes, list[Control], int, Any] | None:
@@ -81,12 +88,16 @@ class KernelSocket(SettingUp):
         except OSError as error:
             raise self._told(error) from None
 
-    def _at_end(self) -> KernelPiece | NotNow:
-        """The peer has sent everything. A reader that subscribed to that is told first that the association is over."""
+    def _at_end(self, over: bool) -> KernelPiece | NotNow:
+        """The peer has sent everything, and if ``over``, there is no association any more.
+
+        A reader that subscribed to that is told first that the association is over.
+        """
         if self.lost:
             raise OSError(errno.ENOTCONN, "the association is over")
         asked = Event(se_type=c.SCTP_ASSOC_CHANGE)
-        self.half_closed = self.alive() and bool(self.get_option(c.IPPROTO_SCTP, c.SCTP_EVENT, asked).se_on)
+        alive = not over and not self.one_to_many
+        self.half_closed = alive and bool(self.get_option(c.IPPROTO_SCTP, c.SCTP_EVENT, asked).se_on)
         return UNTIL_READABLE if self.half_closed else _END
 
     def _gone(self) -> KernelPiece:

@@ -24,13 +24,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import Final, Self
+
+from tests.interop.kernel_peer.packages import CommandError, run, unpacked
+from tests.interop.kernel_peer.programs import PATIENCE, Program
+from tests.namespaces import Host
 
 ROOT: Final = Path(__file__).parents[3]
-CACHE: Final = ROOT / "build" / "interop" / "user-mode-linux"
 PACKAGE: Final = "user-mode-linux"
 LINKS: Final = (1, 2)
 CONTROL: Final = ("169.254.77.2", 7700)
@@ -38,15 +42,14 @@ HOST_ADDRESSES: Final = [f"10.77.{link}.1" for link in LINKS]
 GUEST_ADDRESSES: Final = [f"10.77.{link}.2" for link in LINKS]
 HOST_ADDRESSES_6: Final = [f"fd77:{link}::1" for link in LINKS]
 GUEST_ADDRESSES_6: Final = [f"fd77:{link}::2" for link in LINKS]
+MODULES: Final = ["ipv6", "hmac", "sctp", "sctp_diag", "sch_netem", "sch_ingress", "cls_matchall", "act_mirred", "ifb"]
 UDP_PORT: Final = 9899
 """Where the guest takes SCTP packets in UDP (RFC 6951), besides those of IP protocol 132."""
 BOOT_TIMEOUT: Final = 60.0
-PATIENCE: Final = 60.0
-"""Seconds that a test waits for one line of a program at the most."""
 _CLONE_NEWNET: Final = 0x40000000
 
 
-class GuestError(Exception):
+class GuestError(CommandError):
     """There can be no guest here; the text says what is missing."""
 
 
@@ -64,35 +67,11 @@ def check_host() -> None:
 
 def kernel() -> tuple[Path, Path]:
     """The kernel's program and the directory of its modules, downloaded if they are not there yet."""
-    if not (CACHE / "usr/bin/linux.uml").exists():
-        if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-            raise GuestError(f"the package {PACKAGE} is downloaded with apt-get, which is not here")
-        CACHE.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE.parent) as place:
-            download = ("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", PACKAGE)
-            try:
-                _run(*download, cwd=place)
-            except GuestError:  # The lists of packages may be old, or not there.
-                _run("apt-get", "-q", "update")
-                _run(*download, cwd=place)
-            [archive] = Path(place).glob("*.deb")
-            _run("dpkg-deb", "-x", str(archive), f"{place}/tree")
-            shutil.rmtree(CACHE, ignore_errors=True)
-            Path(place, "tree").rename(CACHE)
-    program = CACHE / "usr/bin/linux.uml"
+    tree = unpacked(PACKAGE)
+    program = tree / "usr/bin/linux.uml"
     program.chmod(0o755)
-    [modules] = (CACHE / "usr/lib/uml/modules").iterdir()
+    [modules] = (tree / "usr/lib/uml/modules").iterdir()
     return program, modules
-
-
-def _run(*argv: str, cwd: str | None = None, given: str | None = None) -> str:
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, cwd=cwd, input=given, timeout=300, check=False)
-    except subprocess.TimeoutExpired:
-        raise GuestError(f"{argv[0]} took too long") from None
-    if done.returncode:
-        raise GuestError(f"{' '.join(argv)}: {(done.stderr or done.stdout).strip()[-500:]}")
-    return done.stdout
 
 
 def in_load_order(modules: Path, names: Sequence[str]) -> list[Path]:
@@ -116,75 +95,15 @@ def in_load_order(modules: Path, names: Sequence[str]) -> list[Path]:
     return order
 
 
-class Program:
-    """A program on one of both sides, line by line. Leaving its context ends it."""
+def hardware(end: int, link: int) -> str:
+    """The hardware address at the end of a link: 0 outside of the guest, 1 in the guest, 2 of nobody."""
+    return f"52:54:00:4b:5{end}:{link:02x}"
 
-    def __init__(
-        self, name: str, lines: IO[str], process: subprocess.Popen[str] | None, wire: socket.socket | None
-    ) -> None:
-        self._name = name
-        self._lines = lines
-        self._process = process
-        self._wire = wire
-        self._told: list[str] = []
-        self._timer = threading.Timer(PATIENCE * 2, self.end)
-        self._timer.daemon = True
-        self._timer.start()
 
-    def line(self) -> str:
-        """The next line of output. ``AssertionError`` with all of it when the program has ended."""
-        read = self._next()
-        if isinstance(read, int):
-            raise AssertionError(f"{self._name} ended with {read}:\n" + "\n".join(self._told))
-        return read
-
-    def _next(self) -> str | int:
-        """The next line, or the exit status behind the last one."""
-        read: Any = self._lines.readline()
-        if self._process is None:
-            read = json.loads(read) if read else -1
-        elif not read:
-            read = self._process.wait(10)
-        if isinstance(read, int):
-            return read
-        self._told.append(read.rstrip("\n"))
-        return self._told[-1]
-
-    def finish(self) -> tuple[int, str]:
-        """Its exit status, and all that it has said, once it has ended."""
-        while not isinstance(read := self._next(), int):
-            pass
-        return read, "\n".join(self._told)
-
-    def result(self) -> Any:
-        """The JSON value that stands alone in the next line which has one. Other lines are kept for failures."""
-        while True:
-            try:
-                return json.loads(self.line())
-            except json.JSONDecodeError:
-                continue
-
-    def end(self) -> None:
-        """End it, whatever it does."""
-        if self._wire is not None:
-            with contextlib.suppress(OSError):
-                self._wire.shutdown(socket.SHUT_RDWR)
-        if self._process is not None:
-            self._process.kill()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        self.end()
-        self._lines.close()
-        if self._wire is not None:
-            self._wire.close()
-        if self._process is not None:
-            self._process.wait(10)
+def neighbours(link: int, number: int, address: str) -> list[str]:
+    """Commands of ``ip`` by which the other end of a link has this hardware address, and is never asked for it."""
+    ips = (f"10.77.{link}.{number}", f"fd77:{link}::{number}")
+    return [f"neigh replace {ip} lladdr {address} dev l{link} nud permanent" for ip in ips]
 
 
 class Guest:
@@ -196,6 +115,8 @@ class Guest:
         self.namespace = f"sctpx-guest-{os.getpid()}"
         self._directory = tempfile.TemporaryDirectory(prefix="sctpx-guest-")
         self._process: subprocess.Popen[bytes] | None = None
+        self._cut: set[int] = set()
+        self._impaired: set[int] = set()
         try:
             self._make_network()
             self._boot(program, modules)
@@ -204,20 +125,22 @@ class Guest:
             raise
 
     def _make_network(self) -> None:
-        _run("ip", "netns", "add", self.namespace)
+        run("ip", "netns", "add", self.namespace)
         commands = ["link set lo up"]
         for link in LINKS:
             commands += [
                 f"tuntap add dev l{link} mode tap",
+                f"link set l{link} address {hardware(0, link)}",
                 f"addr add 10.77.{link}.1/24 dev l{link}",
                 f"addr add fd77:{link}::1/64 dev l{link} nodad",
                 f"link set l{link} up",
+                *neighbours(link, 2, hardware(1, link)),
             ]
         commands += ["tuntap add dev ctl mode tap", "addr add 169.254.77.1/30 dev ctl", "link set ctl up"]
-        _run("ip", "-n", self.namespace, "-batch", "-", given="\n".join(commands) + "\n")
+        self._ip(*commands)
 
     def _wishes(self, modules: Path) -> str:
-        """What ``init`` is to do, for the command line."""
+        """What ``init`` is to do."""
         names = [f"l{link}" for link in LINKS] + ["ctl"]
         network = [f"link set vec{number} name {name}" for number, name in enumerate(names)]
         network += ["link set lo up", "addr add 169.254.77.2/30 dev ctl", "link set ctl up"]
@@ -226,16 +149,17 @@ class Guest:
                 f"addr add 10.77.{link}.2/24 dev l{link}",
                 f"link set l{link} up",
                 f"addr add fd77:{link}::2/64 dev l{link} nodad",
+                *neighbours(link, 1, hardware(0, link)),
             ]
         wishes = {
-            "modules": [str(file) for file in in_load_order(modules, ["ipv6", "hmac", "sctp", "sctp_diag"])],
+            "modules": [str(file) for file in in_load_order(modules, MODULES)],
             "network": network,
             # A packet arrives by the link that its address belongs to.
             "early": {"net.ipv4.conf.all.arp_ignore": 1},
-            "sysctl": {"net.sctp.udp_port": UDP_PORT},
+            "sysctl": {"net.sctp.udp_port": UDP_PORT, "net.core.wmem_max": 8 << 20, "net.core.rmem_max": 8 << 20},
             "control": CONTROL,
         }
-        return json.dumps(wishes).encode().hex()
+        return json.dumps(wishes)
 
     def _boot(self, program: Path, modules: Path) -> None:
         place = self._directory.name
@@ -243,9 +167,11 @@ class Guest:
         argv += [f"uml_dir={place}", "umid=sctpx", "con=null", "con0=null,fd:1", "ssl=null", "panic=-1", "quiet"]
         argv += ["loglevel=3", "random.trust_cpu=on"]
         for number, name in enumerate([*(f"l{link}" for link in LINKS), "ctl"]):
-            argv.append(f"vec{number}:transport=tap,ifname={name},mac=52:54:00:4b:50:{number + 1:02x},depth=64,gro=0")
+            argv.append(f"vec{number}:transport=tap,ifname={name},mac={hardware(1, number + 1)},depth=64,gro=0")
         argv += [f"init={os.path.realpath(sys.executable)}", "--", "-S", str(Path(__file__).with_name("init.py"))]
-        argv.append(self._wishes(modules))
+        wishes = Path(place, "wishes.json")
+        wishes.write_text(self._wishes(modules))
+        argv.append(str(wishes))
         console = Path(place, "console")
         with console.open("wb") as log:
             self._process = subprocess.Popen(
@@ -261,29 +187,78 @@ class Guest:
                 raise GuestError(f"the guest did not come up:\n{said[-2000:]}")
             time.sleep(0.05)
 
+    # --- links ---
+
+    def cut(self, link: int) -> None:
+        """What is sent on a link vanishes from now on, both ways, and neither side is told."""
+        self._cut.add(link)
+        self._ip(f"link set l{link} address {hardware(2, link)}", *neighbours(link, 2, hardware(2, link)))
+
+    def mend(self, link: int) -> None:
+        """A link that was cut carries packets again."""
+        self._cut.discard(link)
+        self._ip(f"link set l{link} address {hardware(0, link)}", *neighbours(link, 2, hardware(1, link)))
+
+    def impair(self, link: int, *how: str) -> None:
+        """Packets of a link are lost and late from now on, both ways: ``how`` are the words of tc-netem(8)."""
+        self._impaired.add(link)
+        name, arriving = f"l{link}", f"ifb{link}"
+        commands = f"""
+            ip link add {arriving} type ifb && ip link set {arriving} up
+            tc qdisc add dev {name} ingress
+            tc filter add dev {name} parent ffff: matchall action mirred egress redirect dev {arriving}
+            tc qdisc add dev {arriving} root netem {" ".join(how)}
+            tc qdisc add dev {name} root netem {" ".join(how)}
+        """
+        self.run("sh", "-ec", commands)
+
+    def mend_all(self) -> None:
+        """All links are as they were in the beginning."""
+        for link in list(self._cut):
+            self.mend(link)
+        for link in self._impaired:
+            self.run(
+                "sh", "-c", f"tc qdisc del dev l{link} root; tc qdisc del dev l{link} ingress; ip link del ifb{link}"
+            )
+        self._impaired.clear()
+
+    def _ip(self, *commands: str) -> None:
+        run("ip", "-n", self.namespace, "-batch", "-", given="\n".join(commands) + "\n")
+
     # --- programs ---
 
-    def start(self, *argv: str, env: dict[str, str] | None = None) -> Program:
+    def start(self, *argv: str, env: dict[str, str] | None = None, lifetime: float = 2 * PATIENCE) -> Program:
         """A program in the guest."""
         wire = self._connect()
-        lines = wire.makefile("rw")
-        lines.write(json.dumps({"argv": argv, "cwd": str(ROOT), "env": env or {}}) + "\n")
-        lines.flush()
-        return Program(f"{' '.join(argv)} in the guest", lines, None, wire)
+        wire.sendall(json.dumps({"argv": argv, "cwd": str(ROOT), "env": env or {}}).encode() + b"\n")
+        return Program(f"{' '.join(argv)} in the guest", None, wire, lifetime)
+
+    def run(self, *argv: str) -> str:
+        """What a command in the guest says. ``GuestError`` if it fails."""
+        with self.start(*argv) as program:
+            status, said = program.finish()
+        if status:
+            raise GuestError(f"{' '.join(argv)} in the guest: {said}")
+        return said
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """This thread is in the namespace beside the guest, and so is what it opens and starts."""
+        with Host(self.namespace, HOST_ADDRESSES, HOST_ADDRESSES_6).entered():
+            yield
 
     def start_beside(self, *argv: str, env: dict[str, str] | None = None) -> Program:
         """A program in the namespace beside the guest."""
         process = subprocess.Popen(
             ["ip", "netns", "exec", self.namespace, *argv],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             cwd=ROOT,
             env={**os.environ, **(env or {})},
         )
-        assert process.stdout is not None
-        return Program(f"{' '.join(argv)} beside the guest", process.stdout, process, None)
+        return Program(f"{' '.join(argv)} beside the guest", process, None)
 
     def _connect(self) -> socket.socket:
         """A control connection: made by a thread that is in the namespace, which the socket stays in."""

@@ -1,9 +1,10 @@
 """The first process of the guest: sets the guest's network up, then runs what the host asks for.
 
 The guest sees the host's files, read-only, so that this runs in the very Python that runs the tests. The host gives its
-wishes as a JSON object on the command line: modules to load, links to set up, values of sysctl. Each TCP connection to
-the control address is one command: a JSON line with its ``argv`` comes in, each line of its output goes out as a JSON
-string, and its exit status as a JSON number ends the connection. A connection that the host closes ends its command.
+wishes in a file with a JSON object: modules to load, links to set up, values of sysctl. Each TCP connection to the
+control address is one command: a JSON line with its ``argv`` comes in, behind it its input, each line a JSON string.
+Each line of its output goes out as a JSON string, and its exit status as a JSON number ends the connection. A
+connection that the host closes ends its command.
 """
 
 from __future__ import annotations
@@ -20,14 +21,20 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 SIOCETHTOOL = 0x8946
 ETHTOOL_OFF = (0x24, 0x1F, 0x2C)
 """ETHTOOL_SGSO, ETHTOOL_STSO, ETHTOOL_SGRO."""
 LIBC = ctypes.CDLL(None, use_errno=True)
-MOUNTS = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/tmp"), ("tmpfs", "/run")]
-ENVIRONMENT = {"PATH": "/usr/bin:/usr/sbin:/bin:/sbin", "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}
+MOUNTS = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/run")]
+"""Not over /tmp: the project may be there."""
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/usr/sbin:/bin:/sbin",
+    "HOME": "/run",
+    "TMPDIR": "/run",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 
 def say(what: str) -> None:
@@ -60,13 +67,24 @@ def send_packets_whole() -> None:
                     fcntl.ioctl(asked, SIOCETHTOOL, request)
 
 
+def feed(process: subprocess.Popen[str], lines: IO[str]) -> None:
+    """Give a command its input, and end it when there will be no more."""
+    assert process.stdin is not None
+    with contextlib.suppress(OSError, ValueError):
+        for line in lines:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(json.loads(line) + "\n")
+                process.stdin.flush()
+    process.kill()
+
+
 def run(connection: socket.socket) -> None:
     """One command, from its JSON line to its exit status."""
-    with connection, connection.makefile("rw") as wire:
-        asked: dict[str, Any] = json.loads(wire.readline())
+    with connection, connection.makefile("r") as wishes, connection.makefile("w") as wire:
+        asked: dict[str, Any] = json.loads(wishes.readline())
         process = subprocess.Popen(
             asked["argv"],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -74,6 +92,8 @@ def run(connection: socket.socket) -> None:
             env={**ENVIRONMENT, **asked["env"]},
         )
         assert process.stdout is not None
+        feeding = threading.Thread(target=feed, args=(process, wishes), daemon=True)
+        feeding.start()
         try:
             for line in process.stdout:
                 wire.write(json.dumps(line.rstrip("\n")) + "\n")
@@ -83,13 +103,16 @@ def run(connection: socket.socket) -> None:
         except OSError:
             process.kill()
             process.wait()
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        feeding.join()
 
 
 def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.environ.update(ENVIRONMENT)
+    wishes: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
     mount_all()
-    wishes: dict[str, Any] = json.loads(bytes.fromhex(sys.argv[1]))
     load(wishes["modules"])
     for name, value in wishes["early"].items():
         Path("/proc/sys", *name.split(".")).write_text(str(value))

@@ -1,0 +1,77 @@
+"""A Linux kernel that offers all its extensions, of which sctpx speaks none: the association works without them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.interop.kernel_peer.meeting import Meet, both_ways, ours, receive_whole, theirs, ways
+from tests.interop.kernel_peer.peer import KernelPeer
+from tests.interop.matrix import Way
+from tests.interop.usrsctp import content, digest
+
+pytestmark = pytest.mark.matrix(peer="Linux kernel", subject="Extensions that sctpx does not speak", api="asyncio")
+ON = ("prsctp_enable", "reconf_enable", "auth_enable", "addip_enable", "intl_enable", "ecn_enable")
+EXTENSIONS = ["PR-SCTP", "RE-CONFIG", "AUTH", "ASCONF", "ECN", "I-DATA"]
+SIZES = [1, 1453, 100_000]
+
+
+@pytest.fixture
+def extended(kernel: KernelPeer) -> Iterator[KernelPeer]:
+    """The kernel's sockets have everything that is there."""
+    before = kernel.call("sysctl", **dict.fromkeys(ON, 1))
+    yield kernel
+    if not kernel.busy:
+        kernel.call("sysctl", **before)
+
+
+@both_ways
+@ways()
+async def test_with_all_extensions_on_data_goes_both_ways_and_none_is_used(
+    meet: Meet, way: Way, extended: KernelPeer
+) -> None:
+    async with meet(extended, way, extensions=EXTENSIONS) as met:
+        for seed, size in enumerate(SIZES):
+            await met.association.send(content(seed, size), stream=seed)
+            [message] = (await extended.ask("receive", socket=met.socket))["messages"]
+            assert (message["sha256"], message["stream"]) == (digest(content(seed, size)), seed)
+            await extended.ask("send", socket=met.socket, size=size, seed=seed, stream=seed)
+            assert (await receive_whole(met.association)).data == content(seed, size)
+        found = extended.call("extensions", socket=met.socket)
+        assert [name for name, used in found.items() if used] == []
+        await met.association.shutdown()
+
+
+@both_ways
+@ways(1)
+async def test_a_message_with_a_lifetime_is_sent_reliably(meet: Meet, way: Way, extended: KernelPeer) -> None:
+    """PR-SCTP: the peer did not agree to that."""
+    async with meet(extended, way, extensions=EXTENSIONS) as met:
+        await extended.ask("send", socket=met.socket, size=50_000, seed=1, lifetime=1)
+        assert (await receive_whole(met.association)).data == content(1, 50_000)
+
+
+@both_ways
+@ways(1)
+async def test_streams_cannot_be_reset_and_the_association_lives(meet: Meet, way: Way, extended: KernelPeer) -> None:
+    """RE-CONFIG: the kernel refuses, and sends nothing."""
+    async with meet(extended, way, extensions=EXTENSIONS) as met:
+        assert extended.call("reset_streams", socket=met.socket)["error"] == "ENOPROTOOPT"
+        await met.association.send(b"still here")
+        await extended.ask("receive", socket=met.socket)
+
+
+@both_ways
+@ways(1)
+async def test_an_address_that_is_bound_later_is_not_told_and_the_association_lives(
+    meet: Meet, way: Way, extended: KernelPeer
+) -> None:
+    """ASCONF: the kernel has the address from then on, and tells nobody."""
+    async with meet(extended, way, extensions=EXTENSIONS) as met:
+        another = theirs(Way(way.link, way.family, 2))[1]
+        extended.call("bind", socket=met.socket, addresses=[another])
+        await met.association.send(b"still here")
+        await extended.ask("receive", socket=met.socket)
+        assert met.association.peer_addresses == theirs(way)
+        assert met.association.local_addresses == ours(way)
