@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any, final
+from typing import Any, Final, final
 
 if sys.platform != "win32":
     import resource
@@ -18,6 +18,9 @@ from ..core.outputs import Transmit
 from .addresses import AddressLike
 from .base import Link, LinkSocket, Received, ReturnedPacket
 from .raw import RawLink
+
+_PORT: Final = 2
+"""Where a ``Received`` has the UDP port it came from."""
 
 
 def _most_descriptors() -> int:
@@ -109,8 +112,13 @@ class SeveralLinks:
         return sock
 
     def receive(self, sock: LinkSocket, budget: int = 8) -> list[Received]:
-        """What has arrived on a socket of either link."""
-        return self._carriers[sock].receive(sock, budget)
+        """What has arrived on a socket of either link, but for UDP datagrams without a source port.
+
+        Those could not be answered (RFC 768), and would pass for packets of raw IP.
+        """
+        carrier = self._carriers[sock]
+        batches = carrier.receive(sock, budget)
+        return batches if carrier is self.raw else [batch for batch in batches if batch[_PORT]]
 
     def receive_errors(self, sock: LinkSocket) -> list[ReturnedPacket]:
         """The ICMP errors that came back to a socket of either link."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import select
 import socket
+import struct
 from collections.abc import Iterator
 from ipaddress import ip_address
 
@@ -61,6 +62,16 @@ def test_packets_go_by_raw_ip_or_udp_as_their_udp_port_says(links: tuple[Several
     here, there = links
     assert here.send(Transmit(b"", THERE, 0, PACKET, 32)) == 0
     assert received(there) == [(THERE, HERE, 0, PACKET, 32, 0)]
+    assert here.send(Transmit(b"", THERE, there.port, PACKET, 32)) == 0
+    assert received(there) == [(THERE, HERE, here.port, PACKET, 32, 0)]
+
+
+def test_a_udp_datagram_without_a_source_port_is_no_native_packet(links: tuple[SeveralLinks, SeveralLinks]) -> None:
+    """Else a stranger who reaches the UDP port alone could have answers leave by raw IP."""
+    here, there = links
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as crafted:
+        crafted.sendto(struct.pack("!4H", 0, there.port, 8 + len(PACKET), 0) + PACKET, ("127.0.0.2", 0))
+    assert received(there) == []
     assert here.send(Transmit(b"", THERE, there.port, PACKET, 32)) == 0
     assert received(there) == [(THERE, HERE, here.port, PACKET, 32, 0)]
 
