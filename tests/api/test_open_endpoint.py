@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 import sctpx
+from sctpx.aio.sharing import drivers_here
 from sctpx.link import UdpLink
 from tests.api.running import each_loop, run
 from tests.api.support import HOST, PORT, cuttable, linux_only, raises_errno, until
@@ -219,3 +221,21 @@ def test_a_loop_that_was_closed_over_an_open_endpoint_gives_its_udp_port_back(ev
 
     udp_port = run(event_loop, left_open())
     assert run(event_loop, opened_again(udp_port)) == udp_port
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong"),
+    [
+        (lambda: sctpx.open_endpoint("127.0.0.1", "5000", udp_port=0), TypeError),  # type: ignore[arg-type]
+        (lambda: sctpx.start_server(None, "127.0.0.1", udp_port=0, limits=5), AttributeError),  # type: ignore[arg-type]
+        (lambda: sctpx.connect("127.0.0.1", 5000, local_port="5000").__aenter__(), TypeError),  # type: ignore[arg-type]
+    ],
+    ids=["port", "limits", "local port"],
+)
+async def test_a_call_that_fails_in_whatever_way_leaves_no_sockets_open(
+    call: Callable[[], Awaitable[object]], wrong: type[Exception]
+) -> None:
+    before = list(drivers_here())
+    with pytest.raises(wrong):
+        await call()
+    assert drivers_here() == before

@@ -67,6 +67,13 @@ def test_a_name_that_does_not_resolve_ends_it_with_1_and_leaves_the_others() -> 
     assert known["error"] == ""
 
 
+def test_a_port_without_a_host_to_ask_is_a_mistake() -> None:
+    done = run("doctor", "--port", "5000")
+    assert done.returncode == 2
+    assert b"--port is for asking a HOST" in done.stderr
+    assert done.stdout == b""
+
+
 def test_a_preset_that_is_none_is_one_line() -> None:
     done = _run_with({"SCTPX_LINK": "carrier-pigeon"}, "doctor")
     assert done.returncode == 1

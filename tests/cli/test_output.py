@@ -130,6 +130,7 @@ def test_paths_are_shown_with_what_tells_how_they_do() -> None:
         (socket.gaierror(-2, "Name or service not known", "a.example"), "Name or service not known: a.example"),
         (OSError(errno.EADDRINUSE, "taken: choose with udp_port= (0)"), "taken: choose with --udp-port (0)"),
         (OSError(errno.EADDRINUSE, 'taken: do without by link="raw"'), "taken: do without by --link raw"),
+        (OSError(errno.EPERM, "use link=\"udp\" or backend='kernel'"), "use --link udp or --link kernel"),
         (BrokenPipeError(errno.EPIPE, "the association is over"), "the association is over"),
     ],
 )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from sctpx.core.association.association import Association
 from sctpx.core.association.state import ESTABLISHED, SHUTDOWN_ACK_SENT
-from sctpx.core.events import CommunicationUp
+from sctpx.core.events import PATH_ACTIVE, CommunicationUp
 from sctpx.testing import Pair
 from sctpx.wire import control
 from sctpx.wire.setup import parse
-from tests.sim.scripted import P_TAG, UDP_PORT, Scripted
+from tests.sim.scripted import P_TAG, UDP_PORT, Scripted, return_by_icmp
 
 OTHER = 40_000
 
@@ -42,6 +44,24 @@ def test_a_packet_with_our_tag_from_an_address_of_the_association_teaches_its_po
         association.send(lab.a.now, b"to the new port")
         lab.network.run_for(0.02)
         assert last_port(lab) == OTHER
+
+
+def test_an_icmp_error_about_the_port_of_before_says_nothing_about_the_path() -> None:
+    """Packets do not go to that UDP port any more (section 5.4)."""
+    with Scripted(paths=2) as lab:
+        association = lab.up_incoming(addresses=list(lab.p.packed))
+        association.send(lab.a.now, b"to the old port")
+        lab.network.run_for(0.02)
+        old = lab.heard[-1]
+        lab.ask(control.heartbeat(b"?"), udp_port=OTHER)
+        return_by_icmp(lab.network, old, errno.ECONNREFUSED)
+        lab.network.run_for(0.015)
+        assert (association.paths[0].error_count, association.paths[0].state) == (0, PATH_ACTIVE)
+        association.send(lab.a.now, b"to the new port")
+        lab.network.run_for(0.02)
+        return_by_icmp(lab.network, lab.heard[-1], errno.ECONNREFUSED)
+        lab.network.run_for(0.015)
+        assert association.paths[0].error_count == 1
 
 
 def test_each_address_has_its_own_port() -> None:

@@ -180,15 +180,20 @@ class Endpoint:
         """``Association.close_timeout`` of its associations."""
         self.on_event = on_event
         """``Association.on_event`` of its associations."""
-        holder = driver.holder(port)
-        if reuse_address and isinstance(holder, Endpoint) and holder.is_left:
-            self._core, self._local = holder.hand_over(self, local, wildcards, beside, announce)
-        else:
-            self._local = LocalAddresses(driver, local, wildcards=wildcards, beside=beside, announce=announce)
-            self._core = self._open(driver, port, self._local, limits)
-        self._core.scope = announced_in_scope if announce == "auto" else None
-        self._on_addresses()
-        driver.register(self._core.port, self)
+        with driver.guard, driver.guard.lock:
+            try:
+                holder = driver.holder(port)
+                if reuse_address and isinstance(holder, Endpoint) and holder.is_left:
+                    self._core, self._local = holder.hand_over(self, local, wildcards, beside, announce)
+                else:
+                    self._local = LocalAddresses(driver, local, wildcards=wildcards, beside=beside, announce=announce)
+                    self._core = self._open(driver, port, self._local, limits)
+                self._core.scope = announced_in_scope if announce == "auto" else None
+                self._on_addresses()
+                driver.register(self._core.port, self)
+            except BaseException:
+                driver.flush_here()  # One that was opened for this port alone closes itself.
+                raise
 
     def _open(self, driver: Driver, port: int, local: LocalAddresses, limits: Limits | None) -> CoreEndpoint:
         try:
@@ -336,12 +341,14 @@ class Endpoint:
         self._check_open()
         if self._server is not None:
             raise OSError(errno.EINVAL, "the endpoint listens already")
-        if backlog >= 1 and not self._named and not self._core.associations:
-            self._move_where_peers_look()
-        self._core.listen(backlog)
-        self._server = Server(self, handler, backlog)
-        self._served = True
-        return self._server
+        guard = self._driver.guard
+        with guard, guard.lock:
+            if backlog >= 1 and not self._named and not self._core.associations:
+                self._move_where_peers_look()
+            self._core.listen(backlog)
+            self._server = Server(self, handler, backlog)
+            self._served = True
+            return self._server
 
     def _move_where_peers_look(self) -> None:
         """Take UDP port 9899 with the same SCTP port, unless another program has it."""

@@ -2,8 +2,8 @@
 
 The kernel speaks native SCTP. A peer that has SCTP over UDP alone refuses that, or a firewall lets none of it pass and
 nothing comes back. So sctpx's own stack asks the same addresses over UDP, at once when the kernel's attempt fails, and
-when it is silent for a second. The first association that comes up is the result; the other attempt is given up, and
-aborted if it came up as well. The report tells of both.
+when it is silent for a second, or for half of the time that the caller allows. The first association that comes up is
+the result; the other attempt is given up, and aborted if it came up as well. The report tells of both.
 """
 
 from __future__ import annotations
@@ -30,26 +30,32 @@ _NO_SCTP: Final = frozenset(
 class Way(Protocol):
     """One way to associate with the peer."""
 
-    def connect(self) -> Coroutine[Any, Any, Association]:
-        """Go it. A ``ConnectError`` if the peer is not reached so; what comes up after a cancellation is aborted."""
+    def connect(self, timeout: float | None) -> Coroutine[Any, Any, Association]:
+        """Go it, for so many seconds at most; ``None`` is without limit.
+
+        A ``ConnectError`` if the peer is not reached so; what comes up after a cancellation is aborted.
+        """
 
     def report(self, error: OSError | None) -> Sequence[AddressReport]:
         """What there is to tell of an attempt that failed with this error, or has not come up yet."""
 
 
-async def connect(by_kernel: Way, by_udp: Way) -> Association:
-    """The first association that comes up.
+async def connect(by_kernel: Way, by_udp: Way, timeout: float | None = None) -> Association:
+    """The first association that comes up, within ``timeout`` seconds for both attempts together.
 
     ``OSError``: that of an attempt if it is about how the call was made; ``ConnectError`` if both fail: ETIMEDOUT if
     one was silent, else ECONNREFUSED if one was refused.
     """
-    kernel = asyncio.ensure_future(by_kernel.connect())
+    now = asyncio.get_running_loop().time
+    end = None if timeout is None else now() + timeout
+    kernel = asyncio.ensure_future(by_kernel.connect(timeout))
     attempts: dict[asyncio.Future[Association], Way] = {kernel: by_kernel}
     winner: asyncio.Future[Association] | None = None
     try:
-        await asyncio.wait(attempts, timeout=PATIENCE)
-        if not _is_up(kernel):
-            attempts[asyncio.ensure_future(by_udp.connect())] = by_udp
+        await asyncio.wait(attempts, timeout=PATIENCE if timeout is None else min(PATIENCE, timeout / 2))
+        left = None if end is None else round(end - now(), 3)
+        if not _is_up(kernel) and (left is None or left > 0):
+            attempts[asyncio.ensure_future(by_udp.connect(left))] = by_udp
         while True:
             winner = next((attempt for attempt in attempts if _is_up(attempt)), None)
             if winner is not None:
@@ -66,7 +72,12 @@ async def connect(by_kernel: Way, by_udp: Way) -> Association:
                 raise _failure(attempts)
             await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await _give_up([attempt for attempt in attempts if attempt is not winner])
+        try:
+            await _give_up([attempt for attempt in attempts if attempt is not winner])
+        except asyncio.CancelledError:
+            if winner is not None:
+                _abort(winner)  # Nobody takes it any more.
+            raise
 
 
 def _is_up(attempt: asyncio.Future[Association]) -> bool:
@@ -102,7 +113,11 @@ def _failure(attempts: dict[asyncio.Future[Association], Way]) -> ConnectError:
 async def _give_up(attempts: Sequence[asyncio.Future[Association]]) -> None:
     """End the attempts, and abort what has come up."""
     for attempt in attempts:
+        attempt.add_done_callback(_abort)
         attempt.cancel()
-    for outcome in await asyncio.gather(*attempts, return_exceptions=True):
-        if isinstance(outcome, Association):
-            outcome.abort()
+    await asyncio.gather(*attempts, return_exceptions=True)
+
+
+def _abort(attempt: asyncio.Future[Association]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().abort()

@@ -97,12 +97,17 @@ class Client:
             attempt_delay=self.attempt_delay,
             hosts=client.hosts,
         )
+        timeout = self.timeout
         if not choice.kernel:
-            return await OwnStack(client, choice.ways).connect()
+            # A peer without UDP is asked natively alone, where that can be.
+            natively = self.peer_udp_port == 0 and "raw" in choice.ways
+            return await OwnStack(client, ("raw",) if natively else choice.ways).connect(timeout)
         by_kernel = Kernel(client)
         if not choice.userspace or self.peer_udp_port == 0:  # The peer is said to be without UDP.
-            return await by_kernel.connect()
-        return await kernel_first.connect(by_kernel, OwnStack(client, choice.userspace))
+            return await by_kernel.connect(timeout)
+        if timeout is None and self.config is not None:
+            timeout = self.config.connect_timeout
+        return await kernel_first.connect(by_kernel, OwnStack(client, choice.userspace), timeout)
 
 
 @final
@@ -114,8 +119,8 @@ class Kernel:
         self._peer: Peer | None = None
         self._association: Association | None = None
 
-    async def connect(self) -> Association:
-        """Go it."""
+    async def connect(self, timeout: float | None) -> Association:
+        """Go it. ``timeout`` ends the attempt after so many seconds; ``None`` leaves that to the configuration."""
         client = self._client
         encaps_port = kernel_encaps_port() if client.peer_udp_port is None else client.peer_udp_port
         self._peer = peer = await resolve_peer(client.hosts, client.port, encaps_port)
@@ -135,7 +140,7 @@ class Kernel:
             reuse_address=client.reuse_address,
         )
         try:
-            self._association = await endpoint.begin(peer, endpoint.config, client.timeout)
+            self._association = await endpoint.begin(peer, endpoint.config, timeout)
             return self._association
         finally:
             endpoint.close_when_idle()
@@ -162,12 +167,12 @@ class OwnStack:
         self._ways = ways
         self._endpoint: Endpoint | None = None
 
-    async def connect(self) -> Association:
-        """Go it."""
+    async def connect(self, timeout: float | None) -> Association:
+        """Go it. ``timeout`` ends the attempt after so many seconds; ``None`` leaves that to the configuration."""
         client = self._client
         check_udp_port(client.udp_port)
         check_announce(client.announce)
-        chosen = tuned(client.config or DEFAULT_CONFIG, client.streams, client.attempt_delay, client.timeout)
+        chosen = tuned(client.config or DEFAULT_CONFIG, client.streams, client.attempt_delay, timeout)
         encaps_port = SCTP_TUNNELING_PORT if client.peer_udp_port is None else client.peer_udp_port
         peer = await resolve_peer(client.hosts, client.port, encaps_port if "udp" in self._ways else 0)
         if "udp" not in self._ways:

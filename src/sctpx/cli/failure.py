@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import click
+
+_WAY: Final = re.compile(r"""(link|backend)=["'](raw|udp|kernel)["']""")
+"""How a caller of the API names a way for packets."""
 
 
 class Failure(click.ClickException):
@@ -30,6 +35,6 @@ def one_line() -> Iterator[None]:
 def explain(error: BaseException) -> str:
     """An exception as a line: what it says, without the errno's number, and an argument as the option it is here."""
     if isinstance(error, OSError) and error.strerror:
-        text = error.strerror.replace("udp_port=", "--udp-port").replace('link="raw"', "--link raw")
+        text = _WAY.sub(r"--link \2", error.strerror.replace("udp_port=", "--udp-port"))
         return f"{text}: {error.filename}" if error.filename else text
     return str(error) or type(error).__name__

@@ -12,6 +12,8 @@ port.
   With n and m further ports two unrelated stacks meet with a probability of (n + m - 1) / 16384; if each port were
   drawn by itself, it would be about n * m / 16384. The places of neighbouring UDP ports are far apart: of k stacks with
   consecutive UDP ports (k up to 1000) each can have 8000 / k further ports before any two meet.
+* Where another program has a further port all the same, as can turn out on raw IP, the ports go on from a place that
+  is drawn at random: the other program probably has the next ones, too.
 * A number is not taken again before its turn comes round: the peer may still have an association from before.
 
 Without such a UDP port each port is drawn at random out of 16384. So it is if the user chose the UDP port, which hosts
@@ -50,6 +52,11 @@ class EphemeralPorts:
         """The system has chosen this UDP port for the stack: no other stack behind its addresses has it."""
         self._first = udp_port
         self._next = (udp_port * _SPREAD & 0xFFFF) * RUN_COUNT >> 16
+
+    def leap(self) -> None:
+        """Another program has a port that was drawn, and maybe a run of them: go on somewhere else."""
+        if self._next >= 0:
+            self._next = random_below(self._random_bytes, RUN_COUNT)
 
     def draw(self, taken: Container[int]) -> int:
         """A port that is not ``taken``; 0 if there is none."""

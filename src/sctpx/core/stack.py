@@ -148,6 +148,10 @@ class Stack(EndpointKeeper):
         """The system has chosen this UDP port for the stack: ephemeral SCTP ports follow it."""
         self._ephemeral.follow(udp_port)
 
+    def leap_port(self) -> None:
+        """Another program has an ephemeral SCTP port that was taken here: the next ones are drawn elsewhere."""
+        self._ephemeral.leap()
+
     def make_association(
         self, endpoint: Endpoint, peer_port: int, config: AssociationConfig, local_tag: int, initial_tsn: int
     ) -> Association:

@@ -38,8 +38,8 @@ _SYSCTL: Final = Path("/proc/sys/net/sctp")
 _MISSING: Final = (errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EPROTOTYPE, errno.EINVAL)
 HOW_TO_GET_IT: Final = (
     "On Linux `modprobe sctp` loads it, as root on the host (Debian, Ubuntu: it is in the kernel's package; Fedora, "
-    'RHEL: `dnf install kernel-modules-extra`). Without it, backend="userspace", the default, needs no kernel '
-    'module: it travels in UDP, or with CAP_NET_RAW and link="raw" as IP protocol 132.'
+    "RHEL: `dnf install kernel-modules-extra`). Without it, sctpx's own stack needs no kernel module: it travels in "
+    'UDP (link="udp"), or with CAP_NET_RAW as IP protocol 132 (link="raw").'
 )
 
 

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
-_NET: Final = Path("/proc/thread-self/net")
+_NET: Final = "/proc/thread-self/net"
 _DESCRIPTORS_LIMIT: Final = 50_000
 
 
@@ -44,8 +44,8 @@ def unix_socket(name: str) -> int:
 
 
 def _lines(table: str) -> list[str]:
-    with suppress(OSError):
-        return _NET.joinpath(table).read_text(errors="replace").splitlines()[1:]
+    with suppress(OSError), open(f"{_NET}/{table}", "rb", buffering=0) as file:
+        return file.readall().decode(errors="replace").splitlines()[1:]
     return []
 
 

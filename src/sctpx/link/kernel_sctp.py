@@ -10,11 +10,14 @@ The question is asked by reading, never by opening an SCTP socket: that would lo
 from __future__ import annotations
 
 import errno
+import os
+import re
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
-_PROC_NET: Final = Path("/proc/thread-self/net")
+_PROC_NET: Final = "/proc/thread-self/net"
+
+_LISTED: Final = re.compile(rb"^SCTP(v6)?\s", re.MULTILINE)
 
 ADVICE: Final = (
     "the kernel's own SCTP is loaded on this host and would abort the associations of raw sockets: use the kernel's "
@@ -22,17 +25,17 @@ ADVICE: Final = (
 )
 
 
-def is_loaded(proc_net: Path = _PROC_NET) -> bool:
+def is_loaded(proc_net: str = _PROC_NET) -> bool:
     """Whether the kernel's SCTP is there, as a module that is loaded or built in."""
-    if proc_net.joinpath("sctp").is_dir():
+    # Asked for each connect: read as bytes, and not taken apart.
+    if os.path.isdir(f"{proc_net}/sctp"):
         return True
-    with suppress(OSError):
-        protocols = proc_net.joinpath("protocols").read_text().splitlines()
-        return any(line.split()[:1] in (["SCTP"], ["SCTPv6"]) for line in protocols)
+    with suppress(OSError), open(f"{proc_net}/protocols", "rb", buffering=0) as protocols:
+        return _LISTED.search(protocols.readall()) is not None
     return False
 
 
-def check_absent(proc_net: Path = _PROC_NET) -> None:
+def check_absent(proc_net: str = _PROC_NET) -> None:
     """``OSError`` (EBUSY) with advice if the kernel's SCTP is there."""
     if is_loaded(proc_net):
         raise OSError(errno.EBUSY, ADVICE)

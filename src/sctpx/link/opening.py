@@ -22,8 +22,13 @@ LinkKind: TypeAlias = Literal["udp", "raw"]
 
 LINK_KINDS: Final[tuple[LinkKind, ...]] = get_args(LinkKind)
 
-_NO_RAW: Final = (errno.EPERM, errno.EACCES, errno.EBUSY, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT)
-"""Raw sockets cannot be opened here, whatever the address."""
+NO_RAW: Final = frozenset(
+    {
+        *(errno.EPERM, errno.EACCES, errno.EBUSY, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT),
+        errno.ENOPROTOOPT,
+    }
+)
+"""Raw sockets cannot be opened here, whatever the address; or what they need is not there, as filters in a sandbox."""
 
 
 def check_kind(kind: str) -> LinkKind:
@@ -72,7 +77,7 @@ def open_ways(
     try:
         return SeveralLinks(RawLink.open(addresses), udp)
     except OSError as error:
-        if error.errno in _NO_RAW:
+        if error.errno in NO_RAW:
             return udp
         udp.close()
         raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import Any, final
+from typing import Any, Final, final
 
 if sys.platform != "win32":
     import resource
@@ -18,6 +18,9 @@ from ..core.outputs import Transmit
 from .addresses import AddressLike
 from .base import Link, LinkSocket, Received, ReturnedPacket
 from .raw import RawLink
+
+_PORT: Final = 2
+"""Where a ``Received`` has the UDP port it came from."""
 
 
 def _most_descriptors() -> int:
@@ -69,12 +72,17 @@ class SeveralLinks:
         return self.raw.ports_open * 2 > _most_descriptors()
 
     def add_address(self, address: AddressLike) -> None:
-        """Carry packets of one more local address, in both ways. ``OSError`` as the two links say."""
+        """Carry packets of one more local address in both ways, or in none. ``OSError`` as the two links say."""
+        before = self.udp.addresses
+        self.udp.add_address(address)
         try:
-            self.udp.add_address(address)
             self.raw.add_address(address)
-        finally:
-            self._note_sockets()
+        except OSError:
+            for ip in self.udp.addresses:
+                if ip not in before:
+                    self.udp.remove_address(ip)
+            raise
+        self._note_sockets()
 
     def remove_address(self, address: bytes) -> None:
         """Carry packets of a local address no longer, in either way."""
@@ -104,8 +112,13 @@ class SeveralLinks:
         return sock
 
     def receive(self, sock: LinkSocket, budget: int = 8) -> list[Received]:
-        """What has arrived on a socket of either link."""
-        return self._carriers[sock].receive(sock, budget)
+        """What has arrived on a socket of either link, but for UDP datagrams without a source port.
+
+        Those could not be answered (RFC 768), and would pass for packets of raw IP.
+        """
+        carrier = self._carriers[sock]
+        batches = carrier.receive(sock, budget)
+        return batches if carrier is self.raw else [batch for batch in batches if batch[_PORT]]
 
     def receive_errors(self, sock: LinkSocket) -> list[ReturnedPacket]:
         """The ICMP errors that came back to a socket of either link."""

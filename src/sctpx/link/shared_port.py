@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from .addresses import AddressLike
 from .base import Link
+from .opening import NO_RAW
 from .raw import RawLink
 
 
@@ -66,11 +67,14 @@ def find_raw(carriers: Iterable[CarrierT], addresses: Sequence[bytes], port: int
 
 
 def extend(carrier: Carrier, addresses: Iterable[bytes]) -> bool:
-    """Give a carrier these addresses as well; ``False`` if another program has its UDP port on one of them."""
+    """Give a carrier these addresses as well; ``False`` if that needs another one.
+
+    Another program has its UDP port on one of them, or its raw sockets were opened with a privilege that is gone.
+    """
     try:
         _add(carrier, addresses)
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
+        if error.errno != errno.EADDRINUSE and error.errno not in NO_RAW:
             raise
         return False
     return True

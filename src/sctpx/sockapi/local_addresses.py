@@ -153,21 +153,33 @@ class LocalAddresses:
         return True
 
     def _open(self, ips: Sequence[bytes]) -> None:
-        for ip in ips:
-            self._carrier.add_address(ip)
-        if self._endpoint is not None:
-            self._carrier.open_port(self._endpoint.port, ips)
+        added: list[bytes] = []
+        try:
+            for ip in ips:
+                self._carrier.add_address(ip)
+                added.append(ip)
+            if self._endpoint is not None:
+                self._carrier.open_port(self._endpoint.port, ips)
+        except OSError:
+            for ip in added:
+                self._remove_unused(ip)
+            raise
+
+    def _remove_unused(self, ip: bytes) -> bool:
+        """Have the carrier give up an address that no SCTP port uses. Whether that was so."""
+        if any(endpoint.uses(ip) for endpoint in self._carrier.stack.endpoints.values()):
+            return False
+        self._carrier.remove_address(ip)
+        return True
 
     def let_go(self) -> None:
         """An association is over, or addresses are gone: those that nobody uses any more are given up."""
         if self._endpoint is None:
             return
-        endpoints = self._carrier.stack.endpoints.values()
         for ip in [ip for ip in self._gone if not self._endpoint.uses(ip)]:
             self._carrier.close_port(self._endpoint.port, [ip])
-            if not any(endpoint.uses(ip) for endpoint in endpoints):
+            if self._remove_unused(ip):
                 self._gone.remove(ip)
-                self._carrier.remove_address(ip)
 
     def _change(self, ips: list[bytes]) -> None:
         self._gone = [ip for ip in dict.fromkeys([*self._gone, *self.ips]) if ip not in ips]

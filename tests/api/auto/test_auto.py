@@ -15,7 +15,7 @@ import pytest
 
 import sctpx
 from sctpx.blocking.hub import hub
-from sctpx.link import LinkKind, kernel_sctp
+from sctpx.link import LinkKind, RawLink, kernel_sctp
 from tests.api.raw.child import Child
 from tests.api.sockets.support import no_sockets_are_left
 from tests.api.support import raises_errno
@@ -260,8 +260,36 @@ async def test_clients_without_number_leave_descriptors_for_others(
     monkeypatch.setattr("sctpx.link.several._most_descriptors", lambda: 6)
     associations = [await sctpx.connect(there.addresses[0], PORT, timeout=10) for _ in range(6)]
     assert [association.endpoint.native for association in associations] == [True] * 4 + [False] * 2
+    associations.append(await sctpx.connect(there.addresses[0], PORT, peer_udp_port=0, timeout=10))
+    assert asked(associations[-1]) == [(NATIVE, "INIT ACK", True)]
     for association in associations:
         association.abort()
+
+
+@pytest.mark.parametrize("calls", ["asyncio", "sockets"])
+async def test_who_has_given_the_privilege_up_asks_over_udp_from_a_new_address(
+    child: Child, there: Host, monkeypatch: pytest.MonkeyPatch, calls: str
+) -> None:
+    """The clients' raw sockets of before stay, and go on; there will be no others."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no raw sockets any more")
+
+    await child.ask_meanwhile("listen", hosts=there.addresses, port=PORT, link=None)
+    if calls == "asyncio":
+        async with sctpx.connect(there.addresses[0], PORT, timeout=10) as first:
+            monkeypatch.setattr(RawLink, "add_address", refuse)
+            async with sctpx.connect(there.addresses[1], PORT, timeout=10) as second:
+                assert (first.endpoint.native, second.endpoint.native) == (True, False)
+        return
+    with sctpx.socket() as one, sctpx.socket() as other:
+        reports = []
+        for sock, address in zip((one, other), there.addresses, strict=True):
+            sock.settimeout(10)
+            sock.connect((address, PORT))
+            reports.append([entry.encapsulation for entry in sock.report() if entry.kept])
+            monkeypatch.setattr(RawLink, "add_address", refuse)
+        assert reports == [[NATIVE, NATIVE], [OVER_UDP, OVER_UDP]]
 
 
 async def test_a_usual_udp_port_that_is_taken_is_an_error_that_says_what_helps(here: Host) -> None:

@@ -57,10 +57,15 @@ class Played:
         self.entry = entry
         self.stubborn = stubborn
         self.begun: float | None = None
+        self.timeout: float | None = None
         self.cancelled = False
 
-    async def connect(self) -> Association:
+    async def connect(self, timeout: float | None) -> Association:
         self.begun = asyncio.get_running_loop().time()
+        self.timeout = timeout
+        if timeout is not None and timeout < self.after:
+            await asyncio.sleep(timeout)
+            raise failure(errno.ETIMEDOUT)
         try:
             await asyncio.sleep(self.after)
         except asyncio.CancelledError:
@@ -210,6 +215,68 @@ def test_who_is_cancelled_gives_both_up() -> None:
     assert by_udp.cancelled
 
 
+@pytest.mark.parametrize(("timeout", "asked_after"), [(0.5, 0.25), (2.0, 1.0), (5.0, 1.0)])
+def test_the_time_that_is_given_is_that_of_both_attempts_together(timeout: float, asked_after: float) -> None:
+    by_kernel, by_udp = kernel(Up("kernel"), 99.0), udp(Up("udp"), 99.0)
+
+    async def body() -> None:
+        with pytest.raises(TimeoutError):
+            await connect(by_kernel, by_udp, timeout)
+
+    assert play(body)[1] == pytest.approx(timeout)
+    assert by_udp.begun == asked_after
+    assert (by_kernel.timeout, by_udp.timeout) == (timeout, timeout - asked_after)
+
+
+def test_no_time_is_left_for_udp_where_the_kernel_has_taken_it() -> None:
+    by_kernel, by_udp = Slow(failure(errno.ETIMEDOUT), 0.5, entry=AddressReport(address=PEER)), udp(Up("udp"))
+
+    async def body() -> None:
+        with pytest.raises(TimeoutError):
+            await connect(by_kernel, by_udp, 0.5)
+
+    play(body)
+    assert by_udp.begun is None
+
+
+class Slow(Played):
+    """One that does not let the event loop run until its time is up, as a name server may."""
+
+    async def connect(self, timeout: float | None) -> Association:
+        asyncio.get_running_loop().passed += self.after  # type: ignore[attr-defined]
+        raise self.end  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("winner", ["kernel", "udp"])
+def test_who_is_cancelled_while_the_loser_is_given_up_leaves_nothing_behind(winner: str) -> None:
+    one, other = Up("kernel"), Up("udp")
+
+    class Lingering(Played):
+        async def connect(self, timeout: float | None) -> Association:
+            try:
+                return await super().connect(timeout)
+            except asyncio.CancelledError:
+                await asyncio.sleep(1)
+                return self.end  # type: ignore[return-value]
+
+    by_kernel = (kernel if winner == "kernel" else _lingering(Lingering))(one, 1.5 if winner == "kernel" else 9.0)
+    by_udp = (udp if winner == "udp" else _lingering(Lingering))(other, 0.5 if winner == "udp" else 9.0)
+
+    async def body() -> None:
+        task = asyncio.ensure_future(connect(by_kernel, by_udp))
+        await asyncio.sleep(2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    play(body)
+    assert one.aborted if winner == "kernel" else other.aborted
+
+
+def _lingering(kind: type[Played]) -> Callable[[Association, float], Played]:
+    return lambda end, after: kind(end, after, entry=AddressReport(address=PEER))
+
+
 # --- which calls go there ---
 
 
@@ -224,7 +291,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         def __init__(self, client: Any) -> None:
             pass
 
-        async def connect(self) -> Association:
+        async def connect(self, timeout: float | None) -> Association:
             seen.append("kernel")
             raise failure(errno.ECONNREFUSED)
 
@@ -235,7 +302,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         def __init__(self, client: Any, ways: Sequence[str]) -> None:
             self._ways = ways
 
-        async def connect(self) -> Association:
+        async def connect(self, timeout: float | None) -> Association:
             seen.append("+".join(self._ways))
             raise failure(errno.ECONNREFUSED)
 

@@ -26,7 +26,7 @@ def kernel_has_sctp() -> bool:
 def test_the_error_says_how_to_get_sctp() -> None:
     error = no_sctp("the kernel has no SCTP")
     assert error.errno == errno.EPROTONOSUPPORT
-    for way in ("modprobe sctp", 'backend="userspace"', 'link="raw"'):
+    for way in ("modprobe sctp", 'link="udp"', 'link="raw"'):
         assert way in str(error)
 
 

@@ -56,7 +56,7 @@ def test_a_link_that_goes_these_ways(ways: tuple[Way, ...], expected: type) -> N
         link.close()
 
 
-@pytest.mark.parametrize("code", [errno.EPERM, errno.EBUSY, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EBUSY, errno.EOPNOTSUPP, errno.ENOPROTOOPT])
 def test_where_raw_sockets_cannot_be_opened_beside_udp_it_is_udp_alone(
     monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import select
 import socket
+import struct
 from collections.abc import Iterator
 from ipaddress import ip_address
 
@@ -65,6 +66,16 @@ def test_packets_go_by_raw_ip_or_udp_as_their_udp_port_says(links: tuple[Several
     assert received(there) == [(THERE, HERE, here.port, PACKET, 32, 0)]
 
 
+def test_a_udp_datagram_without_a_source_port_is_no_native_packet(links: tuple[SeveralLinks, SeveralLinks]) -> None:
+    """Else a stranger who reaches the UDP port alone could have answers leave by raw IP."""
+    here, there = links
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as crafted:
+        crafted.sendto(struct.pack("!4H", 0, there.port, 8 + len(PACKET), 0) + PACKET, ("127.0.0.2", 0))
+    assert received(there) == []
+    assert here.send(Transmit(b"", THERE, there.port, PACKET, 32)) == 0
+    assert received(there) == [(THERE, HERE, here.port, PACKET, 32, 0)]
+
+
 def test_a_transmit_waits_for_the_socket_it_leaves_by(links: tuple[SeveralLinks, SeveralLinks]) -> None:
     here, _ = links
     assert here.socket_for(Transmit(b"", THERE, 0, PACKET, 32)) is here.raw.sockets[0]
@@ -86,6 +97,23 @@ def test_an_address_that_one_of_them_cannot_have_is_none_of_the_link(links: tupl
             here.add_address(THIRD)
     assert failure.value.errno == errno.EADDRINUSE
     assert here.addresses == [HERE]
+
+
+def test_an_address_without_raw_sockets_leaves_no_udp_socket(
+    links: tuple[SeveralLinks, SeveralLinks], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a process that has given up its privileges since."""
+    here, _ = links
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no raw sockets any more")
+
+    monkeypatch.setattr(RawLink, "add_address", refuse)
+    with pytest.raises(PermissionError):
+        here.add_address(THIRD)
+    assert here.udp.addresses == [HERE]
+    assert here.sockets == [*here.raw.sockets, *here.udp.sockets]
+    assert {sock.address for sock in here.sockets} == {HERE}
 
 
 def test_an_sctp_port_that_is_taken_for_raw_ip_is_taken(links: tuple[SeveralLinks, SeveralLinks]) -> None:

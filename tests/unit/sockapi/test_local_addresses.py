@@ -29,6 +29,7 @@ class Carrier:
         self.stack = Stack(lambda size: next(seeds).to_bytes(size, "big"), 0)
         self.addresses = list(addresses)
         self.taken: set[bytes] = set()
+        self.ports_taken: set[bytes] = set()
         self.open: set[tuple[int, bytes]] = set()
         self.watches = False
         self.mtus: dict[bytes, int] = {}
@@ -43,6 +44,8 @@ class Carrier:
         self.addresses.remove(address)
 
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
+        if not self.ports_taken.isdisjoint(addresses):
+            raise OSError(errno.EADDRINUSE, "another process has the SCTP port")
         self.open |= {(port, ip) for ip in addresses}
 
     def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
@@ -215,6 +218,17 @@ def test_a_new_address_that_cannot_be_had_is_told_once_and_tried_again(caplog: p
     ]
     carrier.taken.clear()
     assert local.follow([FIRST, SECOND])
+
+
+def test_addresses_at_which_the_port_cannot_be_had_are_not_kept() -> None:
+    carrier, local, endpoint = following(FIRST)
+    carrier.ports_taken.add(THIRD)
+    for ips in ([SECOND, THIRD], [FIRST, THIRD]):
+        with pytest.raises(OSError, match="SCTP port"):
+            local.add(ips)
+        assert (carrier.addresses, endpoint.local) == ([FIRST], [FIRST])
+    assert local.follow([FIRST, SECOND, THIRD])
+    assert (carrier.addresses, endpoint.local) == ([FIRST, SECOND], [FIRST, SECOND])
 
 
 def test_a_host_may_lose_all_its_addresses_and_get_others() -> None:

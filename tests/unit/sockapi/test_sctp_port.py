@@ -70,6 +70,19 @@ def test_a_port_is_drawn_again_until_it_is_nobody_elses() -> None:
     assert carrier.open_ports == list(carrier.stack.endpoints) == [endpoint.port] == carrier.asked[2:]
 
 
+def test_a_long_run_of_ports_that_another_program_has_is_left_at_once() -> None:
+    """The ports of a stack follow each other, and so do those of the other program."""
+    carrier = Carrier()
+    carrier.stack.follow_udp_port(40000)
+    assert carrier.take(0).port == 40000
+    second = carrier.take(0).port
+    carrier.is_foreign = lambda port: second < port <= second + 1000
+    ports = [carrier.take(0).port for _ in range(100)]
+    assert len(carrier.asked) < 120
+    assert len(set(ports)) == 100
+    assert all(16384 <= port < 32768 for port in ports)
+
+
 def test_drawing_ends_where_all_ports_are_taken() -> None:
     carrier = Carrier(lambda port: True)
     with pytest.raises(OSError, match="another program has it"):

@@ -60,6 +60,8 @@ def doctor(hosts: tuple[list[str], ...], port: int | None, timeout: float, as_js
     looking up names takes, and with --port the associations that this asks for. The exit status is 1 if a connect to a
     HOST has nowhere to send to, or with --port a HOST answers in no way.
     """
+    if port is not None and not hosts:
+        raise click.UsageError("--port is for asking a HOST, and none is given.")
     with one_line():
         report = run(_examine(hosts, port, timeout))
     if as_json:

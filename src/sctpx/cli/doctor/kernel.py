@@ -34,7 +34,7 @@ def kernel_facts(
         return KernelFacts(state="unused")
     modules = root / "lib/modules" / release
     built_in = _MODULE.search(text_of(modules / "modules.builtin"))
-    if is_loaded(root / "proc/thread-self/net"):
+    if is_loaded(str(root / "proc/thread-self/net")):
         where = "built in" if built_in else _module_file(modules)
         return KernelFacts(state="loaded", where=where, socket_error=_socket_error(), sysctls=_sysctls(root))
     takes_modules = (root / "proc/modules").exists()

@@ -32,9 +32,9 @@ def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payloa
             handshake.handle_icmp(tcb, now, remote, port, error)
     elif tag == tcb.peer_tag and tcb.state not in (CLOSED, COOKIE_WAIT):
         path = tcb.find_path(remote)
-        if path is None:
-            return
-        no_sctp = error == ENOPROTOOPT and not port and not path.encaps_port
+        if path is None or path.encaps_port != port:
+            return  # It says nothing about how packets go there now.
+        no_sctp = error == ENOPROTOOPT and not port
         if no_sctp and tcb.config.on_protocol_unreachable == "end":
             shutdown.handle_abort(tcb, [], reflected=True)  # ICMP8
         else:
