@@ -119,6 +119,12 @@ class AssociationConfig:
     stream_values: tuple[tuple[int, int], ...] = ()
     """(stream, priority or weight) for the scheduler; see ``Association.set_stream_value``."""
 
+    error_detection_method: int = 0
+    """Take packets with a checksum of 0, and send them to a peer that takes them by the same method (RFC 9653).
+
+    It is the Error Detection Method Identifier of what the link protects each packet with in place of CRC32c: 1 is DTLS
+    (RFC 8261). Both sides have to name the same one, and the link has to have it. 0: all packets have a checksum."""
+
     @cached_property
     def capabilities(self) -> int:
         """What it can do beyond RFC 9260 (``core.capabilities``): the extensions that are switched on."""
@@ -228,6 +234,7 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("flow_label", 0, 0xFFFFF),
     ("max_segment", 0, 65535),
     ("partial_delivery_point", 0, 1 << 31),
+    ("error_detection_method", 0, 0xFFFFFFFF),
 )
 
 _LIMITS: Final[tuple[tuple[str, float, float], ...]] = (

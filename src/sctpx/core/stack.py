@@ -18,7 +18,7 @@ from typing import Final, final
 
 from ..wire import causes, control
 from ..wire.causes import Cause
-from ..wire.checksum import verify_packet
+from ..wire.checksum import read_checksum, verify_packet
 from ..wire.codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ECHO,
@@ -129,8 +129,11 @@ class Stack(EndpointKeeper):
 
         ``local`` are its own addresses, all of the host's if empty, and ``announce`` those told to peers, packed.
         ``limits`` are what strangers can have of it.
-        Raises OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
+        Raises OSError: ``EADDRINUSE``, ``EINVAL`` for a port that is none, or ``EOPNOTSUPP`` if ``config`` relies on an
+        error detection method that the link has not.
         """
+        config = config or AssociationConfig()
+        self.check(config)
         if not 0 <= port <= 65535:
             raise OSError(EINVAL, f"SCTP port {port} is not between 0 and 65535")
         if port == 0:
@@ -139,7 +142,7 @@ class Stack(EndpointKeeper):
                 raise OSError(EADDRINUSE, "no SCTP port is free in this stack")
         elif port in self.endpoints:
             raise OSError(EADDRINUSE, f"SCTP port {port} is in use in this stack")
-        endpoint = Endpoint(self, port, list(local), list(announce), config or AssociationConfig(), limits or Limits())
+        endpoint = Endpoint(self, port, list(local), list(announce), config, limits or Limits())
         self.endpoints[port] = endpoint
         self._answers.limit = max([endpoint.limits.answers for endpoint in self.endpoints.values()])
         return endpoint
@@ -284,7 +287,13 @@ class Stack(EndpointKeeper):
 
         ``association`` has its ports and tag, if there is one.
         """
-        if not verify_packet(packet):
+        body = packet[COMMON_HEADER:]
+        # A packet with a COOKIE ECHO always has a checksum (RFC 9653 section 5.2): its association need not be known.
+        if association is None or body[:1] == bytes((CHUNK_COOKIE_ECHO,)):
+            intact = verify_packet(packet)
+        else:
+            intact = association.tcb.takes(body, read_checksum(packet, 0))
+        if not intact:
             self.stats.bad_checksum += 1
             return
         arrival = Arrival(now, local, remote, port, packet)

@@ -30,6 +30,7 @@ NOT_THE_KERNELS: Final = frozenset(
         "attempt_delay",
         "connect_timeout",
         "max_message_size",
+        "error_detection_method",
         "interleaving",
         "stream_values",
     }

@@ -60,6 +60,10 @@ class LinkSettings:
     coalesce: float = 0.0
     """The receiver waits so long after a packet arrived for more to hand over with it."""
 
+    error_detection_method: int = 0
+    """The Error Detection Method Identifier of what protects each packet (RFC 9653), as DTLS does; 0: nothing does.
+    It counts where the network is given it at the beginning."""
+
     def __post_init__(self) -> None:
         for name in ("loss", "duplicate", "reorder"):
             if not 0 <= getattr(self, name) <= 1:
