@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final, final
 
-from ..wire.codes import CHUNK_I_DATA
+from ..wire.codes import CHUNK_I_DATA, PARAM_ECN_CAPABLE
 from ..wire.setup import Setup
 
 
@@ -37,6 +37,7 @@ class Capability:
 
 
 INTERLEAVING: Final = 1 << 0
+ECN: Final = 1 << 6
 TAKES_ZERO_CHECKSUM: Final = 1 << 7
 """We have said that we take packets with a checksum of 0: that holds whatever the peer says (RFC 9653 section 5.3)."""
 SENDS_ZERO_CHECKSUM: Final = 1 << 8
@@ -51,6 +52,7 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         -1,
         "RFC 8260 section 2.2.1",
     ),
+    Capability(ECN, "ECN", "ecn", b"", PARAM_ECN_CAPABLE, "RFC 4960 appendix A"),
     Capability(
         TAKES_ZERO_CHECKSUM,
         "zero checksum",

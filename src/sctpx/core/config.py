@@ -125,6 +125,11 @@ class AssociationConfig:
     It is the Error Detection Method Identifier of what the link protects each packet with in place of CRC32c: 1 is DTLS
     (RFC 8261). Both sides have to name the same one, and the link has to have it. 0: all packets have a checksum."""
 
+    ecn: bool = False
+    """Offer the peer Explicit Congestion Notification (RFC 3168, RFC 4960 appendix A): routers mark packets instead of
+    dropping them. The link has to read and set the ECN bits. Off unless the user says so: RFC 9260 has taken it out of
+    SCTP, and some networks treat marked packets badly."""
+
     @cached_property
     def capabilities(self) -> int:
         """What it can do beyond RFC 9260 (``core.capabilities``): the extensions that are switched on."""

@@ -42,6 +42,8 @@ class EndpointKeeper(Keeper):
 
     A link that has one says so here, before the first SCTP port is taken.
     """
+    reads_ecn: bool = False
+    """Whether the link reads and sets the ECN bits of packets; said at the same time."""
 
     def find_association(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
         """The association with that transport address of a peer; of several the first one."""
@@ -54,10 +56,12 @@ class EndpointKeeper(Keeper):
         raise NotImplementedError
 
     def check(self, config: AssociationConfig) -> None:
-        """OSError EOPNOTSUPP if this relies on an error detection method that the link has not."""
+        """OSError EOPNOTSUPP if this relies on an error detection method, or on ECN, that the link has not."""
         method = config.error_detection_method
         if method not in (0, self.error_detection_method):
             raise OSError(EOPNOTSUPP, f"the link does not protect packets by error detection method {method}")
+        if config.ecn and not self.reads_ecn:
+            raise OSError(EOPNOTSUPP, "the link does not read the ECN bits of packets")
 
     def index(self, association: Association) -> None:
         """Make an association findable by its tag and the peer's addresses as they are now."""
@@ -175,7 +179,7 @@ class Endpoint(LocalSide):
         The addresses have been checked (``sockapi.addresses``). Each is tried with its encapsulation; what is listed
         twice in the same way is one (CX7). Raises OSError:
         ``EISCONN`` or ``EALREADY`` if there is an association with the peer, or one in the making; ``EOPNOTSUPP`` if
-        ``config`` relies on an error detection method that the link has not.
+        ``config`` relies on what the link has not.
         """
         self.keeper.check(config or self.config)
         for remote in remotes:

@@ -43,6 +43,7 @@ from .association.association import Association, association_of
 from .association.identity import Identity
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, SHUTDOWN_ACK_SENT
 from .association.tcb import Reply
+from .capabilities import ECN
 from .config import AssociationConfig, Limits
 from .deadlines import Deadlines
 from .directory import Directory, with_peer_tag
@@ -50,8 +51,9 @@ from .endpoint import Endpoint, EndpointKeeper
 from .entropy import RandomBytes, random_tag, random_u32
 from .ephemeral import EphemeralPorts
 from .events import ENDS, Event
+from .ext.ecn import lowest_new_tsn, on_marked
 from .init_answer import refusal
-from .outputs import Transmit
+from .outputs import CE, Transmit
 from .path.path import Path
 from .state_cookie import CookieJar
 from .stats import StackStats
@@ -129,8 +131,8 @@ class Stack(EndpointKeeper):
 
         ``local`` are its own addresses, all of the host's if empty, and ``announce`` those told to peers, packed.
         ``limits`` are what strangers can have of it.
-        Raises OSError: ``EADDRINUSE``, ``EINVAL`` for a port that is none, or ``EOPNOTSUPP`` if ``config`` relies on an
-        error detection method that the link has not.
+        Raises OSError: ``EADDRINUSE``, ``EINVAL`` for a port that is none, or ``EOPNOTSUPP`` if ``config`` relies on
+        what the link has not.
         """
         config = config or AssociationConfig()
         self.check(config)
@@ -255,7 +257,11 @@ class Stack(EndpointKeeper):
                 if association is not last:
                     association.begin_round()
                     self.working = last = association
+                marked = ecn == CE and association.tcb.capabilities & ECN != 0
+                lowest = lowest_new_tsn(association.tcb, data, offset, segment) if marked else -1
                 offset = inbound.receive(association.tcb, now, local, path, port, data, offset, segment)
+                if marked:
+                    on_marked(association.tcb, path, lowest, -((start - offset) // segment))
                 self._after(association, local, remote, port)
             else:
                 offset = min(offset + segment, end)

@@ -91,6 +91,8 @@ def settings(config: AssociationConfig) -> list[Setting]:
             raise OSError(errno.EOPNOTSUPP, 'the kernel\'s SCTP has no scheduler "rr_pkt": take "rr" or another one')
         number = NUMBERS[config.scheduler]
         found.append((sctp, c.SCTP_STREAM_SCHEDULER, AssocValue(assoc_value=number)))
+    if config.ecn:
+        found.append((sctp, c.SCTP_ECN_SUPPORTED, AssocValue(assoc_value=1)))
     if config.max_segment:
         found.append((sctp, c.SCTP_MAXSEG, AssocValue(assoc_value=config.max_segment)))
     if config.partial_delivery_point:

@@ -89,6 +89,7 @@ class Host:
         self.boots += 1
         random_bytes = seeded_bytes(self._network.seed, "host", self.name, self.boots)
         stack = self._network.make_stack(random_bytes, self._clock.now)
+        stack.reads_ecn = True
         if self._network.error_detection_method:
             stack.error_detection_method = self._network.error_detection_method
         self._own = StackRunner(self, stack, self.packed, udp_port, lasting=True, native=self._native)

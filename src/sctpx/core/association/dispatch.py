@@ -19,6 +19,8 @@ from ...wire.codes import (
     CAUSE_STALE_COOKIE,
     CHUNK_ABORT,
     CHUNK_COOKIE_ACK,
+    CHUNK_CWR,
+    CHUNK_ECNE,
     CHUNK_ERROR,
     CHUNK_HEARTBEAT,
     CHUNK_HEARTBEAT_ACK,
@@ -33,7 +35,9 @@ from ...wire.codes import (
 )
 from ...wire.serial import extend_tsn
 from ...wire.tlv import ParseError
+from ..capabilities import ECN
 from ..events import PeerShutdown, RemoteError
+from ..ext import ecn
 from ..path.path import Path
 from . import handshake, reachability, shutdown, transfer
 from .state import (
@@ -236,6 +240,8 @@ RULES: Final[dict[int, list[Rule]]] = {
     CHUNK_SHUTDOWN_ACK: [Rule(_SETTING_UP, _early_shutdown_ack), Rule(_ACKNOWLEDGED, _shutdown_ack)],
     CHUNK_ERROR: [Rule(_ALWAYS, _error)],
     CHUNK_COOKIE_ACK: [Rule(_in(COOKIE_ECHOED), _cookie_ack)],
+    CHUNK_ECNE: [Rule(_TRANSFER | _in(SHUTDOWN_RECEIVED), ecn.handle_ecne, ECN)],
+    CHUNK_CWR: [Rule(_TRANSFER | _in(SHUTDOWN_SENT), ecn.handle_cwr, ECN)],
     CHUNK_SHUTDOWN_COMPLETE: [Rule(_in(SHUTDOWN_ACK_SENT), _shutdown_complete)],
 }
 """By chunk type: its rules, of which the first one that fits counts."""
