@@ -32,7 +32,9 @@ from .codes import (
     CAUSE_UNRESOLVABLE_ADDRESS,
     CAUSE_USER_ABORT,
     CHUNK_ABORT,
+    CHUNK_CWR,
     CHUNK_DATA,
+    CHUNK_ECNE,
     CHUNK_ERROR,
     CHUNK_HEARTBEAT,
     CHUNK_HEARTBEAT_ACK,
@@ -52,6 +54,7 @@ from .codes import (
     PARAM_SUPPORTED_ADDRESS_TYPES,
     PARAM_SUPPORTED_EXTENSIONS,
     PARAM_UNRECOGNIZED,
+    PARAM_ZERO_CHECKSUM,
 )
 from .packet import chunks, parse_prefix
 from .params import parse_address
@@ -273,6 +276,8 @@ _CHUNKS: Final = _Types(
         CHUNK_ABORT: _WITH_CAUSES,
         CHUNK_SHUTDOWN: _Format("I", "cum {}"),
         CHUNK_ERROR: _WITH_CAUSES,
+        CHUNK_ECNE: _Format("I", "tsn {}"),
+        CHUNK_CWR: _Format("I", "tsn {}"),
     },
 )
 
@@ -287,6 +292,7 @@ _PARAMETERS: Final = _Types(
         PARAM_HOST_NAME: _WITH_TEXT,
         PARAM_SUPPORTED_ADDRESS_TYPES: _Format(rest=_parameter_types),
         PARAM_SUPPORTED_EXTENSIONS: _Format(rest=_chunk_types),
+        PARAM_ZERO_CHECKSUM: _Format("I", "method {}"),
     },
 )
 
