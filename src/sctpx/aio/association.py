@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from errno import ECONNABORTED, EPIPE
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar
 
 from ..core import events as core_events
 from ..core.association.association import Association as CoreAssociation
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 CLOSE_TIMEOUT: Final = 10.0
 """Seconds that leaving an association's context gives it to shut down, unless told otherwise."""
 
+R = TypeVar("R")
 Taken: TypeAlias = tuple[bytes, int, int, int, int, int]
 """A message as the core gives it."""
 _NOTHING: Final[list[Taken]] = []
@@ -232,8 +233,7 @@ class Association:
         """
         if self._readers.waiting or not (self._core.readable or self._returned):
             await self._turn_to_read()
-        message: Message = self._take(1, _single)
-        return message
+        return self._take(1, _single)
 
     async def recv_many(self, limit: int = 0) -> list[Message]:
         """All messages that are ready, at most ``limit`` unless that is 0; waits for the first.
@@ -242,8 +242,7 @@ class Association:
         """
         if self._readers.waiting or not (self._core.readable or self._returned):
             await self._turn_to_read()
-        messages: list[Message] = self._take(limit, to_messages)
-        return messages
+        return self._take(limit, to_messages)
 
     def __aiter__(self) -> Self:
         return self
@@ -274,7 +273,7 @@ class Association:
         if self._readers.waiting and (self._core.readable or self._returned or self._receiving_is_over):
             self._readers.wake()
 
-    def _take(self, limit: int, make: Callable[[list[Taken]], Any]) -> Any:
+    def _take(self, limit: int, make: Callable[[list[Taken]], R]) -> R:
         """Messages from the core, made what the caller wants; none after a graceful end.
 
         When a signal handler raises in the end and nobody gets them, they are the next to be taken again.
