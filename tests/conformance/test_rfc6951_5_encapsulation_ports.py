@@ -8,7 +8,8 @@ import pytest
 
 from sctpx.core.association.association import Association
 from sctpx.core.association.state import ESTABLISHED, SHUTDOWN_ACK_SENT
-from sctpx.core.events import PATH_ACTIVE, CommunicationUp
+from sctpx.core.events import CommunicationUp
+from sctpx.core.path.states import PATH_ACTIVE
 from sctpx.testing import Pair
 from sctpx.wire import control
 from sctpx.wire.setup import parse

@@ -10,8 +10,7 @@ COMPUTES = {"crc32c", "crc_pair", "header_checksum"}
 KNOWS_HOW = {
     Path("wire", "seal.py"),
     Path("wire", "runs.py"),  # what a seal has done many packets at a time, and the reading of such packets
-    Path("core", "association", "inbound.py"),  # verifies
-    Path("core", "association", "tcb.py"),  # the header of the packets to be verified
+    Path("core", "association", "tcb.py"),  # verifies, and has the header of the packets to be verified
 }
 
 

@@ -34,7 +34,7 @@ from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
 from ..deferral import Guard
-from ..link import Link, Received, ReturnedPacket
+from ..link import Link, Received, ReturnedPacket, reads_ecn
 from ..link.addresses import AddressLike
 from ..link.interfaces import zone_of_local
 from .following import Following
@@ -120,6 +120,7 @@ class Driver:
         """
         self.link = link
         self.stack = Stack(random_bytes, clock(), zone_of_local=zone_of_local)
+        self.stack.reads_ecn = reads_ecn(link)
         self.closed = False
         self.guard = Guard()
         """Defers signals: whoever changes the stack, or hears of it, does so under it and its lock."""

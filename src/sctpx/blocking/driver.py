@@ -23,7 +23,7 @@ from ..core.events import Event
 from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
-from ..link import Link, ways_of
+from ..link import Link, reads_ecn, ways_of
 from ..link.address_watch import AddressWatch
 from ..link.addresses import AddressLike
 from ..link.interfaces import zone_of_local
@@ -68,6 +68,7 @@ class Driver:
         """Run a new stack over ``link``, which the driver closes. Under the lock."""
         self.link = link
         self.stack = Stack(os.urandom, time.monotonic_ns(), _ids.__next__, zone_of_local)
+        self.stack.reads_ecn = reads_ecn(link)
         self.closed = False
         self.ports = Ports()
         self._by_descriptor: dict[int, Any] = {}

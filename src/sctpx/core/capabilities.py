@@ -12,7 +12,13 @@ from __future__ import annotations
 
 from typing import Any, Final, final
 
-from ..wire.codes import CHUNK_I_DATA, CHUNK_I_FORWARD_TSN, CHUNK_RE_CONFIG, PARAM_FORWARD_TSN_SUPPORTED
+from ..wire.codes import (
+    CHUNK_I_DATA,
+    CHUNK_I_FORWARD_TSN,
+    CHUNK_RE_CONFIG,
+    PARAM_ECN_CAPABLE,
+    PARAM_FORWARD_TSN_SUPPORTED,
+)
 from ..wire.setup import Setup
 
 
@@ -40,6 +46,11 @@ INTERLEAVING: Final = 1 << 0
 PARTIAL_RELIABILITY: Final = 1 << 2
 INTERLEAVED_PARTIAL_RELIABILITY: Final = 1 << 3
 RECONFIGURATION: Final = 1 << 4
+ECN: Final = 1 << 6
+TAKES_ZERO_CHECKSUM: Final = 1 << 7
+"""We have said that we take packets with a checksum of 0: that holds whatever the peer says (RFC 9653 section 5.3)."""
+SENDS_ZERO_CHECKSUM: Final = 1 << 8
+"""The peer has said so too, and names the same method: both sides send packets with a checksum of 0."""
 
 CAPABILITIES: Final[tuple[Capability, ...]] = (
     Capability(
@@ -74,6 +85,15 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         -1,
         "RFC 6525 section 5.1.1",
     ),
+    Capability(ECN, "ECN", "ecn", b"", PARAM_ECN_CAPABLE, "RFC 4960 appendix A"),
+    Capability(
+        TAKES_ZERO_CHECKSUM,
+        "zero checksum",
+        "error_detection_method",
+        b"",
+        -1,  # It has a value.
+        "RFC 9653 section 4",
+    ),
 )
 """The extensions there are."""
 
@@ -87,8 +107,13 @@ def offered(config: Any, rows: tuple[Capability, ...] = CAPABILITIES) -> int:
     return bits
 
 
-def offer(setup: Setup, bits: int, rows: tuple[Capability, ...] = CAPABILITIES) -> None:
-    """Have an INIT or INIT ACK say that its sender can do this."""
+def offer(setup: Setup, bits: int, rows: tuple[Capability, ...] = CAPABILITIES, method: int = 0) -> None:
+    """Have an INIT or INIT ACK say that its sender can do this.
+
+    ``method`` is the error detection method of ``AssociationConfig``.
+    """
+    if bits & TAKES_ZERO_CHECKSUM:
+        setup.error_detection_method = method
     for row in rows:
         if bits & row.bit:
             setup.extensions += row.chunks
@@ -98,8 +123,16 @@ def offer(setup: Setup, bits: int, rows: tuple[Capability, ...] = CAPABILITIES) 
 
 def said(setup: Setup, rows: tuple[Capability, ...] = CAPABILITIES) -> int:
     """What the sender of an INIT or INIT ACK can do: the bits."""
-    bits = 0
+    bits = TAKES_ZERO_CHECKSUM if setup.error_detection_method else 0
     for row in rows:
         if row.parameter in setup.flags or (row.chunks and row.chunks[0] in setup.extensions):
             bits |= row.bit
     return bits
+
+
+def agreed(ours: int, setup: Setup, method: int) -> int:
+    """What both sides can do: we said ``ours`` and ``method``, the peer sends this INIT or INIT ACK."""
+    bits = ours & said(setup)
+    if bits & TAKES_ZERO_CHECKSUM and setup.error_detection_method == method:
+        bits |= SENDS_ZERO_CHECKSUM
+    return bits | ours & TAKES_ZERO_CHECKSUM

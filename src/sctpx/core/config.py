@@ -141,6 +141,17 @@ class AssociationConfig:
     max_outbound_streams: int = 65535
     """Outbound streams that there may be when the peer has asked for more of them, 1 to 65535."""
 
+    error_detection_method: int = 0
+    """Take packets with a checksum of 0, and send them to a peer that takes them by the same method (RFC 9653).
+
+    It is the Error Detection Method Identifier of what the link protects each packet with in place of CRC32c: 1 is DTLS
+    (RFC 8261). Both sides have to name the same one, and the link has to have it. 0: all packets have a checksum."""
+
+    ecn: bool = False
+    """Offer the peer Explicit Congestion Notification (RFC 3168, RFC 4960 appendix A): routers mark packets instead of
+    dropping them. The link has to read and set the ECN bits. Off unless the user says so: RFC 9260 has taken it out of
+    SCTP, and some networks treat marked packets badly."""
+
     @property
     def interleaved_partial_reliability(self) -> bool:
         """Both at once, which has a chunk of its own (RFC 8260 section 2.3.1)."""
@@ -256,6 +267,7 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("flow_label", 0, 0xFFFFF),
     ("max_segment", 0, 65535),
     ("partial_delivery_point", 0, 1 << 31),
+    ("error_detection_method", 0, 0xFFFFFFFF),
 )
 
 _LIMITS: Final[tuple[tuple[str, float, float], ...]] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EALREADY, EINVAL, EISCONN
+from errno import EALREADY, EINVAL, EISCONN, EOPNOTSUPP
 from typing import final
 
 from .association.association import Association
@@ -37,6 +37,14 @@ class PeerAddress:
 class EndpointKeeper(Keeper):
     """Who keeps endpoints: the stack."""
 
+    error_detection_method: int = 0
+    """How the link protects each packet: an Error Detection Method Identifier (RFC 9653), 0 for not at all.
+
+    A link that has one says so here, before the first SCTP port is taken.
+    """
+    reads_ecn: bool = False
+    """Whether the link reads and sets the ECN bits of packets; said at the same time."""
+
     def find_association(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
         """The association with that transport address of a peer; of several the first one."""
         raise NotImplementedError
@@ -46,6 +54,14 @@ class EndpointKeeper(Keeper):
     ) -> Association:
         """A new association in CLOSED; a tag of 0 and a TSN of -1 are drawn."""
         raise NotImplementedError
+
+    def check(self, config: AssociationConfig) -> None:
+        """OSError EOPNOTSUPP if this relies on an error detection method, or on ECN, that the link has not."""
+        method = config.error_detection_method
+        if method not in (0, self.error_detection_method):
+            raise OSError(EOPNOTSUPP, f"the link does not protect packets by error detection method {method}")
+        if config.ecn and not self.reads_ecn:
+            raise OSError(EOPNOTSUPP, "the link does not read the ECN bits of packets")
 
     def index(self, association: Association) -> None:
         """Make an association findable by its tag and the peer's addresses as they are now."""
@@ -162,8 +178,10 @@ class Endpoint(LocalSide):
 
         The addresses have been checked (``sockapi.addresses``). Each is tried with its encapsulation; what is listed
         twice in the same way is one (CX7). Raises OSError:
-        ``EISCONN`` or ``EALREADY`` if there is an association with the peer, or one in the making.
+        ``EISCONN`` or ``EALREADY`` if there is an association with the peer, or one in the making; ``EOPNOTSUPP`` if
+        ``config`` relies on what the link has not.
         """
+        self.keeper.check(config or self.config)
         for remote in remotes:
             existing = self.keeper.find_association(remote.ip, port, self.port)
             if existing is not None:

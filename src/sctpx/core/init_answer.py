@@ -100,7 +100,7 @@ def make_cookie(
     cookie.source = source
     cookie.udp_port = udp_port
     cookie.addresses = peer_addresses(source, setup.addresses, locals_, most)
-    cookie.capabilities = config.capabilities & capabilities.said(setup)
+    cookie.capabilities = capabilities.agreed(config.capabilities, setup, config.error_detection_method)
     return cookie
 
 
@@ -118,7 +118,7 @@ def init_ack(
     )
     ack.addresses = announce
     ack.unrecognized = setup.unrecognized
-    capabilities.offer(ack, cookie.capabilities)
+    capabilities.offer(ack, cookie.capabilities, method=config.error_detection_method)
     ack.cookie = jar.sign(cookie, now)
     # "MAY elect to omit some or all of the 'Unrecognized Parameter' parameters to reduce the size" (section 12.4): what
     # the INIT ACK repeats of the INIT, in reports and in the cookie, takes hardly more bytes than it took there.

@@ -14,6 +14,11 @@ CLASS_SHIFT: Final = 20
 DSCP_SHIFT: Final = CLASS_SHIFT + 2
 """Where the DSCP begins in ``flowinfo``: the six highest bits of the traffic class (RFC 2474 section 3)."""
 
+ECT_0: Final = 2
+"""The ECN bits of a packet whose sender reacts to marks; routers may mark it (RFC 3168 section 5)."""
+CE: Final = 3
+"""The ECN bits of a packet that met congestion."""
+
 
 @final
 class Transmit:

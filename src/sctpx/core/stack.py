@@ -18,7 +18,7 @@ from typing import Final, final
 
 from ..wire import causes, control
 from ..wire.causes import Cause
-from ..wire.checksum import verify_packet
+from ..wire.checksum import read_checksum, verify_packet
 from ..wire.codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ECHO,
@@ -43,6 +43,7 @@ from .association.association import Association, association_of
 from .association.identity import Identity
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, SHUTDOWN_ACK_SENT
 from .association.tcb import Reply
+from .capabilities import ECN
 from .config import AssociationConfig, Limits
 from .deadlines import Deadlines
 from .directory import Directory, with_peer_tag
@@ -50,8 +51,9 @@ from .endpoint import Endpoint, EndpointKeeper
 from .entropy import RandomBytes, random_tag, random_u32
 from .ephemeral import EphemeralPorts
 from .events import ENDS, Event
+from .ext.ecn import lowest_new_tsn, on_marked
 from .init_answer import refusal
-from .outputs import Transmit
+from .outputs import CE, Transmit
 from .path.path import Path
 from .state_cookie import CookieJar
 from .stats import StackStats
@@ -129,8 +131,11 @@ class Stack(EndpointKeeper):
 
         ``local`` are its own addresses, all of the host's if empty, and ``announce`` those told to peers, packed.
         ``limits`` are what strangers can have of it.
-        Raises OSError: ``EADDRINUSE``, or ``EINVAL`` for a port that is none.
+        Raises OSError: ``EADDRINUSE``, ``EINVAL`` for a port that is none, or ``EOPNOTSUPP`` if ``config`` relies on
+        what the link has not.
         """
+        config = config or AssociationConfig()
+        self.check(config)
         if not 0 <= port <= 65535:
             raise OSError(EINVAL, f"SCTP port {port} is not between 0 and 65535")
         if port == 0:
@@ -139,7 +144,7 @@ class Stack(EndpointKeeper):
                 raise OSError(EADDRINUSE, "no SCTP port is free in this stack")
         elif port in self.endpoints:
             raise OSError(EADDRINUSE, f"SCTP port {port} is in use in this stack")
-        endpoint = Endpoint(self, port, list(local), list(announce), config or AssociationConfig(), limits or Limits())
+        endpoint = Endpoint(self, port, list(local), list(announce), config, limits or Limits())
         self.endpoints[port] = endpoint
         self._answers.limit = max([endpoint.limits.answers for endpoint in self.endpoints.values()])
         return endpoint
@@ -256,7 +261,11 @@ class Stack(EndpointKeeper):
                 if association is not last:
                     association.begin_round()
                     self.working = last = association
+                marked = ecn == CE and association.tcb.capabilities & ECN != 0
+                lowest = lowest_new_tsn(association.tcb, data, offset, segment) if marked else -1
                 offset = inbound.receive(association.tcb, now, local, path, port, data, offset, segment)
+                if marked:
+                    on_marked(association.tcb, path, lowest, -((start - offset) // segment))
                 self._after(association, local, remote, port)
             else:
                 offset = min(offset + segment, end)
@@ -288,7 +297,13 @@ class Stack(EndpointKeeper):
 
         ``association`` has its ports and tag, if there is one.
         """
-        if not verify_packet(packet):
+        body = packet[COMMON_HEADER:]
+        # A packet with a COOKIE ECHO always has a checksum (RFC 9653 section 5.2): its association need not be known.
+        if association is None or body[:1] == bytes((CHUNK_COOKIE_ECHO,)):
+            intact = verify_packet(packet)
+        else:
+            intact = association.tcb.takes(body, read_checksum(packet, 0))
+        if not intact:
             self.stats.bad_checksum += 1
             return
         arrival = Arrival(now, local, remote, port, packet)

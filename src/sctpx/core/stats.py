@@ -13,10 +13,15 @@ class AssociationStats:
         "addresses_passed_over",
         "bytes_received",
         "bytes_sent",
+        "ce_packets_received",
         "chunks_retransmitted",
         "control_chunks_received",
         "control_chunks_sent",
+        "cwrs_received",
         "duplicate_tsns",
+        "ecn_reductions",
+        "ecnes_received",
+        "ecnes_sent",
         "fast_retransmits",
         "forward_tsns_received",
         "forward_tsns_sent",
@@ -88,6 +93,15 @@ class AssociationStats:
         self.forward_tsns_sent = 0
         """Times that the peer was told to skip what was given up (FORWARD-TSN, I-FORWARD-TSN)."""
         self.forward_tsns_received = 0
+        self.ce_packets_received = 0
+        """Packets that the network had marked, as there was congestion (RFC 3168)."""
+        self.ecnes_sent = 0
+        """ECNE chunks: how often the peer was told so."""
+        self.ecnes_received = 0
+        self.cwrs_received = 0
+        """CWR chunks: answers to ECNEs. One is sent for each ECNE that came."""
+        self.ecn_reductions = 0
+        """How often a congestion window was reduced for an ECNE."""
 
     def __repr__(self) -> str:
         return _counted(self)

@@ -31,6 +31,7 @@ NOT_THE_KERNELS: Final = frozenset(
         "attempt_delay",
         "connect_timeout",
         "max_message_size",
+        "error_detection_method",
         "interleaving",
         "stream_values",
         "max_outbound_streams",
@@ -98,6 +99,8 @@ def settings(config: AssociationConfig) -> list[Setting]:
     allowed = sum([flag for flag, name in ALLOWED.items() if getattr(config, name)])
     if allowed:
         found.append((sctp, c.SCTP_ENABLE_STREAM_RESET, AssocValue(assoc_value=allowed)))
+    if config.ecn:
+        found.append((sctp, c.SCTP_ECN_SUPPORTED, AssocValue(assoc_value=1)))
     if config.max_segment:
         found.append((sctp, c.SCTP_MAXSEG, AssocValue(assoc_value=config.max_segment)))
     if config.partial_delivery_point:

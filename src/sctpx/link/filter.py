@@ -80,6 +80,11 @@ class FilteredLink:
         return local not in self._cut and remote not in self._cut
 
     @property
+    def ecn(self) -> bool:
+        """The ECN bits are read and set."""
+        return bool(getattr(self.inner, "ecn", False))
+
+    @property
     def port(self) -> int:
         """The UDP port of the link behind."""
         return self.inner.port

@@ -88,3 +88,8 @@ def ways_of(link: Link[Any]) -> tuple[Way, ...]:
     if isinstance(link, SeveralLinks):
         return ("raw", "udp")
     return ("udp",) if link.port else ("raw",)
+
+
+def reads_ecn(link: Link[Any]) -> bool:
+    """Whether a link reads and sets the ECN bits of packets. One that does not say so does not."""
+    return bool(getattr(link, "ecn", False))

@@ -53,6 +53,11 @@ class SeveralLinks:
         return self.udp.port
 
     @property
+    def ecn(self) -> bool:
+        """Both read and set the ECN bits."""
+        return self.raw.ecn and bool(getattr(self.udp, "ecn", False))
+
+    @property
     def addresses(self) -> list[bytes]:
         """The local addresses that both links have."""
         other = self.udp.addresses

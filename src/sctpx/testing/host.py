@@ -37,6 +37,10 @@ class Surroundings(Waiting, Protocol):
     def seed(self) -> object:
         """What all randomness follows from."""
 
+    @property
+    def error_detection_method(self) -> int:
+        """How its links protect each packet (RFC 9653); 0: not at all."""
+
     def make_stack(self, random_bytes: Callable[[int], bytes], now: int) -> Any:
         """A new ``Stack``, or what stands in for it."""
 
@@ -85,6 +89,9 @@ class Host:
         self.boots += 1
         random_bytes = seeded_bytes(self._network.seed, "host", self.name, self.boots)
         stack = self._network.make_stack(random_bytes, self._clock.now)
+        stack.reads_ecn = True
+        if self._network.error_detection_method:
+            stack.error_detection_method = self._network.error_detection_method
         self._own = StackRunner(self, stack, self.packed, udp_port, lasting=True, native=self._native)
 
     @property

@@ -5,7 +5,7 @@ A packet passes these stations, each of which may end its way:
 1. the filters, which may change it, delay it, hold it or drop it;
 2. a cut link loses it;
 3. the MTU: a larger packet is dropped, or counts as several fragments that must all get through;
-4. the line: with a ``rate``, a queue and the time the bits take;
+4. the line: with a ``rate``, a queue and the time the bits take. A long queue, or chance, marks packets (ECN);
 5. loss, drawn for each packet by itself, however many were sent together;
 6. the delay, with jitter. The order is kept, but for packets that ``reorder`` picks out and holds back.
 
@@ -22,6 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Protocol, final
+
+from sctpx.core.outputs import CE
 
 from .clock import SECOND, VirtualClock, to_nanoseconds
 from .packet import CUT, FILTERED, HELD_BACK, LOST, QUEUE_FULL, TOO_BIG, UNDER_WAY, Packet
@@ -51,6 +53,10 @@ class LinkSettings:
     """Bits per second of IP packets, headers included; ``None``: no limit."""
     queue: int | None = None
     """Bytes that fit in before the line, the packet that is being sent included; ``None``: no limit."""
+    mark: float = 0.0
+    """Probability that a packet is marked CE, if its sender has said by ECT that it reacts to marks (RFC 3168)."""
+    mark_queue: int | None = None
+    """Bytes in the queue of a link with a ``rate`` from which on such packets are marked; ``None``: none is."""
     mtu: int = 1500
     """Largest IP packet, bytes, headers included."""
     fragment: bool = False
@@ -60,11 +66,15 @@ class LinkSettings:
     coalesce: float = 0.0
     """The receiver waits so long after a packet arrived for more to hand over with it."""
 
+    error_detection_method: int = 0
+    """The Error Detection Method Identifier of what protects each packet (RFC 9653), as DTLS does; 0: nothing does.
+    It counts where the network is given it at the beginning."""
+
     def __post_init__(self) -> None:
-        for name in ("loss", "duplicate", "reorder"):
+        for name in ("loss", "duplicate", "reorder", "mark"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: not between 0 and 1")
-        for name in ("delay", "jitter", "reorder_delay", "coalesce", "queue"):
+        for name in ("delay", "jitter", "reorder_delay", "coalesce", "queue", "mark_queue"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: negative")
         if self.rate is not None and self.rate <= 0:
@@ -176,7 +186,12 @@ class Link:
         self._reorder_delay = to_nanoseconds(settings.reorder_delay)
         self._coalesce = to_nanoseconds(settings.coalesce)
         self._alike = not (
-            settings.loss or settings.jitter or settings.reorder or settings.duplicate or settings.rate is not None
+            settings.loss
+            or settings.jitter
+            or settings.reorder
+            or settings.duplicate
+            or settings.mark
+            or settings.rate is not None
         )
 
     def _treats_alike(self, run: Packet) -> bool:
@@ -218,7 +233,11 @@ class Link:
             if settings.queue is not None and waiting + size > settings.queue:
                 self._lose(packet, QUEUE_FULL)
                 return
+            if settings.mark_queue is not None and waiting + size > settings.mark_queue:
+                _mark(packet)
             leaves = self._line_free = start + round(size * 8 * SECOND / settings.rate)
+        if settings.mark and random.random() < settings.mark:
+            _mark(packet)
         if settings.loss and random.random() >= (1 - settings.loss) ** fragments:
             self._lose(packet, LOST)
             return
@@ -270,3 +289,9 @@ class Link:
         self.packets_lost += packet.count
         packet.fate = fate
         self._user.on_settled(packet)
+
+
+def _mark(packet: Packet) -> None:
+    """Congestion: mark a packet that may be marked."""
+    if packet.ecn:
+        packet.ecn = CE

@@ -92,6 +92,11 @@ class Network:
 
     # Building it.
 
+    @property
+    def error_detection_method(self) -> int:
+        """How its links protect each packet, for stacks that start: an identifier of RFC 9653, 0 for not at all."""
+        return self._settings.error_detection_method
+
     def add_host(self, name: str, addresses: Sequence[str], udp_port: int = 9899, *, native: bool = False) -> Host:
         """A new host; ``native``: its own stack sends and receives SCTP directly over IP, too.
 

@@ -23,9 +23,20 @@ if TYPE_CHECKING:
 if COMPILED:
     from librt.strings import read_i32_le, read_i64_le
 
-__all__ = ["checksum_of", "crc32c", "crc_pair", "crc_word", "header_checksum", "read_checksum", "verify_packet"]
+__all__ = [
+    "NO_CHECKSUM",
+    "checksum_of",
+    "crc32c",
+    "crc_pair",
+    "crc_word",
+    "header_checksum",
+    "read_checksum",
+    "verify_packet",
+]
 
 
+NO_CHECKSUM: Final = -1
+"""In place of the checksum of a header: packets have 0 where others have their checksum (RFC 9653)."""
 LARGE: Final = 4096
 """Bytes from which on a view is cheaper than a copy."""
 _PAIR: Final = Struct(">qq")
@@ -81,7 +92,9 @@ def read_checksum(data: bytes, offset: int) -> int:
 
 
 def checksum_of(data: bytes, start: int, stop: int, seed: int) -> int:
-    """``crc32c(data[start:stop], seed)``; a large part is not copied for it."""
+    """``crc32c(data[start:stop], seed)``; a large part is not copied for it. 0 if ``seed`` is ``NO_CHECKSUM``."""
+    if seed < 0:
+        return 0
     if stop - start > LARGE:
         return crc32c(memoryview(data)[start:stop], seed)
     return crc32c(data[start:stop], seed)

@@ -1,4 +1,4 @@
-"""The small control chunks (RFC 9260 sections 3.3.5 to 3.3.9 and 3.3.11 to 3.3.13)."""
+"""The small control chunks (RFC 9260 sections 3.3.5 to 3.3.9 and 3.3.11 to 3.3.13; RFC 4960 appendix A for ECN)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from .codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ACK,
     CHUNK_COOKIE_ECHO,
+    CHUNK_CWR,
+    CHUNK_ECNE,
     CHUNK_ERROR,
     CHUNK_HEARTBEAT,
     CHUNK_HEARTBEAT_ACK,
@@ -79,3 +81,20 @@ def shutdown_ack() -> bytes:
 def shutdown_complete(reflected: bool = False) -> bytes:
     """SHUTDOWN COMPLETE (section 3.3.13); ``reflected`` sets the T bit."""
     return chunk(CHUNK_SHUTDOWN_COMPLETE, FLAG_T if reflected else 0, b"")
+
+
+def ecne(lowest_tsn: int) -> bytes:
+    """ECNE: the lowest TSN of a packet that came marked CE."""
+    return chunk(CHUNK_ECNE, 0, (lowest_tsn & TSN_MASK).to_bytes(4, "big"))
+
+
+def cwr(lowest_tsn: int) -> bytes:
+    """CWR: the TSN of the ECNE that the congestion window was reduced for."""
+    return chunk(CHUNK_CWR, 0, (lowest_tsn & TSN_MASK).to_bytes(4, "big"))
+
+
+def parse_lowest_tsn(value: bytes) -> int:
+    """The TSN of an ECNE or CWR value, 32 bits. What some implementations have behind it is passed over."""
+    if len(value) < 4:
+        raise ParseError("ECNE or CWR too short")
+    return int.from_bytes(value[:4], "big")

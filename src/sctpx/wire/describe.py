@@ -33,7 +33,9 @@ from .codes import (
     CAUSE_UNRESOLVABLE_ADDRESS,
     CAUSE_USER_ABORT,
     CHUNK_ABORT,
+    CHUNK_CWR,
     CHUNK_DATA,
+    CHUNK_ECNE,
     CHUNK_ERROR,
     CHUNK_FORWARD_TSN,
     CHUNK_HEARTBEAT,
@@ -62,6 +64,7 @@ from .codes import (
     PARAM_SUPPORTED_EXTENSIONS,
     PARAM_TSN_RESET,
     PARAM_UNRECOGNIZED,
+    PARAM_ZERO_CHECKSUM,
 )
 from .packet import chunks, parse_prefix
 from .params import parse_address
@@ -316,6 +319,8 @@ _CHUNKS: Final = _Types(
         CHUNK_FORWARD_TSN: _Format(rest=_forward_tsn),
         CHUNK_I_FORWARD_TSN: _Format(rest=_i_forward_tsn),
         CHUNK_RE_CONFIG: _WITH_PARAMETERS,
+        CHUNK_ECNE: _Format("I", "tsn {}"),
+        CHUNK_CWR: _Format("I", "tsn {}"),
     },
 )
 
@@ -336,6 +341,7 @@ _PARAMETERS: Final = _Types(
         PARAM_RECONFIG_RESPONSE: _Format("I", "response {}", _result),
         PARAM_ADD_OUTGOING: _Format("IH2x", "request {} streams {}"),
         PARAM_ADD_INCOMING: _Format("IH2x", "request {} streams {}"),
+        PARAM_ZERO_CHECKSUM: _Format("I", "method {}"),
     },
 )
 

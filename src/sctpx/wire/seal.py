@@ -4,7 +4,8 @@ What makes a packet final is its CRC32c (RFC 9260 section 6.8). A ``Seal`` belon
 packets' common header; whoever builds chunks hands them over here, one packet or many at a time. ``finish_packet`` is
 for packets that belong to no association.
 
-A form without checksum (RFC 9653), or with an AUTH chunk whose HMAC is computed last (RFC 4895), is another ``Seal``.
+A seal for a peer that takes packets without a checksum (RFC 9653) leaves 0 in its place, but in those packets that
+must have one. A form with an AUTH chunk whose HMAC is computed last (RFC 4895) is another ``Seal``.
 """
 
 from __future__ import annotations
@@ -12,9 +13,19 @@ from __future__ import annotations
 from typing import Final, final
 
 from . import runs
-from .checksum import crc32c, header_checksum
-from .codes import COMMON_HEADER
+from .checksum import NO_CHECKSUM, crc32c, header_checksum
+from .codes import (
+    CHUNK_ASCONF,
+    CHUNK_COOKIE_ECHO,
+    CHUNK_DATA,
+    CHUNK_HEADER,
+    CHUNK_I_DATA,
+    CHUNK_INIT,
+    COMMON_HEADER,
+)
 
+_ALWAYS_CHECKED: Final = (CHUNK_INIT, CHUNK_COOKIE_ECHO, CHUNK_ASCONF)
+"""Chunks whose packets have a right checksum whatever the peer takes (RFC 9653 section 5.2)."""
 FEW: Final = 4
 """Pieces of a packet up to which each is added to the checksum: more of them are joined first."""
 
@@ -24,19 +35,36 @@ def finish_packet(prefix: bytes, chunks: bytes) -> bytes:
     return prefix + crc32c(chunks, header_checksum(prefix)).to_bytes(4, "little") + chunks
 
 
+def _is_always_checked(chunks: bytes) -> bool:
+    """Whether a packet of these chunks has a checksum for any peer. User data comes last in a packet."""
+    offset = 0
+    while len(chunks) - offset >= CHUNK_HEADER and chunks[offset] not in (CHUNK_DATA, CHUNK_I_DATA):
+        if chunks[offset] in _ALWAYS_CHECKED:
+            return True
+        length = chunks[offset + 2] << 8 | chunks[offset + 3]
+        offset += max(length + 3 & ~3, CHUNK_HEADER)
+    return False
+
+
 @final
 class Seal:
     """Makes the packets of one association and direction final."""
 
-    __slots__ = ("_prefix", "_seed")
+    __slots__ = ("_prefix", "_seed", "checked")
 
-    def __init__(self, prefix: bytes) -> None:
+    def __init__(self, prefix: bytes, checked: bool = True) -> None:
         """``prefix`` is what all the packets begin with: ports and Verification Tag."""
         self._prefix = prefix
-        self._seed = header_checksum(prefix)
+        self.checked = checked
+        """Whether all packets have a checksum; False for a peer that takes them without."""
+        self._seed = header_checksum(prefix) if checked else NO_CHECKSUM
 
     def packet(self, chunks: bytes) -> bytes:
         """One packet."""
+        if not self.checked:
+            if _is_always_checked(chunks):
+                return finish_packet(self._prefix, chunks)
+            return self._prefix + b"\0\0\0\0" + chunks
         # The CRC goes out with its least significant byte first (RFC 9260 appendix A).
         return self._prefix + crc32c(chunks, self._seed).to_bytes(4, "little") + chunks
 
@@ -46,9 +74,14 @@ class Seal:
             pieces = [b"".join(pieces)]
         checksum = self._seed
         length = COMMON_HEADER
+        if checksum < 0:
+            pieces = [b"".join(pieces)]
+            checksum = header_checksum(self._prefix) if _is_always_checked(pieces[0]) else NO_CHECKSUM
         for piece in pieces:
-            checksum = crc32c(piece, checksum)
+            if checksum >= 0:
+                checksum = crc32c(piece, checksum)
             length += len(piece)
+        checksum = max(checksum, 0)
         parts.append(self._prefix)
         parts.append(checksum.to_bytes(4, "little"))
         parts.extend(pieces)

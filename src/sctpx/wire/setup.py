@@ -28,6 +28,7 @@ from .codes import (
     PARAM_SUPPORTED_ADDRESS_TYPES,
     PARAM_SUPPORTED_EXTENSIONS,
     PARAM_UNRECOGNIZED,
+    PARAM_ZERO_CHECKSUM,
 )
 from .tlv import MAX_LENGTH, ParseError, chunk, item, items, join
 
@@ -47,6 +48,7 @@ class Setup:
         "addresses",
         "cookie",
         "cookie_preservative",
+        "error_detection_method",
         "extensions",
         "families",
         "flags",
@@ -72,6 +74,8 @@ class Setup:
         """State Cookie, which may be empty; None where the parameter is missing."""
         self.cookie_preservative = 0
         """Suggested cookie life-span increment, milliseconds."""
+        self.error_detection_method = 0
+        """What protects packets with a checksum of 0, which the sender takes (RFC 9653); 0: it takes none."""
         self.host_name: bytes | None = None
         """Value of a Host Name Address parameter, which must not be used (section 3.3.2.1.4)."""
         self.extensions = b""
@@ -105,6 +109,8 @@ class Setup:
         if self.extensions:
             parameters.append((PARAM_SUPPORTED_EXTENSIONS, self.extensions))
         parameters.extend([(kind, b"") for kind in self.flags])
+        if self.error_detection_method:
+            parameters.append((PARAM_ZERO_CHECKSUM, self.error_detection_method.to_bytes(4, "big")))
         if ack:
             # What is last now gets up to three bytes of padding when more follows.
             room = limit - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3
@@ -152,6 +158,11 @@ def parse(value: bytes, ack: bool = False) -> Setup:
             setup.families.extend([length for known, length in _FAMILIES if known in types])
         elif kind in _FLAGS:
             setup.flags.append(kind)
+        elif kind == PARAM_ZERO_CHECKSUM:
+            if len(content) != 4:
+                raise ParseError("Zero Checksum Acceptable of a wrong length")
+            # "The parameter MUST NOT appear more than once" (RFC 9653 section 4): the first one counts.
+            setup.error_detection_method = setup.error_detection_method or int.from_bytes(content, "big")
         elif kind in (PARAM_UNRECOGNIZED, PARAM_STATE_COOKIE):
             continue  # What the peer did not recognize is simply not used.
         else:

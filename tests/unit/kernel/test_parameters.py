@@ -34,6 +34,7 @@ OTHERS: dict[str, Any] = {
     "send_buffer": 60_000,
     "mtu": 1400,
     "dscp": 46,
+    "ecn": True,
     "flow_label": 77,
     "max_segment": 1000,
     "partial_delivery_point": 2000,

@@ -304,3 +304,10 @@ def test_likely_packets_are_told_in_one_line_whole_cut_or_garbled(chunks: bytes,
         data[flip % len(data)] ^= 1 << flip % 8
     line = describe(bytes(data[: len(data) - cut]))
     assert is_one_printable_line(line)
+
+
+def test_ecn_and_the_zero_checksum_are_told() -> None:
+    assert told(control.ecne(7), control.cwr(8)) == "ECNE tsn 7; CWR tsn 8"
+    init = Setup(1, 65536, 10, 10, 1)
+    init.error_detection_method = 1
+    assert told(init.encode()).endswith("Zero Checksum Acceptable (method 1)")

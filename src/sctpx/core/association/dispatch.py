@@ -19,6 +19,8 @@ from ...wire.codes import (
     CAUSE_STALE_COOKIE,
     CHUNK_ABORT,
     CHUNK_COOKIE_ACK,
+    CHUNK_CWR,
+    CHUNK_ECNE,
     CHUNK_ERROR,
     CHUNK_FORWARD_TSN,
     CHUNK_HEARTBEAT,
@@ -36,9 +38,9 @@ from ...wire.codes import (
 )
 from ...wire.serial import extend_tsn
 from ...wire.tlv import ParseError
-from ..capabilities import PARTIAL_RELIABILITY, RECONFIGURATION
+from ..capabilities import ECN, PARTIAL_RELIABILITY, RECONFIGURATION
 from ..events import PeerShutdown, RemoteError
-from ..ext import partial_reliability, stream_reset
+from ..ext import ecn, partial_reliability, stream_reset
 from ..path.path import Path
 from . import handshake, reachability, shutdown, transfer
 from .state import (
@@ -241,6 +243,8 @@ RULES: Final[dict[int, list[Rule]]] = {
     CHUNK_SHUTDOWN_ACK: [Rule(_SETTING_UP, _early_shutdown_ack), Rule(_ACKNOWLEDGED, _shutdown_ack)],
     CHUNK_ERROR: [Rule(_ALWAYS, _error)],
     CHUNK_COOKIE_ACK: [Rule(_in(COOKIE_ECHOED), _cookie_ack)],
+    CHUNK_ECNE: [Rule(_TRANSFER | _in(SHUTDOWN_RECEIVED), ecn.handle_ecne, ECN)],
+    CHUNK_CWR: [Rule(_TRANSFER | _in(SHUTDOWN_SENT), ecn.handle_cwr, ECN)],
     CHUNK_SHUTDOWN_COMPLETE: [Rule(_in(SHUTDOWN_ACK_SENT), _shutdown_complete)],
     # As DATA, whose place they take. Each is known where the other one is, which has it end the association.
     CHUNK_FORWARD_TSN: [Rule(DATA_COUNTS, partial_reliability.handle_forward_tsn, PARTIAL_RELIABILITY)],

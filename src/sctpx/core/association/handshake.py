@@ -64,7 +64,7 @@ def start(tcb: Tcb, now: int, candidates: list[AddressReport], announce: list[by
     # Lest the peer lists addresses that nobody here can send to, or leaves some out (section 5.1.2).
     setup.families = [len(without_zone(ip)) for ip in tcb.own_addresses] or [IPV4_LENGTH, IPV6_LENGTH]
     tcb.capabilities = tcb.config.capabilities
-    capabilities.offer(setup, tcb.capabilities)
+    capabilities.offer(setup, tcb.capabilities, method=tcb.config.error_detection_method)
     tcb.opening = Opening(Attempt(candidates, now, tcb.config), setup.encode())
     tcb.report = candidates
     tcb.transition(COOKIE_WAIT)
@@ -223,7 +223,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     opening.init_targets.clear()
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
-    tcb.agree(tcb.capabilities & capabilities.said(setup))
+    tcb.agree(capabilities.agreed(tcb.capabilities, setup, tcb.config.error_detection_method))
     if local and tcb.local_addresses != [local] and not parse_setup(opening.init_chunk[4:]).addresses:
         # Our INIT has listed none: the peer knows its source "as the only destination transport address" (5.1.2 A).
         tcb.local_addresses = [local]

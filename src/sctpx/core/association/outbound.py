@@ -17,7 +17,8 @@ from ...wire.codes import (
 )
 from ...wire.packet import prefix
 from ...wire.seal import finish_packet
-from ..outputs import Transmit
+from ..capabilities import ECN
+from ..outputs import CLASS_SHIFT, ECT_0, Transmit
 from ..path import failover, rto
 from ..path.path import Path
 from ..timers import NEVER, nanoseconds
@@ -309,7 +310,11 @@ def _data(tcb: Tcb, now: int, grant: Grant, lead_path: Path | None, lead: bytes)
         tcb.probe.state = probe.SENT if probes else probe.IDLE
     tcb.burst -= batch.packets
     tcb.peer_rwnd = max(tcb.peer_rwnd - batch.payload, 0)
-    return _sent(tcb, now, path, batch)
+    transmit = _sent(tcb, now, path, batch)
+    if tcb.capabilities & ECN and not probes:
+        # Not for what is retransmitted, nor for window probes (RFC 3168 sections 6.1.5 and 6.1.6).
+        transmit.flowinfo |= ECT_0 << CLASS_SHIFT
+    return transmit
 
 
 def _sent(tcb: Tcb, now: int, path: Path, batch: Batch) -> Transmit:

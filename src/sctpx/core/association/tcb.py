@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, final
 
-from ...wire.checksum import header_checksum
+from ...wire.checksum import NO_CHECKSUM, crc32c, header_checksum
 from ...wire.codes import (
     CHUNK_COOKIE_ACK,
     CHUNK_COOKIE_ECHO,
@@ -21,7 +21,7 @@ from ...wire.framing import DATA_FRAMING, I_DATA_FRAMING
 from ...wire.packet import prefix
 from ...wire.seal import Seal
 from ...wire.setup import MINIMUM_RWND
-from ..capabilities import INTERLEAVING
+from ..capabilities import INTERLEAVING, SENDS_ZERO_CHECKSUM, TAKES_ZERO_CHECKSUM
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_STATE, Event, PathChange
@@ -173,7 +173,7 @@ class Tcb:
         self.seal = _NO_SEAL
         """Makes the packets that we send final; the peer's tag has to be known."""
         self.peer_prefix = prefix(peer_port, endpoint.port, local_tag)
-        """Ports and tag of the packets we receive, and the CRC of that header."""
+        """Ports and tag of the packets we receive, and the CRC of that header: ``NO_CHECKSUM`` if they have none."""
         self.peer_seed = header_checksum(self.peer_prefix)
         self.initial_tsn = initial_tsn
         self.peer_initial_tsn = 0
@@ -275,16 +275,30 @@ class Tcb:
     def set_peer_tag(self, tag: int) -> None:
         """The peer's Verification Tag is known."""
         self.peer_tag = tag
-        self.seal = Seal(prefix(self.local_port, self.peer_port, tag))
+        self.seal = Seal(prefix(self.local_port, self.peer_port, tag), self.seal.checked)
 
     def agree(self, capabilities: int) -> None:
         """What both sides can do is known; no user data was sent or received yet."""
         self.capabilities = capabilities
+        checked = capabilities & SENDS_ZERO_CHECKSUM == 0
+        if checked is not self.seal.checked:
+            self.seal = Seal(prefix(self.local_port, self.peer_port, self.peer_tag), checked)
+            self.peer_seed = header_checksum(self.peer_prefix) if checked else NO_CHECKSUM
         interleaves = capabilities & INTERLEAVING != 0
         if interleaves is self.framing.interleaves:
             return
         self.framing = I_DATA_FRAMING if interleaves else DATA_FRAMING
         self._begin_queues(self.initial_tsn)
+
+    def takes(self, body: bytes, checksum: int) -> bool:
+        """Whether a packet with our tag, this checksum and these chunks is intact (RFC 9260 section 6.8).
+
+        Without a checksum it is, if we have said that we take such packets (RFC 9653 section 5.3): what carries them
+        has checked it.
+        """
+        if not checksum and self.capabilities & TAKES_ZERO_CHECKSUM:
+            return True
+        return checksum == crc32c(body, header_checksum(self.peer_prefix))
 
     def forget_data(self) -> None:
         """Give up what was to be sent and what has arrived: nothing of it can be relied on."""

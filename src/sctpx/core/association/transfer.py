@@ -468,6 +468,7 @@ def _fast_retransmit(tcb: Tcb, now: int, result: SackResult) -> None:
         path.earliest_tsn = outstanding.find_earliest(path)
         if anew:
             path.controller.on_loss()
+            path.congestion_answered = outstanding.next_tsn - 1
     tcb.stats.fast_retransmits += result.marked
     if anew:
         outstanding.enter_fast_recovery()
@@ -497,6 +498,7 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
         if tcb.state == CLOSED:
             return
         path.controller.on_timeout()
+        path.congestion_answered = tcb.outstanding.next_tsn - 1
     rto.back_off(path, tcb.config)
     # Rule C of section 6.2.1: what is marked counts back into rwnd.
     before = tcb.outstanding.flight_payload

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from typing import Final
 
 from ..association.tcb import Tcb
+from ..capabilities import ECN
 from ..extension import Extension
+from .ecn import Ecn
 
-ROOMS: Final[dict[int, Callable[[Tcb], Extension]]] = {}
+ROOMS: Final[dict[int, Callable[[Tcb], Extension]]] = {
+    ECN: Ecn,
+}
 """By the bit of the capability (``core.capabilities``): what makes the object."""
 
 

@@ -73,6 +73,10 @@ class Controller:
         """Gap reports told of a loss, which Fast Recovery begins with (section 7.2.4)."""
         raise NotImplementedError
 
+    def on_ecn(self) -> None:
+        """The network marked a packet instead of dropping it (RFC 3168): once for a window of data."""
+        raise NotImplementedError
+
     def on_timeout(self) -> None:
         """T3-rtx expired (section 7.2.3)."""
         raise NotImplementedError

@@ -51,6 +51,12 @@ class NewReno(Controller):
         self.slow_start_chunks = 2
         self.partial_bytes_acked = 0
 
+    def on_ecn(self) -> None:
+        """As to a loss (RFC 3168 section 5), but the window never grows by it; nothing is lost, so L stays."""
+        self.ssthresh = max(self.cwnd // 2, 4 * self.pmdcs)
+        self.cwnd = min(self.cwnd, self.ssthresh)
+        self.partial_bytes_acked = 0
+
     def on_timeout(self) -> None:
         """Go back to one packet in flight (section 7.2.3)."""
         self.ssthresh = max(self.cwnd // 2, 4 * self.pmdcs)

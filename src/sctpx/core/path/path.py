@@ -43,6 +43,7 @@ class Path:
         "bytes_sent",
         "chunks_retransmitted",
         "confirmed",
+        "congestion_answered",
         "controller",
         "doubtful",
         "dscp",
@@ -128,6 +129,8 @@ class Path:
         """How packets to this address are marked; see ``Transmit``."""
         self.controller: Controller = NewReno(self.pmdcs, len(remote) == 4)
         """The congestion window of this path (section 7.2)."""
+        self.congestion_answered = -1
+        """The highest TSN sent when the window was last reduced: congestion that was met up to there is dealt with."""
         self.flight_size = 0
         """Bytes of DATA chunks in flight, with their headers and padding (section 7.2)."""
 

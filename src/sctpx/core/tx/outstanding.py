@@ -495,6 +495,10 @@ class Outstanding:
         """The path on which a marked TSN was lost."""
         return self._loss.special[tsn].path
 
+    def first_path(self, tsn: int) -> Path | None:
+        """Where a TSN was sent first; None if it was acknowledged for good."""
+        return self._sent.path_of(tsn) if tsn > self.cumulative_tsn_ack_point else None
+
     def size_of_marked(self, tsn: int) -> int:
         """Size of a marked chunk."""
         return self._loss.special[tsn].size
