@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import final
 
+from ..wire import causes
+from ..wire.causes import Cause
+from ..wire.codes import CHUNK_ABORT, FLAG_T
 from ..wire.packet import chunks as split_chunks
 from ..wire.packet import parse_prefix
 from .ip import lacks_zone, place, without_zone, zone_of
@@ -58,3 +61,10 @@ class Arrival:
     def has(self, kind: int) -> bool:
         """True if there is a chunk of that type."""
         return kind in [chunk[0] for chunk in self.chunks]
+
+    def causes_of_abort(self) -> list[Cause] | None:
+        """The causes of its ABORT, if it has our tag; None if it is to be discarded (sections 3.3.7, 8.5.1 B)."""
+        for kind, flags, value in self.chunks:
+            if kind == CHUNK_ABORT:
+                return None if flags & FLAG_T else causes.parse_or_none(value)
+        return None

@@ -17,7 +17,6 @@ from errno import EADDRINUSE, EALREADY, EINVAL, EISCONN
 from typing import Final, final
 
 from ..wire import causes, control
-from ..wire.causes import Cause
 from ..wire.checksum import read_checksum, verify_packet
 from ..wire.codes import (
     CHUNK_ABORT,
@@ -350,7 +349,7 @@ class Stack(EndpointKeeper):
                 handshake.note_late_init_ack(tcb, arrival.now, arrival.remote, arrival.port)  # Discarded (5.2.3).
             self._after(association, arrival.local, arrival.remote, arrival.port)
         elif arrival.has(CHUNK_ABORT):
-            seen = _causes_of_abort(arrival)
+            seen = arrival.causes_of_abort()
             if seen is None:
                 self.stats.discarded += 1
             else:
@@ -593,11 +592,3 @@ class Stack(EndpointKeeper):
         """The first event was passed on: the one behind it."""
         self._events.popleft()
         return self._events[0] if self._events else None
-
-
-def _causes_of_abort(arrival: Arrival) -> list[Cause] | None:
-    """The causes of the ABORT in a packet with our tag; None if it is to be discarded (sections 3.3.7, 8.5.1 B)."""
-    for kind, flags, value in arrival.chunks:
-        if kind == CHUNK_ABORT:
-            return None if flags & FLAG_T else causes.parse_or_none(value)
-    return None
