@@ -23,9 +23,19 @@ from sctpx.core.path.path import Path
 from sctpx.core.stack import Stack
 from sctpx.core.timers import SECOND
 from sctpx.testing import seeded_bytes
-from sctpx.wire import control, sack
+from sctpx.wire import control, forward, sack
 from sctpx.wire.checksum import verify_packet
-from sctpx.wire.codes import CHUNK_DATA, CHUNK_I_DATA, CHUNK_NAMES, CHUNK_SACK, DATA_HEADER, I_DATA_HEADER
+from sctpx.wire.codes import (
+    CHUNK_DATA,
+    CHUNK_FORWARD_TSN,
+    CHUNK_I_DATA,
+    CHUNK_I_FORWARD_TSN,
+    CHUNK_NAMES,
+    CHUNK_SACK,
+    DATA_HEADER,
+    I_DATA_HEADER,
+    PARAM_FORWARD_TSN_SUPPORTED,
+)
 from sctpx.wire.data import DATA, I_DATA, PADDING
 from sctpx.wire.packet import chunks, finish_packet, prefix
 from sctpx.wire.serial import UNWRAPPED, extend_tsn
@@ -74,6 +84,14 @@ class IData(NamedTuple):
     last: int
     """The PPID, or the FSN."""
     data: bytes
+
+
+class Forward(NamedTuple):
+    """A FORWARD-TSN or I-FORWARD-TSN of the stack."""
+
+    tsn: int
+    skipped: list[tuple[int, int, bool]]
+    """(stream, SSN or MID, unordered)."""
 
 
 @final
@@ -131,6 +149,17 @@ class Sent:
         gaps = [(start - base, end - 1 - base) for start, end in ranges]
         return Sack(cumulative - base, a_rwnd, gaps, [tsn - base for tsn in duplicates])
 
+    @property
+    def forward_tsn(self) -> Forward | None:
+        """The FORWARD-TSN or I-FORWARD-TSN in it, if there is one. Raises ValueError if there are more."""
+        found = [one for one in self.chunks if one[0] in (CHUNK_FORWARD_TSN, CHUNK_I_FORWARD_TSN)]
+        if not found:
+            return None
+        [(kind, flags, value)] = found
+        assert flags == 0
+        tsn, skipped = forward.parse(kind == CHUNK_I_FORWARD_TSN, value)
+        return Forward(extend_tsn(tsn, self._tsn) - self._tsn + 1, skipped)
+
     def value(self, name: str) -> bytes:
         """The value of its only chunk of that name."""
         [value] = [value for kind, _, value in self.chunks if CHUNK_NAMES.get(kind) == name]
@@ -155,11 +184,13 @@ class Peer:
         peer_tsn: int = 1000,
         rtt: float = 0.0,
         extensions: Sequence[int] = (),
+        forwards: bool = False,
         **config: Any,
     ) -> None:
         """``a_rwnd``, ``streams`` and ``peer_tsn`` are what the peer says in its INIT ACK, ``extensions`` are the chunk
-        types it says it supports, ``rtt`` is how long it takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves
-        it to chance. Not ``bound``, the stack leaves its own address to the link. The rest goes into the config.
+        types it says it supports, and with ``forwards`` it supports FORWARD-TSN (RFC 3758 section 3.3). ``rtt`` is how
+        long it takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves it to chance. Not ``bound``, the stack
+        leaves its own address to the link. The rest goes into the config.
         """
         seeded = seeded_bytes(1)
         self.now = START
@@ -175,7 +206,7 @@ class Peer:
         self._expired = 0
         own = [bytes((10, 0, number, 1)) for number in range(1, paths + 1)]
         self._remotes = [bytes((10, 0, number, 2)) for number in range(1, paths + 1)]
-        settings = AssociationConfig(**{"heartbeat_interval": 0.0, **config})
+        settings = AssociationConfig(**{"heartbeat_interval": 0.0, "streams": max(streams, 10), **config})
         endpoint = self.stack.open_endpoint(PORT, own if bound else (), settings, own if paths > 1 else ())
         targets = [PeerAddress(ip, UDP_PORT) for ip in self._remotes]
         self.association: Association = endpoint.connect(self.now, targets, PORT)
@@ -188,6 +219,7 @@ class Peer:
         answer = Setup(PEER_TAG, a_rwnd, streams, streams, peer_tsn)
         answer.addresses = self._remotes if paths > 1 else []
         answer.extensions = bytes(extensions)
+        answer.flags = [PARAM_FORWARD_TSN_SUPPORTED] if forwards else []
         answer.cookie = b"cookie"
         self.deliver(answer.encode(ack=True))
         self.advance(rtt)
@@ -354,6 +386,17 @@ class Peer:
             [(base + first, base + last + 1) for first, last in gaps],
             [base + tsn for tsn in duplicates],
         )
+
+    def forward_tsn(self, tsn: int, *skipped: tuple[int, int], value: bytes = b"") -> bytes:
+        """A FORWARD-TSN up to ``tsn`` with (stream, SSN) each; ``value`` is there to say something else."""
+        named = [(stream, number, False) for stream, number in skipped]
+        if value:
+            return chunk(CHUNK_FORWARD_TSN, 0, value)
+        return forward.encode(False, self.peer_tsn + tsn - 1, named)
+
+    def i_forward_tsn(self, tsn: int, *skipped: tuple[int, int, bool]) -> bytes:
+        """An I-FORWARD-TSN up to ``tsn`` with (stream, MID, unordered) each."""
+        return forward.encode(True, self.peer_tsn + tsn - 1, list(skipped))
 
     def shutdown_chunk(self, cumulative: int) -> bytes:
         """A SHUTDOWN that acknowledges everything up to ``cumulative``."""

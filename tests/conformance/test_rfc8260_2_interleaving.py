@@ -16,6 +16,7 @@ from sctpx.wire.codes import (
     CAUSE_NO_USER_DATA,
     CAUSE_PROTOCOL_VIOLATION,
     CHUNK_I_DATA,
+    CHUNK_I_FORWARD_TSN,
     DATA_BEGIN,
     DATA_END,
     DATA_IMMEDIATE,
@@ -67,7 +68,7 @@ def test_it_is_used_if_both_sides_have_indicated_it(a: bool, b: bool) -> None:
         assert sorted(pair.b.messages()) == sorted([b"small", bytes(5000)])
 
 
-@pytest.mark.parametrize(("wanted", "listed"), [(False, b""), (True, bytes((CHUNK_I_DATA,)))])
+@pytest.mark.parametrize(("wanted", "listed"), [(False, b""), (True, bytes((CHUNK_I_DATA, CHUNK_I_FORWARD_TSN)))])
 def test_support_is_not_indicated_unless_the_user_asks_for_it(wanted: bool, listed: bytes) -> None:
     with Pair(config=AssociationConfig(interleaving=wanted)).connect() as pair:
         for name in ("INIT", "INIT ACK"):

@@ -21,9 +21,10 @@ from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import PeerAddress
 from sctpx.core.stack import Stack
 from sctpx.core.timers import NEVER, SECOND
+from sctpx.core.tx.reliability import PRIORITY, RETRANSMISSIONS, TIMED
 from sctpx.testing import seeded_bytes
-from sctpx.wire import control, reconfig, sack
-from sctpx.wire.codes import CHUNK_I_DATA, CHUNK_RE_CONFIG, DATA_HEADER, I_DATA_HEADER
+from sctpx.wire import control, forward, reconfig, sack
+from sctpx.wire.codes import CHUNK_I_DATA, CHUNK_I_FORWARD_TSN, CHUNK_RE_CONFIG, DATA_HEADER, I_DATA_HEADER
 from sctpx.wire.data import DATA, I_DATA, PADDING
 from sctpx.wire.packet import finish_packet, prefix
 from sctpx.wire.serial import TSN_MASK
@@ -45,7 +46,7 @@ ALLOWED: Final[dict[str, Any]] = {
     "allow_added_streams": True,
 }
 """For a peer that may ask for everything of RFC 6525."""
-CONTROL: Final = [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 64, 128, 130, 132, 192, 193, 255]
+CONTROL: Final = [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 64, 128, 130, 132, 192, 193, 194, 255]
 
 
 @final
@@ -113,7 +114,8 @@ class Target:
                 assert path.earliest_tsn == tcb.outstanding.find_earliest(path)
                 assert path.flight_size == 0 or path.t3_deadline != NEVER
             if not tcb.outstanding.empty and not tcb.outstanding.flight_size:
-                assert tcb.outstanding.marked_chunks or tcb.outstanding.gaps
+                outstanding = tcb.outstanding
+                assert outstanding.marked_chunks or outstanding.gaps or outstanding.special
 
     def receive(self, data: bytes, segment: int, path: int) -> None:
         """Packets arrive."""
@@ -212,7 +214,8 @@ def window_closed() -> Target:
 def interleaving() -> Target:
     """An association with messages of several streams under way at a time, in both directions."""
     peer = Peer(
-        extensions=[CHUNK_I_DATA],
+        extensions=[CHUNK_I_DATA, CHUNK_I_FORWARD_TSN],
+        forwards=True,
         interleaving=True,
         scheduler="wfq",
         receive_buffer=20_000,
@@ -224,6 +227,20 @@ def interleaving() -> Target:
     peer.sack(1, (3, 3))
     peer.deliver(peer.i_data(1), peer.i_data(2, flags=2, mid=1), peer.i_data(3, flags=0, mid=1, last=1))
     peer.deliver(peer.i_data(6, flags=4, mid=0, last=2), peer.i_data(9, flags=1, stream=1, mid=0, last=3))
+    peer.take()
+    return Target(peer.stack, peer.now, peer.association, peer)
+
+
+def giving_up() -> Target:
+    """An association with messages that may be given up under way, some of them abandoned already."""
+    peer = Peer(forwards=True, receive_buffer=20_000, heartbeat_interval=30.0, a_rwnd=1 << 16, send_buffer=20_000)
+    for policy, value in ((RETRANSMISSIONS, 0), (RETRANSMISSIONS, 1), (TIMED, SECOND), (PRIORITY, 3)):
+        peer.send(10, 5000, stream=policy, policy=policy, value=value)
+    peer.sack(1, (3, 3))
+    peer.advance(1.1)
+    peer.send(10, 20_000, policy=TIMED, value=SECOND)
+    peer.deliver(peer.data(1), peer.data(2, flags=2, ssn=1), peer.data(3, flags=0, ssn=1))
+    peer.deliver(peer.data(6), peer.data(9, flags=0, ssn=7))
     peer.take()
     return Target(peer.stack, peer.now, peer.association, peer)
 
@@ -272,6 +289,7 @@ STATES: Final[list[Callable[[], Target]]] = [
     closed,
     reconfiguring,
     interleaving,
+    giving_up,
 ]
 
 
@@ -394,6 +412,20 @@ def i_data_in_sequence(target: Target, source: Input) -> None:
     target.receive(b"".join(packets), len(packets[0]), path)
 
 
+def forward_tsn(target: Target, source: Input) -> None:
+    """A FORWARD-TSN or I-FORWARD-TSN near what was received, or far ahead."""
+    path = source.number()
+    interleaves = source.number() % 4 == 3
+    tsn = target.peer_tsn + (source.small() if source.number() % 4 else source.number(4))
+    skipped = [
+        (source.number() % 12, source.number() % 8, source.number() & 1 == 1) for _ in range(source.number() % 4)
+    ]
+    said = forward.encode(interleaves, tsn, skipped)
+    if source.number() % 4 == 0:
+        said += data_chunk(target, source)
+    target.receive(target.packet(said, target.tag), 1 << 16, path)
+
+
 def sack_chunks(target: Target, source: Input) -> None:
     """A run of SACKs near what was sent."""
     path = source.number()
@@ -510,6 +542,20 @@ def user(target: Target, source: Input) -> None:
     target.settle()
 
 
+def give_up(target: Target, source: Input) -> None:
+    """The user sends a message that may be given up, and needs room for it."""
+    association = target.association
+    if association is None:
+        return
+    policy, value = source.number() % 4, source.number()
+    with suppress(OSError):
+        association.make_room(target.now, policy, value)
+        value *= SECOND // 100 if policy == TIMED else 1
+        how = source.number() % 12, 0, source.number() & 1 == 1
+        association.send(target.now, bytes(source.number(2) % 5000), *how, policy=policy, value=value)
+    target.settle()
+
+
 STEPS: Final[list[Callable[[Target, Input], None]]] = [
     data_chunks,
     sack_chunks,
@@ -528,6 +574,8 @@ STEPS: Final[list[Callable[[Target, Input], None]]] = [
     reconfigure,
     i_data_chunks,
     i_data_in_sequence,
+    forward_tsn,
+    give_up,
 ]
 
 

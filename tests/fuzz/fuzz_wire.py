@@ -17,7 +17,7 @@ from contextlib import suppress
 import atheris
 
 with atheris.instrument_imports(include=["sctpx.wire"]):
-    from sctpx.wire import causes, control, packet, params, reconfig, sack, setup, tlv
+    from sctpx.wire import causes, control, forward, packet, params, reconfig, sack, setup, tlv
     from sctpx.wire.codes import PARAM_IPV4, PARAM_IPV6
     from sctpx.wire.describe import LIMIT, chunk_names, describe
 
@@ -120,6 +120,16 @@ def fuzz_reconfig(data: bytes) -> None:
         assert [one.value() for one in again] == [one.value() for one in found]
 
 
+def fuzz_forward_tsn(data: bytes) -> None:
+    tsn, skipped = forward.parse(False, data)
+    assert forward.encode(False, tsn, skipped)[4:] == data
+
+
+def fuzz_i_forward_tsn(data: bytes) -> None:
+    tsn, skipped = forward.parse(True, data)
+    assert forward.parse(True, forward.encode(True, tsn, skipped)[4:]) == (tsn, skipped)
+
+
 TARGETS: list[Callable[[bytes], None]] = [
     fuzz_packet,
     fuzz_chunks,
@@ -132,6 +142,8 @@ TARGETS: list[Callable[[bytes], None]] = [
     fuzz_shutdown,
     fuzz_addresses,
     fuzz_reconfig,
+    fuzz_forward_tsn,
+    fuzz_i_forward_tsn,
 ]
 
 

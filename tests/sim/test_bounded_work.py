@@ -8,12 +8,14 @@ repeats itself, sends a thousand chunks in a packet, or packets of one chunk by 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from sctpx.core.association.state import CLOSED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
+from sctpx.core.tx.reliability import RETRANSMISSIONS
 from sctpx.testing import seeded_random
 from sctpx.wire import control
 from sctpx.wire.codes import CHUNK_DATA, CHUNK_I_DATA, CHUNK_INIT, CHUNK_SACK, COMMON_HEADER
@@ -372,3 +374,53 @@ def test_any_packets_in_any_order(seed: int, paths: int) -> None:
         if attack.peer.association.ended:
             break
     assert attack.worst > 0.2
+
+
+# --- what is given up ---
+
+
+def holding(messages: int, **config: Any) -> Peer:
+    """A peer that has sent so many messages ahead of their turn, on stream 0."""
+    peer = Peer(forwards=True, receive_buffer=1 << 24, sack_delay=0.5, **config)
+    for number in range(messages):
+        peer.deliver(peer.data(2 * number + 1000, 100, ssn=number + 1000))
+    return peer
+
+
+def test_a_forward_tsn_walks_over_nothing_that_stays() -> None:
+    peer = holding(1000)
+    for number in range(200):
+        said = peer.forward_tsn(number + 1, (0, number), *[(stream, number) for stream in range(1, 300)])
+        assert steps_of(partial(peer.deliver, said)) < PER_PACKET + len(said) * PER_BYTE
+    assert not peer.association.readable
+
+
+@pytest.mark.parametrize("ahead", [5000, 1_000_000, 2**31 - 1])
+def test_a_forward_tsn_over_millions_costs_what_it_changes(ahead: int) -> None:
+    peer = holding(500)
+    said = peer.forward_tsn(ahead, (0, 60_000 & 0x7FFF))
+    steps = steps_of(lambda: peer.deliver(said))
+    assert peer.association.readable == 500
+    assert steps < PER_PACKET + len(said) * PER_BYTE + 500 * PER_CHANGE
+
+
+def test_many_forward_tsns_in_a_packet_are_one() -> None:
+    peer = holding(1000)
+    said = b"".join([peer.forward_tsn(number) for number in range(1, 180)])
+    assert steps_of(lambda: peer.deliver(said)) < PER_PACKET + len(said) * PER_BYTE
+    assert peer.association.stats.forward_tsns_received == 1
+
+
+def test_sacks_over_what_was_abandoned_cost_what_they_acknowledge() -> None:
+    peer = Peer(forwards=True, max_burst=1 << 16, send_buffer=1 << 30, a_rwnd=1 << 30)
+    first = peer.grow(4000 * 32)
+    for _ in range(4000):
+        peer.association.send(peer.now, bytes(10), policy=RETRANSMISSIONS)
+    peer.send(10)
+    assert peer.last_tsn == first + 4001
+    peer.advance(1.1)
+    assert peer.association.stats.messages_abandoned_sent == 4000
+    for number in range(300):
+        low = first + number
+        steps = steps_of(partial(peer.sack, low, (low + 2, low + 3)))
+        assert steps < PER_PACKET + 2 * PER_BLOCK + 4 * PER_CHANGE, number

@@ -20,22 +20,21 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from ..core import events as core_events
 from ..core.association.association import Association as CoreAssociation
-from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, STATE_NAMES
-from ..core.config import AssociationConfig
-from ..core.stats import AssociationStats
+from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT
 from ..deferral import is_orderly
 from ..errors import AssociationClosed
-from ..sockapi.addresses import find_alike, ip_text, pack_ip
+from ..sockapi.addresses import find_alike, pack_ip
 from ..sockapi.buffers import Data, to_bytes
 from ..sockapi.ending import tell_loss
 from ..sockapi.events import CommunicationLost, Event, to_event
 from ..sockapi.failures import connect_failure, loss
 from ..sockapi.message_calls import REFUSALS
 from ..sockapi.receive import Message, to_message, to_messages
-from ..sockapi.send import Outgoing, Undelivered, parse_outgoing, to_undelivered
-from ..sockapi.status import AddressReport, PathInfo, address_reports, local_ips, path_info
+from ..sockapi.send import Outgoing, Undelivered, parse_outgoing, parse_policy, to_undelivered
+from ..sockapi.status import AddressReport, address_reports
 from .driver import Driver
 from .event_stream import EventStream
+from .facts import Facts
 from .stream_calls import StreamCalls
 from .waiting import Line
 
@@ -59,7 +58,7 @@ _FLUSH_BYTES: Final = 1 << 18
 _STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
 
 
-class Association(StreamCalls):
+class Association(Facts, StreamCalls):
     """An SCTP association with a peer. Made by ``connect`` and by servers; it cannot be made directly.
 
     As an asynchronous context manager it is closed in the end, and aborted if an exception leaves the context. As an
@@ -68,7 +67,6 @@ class Association(StreamCalls):
 
     __slots__ = (
         "__weakref__",
-        "_core",
         "_driver",
         "_end",
         "_endpoint",
@@ -129,22 +127,39 @@ class Association(StreamCalls):
         unordered: bool = False,
         immediate: bool = False,
         address: str | None = None,
+        lifetime: float | None = None,
+        retransmits: int | None = None,
+        priority: int | None = None,
     ) -> None:
         """Send one message. Waits while the send buffer is full; what the windows allow has left on return.
 
         ``ppid`` is the payload protocol identifier, a number for the peer's application. ``immediate`` asks the peer to
         acknowledge at once (RFC 7053). ``address`` is an address of the peer to use instead of the primary one.
 
+        One of these three says when the message may be given up (RFC 3758, RFC 7496), which ``events.MessageAbandoned``
+        tells; without them it is sent until it is acknowledged. ``lifetime``: seconds after which nothing of it is sent
+        any more; 0 is now or never. ``retransmits``: how often each part of it may be sent again. ``priority``: when
+        the send buffer is full, what has a lower priority makes room for what has a higher one; 0 is the highest, and
+        messages without a priority come before all. If the peer does not take part (``partial_reliability``), a message
+        of which something was sent is not given up.
+
         If this is cancelled, the message was queued whole or not at all. Raises ``OSError``: EINVAL (no data, no such
         stream, PPID or address), EMSGSIZE (more than ``max_message_size``), ``BrokenPipeError`` (shutting down or
-        over); ``AssociationAborted`` or ``AssociationLost`` once it has failed.
+        over); ``AssociationAborted`` or ``AssociationLost`` once it has failed. ``ValueError`` for more than one of
+        ``lifetime``, ``retransmits`` and ``priority``, or one below 0.
         """
         if type(data) is not bytes:
             data = to_bytes(data)
         remote = b"" if address is None else self._remote(address)
+        policy = value = 0
+        if lifetime is not None or retransmits is not None or priority is not None:
+            policy, value = parse_policy(lifetime, retransmits, priority)
         core = self._core
-        if self._writers.waiting or core.send_space <= 0:
-            await self._turn_to_write()
+        # What makes room for itself does not wait in line.
+        if (self._writers.waiting or core.send_space <= 0) and (
+            core.send_space > 0 or not self._make_room(policy, value)
+        ):
+            await self._turn_to_write(policy, value)
         changing = False
         try:
             if self._end is not None:
@@ -152,7 +167,7 @@ class Association(StreamCalls):
             driver = self._driver
             with driver.guard, driver.guard.lock:
                 changing = True
-                core.send(driver.now(), data, stream, ppid, unordered, immediate, remote)
+                core.send(driver.now(), data, stream, ppid, unordered, immediate, remote, None, policy, value)
                 driver.flush_here()
                 changing = False
         except BaseException as error:
@@ -206,13 +221,20 @@ class Association(StreamCalls):
     def _sending_is_over(self) -> bool:
         return self._shutting_down or self._peer_done or self._end is not None
 
-    async def _turn_to_write(self) -> None:
+    async def _turn_to_write(self, policy: int = 0, value: int = 0) -> None:
         """Until those who came before were served and there is room, or sending is over."""
         if self._writers:
             await self._writers.wait()
         while self._core.send_space <= 0 and not self._sending_is_over:
+            if self._make_room(policy, value):
+                break
             self._core.want_writable()
             await self._writers.wait()
+
+    def _make_room(self, policy: int, value: int) -> bool:
+        """Whether there is room now, since less important messages were given up."""
+        with self._driver.guard, self._driver.guard.lock:
+            return self._core.make_room(self._driver.now(), policy, value)
 
     def _next_writer(self) -> None:
         """Whoever had its turn has left the line."""
@@ -310,89 +332,14 @@ class Association(StreamCalls):
     # --- what it is ---
 
     @property
-    def id(self) -> int:
-        """The association identifier (RFC 6458), above 0 and unique on this UDP port."""
-        return self._core.id
-
-    @property
-    def state(self) -> str:
-        """The state by its RFC name, such as ``"ESTABLISHED"``; ``"CLOSED"`` once it is over."""
-        return STATE_NAMES[self._core.state]
-
-    @property
     def ended(self) -> bool:
         """Whether it is over. What had arrived before can still be read."""
         return self._end is not None
 
     @property
-    def incoming(self) -> bool:
-        """Whether the peer initiated it."""
-        return self._core.incoming
-
-    @property
     def endpoint(self) -> Endpoint:
         """The endpoint it belongs to."""
         return self._endpoint
-
-    @property
-    def config(self) -> AssociationConfig:
-        """How it behaves."""
-        return self._core.config
-
-    @property
-    def port(self) -> int:
-        """Our SCTP port."""
-        return self._core.endpoint.port
-
-    @property
-    def peer_port(self) -> int:
-        """The peer's SCTP port."""
-        return self._core.peer_port
-
-    @property
-    def local_addresses(self) -> list[str]:
-        """Our IP addresses: those told to the peer, or the one in use if none was."""
-        return [ip_text(ip) for ip in local_ips(self._core)]
-
-    @property
-    def peer_addresses(self) -> list[str]:
-        """The peer's IP addresses."""
-        return [ip_text(path.remote) for path in self._core.paths]
-
-    @property
-    def outbound_streams(self) -> int:
-        """Streams we can send on, after negotiation: 0 to one less than this."""
-        return self._core.outbound_streams
-
-    @property
-    def inbound_streams(self) -> int:
-        """Streams the peer can send on."""
-        return self._core.inbound_streams
-
-    @property
-    def interleaving(self) -> bool:
-        """Whether messages on different streams may alternate: both sides have offered that (RFC 8260).
-
-        Parts of messages on different streams (``Message.more``) may then come in turn; those of one stream never mix.
-        """
-        return self._core.interleaving
-
-    @property
-    def paths(self) -> list[PathInfo]:
-        """What is known of the peer's addresses now."""
-        primary = self._core.primary
-        return [path_info(path, primary) for path in self._core.paths]
-
-    @property
-    def primary(self) -> str:
-        """The peer's address that data goes to while its path is active."""
-        primary = self._core.primary
-        return "" if primary is None else ip_text(primary.remote)
-
-    @property
-    def stats(self) -> AssociationStats:
-        """Counters; they go on counting."""
-        return self._core.stats
 
     @property
     def report(self) -> tuple[AddressReport, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final, final
 
-from ..wire.codes import CHUNK_I_DATA, CHUNK_RE_CONFIG
+from ..wire.codes import CHUNK_I_DATA, CHUNK_I_FORWARD_TSN, CHUNK_RE_CONFIG, PARAM_FORWARD_TSN_SUPPORTED
 from ..wire.setup import Setup
 
 
@@ -37,6 +37,8 @@ class Capability:
 
 
 INTERLEAVING: Final = 1 << 0
+PARTIAL_RELIABILITY: Final = 1 << 2
+INTERLEAVED_PARTIAL_RELIABILITY: Final = 1 << 3
 RECONFIGURATION: Final = 1 << 4
 
 CAPABILITIES: Final[tuple[Capability, ...]] = (
@@ -47,6 +49,22 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         bytes((CHUNK_I_DATA,)),
         -1,
         "RFC 8260 section 2.2.1",
+    ),
+    Capability(
+        PARTIAL_RELIABILITY,
+        "partial reliability",
+        "partial_reliability",
+        b"",
+        PARAM_FORWARD_TSN_SUPPORTED,
+        "RFC 3758 section 3.3",
+    ),
+    Capability(
+        INTERLEAVED_PARTIAL_RELIABILITY,
+        "partial reliability with interleaving",
+        "interleaved_partial_reliability",
+        bytes((CHUNK_I_FORWARD_TSN,)),
+        -1,
+        "RFC 8260 section 2.3.1",
     ),
     Capability(
         RECONFIGURATION,

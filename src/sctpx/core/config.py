@@ -109,6 +109,11 @@ class AssociationConfig:
     """Bytes of one message in the receive buffer from which on it is handed over in parts (RFC 6458 section 8.1.21).
     0: as late as possible."""
 
+    partial_reliability: bool = True
+    """Offer the peer that messages may be given up (RFC 3758): ``send`` says of which message, and when.
+
+    If the peer does not offer it too, a message that was sent in part is sent to its end; one of which nothing was sent
+    is given up all the same."""
     interleaving: bool = False
     """Offer the peer to interleave messages (RFC 8260): a large message on one stream does not hold up another stream.
 
@@ -135,6 +140,11 @@ class AssociationConfig:
     ``max_outbound_streams``."""
     max_outbound_streams: int = 65535
     """Outbound streams that there may be when the peer has asked for more of them, 1 to 65535."""
+
+    @property
+    def interleaved_partial_reliability(self) -> bool:
+        """Both at once, which has a chunk of its own (RFC 8260 section 2.3.1)."""
+        return self.interleaving and self.partial_reliability
 
     @cached_property
     def capabilities(self) -> int:

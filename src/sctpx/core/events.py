@@ -163,6 +163,18 @@ class PartialDeliveryAborted(Event):
 
 
 @final
+class Abandoned(Event):
+    """A message was given up, as its policy has it (RFC 3758 section 3.4)."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, association: Identity, message: Undelivered) -> None:
+        super().__init__(association)
+        self.message = message
+        """Of a message that was acknowledged in part, what was not."""
+
+
+@final
 class Writable(Event):
     """The send buffer has room again, after a ``send`` found it full."""
 

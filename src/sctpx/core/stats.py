@@ -18,8 +18,12 @@ class AssociationStats:
         "control_chunks_sent",
         "duplicate_tsns",
         "fast_retransmits",
+        "forward_tsns_received",
+        "forward_tsns_sent",
         "gap_sacks_received",
         "invalid_streams",
+        "messages_abandoned_sent",
+        "messages_abandoned_unsent",
         "messages_received",
         "messages_sent",
         "out_of_sequence_tsns",
@@ -61,7 +65,7 @@ class AssociationStats:
         self.addresses_passed_over = 0
         """Addresses in the peer's INIT ACK that were too many (``Limits.peer_addresses``)."""
         self.invalid_streams = 0
-        """DATA chunks for streams that the peer was not allowed (``max_inbound_streams``)."""
+        """Streams in DATA and FORWARD-TSN chunks that the peer was not allowed (``max_inbound_streams``)."""
         self.duplicate_tsns = 0
         self.out_of_sequence_tsns = 0
         """New TSNs that came before one below them."""
@@ -77,6 +81,13 @@ class AssociationStats:
         self.t3_timeouts = 0
         self.tsns_taken_back = 0
         """DATA chunks that the peer had acknowledged by a Gap Ack Block, and then not any more."""
+        self.messages_abandoned_unsent = 0
+        """Messages given up before any part of them was sent (RFC 7496 section 4.4)."""
+        self.messages_abandoned_sent = 0
+        """Messages given up after a part of them was sent, at least."""
+        self.forward_tsns_sent = 0
+        """Times that the peer was told to skip what was given up (FORWARD-TSN, I-FORWARD-TSN)."""
+        self.forward_tsns_received = 0
 
     def __repr__(self) -> str:
         return _counted(self)

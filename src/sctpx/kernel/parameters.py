@@ -96,6 +96,8 @@ def settings(config: AssociationConfig) -> list[Setting]:
     allowed = sum([flag for flag, name in ALLOWED.items() if getattr(config, name)])
     if allowed:
         found.append((sctp, c.SCTP_ENABLE_STREAM_RESET, AssocValue(assoc_value=allowed)))
+    if not config.partial_reliability:
+        found.append((sctp, c.SCTP_PR_SUPPORTED, AssocValue()))
     if config.max_segment:
         found.append((sctp, c.SCTP_MAXSEG, AssocValue(assoc_value=config.max_segment)))
     if config.partial_delivery_point:

@@ -16,6 +16,7 @@ from operator import index
 from typing import Any, Final, TypeAlias, TypeVar, final
 
 from ..core.ip import without_zone
+from ..core.tx import reliability
 from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
 from . import constants as c
 from .addresses import canonical, check_unicast, pack_ip
@@ -50,7 +51,17 @@ SEND_FLAGS: Final = (
     | c.SCTP_EOR
     | c.SCTP_SACK_IMMEDIATELY
 )
-_POLICIES: Final = (c.SCTP_PR_SCTP_NONE, c.SCTP_PR_SCTP_TTL, c.SCTP_PR_SCTP_RTX, c.SCTP_PR_SCTP_PRIO)
+POLICIES: Final = {
+    c.SCTP_PR_SCTP_NONE: reliability.RELIABLE,
+    c.SCTP_PR_SCTP_TTL: reliability.TIMED,
+    c.SCTP_PR_SCTP_RTX: reliability.RETRANSMISSIONS,
+    c.SCTP_PR_SCTP_PRIO: reliability.PRIORITY,
+}
+"""The PR-SCTP policies, as the core calls them (RFC 7496 section 4.2)."""
+_NUMBERS: Final = {policy: number for number, policy in POLICIES.items()}
+RELIABLY: Final = PrInfo(pr_policy=c.SCTP_PR_SCTP_NONE)
+"""No policy: the message is not given up."""
+_MILLISECOND: Final = 1_000_000
 _HEADER: Final = 16
 """Size of a ``cmsghdr``; what follows is padded to multiples of eight."""
 
@@ -70,6 +81,8 @@ class SendOptions:
     """For the association that the message sets up."""
     addresses: tuple[bytes, ...] = ()
     """IP addresses of SCTP_DSTADDRV4 and _V6, packed."""
+    prinfo: PrInfo = RELIABLY
+    """When the message may be given up."""
 
     @property
     def unordered(self) -> bool:
@@ -96,18 +109,25 @@ def from_sndinfo(info: SndInfo) -> SendOptions:
 
 
 def from_sndrcvinfo(info: SndRcvInfo) -> SendOptions:
-    """What a SNDRCV asks for. OSError: EINVAL for a flag that does not exist, EOPNOTSUPP for a time to live."""
-    check_policy(info.sinfo_flags & c.SCTP_PR_SCTP_MASK)
-    if info.sinfo_timetolive:
-        check_policy(c.SCTP_PR_SCTP_TTL)
-    return from_sndinfo(to_sndinfo(info))
+    """What a SNDRCV asks for. OSError EINVAL for a flag that does not exist."""
+    return replace(from_sndinfo(to_sndinfo(info)), prinfo=to_prinfo(info))
+
+
+def to_prinfo(info: SndRcvInfo) -> PrInfo:
+    """The policy of a SNDRCV: its time to live, 0 for none; or the one its flags have, as in other stacks."""
+    policy = info.sinfo_flags & c.SCTP_PR_SCTP_MASK
+    if policy == c.SCTP_PR_SCTP_NONE:
+        return (
+            PrInfo(pr_policy=c.SCTP_PR_SCTP_TTL, pr_value=info.sinfo_timetolive) if info.sinfo_timetolive else RELIABLY
+        )
+    return PrInfo(pr_policy=policy, pr_value=info.sinfo_timetolive)
 
 
 def to_sndinfo(info: SndRcvInfo) -> SndInfo:
     """The part of a SNDRCV that a SNDINFO has, for sending."""
     return SndInfo(
         snd_sid=info.sinfo_stream,
-        snd_flags=info.sinfo_flags,
+        snd_flags=info.sinfo_flags & ~c.SCTP_PR_SCTP_MASK,
         snd_ppid=info.sinfo_ppid,
         snd_context=info.sinfo_context,
         snd_assoc_id=info.sinfo_assoc_id,
@@ -115,21 +135,38 @@ def to_sndinfo(info: SndRcvInfo) -> SndInfo:
 
 
 def check_policy(policy: int) -> None:
-    """OSError for a PR-SCTP policy: EINVAL if there is no such, EOPNOTSUPP if it needs RFC 3758 or RFC 7496."""
-    if policy not in _POLICIES:
+    """OSError EINVAL if there is no such PR-SCTP policy."""
+    if policy not in POLICIES:
         raise OSError(errno.EINVAL, f"no PR-SCTP policy {policy:#x}")
-    if policy != c.SCTP_PR_SCTP_NONE:
-        raise OSError(errno.EOPNOTSUPP, "messages cannot be given up (RFC 3758) yet")
+
+
+def core_policy(info: PrInfo) -> tuple[int, int]:
+    """The policy and its value as ``Association.send`` of the core has them."""
+    policy = POLICIES[info.pr_policy]
+    if policy == reliability.RELIABLE:
+        return policy, 0
+    return policy, info.pr_value * _MILLISECOND if policy == reliability.TIMED else info.pr_value
+
+
+def from_policy(policy: int, value: int) -> PrInfo | None:
+    """What SCTP_PRINFO says of a policy of the core; ``None`` for none. A lifetime is rounded up to a millisecond."""
+    if policy == reliability.RELIABLE:
+        return None
+    if policy == reliability.TIMED:
+        value = -(-value // _MILLISECOND)
+    return PrInfo(pr_policy=_NUMBERS[policy], pr_value=value)
 
 
 def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
-    """The control messages of one ``sendmsg``; ``defaults`` holds where there is no SNDINFO (section 8.1.31).
+    """The control messages of one ``sendmsg``; ``defaults`` hold where there is no SNDINFO (section 8.1.31), and where
+    there is no PRINFO and no SNDRCV (section 8.1.32).
 
     OSError: EINVAL for a level, type or length that is none, or two items that speak of the same; EOPNOTSUPP for what
     needs an extension. ``TypeError``, before all else, for an item that is not one.
     """
     sent: SendOptions | None = None
     init: InitMsg | None = None
+    prinfo: PrInfo | None = None
     addresses: list[bytes] = []
     seen = set[int]()
     for level, kind, data in [_checked(item) for item in items]:
@@ -146,11 +183,14 @@ def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
         if kind == c.SCTP_SNDINFO:
             sent = from_sndinfo(to_struct(SndInfo, data))
         elif kind == c.SCTP_SNDRCV:
-            sent = from_sndrcvinfo(to_struct(SndRcvInfo, data))
+            info = to_struct(SndRcvInfo, data)
+            sent = from_sndrcvinfo(info)
+            prinfo = prinfo or to_prinfo(info)
         elif kind == c.SCTP_INIT:
             init = to_struct(InitMsg, data)
         elif kind == c.SCTP_PRINFO:
-            check_policy(to_struct(PrInfo, data).pr_policy)
+            prinfo = to_struct(PrInfo, data)
+            check_policy(prinfo.pr_policy)
         elif kind == c.SCTP_AUTHINFO:
             to_struct(AuthInfo, data)
             raise OSError(errno.EOPNOTSUPP, "messages cannot be authenticated (RFC 4895) yet")
@@ -158,7 +198,10 @@ def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
             raise OSError(errno.EINVAL, f"no control message for sending has the type {kind}")
     if sent is None:
         sent = from_sndinfo(defaults.sndinfo)
-    return replace(sent, init=init, addresses=tuple(addresses)) if init or addresses else sent
+    prinfo = prinfo or defaults.prinfo
+    if init or addresses or prinfo != sent.prinfo:
+        return replace(sent, init=init, addresses=tuple(addresses), prinfo=prinfo)
+    return sent
 
 
 def _checked(item: Item) -> tuple[int, int, Struct | bytes | str]:

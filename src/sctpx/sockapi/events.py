@@ -133,6 +133,14 @@ class PartialDeliveryAborted(Event):
 
 @final
 @dataclass(frozen=True, slots=True)
+class MessageAbandoned(Event):
+    """A message was given up, as ``lifetime``, ``retransmits`` or ``priority`` of ``Association.send`` have it."""
+
+    message: Undelivered
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class SenderDry(Event):
     """Everything sent so far was acknowledged."""
 
@@ -209,6 +217,7 @@ _CONVERSIONS: Final[dict[type[core.Event], Callable[[Any], Event]]] = {
     core.PathChange: _path_event,
     core.RemoteError: lambda event: RemoteError(tuple(event.causes)),
     core.PartialDeliveryAborted: lambda event: PartialDeliveryAborted(event.stream, event.ssn),
+    core.Abandoned: lambda event: MessageAbandoned(to_undelivered([event.message])[0]),
     core.SenderDry: lambda _: SenderDry(),
     core.StreamsReset: lambda event: StreamsReset(
         event.outgoing, event.incoming, tuple(event.streams), RESULTS[event.result]

@@ -215,7 +215,8 @@ class Messaging(SettingUp):
 
 def outgoing(data: bytes, options: SendOptions, remote: bytes = b"") -> Outgoing:
     """A message on its way to the core."""
-    return Outgoing(data, options.stream, options.ppid, options.flags, options.context, remote)
+    policy, value = ancillary.core_policy(options.prinfo)
+    return Outgoing(data, options.stream, options.ppid, options.flags, options.context, remote, policy, value)
 
 
 def _next_info(following: Item) -> NxtInfo:

@@ -121,6 +121,8 @@ def notifications(
         found = _remote_errors(event)
     elif isinstance(event, core.PeerShutdown):
         found = [ShutdownEvent(sse_assoc_id=association.id)]
+    elif isinstance(event, core.Abandoned):
+        found = send_failed(association.id, _undelivered(event.message), 0, subscribed)
     elif isinstance(event, core.SenderDry):
         found = [SenderDryEvent(sender_dry_assoc_id=association.id)]
     elif isinstance(event, core.PartialDeliveryAborted):
@@ -262,7 +264,12 @@ def _undelivered(message: core.Undelivered) -> Failed:
 
 def _supported(association: Association) -> bytes:
     """What both sides can do (section 6.1.1): a number each."""
-    return bytes((c.SCTP_ASSOC_SUPPORTS_INTERLEAVING,)) if association.interleaving else b""
+    found: list[int] = []
+    if association.partial_reliability:
+        found.append(c.SCTP_ASSOC_SUPPORTS_PR)
+    if association.interleaving:
+        found.append(c.SCTP_ASSOC_SUPPORTS_INTERLEAVING)
+    return bytes(found)
 
 
 def _change(association: Association, state: int, error: int = 0, info: bytes = b"") -> AssocChange:

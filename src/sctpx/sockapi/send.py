@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import index
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..core.events import Undelivered as CoreUndelivered
+from ..core.tx.reliability import PRIORITY, RELIABLE, RETRANSMISSIONS, TIMED
 from .buffers import Data, to_bytes
 from .receive import Message
 
@@ -16,6 +18,9 @@ Outgoing: TypeAlias = (
 or a received ``Message``, which is passed on with its stream, PPID and order."""
 
 _DEFAULTS: Final = (b"", 0, 0, False)
+_SECOND: Final = 1_000_000_000
+# 32 bits of milliseconds, as sockets have them.
+_MOST: Final = 0xFFFFFFFF * 1_000_000
 
 
 def parse_outgoing(message: Outgoing) -> tuple[bytes, int, int, bool]:
@@ -31,6 +36,25 @@ def parse_outgoing(message: Outgoing) -> tuple[bytes, int, int, bool]:
         data, stream, ppid, unordered = fields + _DEFAULTS[len(fields) :]
         return to_bytes(data), stream, ppid, unordered
     return to_bytes(message), 0, 0, False
+
+
+def parse_policy(lifetime: float | None, retransmits: int | None, priority: int | None) -> tuple[int, int]:
+    """The policy of a message, and its value, as ``Association.send`` of the core has them.
+
+    ``ValueError`` for more than one of them, or a negative one.
+    """
+    if (lifetime is not None) + (retransmits is not None) + (priority is not None) > 1:
+        raise ValueError("a message has one of lifetime, retransmits and priority, or none")
+    policy, value = RELIABLE, 0
+    if lifetime is not None:
+        policy, value = TIMED, round(lifetime * _SECOND)
+    elif retransmits is not None:
+        policy, value = RETRANSMISSIONS, index(retransmits)
+    elif priority is not None:
+        policy, value = PRIORITY, index(priority)
+    if not 0 <= value <= _MOST:
+        raise ValueError("lifetime, retransmits and priority are 0 or more, and fit 32 bits (a lifetime: milliseconds)")
+    return policy, value
 
 
 class Undelivered(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Final, final
 
 from ..core.config import AssociationConfig, Limits
 from . import constants as c
-from .structs import InitMsg, Linger, SndInfo, Timeval
+from .structs import InitMsg, Linger, PrInfo, SndInfo, Timeval
 
 MILLISECONDS: Final = 1000
 """Milliseconds in a second: the core's parameters are in seconds, those of RFC 6458 in milliseconds."""
@@ -37,6 +37,8 @@ class AssociationSettings:
     """Types of the notifications that are subscribed to (section 6.2); none by default."""
     sndinfo: SndInfo = field(default_factory=SndInfo)
     """How messages are sent that come without ancillary data (section 8.1.31)."""
+    prinfo: PrInfo = field(default_factory=PrInfo)
+    """When messages are given up that come without ancillary data that says so (section 8.1.32)."""
     context: int = 0
     """What ``rcv_context`` of received messages is (section 8.1.25)."""
     sack_delay: int = 200

@@ -23,6 +23,8 @@ from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from ..core.config import AssociationConfig
 from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted, SenderDry
 from ..core.overhead import MESSAGE
+from ..core.timers import NEVER
+from ..core.tx.reliability import RELIABLE, TIMED
 from ..wire.codes import COMMON_HEADER, DATA_HEADER
 from .addresses import find_alike
 from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
@@ -49,6 +51,11 @@ class Outgoing(NamedTuple):
     context: int
     remote: bytes
     """The address of the peer to use, packed; ``b""`` for the primary one."""
+    policy: int = RELIABLE
+    value: int = 0
+    """When it may be given up, as ``Association.send`` of the core has it."""
+    expires: int = NEVER
+    """When a message that waits for the setup is too old, ns."""
 
 
 @final
@@ -165,7 +172,7 @@ class SocketAssociation:
         state = core.state
         if self.ending or (state != ESTABLISHED and state not in _SETTING_UP):
             self.check_sendable()
-        if core.send_space <= self._waiting_bytes:
+        if core.send_space <= self._waiting_bytes and not core.make_room(now, message.policy, message.value):
             core.want_writable()
             return False
         if settings.disable_fragments:
@@ -175,7 +182,7 @@ class SocketAssociation:
         elif state == ESTABLISHED:
             self._to_core(now, message)
         else:
-            self._hold(message)
+            self._hold(now, message)
         return True
 
     def check_sendable(self) -> None:
@@ -193,7 +200,7 @@ class SocketAssociation:
         """``OSError`` (EMSGSIZE) for a message that does not fit a packet (SCTP_DISABLE_FRAGMENTS, section 8.1.11)."""
         _check_fits(length, min([path.mtu for path in self.core.paths], default=self.core.config.mtu))
 
-    def _hold(self, message: Outgoing) -> None:
+    def _hold(self, now: int, message: Outgoing) -> None:
         """Keep a message until the association is up.
 
         ``OSError``: EINVAL (no data, a stream that this side did not ask for, an address that is not the peer's),
@@ -206,13 +213,15 @@ class SocketAssociation:
             raise OSError(EINVAL, "not an address of the peer")
         if self._waiting is None:
             self._waiting = deque()
+        if message.policy == TIMED:
+            message = message._replace(expires=now + message.value)
         self._waiting.append(message)
         self._waiting_bytes += len(message.data) + MESSAGE
 
     def _to_core(self, now: int, message: Outgoing) -> None:
-        data, stream, ppid, flags, context, remote = message
+        data, stream, ppid, flags, context, remote, policy, value, _ = message
         unordered, immediate = flags & SCTP_UNORDERED != 0, flags & SCTP_SACK_IMMEDIATELY != 0
-        self.core.send(now, data, stream, ppid, unordered, immediate, remote, context or None)
+        self.core.send(now, data, stream, ppid, unordered, immediate, remote, context or None, policy, value)
         self.active = now
 
     def _add_piece(self, now: int, message: Outgoing) -> None:
@@ -231,7 +240,7 @@ class SocketAssociation:
             whole = first._replace(data=bytes(self._pieces))
             self._record, self._pieces = None, bytearray()
             if self.starting:
-                self._hold(whole)
+                self._hold(now, whole)
             else:
                 self._to_core(now, whole)
 
@@ -300,12 +309,18 @@ class SocketAssociation:
             self.socket.on_event(now, self, event, refused)
 
     def _on_up(self, now: int) -> list[Outgoing]:
-        """Send the messages that waited; those for streams that the peer does not take are returned."""
+        """Send the messages that waited; those that are too old, or for streams that the peer does not take, are
+        returned."""
         self.active = now
         refused = []
         waiting, self._waiting, self._waiting_bytes = self._waiting, None, 0
         kept = {path.remote for path in self.core.paths}
         for message in waiting or ():
+            if message.expires < now:
+                refused.append(message)
+                continue
+            if message.policy == TIMED:
+                message = message._replace(value=message.expires - now)
             try:
                 # A message for an address that the peer did not keep takes the primary path.
                 self._to_core(now, message if message.remote in kept else message._replace(remote=b""))

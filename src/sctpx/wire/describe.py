@@ -19,6 +19,7 @@ from struct import Struct
 from struct import error as StructError
 from typing import Final, final
 
+from . import forward
 from .codes import (
     CAUSE_INVALID_STREAM,
     CAUSE_MISSING_PARAMETER,
@@ -34,9 +35,11 @@ from .codes import (
     CHUNK_ABORT,
     CHUNK_DATA,
     CHUNK_ERROR,
+    CHUNK_FORWARD_TSN,
     CHUNK_HEARTBEAT,
     CHUNK_HEARTBEAT_ACK,
     CHUNK_I_DATA,
+    CHUNK_I_FORWARD_TSN,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
     CHUNK_NAMES,
@@ -220,6 +223,21 @@ def _sack(value: bytes) -> str:
     return text
 
 
+def _forward_tsn(value: bytes) -> str:
+    cumulative, skipped = forward.parse(False, value)
+    return f"cum {cumulative}" + _skipped([f"stream {stream} ssn {ssn}" for stream, ssn, _ in skipped])
+
+
+def _i_forward_tsn(value: bytes) -> str:
+    cumulative, skipped = forward.parse(True, value)
+    found = [f"stream {stream}{' unordered' if unordered else ''} mid {mid}" for stream, mid, unordered in skipped]
+    return f"cum {cumulative}" + _skipped(found)
+
+
+def _skipped(found: list[str]) -> str:
+    return " skips " + _several(found[:_SHOWN], len(found), ", ") if found else ""
+
+
 @final
 class _Format:
     """How the value of one type is told: fixed fields by a template, then the bytes behind them."""
@@ -296,6 +314,8 @@ _CHUNKS: Final = _Types(
         CHUNK_SHUTDOWN: _Format("I", "cum {}"),
         CHUNK_ERROR: _WITH_CAUSES,
         CHUNK_RE_CONFIG: _WITH_PARAMETERS,
+        CHUNK_FORWARD_TSN: _Format(rest=_forward_tsn),
+        CHUNK_I_FORWARD_TSN: _Format(rest=_i_forward_tsn),
     },
 )
 

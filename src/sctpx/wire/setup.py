@@ -18,6 +18,7 @@ from .codes import (
     CHUNK_INIT_ACK,
     PARAM_COOKIE_PRESERVATIVE,
     PARAM_ECN_CAPABLE,
+    PARAM_FORWARD_TSN_SUPPORTED,
     PARAM_HOST_NAME,
     PARAM_IPV4,
     PARAM_IPV6,
@@ -34,7 +35,7 @@ _FIXED: Final = Struct(">IIHHI")
 MINIMUM_RWND: Final = 1500
 _FAMILIES: Final = ((PARAM_IPV4, 4), (PARAM_IPV6, 16))
 # Parameters that say all by being there.
-_FLAGS: Final = (PARAM_ECN_CAPABLE,)
+_FLAGS: Final = (PARAM_ECN_CAPABLE, PARAM_FORWARD_TSN_SUPPORTED)
 
 
 @final

@@ -407,20 +407,10 @@ def an_info_of_a_wrong_length_or_type(name: str) -> None:
             sctpx.sctp_sendx(a, b"x", HERE, sinfo=bytes(3))
 
 
-@when("EOPNOTSUPP", *SEND)
-def a_message_that_may_expire(name: str) -> None:
-    sinfo = s.SndRcvInfo(sinfo_timetolive=100)
+@when("EOPNOTSUPP", "sctp_sendv")
+def a_message_with_a_key(name: str) -> None:
     with connected() as (a, _):
-        if name == "sctp_sendmsg":
-            sctpx.sctp_sendmsg(a, b"x", timetolive=100)
-        elif name == "sctp_sendv":
-            with raises_errno(errno.EOPNOTSUPP):
-                sctpx.sctp_sendv(a, b"x", info=s.AuthInfo())
-            sctpx.sctp_sendv(a, b"x", info=s.PrInfo(pr_policy=c.SCTP_PR_SCTP_TTL))
-        elif name == "sctp_send":
-            sctpx.sctp_send(a, b"x", sinfo)
-        else:
-            sctpx.sctp_sendx(a, b"x", HERE, sinfo=sinfo)
+        sctpx.sctp_sendv(a, b"x", info=s.AuthInfo())
 
 
 @when("EPIPE", *SEND)

@@ -84,6 +84,9 @@ static void add_event(struct peer *p, const union sctp_notification *n)
 	case SCTP_SEND_FAILED_EVENT:
 		e->name = "send_failed";
 		e->association = n->sn_send_failed_event.ssfe_assoc_id;
+		snprintf(e->details, sizeof(e->details), ", \"ppid\": %u, \"sent\": %s",
+		         ntohl(n->sn_send_failed_event.ssfe_info.snd_ppid),
+		         n->sn_send_failed_event.ssfe_flags & SCTP_DATA_SENT ? "true" : "false");
 		break;
 	default:
 		e->name = "other";
@@ -250,15 +253,34 @@ static void fill_content(unsigned long seed, size_t size)
 	}
 }
 
+/* When the message may be given up, if the command says so (RFC 7496 section 4.2). */
+static struct sctp_prinfo pr_info(void)
+{
+	static const struct { const char *name; uint16_t policy; } policies[] = {
+		{"ttl", SCTP_PR_SCTP_TTL}, {"rtx", SCTP_PR_SCTP_RTX}, {"prio", SCTP_PR_SCTP_BUF},
+	};
+	struct sctp_prinfo info = {.pr_policy = SCTP_PR_SCTP_NONE};
+
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
+		if (strcmp(policies[i].name, word("policy", "")) == 0)
+			info.pr_policy = policies[i].policy;
+	info.pr_value = (uint32_t)number("value", 0);
+	return info;
+}
+
 /* Send `content` whole. Only a full send buffer waits. */
 static int send_content(struct peer *p, size_t size, const struct sctp_sndinfo *info, double until)
 {
-	struct sctp_sndinfo copy = *info;
+	struct sctp_sendv_spa spa = {.sendv_flags = SCTP_SEND_SNDINFO_VALID, .sendv_sndinfo = *info};
 
+	if (word("policy", NULL)) {
+		spa.sendv_flags |= SCTP_SEND_PRINFO_VALID;
+		spa.sendv_prinfo = pr_info();
+	}
 	for (;;) {
 		uint64_t seen = wakeups();
 
-		if (usrsctp_sendv(p->so, content, size, NULL, 0, &copy, sizeof(copy), SCTP_SENDV_SNDINFO, 0) >= 0)
+		if (usrsctp_sendv(p->so, content, size, NULL, 0, &spa, sizeof(spa), SCTP_SENDV_SPA, 0) >= 0)
 			return 0;
 		if (errno != EWOULDBLOCK)
 			return failed("sendv");

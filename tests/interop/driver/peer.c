@@ -26,6 +26,7 @@
  *   reset socket= [outgoing=1] [incoming=1] [streams=] | reset_all socket= | add socket= [outgoing=] [incoming=]
  *                                                  RFC 6525; all streams if none is listed
  *   send socket= size= [seed=] [count=] [stream=] [ppid=] [unordered=1] [association=]       seed + i for the i-th
+ *        [policy=ttl|rtx|prio value=]              when it may be given up: milliseconds, retransmissions, priority
  *   receive socket= [count=]                                             -> messages, end
  *   events socket= [until=NAME]                                          -> events, end
  *   echo socket= [count=]                          until so many messages, or the end

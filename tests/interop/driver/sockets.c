@@ -378,6 +378,25 @@ static void print_path(const struct sctp_paddrinfo *path)
 	        path->spinfo_rto, path->spinfo_mtu);
 }
 
+#ifndef SCTP_PR_SCTP_ALL
+#define SCTP_PR_SCTP_ALL 0x000f            /* usrsctp knows it, and its header does not say so */
+#endif
+
+/* Whether messages may be given up, and how many were (RFC 7496 section 4). */
+static void print_partial_reliability(struct peer *p, sctp_assoc_t association)
+{
+	struct sctp_assoc_value supported = {.assoc_id = association};
+	struct sctp_prstatus given_up = {.sprstat_assoc_id = association, .sprstat_policy = SCTP_PR_SCTP_ALL};
+	socklen_t length = sizeof(supported);
+
+	if (usrsctp_getsockopt(p->so, IPPROTO_SCTP, SCTP_PR_SUPPORTED, &supported, &length) == 0)
+		fprintf(answer, ", \"partial_reliability\": %s", supported.assoc_value ? "true" : "false");
+	length = sizeof(given_up);
+	if (usrsctp_getsockopt(p->so, IPPROTO_SCTP, SCTP_PR_ASSOC_STATUS, &given_up, &length) == 0)
+		fprintf(answer, ", \"abandoned\": [%llu, %llu]", (unsigned long long)given_up.sprstat_abandoned_unsent,
+		        (unsigned long long)given_up.sprstat_abandoned_sent);
+}
+
 int do_status(void)
 {
 	struct peer *p = the_socket();
@@ -413,6 +432,7 @@ int do_status(void)
 	fprintf(answer, "]");
 	if (count > 0)
 		usrsctp_freepaddrs(paths);
+	print_partial_reliability(p, status.sstat_assoc_id);
 	return 0;
 }
 

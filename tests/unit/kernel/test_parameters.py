@@ -37,6 +37,7 @@ OTHERS: dict[str, Any] = {
     "flow_label": 77,
     "max_segment": 1000,
     "partial_delivery_point": 2000,
+    "partial_reliability": False,
     "scheduler": "prio",
     "stream_reconfiguration": False,
     "allow_stream_reset": True,

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from sctpx.core.tx.reliability import PRIORITY, RELIABLE, RETRANSMISSIONS, TIMED
 from sctpx.sockapi import constants as c
 from sctpx.sockapi.ancillary import (
+    Item,
     SendOptions,
+    core_policy,
     extrcvinfo,
     from_sendv,
     nxtinfo,
@@ -80,7 +83,39 @@ def test_an_association_to_be_set_up_takes_an_init_and_addresses() -> None:
 
 
 def test_reliable_is_what_messages_are() -> None:
-    assert parse([(SCTP, c.SCTP_PRINFO, PrInfo(pr_value=5))], DEFAULTS).stream == 9
+    options = parse([(SCTP, c.SCTP_PRINFO, PrInfo(pr_value=5))], DEFAULTS)
+    assert (options.stream, core_policy(options.prinfo)) == (9, (RELIABLE, 0))
+
+
+@pytest.mark.parametrize(
+    ("items", "policy"),
+    [
+        ([], (RETRANSMISSIONS, 3)),
+        ([(SCTP, c.SCTP_SNDINFO, SndInfo())], (RETRANSMISSIONS, 3)),
+        ([(SCTP, c.SCTP_PRINFO, PrInfo(pr_policy=c.SCTP_PR_SCTP_TTL, pr_value=100))], (TIMED, 100_000_000)),
+        ([(SCTP, c.SCTP_PRINFO, PrInfo(pr_policy=c.SCTP_PR_SCTP_PRIO, pr_value=7))], (PRIORITY, 7)),
+        ([(SCTP, c.SCTP_PRINFO, PrInfo())], (RELIABLE, 0)),
+        ([(SCTP, c.SCTP_SNDRCV, SndRcvInfo(sinfo_timetolive=100))], (TIMED, 100_000_000)),
+        ([(SCTP, c.SCTP_SNDRCV, SndRcvInfo())], (RELIABLE, 0)),
+        (
+            [(SCTP, c.SCTP_SNDRCV, SndRcvInfo(sinfo_flags=c.SCTP_PR_SCTP_RTX | c.SCTP_UNORDERED, sinfo_timetolive=2))],
+            (RETRANSMISSIONS, 2),
+        ),
+        (
+            [
+                (SCTP, c.SCTP_PRINFO, PrInfo(pr_policy=c.SCTP_PR_SCTP_RTX, pr_value=1)),
+                (SCTP, c.SCTP_SNDRCV, SndRcvInfo(sinfo_timetolive=100)),
+            ],
+            (RETRANSMISSIONS, 1),
+        ),
+    ],
+)
+def test_prinfo_says_when_a_message_may_be_given_up_or_snd_rcv_or_the_default(
+    items: list[Item], policy: tuple[int, int]
+) -> None:
+    """RFC 6458 sections 5.3.2, 5.3.7 and 8.1.32; RFC 7496 section 4.2."""
+    defaults = AssociationSettings(prinfo=PrInfo(pr_policy=c.SCTP_PR_SCTP_RTX, pr_value=3))
+    assert core_policy(parse(items, defaults).prinfo) == policy
 
 
 @pytest.mark.parametrize(
@@ -128,9 +163,6 @@ def test_two_control_messages_that_speak_of_the_same_are_invalid(first: Any, sec
 @pytest.mark.parametrize(
     "item",
     [
-        (SCTP, c.SCTP_PRINFO, PrInfo(pr_policy=c.SCTP_PR_SCTP_TTL, pr_value=100)),
-        (SCTP, c.SCTP_SNDRCV, SndRcvInfo(sinfo_timetolive=100)),
-        (SCTP, c.SCTP_SNDRCV, SndRcvInfo(sinfo_flags=c.SCTP_PR_SCTP_RTX)),
         (SCTP, c.SCTP_AUTHINFO, AuthInfo(auth_keynumber=1)),
     ],
 )

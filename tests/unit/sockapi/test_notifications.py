@@ -73,6 +73,7 @@ def test_an_association_comes_up_and_ends_gracefully(pair: Pair) -> None:
         sac_outbound_streams=10,
         sac_inbound_streams=10,
         sac_assoc_id=pair.a.association.id,
+        sac_info=bytes((c.SCTP_ASSOC_SUPPORTS_PR,)),
     )
 
 
@@ -371,7 +372,7 @@ def test_failed_messages_have_the_flags_of_a_data_chunk_unordered_ones_too(pair:
 def test_comm_up_lists_interleaving_if_both_sides_support_it() -> None:
     """RFC 8260 section 4.2."""
     for b in (False, True):
-        configs = [AssociationConfig(interleaving=wanted) for wanted in (True, b)]
+        configs = [AssociationConfig(interleaving=wanted, partial_reliability=False) for wanted in (True, b)]
         with Pair(config=configs[0], b_config=configs[1]).connect() as pair:
             [up] = told(pair, {c.SCTP_ASSOC_CHANGE})
             assert isinstance(up, AssocChange)

@@ -60,6 +60,9 @@ def test_every_event_of_the_core_is_told_but_that_one_can_read_or_write(pair: Pa
         core.PathChange(association, REMOTE, core.CHANGE_PRIMARY, 0): events.PrimaryChanged("192.0.2.1"),
         core.RemoteError(association, [(1, b"\0\1")]): events.RemoteError(((1, b"\0\1"),)),
         core.PartialDeliveryAborted(association, 3, 9): events.PartialDeliveryAborted(3, 9),
+        core.Abandoned(association, (b"old", 1, 7, True, False, None, True)): events.MessageAbandoned(
+            Undelivered(b"old", 1, 7, True)
+        ),
         core.SenderDry(association): events.SenderDry(),
         core.StreamsReset(association, True, False, [1, 2], core.RECONFIG_DONE): events.StreamsReset(
             True, False, (1, 2), "done"

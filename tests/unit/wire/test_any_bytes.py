@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctpx.wire import causes, control, packet, params, sack, setup, tlv
+from sctpx.wire import causes, control, forward, packet, params, sack, setup, tlv
 from sctpx.wire.codes import CAUSE_NAMES, PARAM_IPV4, PARAM_IPV6, PARAM_NAMES
 from sctpx.wire.tlv import ParseError, item
 
@@ -22,6 +22,8 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
     "setup.parse of an INIT": setup.parse,
     "setup.parse of an INIT ACK": lambda value: setup.parse(value, ack=True),
     "sack.parse": lambda value: sack.parse(value, 1 << 32),
+    "forward.parse of a FORWARD-TSN": lambda value: forward.parse(False, value),
+    "forward.parse of an I-FORWARD-TSN": lambda value: forward.parse(True, value),
     "causes.parse": causes.parse,
     "control.parse_heartbeat_info": control.parse_heartbeat_info,
     "control.parse_shutdown": control.parse_shutdown,

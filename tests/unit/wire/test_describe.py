@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctpx.wire import causes, control, params, reconfig, sack
+from sctpx.wire import causes, control, forward, params, reconfig, sack
 from sctpx.wire.codes import CAUSE_NAMES, CHUNK_NAMES, PARAM_NAMES
 from sctpx.wire.describe import LIMIT, chunk_names, describe
 from sctpx.wire.packet import finish_packet, prefix
@@ -141,7 +141,13 @@ def test_long_lists_are_counted_beyond_the_first_ones() -> None:
         (control.abort([]), "ABORT"),
         (control.abort([], reflected=True), "ABORT T"),
         (control.error([]), "ERROR"),
-        (chunk(192, 0, bytes(8)), "FORWARD-TSN 8 bytes"),
+        (chunk(192, 0, bytes(4)), "FORWARD-TSN cum 0"),
+        (chunk(192, 0, bytes(6)), "FORWARD-TSN malformed: 6 bytes"),
+        (
+            forward.encode(False, 7, [(1, 2, False), (3, 4, False)]),
+            "FORWARD-TSN cum 7 skips stream 1 ssn 2, stream 3 ssn 4",
+        ),
+        (forward.encode(True, 7, [(1, 2, True)]), "I-FORWARD-TSN cum 7 skips stream 1 unordered mid 2"),
         (
             reconfig.encode([reconfig.outgoing_reset(7, 6, 99, []), reconfig.incoming_reset(8, [1, 2])]),
             (

@@ -157,10 +157,10 @@ def test_the_high_bits_of_an_unknown_parameter_decide(kind: int, reported: bool,
 
 
 def test_unknown_parameters_are_reported_in_their_order() -> None:
-    value = FIXED + item(SKIP_AND_REPORT, b"1") + item(SKIP, b"2") + item(0xC000, b"") + item(STOP_AND_REPORT, b"3")
+    value = FIXED + item(SKIP_AND_REPORT, b"1") + item(SKIP, b"2") + item(0xC0DE, b"") + item(STOP_AND_REPORT, b"3")
     assert parse(value + item(SKIP_AND_REPORT, b"4")).unrecognized == [
         (SKIP_AND_REPORT, b"1"),
-        (0xC000, b""),
+        (0xC0DE, b""),
         (STOP_AND_REPORT, b"3"),
     ]
 

@@ -23,12 +23,13 @@ from ...sockapi import constants as c
 from ...sockapi import events as e
 from ...sockapi import structs as s
 from ...sockapi.addresses import check_port
+from ...sockapi.ancillary import Item, from_policy
 from ...sockapi.buffers import Data, to_bytes
 from ...sockapi.failures import loss
 from ...sockapi.not_now import NotNow
 from ...sockapi.peer import Peer
 from ...sockapi.receive import Message
-from ...sockapi.send import Outgoing, Undelivered, parse_outgoing
+from ...sockapi.send import Outgoing, Undelivered, parse_outgoing, parse_policy
 from ...sockapi.status import PATH_STATES, AddressReport, PathInfo
 from ..association import Association
 from ..event_stream import EventStream
@@ -118,9 +119,17 @@ class KernelAssociation(Association):
         unordered: bool = False,
         immediate: bool = False,
         address: str | None = None,
+        lifetime: float | None = None,
+        retransmits: int | None = None,
+        priority: int | None = None,
     ) -> None:
-        """Send one message. Waits while the kernel's send buffer is full. Raises like ``Association.send``."""
+        """Send one message. Waits while the kernel's send buffer is full. Raises like ``Association.send``.
+
+        Messages that were given up are among ``undelivered``.
+        """
         data = to_bytes(data)
+        policy, value = parse_policy(lifetime, retransmits, priority)
+        prinfo = from_policy(policy, value)
         flags = (c.SCTP_UNORDERED if unordered else 0) | (c.SCTP_SACK_IMMEDIATELY if immediate else 0)
         peer: Peer | None = None
         if address is not None:
@@ -129,13 +138,15 @@ class KernelAssociation(Association):
         if self._writers:
             await self._writers.wait()
         try:
-            while not self._try_to_send(data, stream, ppid, flags, peer):
+            while not self._try_to_send(data, stream, ppid, flags, peer, prinfo):
                 self._write_on()
                 await self._writers.wait()
         finally:
             self._next_writer()
 
-    def _try_to_send(self, data: bytes, stream: int, ppid: int, flags: int, peer: Peer | None) -> bool:
+    def _try_to_send(
+        self, data: bytes, stream: int, ppid: int, flags: int, peer: Peer | None, prinfo: s.PrInfo | None
+    ) -> bool:
         """Whether the kernel took a message; there is no room for it otherwise."""
         if self._end is not None:
             self._raise_unsendable()
@@ -143,7 +154,9 @@ class KernelAssociation(Association):
             raise BrokenPipeError(errno.EPIPE, "the association is shutting down")
         try:
             info = s.SndInfo(snd_sid=stream, snd_flags=flags, snd_ppid=ppid)
-            items = [(c.IPPROTO_SCTP, c.SCTP_SNDINFO, info)]
+            items: list[Item] = [(c.IPPROTO_SCTP, c.SCTP_SNDINFO, info)]
+            if prinfo is not None:
+                items.append((c.IPPROTO_SCTP, c.SCTP_PRINFO, prinfo))
             return not isinstance(self._sock.send_message(data, items, self._sock.prepare(items), peer), NotNow)
         except (AssociationAborted, AssociationLost):
             self._on_readable()  # Notifications tell more of the end.
@@ -385,6 +398,14 @@ class KernelAssociation(Association):
     def inbound_streams(self) -> int:
         """Streams the peer can send on."""
         return self._inbound
+
+    @property
+    def partial_reliability(self) -> bool:
+        """Whether both sides can give messages up of which something was sent (RFC 3758)."""
+        if not self._sock.closed:
+            found: s.AssocValue = self._sock.get_option(c.IPPROTO_SCTP, c.SCTP_PR_SUPPORTED)
+            self._last["partial_reliability"] = found.assoc_value != 0
+        return bool(self._last.get("partial_reliability", False))
 
     @property
     def interleaving(self) -> bool:

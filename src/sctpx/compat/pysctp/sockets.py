@@ -162,7 +162,7 @@ class sctpsocket:
         """Send a message: how many bytes. ``to`` is an address of the peer, or the id of an association.
 
         ``ppid`` is in network byte order, ``flags`` are ``MSG_*``. Text is sent as UTF-8. ``ValueError`` for an empty
-        message without MSG_EOF or MSG_ABORT; raises like ``Socket.sendmsg``: EOPNOTSUPP for a time to live.
+        message without MSG_EOF or MSG_ABORT; raises like ``Socket.sendmsg``.
         """
         data = msg.encode() if isinstance(msg, str) else to_bytes(msg)
         if not data and not flags & (MSG_EOF | MSG_ABORT):

@@ -14,7 +14,7 @@ from ..path.path import Path
 class Answering:
     """The packet that is being processed."""
 
-    __slots__ = ("answered_to", "first_answer", "local", "path", "room", "udp_port")
+    __slots__ = ("answered_to", "first_answer", "local", "path", "room", "udp_port", "verdict")
 
     def __init__(self) -> None:
         self.local = b""
@@ -29,3 +29,5 @@ class Answering:
         """Bytes of answers it may still cause (RFC 9260 section 12.4)."""
         self.answered_to: Path | None = None
         """Where the answers go; None before the first one."""
+        self.verdict = -1
+        """What the SACK must know of a chunk that counts as DATA does (``transfer.handle_data``); -1 without one."""

@@ -18,7 +18,7 @@ from ..capabilities import INTERLEAVING, RECONFIGURATION
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CommunicationLost, Event, Undelivered
-from ..ext import stream_reset
+from ..ext import partial_reliability, stream_reset
 from ..ext.stream_reset import StreamReset
 from ..local_side import LocalSide
 from ..overhead import MESSAGE
@@ -26,6 +26,7 @@ from ..path.path import Path
 from ..rx.streams import Message
 from ..stats import AssociationStats
 from ..tx.out_message import OutMessage
+from ..tx.reliability import PRIORITY, RELIABLE
 from . import reachability, settings, shutdown, timing, transfer
 from .connect import AddressReport
 from .identity import Identity, Keeper
@@ -172,6 +173,12 @@ class Association(Identity):
         """Whether messages are interleaved (RFC 8260 section 2.2.1); before the peer answered, whether we offer it."""
         return self.tcb.capabilities & INTERLEAVING != 0
 
+    @property
+    def partial_reliability(self) -> bool:
+        """Whether messages of which a part was sent may be given up (RFC 3758 section 3.3); before the peer answered,
+        whether we offer it."""
+        return partial_reliability.agreed(self.tcb)
+
     # --- user data ---
 
     def send(
@@ -184,24 +191,66 @@ class Association(Identity):
         immediate: bool = False,
         remote: bytes = b"",
         context: object = None,
+        policy: int = RELIABLE,
+        value: int = 0,
     ) -> None:
         """Queue one user message, whole or not at all (RFC 9260 section 11.1.5).
 
         ``immediate`` sets the I bit on its last chunk; ``remote`` asks for another destination than the
         primary path. Does not look at the send buffer: that is for the caller, by ``send_space``.
 
-        Raises OSError: ``EINVAL`` (empty, no such stream, PPID or address), ``EMSGSIZE``, ``ENOTCONN`` (not up
+        ``policy`` says when the message may be given up (``core.tx.reliability``): when it is older than ``value`` ns,
+        when a chunk would be retransmitted more than ``value`` times, or when there is no room for something with a
+        priority above ``value``, of which 0 is the highest. An event tells what was given up.
+
+        Raises OSError: ``EINVAL`` (empty, no such stream, PPID, address or policy), ``EMSGSIZE``, ``ENOTCONN`` (not up
         yet: the number of streams is not known), ``EPIPE`` (shutting down or over).
         """
         self._check_sendable()
         self._check_message(data, stream, ppid)
         if remote and self.tcb.find_path(remote) is None:
             raise OSError(EINVAL, "not an address of the peer")
+        if not RELIABLE <= policy <= PRIORITY or value < 0:
+            raise OSError(EINVAL, f"no policy {policy} with {value}")
         flags = (DATA_UNORDERED if unordered else 0) | (DATA_IMMEDIATE if immediate else 0)
         if unordered:
             self.tcb.stats.unordered_sent += 1
-        self._push(OutMessage(data, stream, ppid, flags, remote, context))
+        message = OutMessage(data, stream, ppid, flags, remote, context)
+        if policy == RELIABLE:
+            self._push(message)
+        else:
+            self._push_with_policy(now, message, policy, value)
         self._after_push()
+
+    def _push_with_policy(self, now: int, message: OutMessage, policy: int, value: int) -> None:
+        tcb = self.tcb
+        room = partial_reliability.find_room(tcb)
+        if room is None:
+            room = partial_reliability.PartialReliability(tcb)
+            tcb.extensions.append(room)
+        message.reliability = room.promise(now, policy, value)
+        self._push(message)
+        room.accept(message, message.reliability)
+
+    def make_room(self, now: int, policy: int = RELIABLE, value: int = 0) -> bool:
+        """The send buffer is full, and a message with this policy is to be sent: give up what is less important.
+
+        Those are messages with the policy "priority", and among them the ones with a lower one (RFC 7496 section 3.2).
+        Returns whether there is room now because of that.
+        """
+        room = partial_reliability.find_room(self.tcb)
+        if room is None or self.tcb.state != ESTABLISHED:
+            return False
+        self.keeper.touch(self)
+        return room.make_room(now, value if policy == PRIORITY else partial_reliability.RELIABLE_FIRST)
+
+    def abandoned(self, stream: int = -1, policy: int = -1) -> tuple[int, int]:
+        """How many messages were given up before, and after, a part of them was sent (RFC 7496 section 4.3).
+
+        Of one outgoing stream or all, and of one policy or all.
+        """
+        room = partial_reliability.find_room(self.tcb)
+        return (0, 0) if room is None else room.counts(stream, policy)
 
     def send_many(self, messages: Iterator[object], convert: Convert, limit: int) -> tuple[int, bool]:
         """Queue messages as long as the send buffer has room, at most ``limit`` bytes of data and the last one.

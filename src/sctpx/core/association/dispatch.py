@@ -20,8 +20,10 @@ from ...wire.codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ACK,
     CHUNK_ERROR,
+    CHUNK_FORWARD_TSN,
     CHUNK_HEARTBEAT,
     CHUNK_HEARTBEAT_ACK,
+    CHUNK_I_FORWARD_TSN,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
     CHUNK_RE_CONFIG,
@@ -34,9 +36,9 @@ from ...wire.codes import (
 )
 from ...wire.serial import extend_tsn
 from ...wire.tlv import ParseError
-from ..capabilities import RECONFIGURATION
+from ..capabilities import PARTIAL_RELIABILITY, RECONFIGURATION
 from ..events import PeerShutdown, RemoteError
-from ..ext import stream_reset
+from ..ext import partial_reliability, stream_reset
 from ..path.path import Path
 from . import handshake, reachability, shutdown, transfer
 from .state import (
@@ -243,5 +245,8 @@ RULES: Final[dict[int, list[Rule]]] = {
     CHUNK_RE_CONFIG: [
         Rule(_TRANSFER | _in(SHUTDOWN_SENT, SHUTDOWN_RECEIVED), stream_reset.handle_re_config, RECONFIGURATION)
     ],
+    # As DATA, whose place they take. Each is known where the other one is, which has it end the association.
+    CHUNK_FORWARD_TSN: [Rule(DATA_COUNTS, partial_reliability.handle_forward_tsn, PARTIAL_RELIABILITY)],
+    CHUNK_I_FORWARD_TSN: [Rule(DATA_COUNTS, partial_reliability.handle_i_forward_tsn, PARTIAL_RELIABILITY)],
 }
 """By chunk type: its rules, of which the first one that fits counts."""

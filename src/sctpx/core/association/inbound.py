@@ -293,6 +293,9 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
         if tcb.state in (CLOSED, COOKIE_WAIT):
             return  # Over, or begun anew after a stale cookie: the paths of this packet are no more.
         offset += (length + 3) & ~3
+    if tcb.answering.verdict >= 0:
+        has_data = True
+        verdict |= tcb.answering.verdict
     if has_data:
         transfer.on_data_packet(tcb, now, path, verdict)
 

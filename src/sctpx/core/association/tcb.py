@@ -362,6 +362,7 @@ class Tcb:
         packet.path = path
         packet.answered_to = None
         packet.room = path.mtu - COMMON_HEADER
+        packet.verdict = -1
         packet.first_answer = len(self.control)
 
     def discard_packet(self) -> None:

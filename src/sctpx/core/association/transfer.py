@@ -12,9 +12,10 @@ from typing import Final
 from ...wire import causes, control, runs
 from ...wire import sack as wire_sack
 from ...wire.codes import COMMON_HEADER, DATA_IMMEDIATE, SACK_HEADER
+from ...wire.forward import Skipped
 from ...wire.ranges import Ranges
 from ...wire.serial import TSN_MASK, extend_tsn
-from ..events import Readable, SenderDry, Writable
+from ..events import PartialDeliveryAborted, Readable, SenderDry, Writable
 from ..path import rto
 from ..path.path import Path
 from ..path.states import PATH_ACTIVE
@@ -173,6 +174,24 @@ def wake_reader(tcb: Tcb) -> None:
     if tcb.reassembly.ready and not tcb.readable_told:
         tcb.readable_told = True
         tcb.events.append(Readable(tcb.association))
+
+
+def skip(tcb: Tcb, tsn: int, skipped: list[Skipped]) -> bool:
+    """The peer gives up what is missing up to ``tsn``, which is ahead (RFC 3758 section 3.6). False: it was aborted."""
+    streams = tcb.reassembly
+    tsn_map = tcb.tsn_map
+    ready = len(streams.ready)
+    tsn_map.forward(tsn)
+    dropped, broken = streams.skip(tsn, skipped)
+    violation = streams.advance(tsn_map.cumulative_tsn)
+    if violation:
+        shutdown.abort(tcb, [causes.protocol_violation(violation)])
+        return False
+    tcb.window.release(dropped)
+    tcb.stats.messages_received += len(streams.ready) - ready
+    for one in broken:
+        tcb.events.append(PartialDeliveryAborted(tcb.association, one.stream, one.ssn))
+    return True
 
 
 def resize(tcb: Tcb) -> None:
@@ -414,9 +433,14 @@ def _on_acknowledged(tcb: Tcb, now: int, a_rwnd: int, freed: int) -> None:
         tcb.probe.rest()
         if tcb.probe.state == probe.IDLE:
             tcb.probe = None
+    settle(tcb, now, freed)
+
+
+def settle(tcb: Tcb, now: int, freed: int) -> None:
+    """Chunks were acknowledged, or abandoned, and ``freed`` bytes of the send buffer: is there anything left to do?"""
     if freed:
         _release(tcb, freed)
-    if outstanding.empty:
+    if tcb.outstanding.empty:
         _on_all_acknowledged(tcb)
     if tcb.state not in (ESTABLISHED, CLOSED):
         shutdown.progress(tcb, now)
@@ -427,7 +451,7 @@ def _on_path_acknowledged(tcb: Tcb, now: int, path: Path, slot: int, result: Sac
     acknowledged = result.acknowledged[slot]
     # A round releases what was acknowledged and Max.Burst (section 6.1 D).
     tcb.burst += -(-acknowledged // path.pmdcs)
-    if not in_recovery:
+    if acknowledged and not in_recovery:
         path.controller.on_acknowledged(now, [acknowledged])
     _settle(tcb, now, path, result.rtt[slot], result.clean[slot], result.fresh[slot], result.earliest[slot])
 
@@ -456,7 +480,7 @@ def start_t3(path: Path, now: int) -> None:
 def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
     """T3-rtx expired (section 6.3.3)."""
     path.t3_deadline = NEVER
-    if path.flight_size == 0:
+    if path.flight_size == 0 and not tcb.outstanding.forwards:
         return
     tcb.stats.t3_timeouts += 1
     # While the peer answers zero window probes with a closed window, that is no error, and "zero window probing

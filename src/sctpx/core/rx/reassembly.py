@@ -115,7 +115,7 @@ class Run(Unfinished):
 class Reassembly(Streams):
     """Messages coming in as DATA."""
 
-    __slots__ = ("_by_end", "_by_start", "_held_back", "_partial", "_starts", "_waiting", "open_run")
+    __slots__ = ("_by_end", "_by_start", "_early", "_held_back", "_partial", "_starts", "_waiting", "open_run")
 
     def __init__(self, partial_limit: int) -> None:
         super().__init__(SSN_MASK, partial_limit)
@@ -124,14 +124,15 @@ class Reassembly(Streams):
         self._by_start: dict[int, Run] = {}
         self._by_end: dict[int, Run] = {}
         self._starts: list[int] = []  # A heap with all of ``_by_start``, and some that are no more.
-        self._waiting: dict[int, Message] = {}  # Ordered messages ahead of their turn, by stream and SSN.
+        self._waiting: dict[int, dict[int, Message]] = {}  # Ordered messages ahead of their turn, by stream and SSN.
+        self._early = 0  # How many these are.
         self._partial = False  # The open run is being handed over in parts.
         self._held_back: list[Message] = []  # Finished meanwhile.
 
     @property
     def apart(self) -> int:
         """Messages and runs that wait for something else to arrive."""
-        return len(self._waiting) + len(self._by_start) + len(self._held_back)
+        return self._early + len(self._by_start) + len(self._held_back)
 
     def receive(self, tsn: int, flags: int, stream: int, number: int, last: int, data: bytes, in_sequence: bool) -> str:
         """Take a new chunk. Returns a violation or ""."""
@@ -235,23 +236,25 @@ class Reassembly(Streams):
                 broken = self.break_off()
             self.open_run = None
         # A run that lacks a TSN which is given up will never be whole.
-        for start, run in list(self._by_start.items()):
+        starts = self._starts
+        kept: list[int] = []
+        while starts and starts[0] <= cumulative_tsn + 1:
+            start = heappop(starts)
+            run = self._by_start.get(start)
+            if run is None:
+                continue
             if (not run.begins and start <= cumulative_tsn + 1) or (not run.ends and run.end <= cumulative_tsn):
                 del self._by_start[start]
                 del self._by_end[run.end]
                 dropped += run.length
-        limits = {stream: number for stream, number, unordered in skipped if not unordered}
-        passed: list[tuple[int, int]] = []
-        for key in self._waiting:
-            stream = key >> 16
-            limit = limits.get(stream)
-            if limit is not None and not self._is_behind(limit, key & SSN_MASK):
-                passed.append(((key - self._turn_of(stream)) & SSN_MASK, key))
-        for _, key in sorted(passed):
-            self._hand_over(self._waiting.pop(key))
-        for stream, number in limits.items():
-            if not self._is_behind(number, self._turn_of(stream)):
-                self._next_turn(stream, number)
+            else:
+                kept.append(start)
+        for start in kept:
+            heappush(starts, start)
+        for stream, number, unordered in skipped:
+            turn = self._turn_of(stream)
+            if not unordered and not self._is_behind(number, turn):
+                self._pass_over(stream, turn, number)
         return dropped, broken
 
     def expected(self) -> Unfinished | None:
@@ -269,16 +272,36 @@ class Reassembly(Streams):
         assert run is not None
         run.extend(parts, len(parts) * length)
 
+    def _pass_over(self, stream: int, turn: int, ssn: int) -> None:
+        """Hand over what waits in a stream up to this SSN, and what follows it.
+
+        Costs no more than what waits there, and no more than the turns that are passed over: no SSN is passed twice.
+        """
+        early = self._waiting.get(stream)
+        if early is not None:
+            turns = ((ssn - turn) & SSN_MASK) + 1
+            if turns <= len(early):
+                passed = [(turn + step) & SSN_MASK for step in range(turns) if (turn + step) & SSN_MASK in early]
+            else:
+                steps = sorted([(waiting - turn) & SSN_MASK for waiting in early])
+                passed = [(turn + step) & SSN_MASK for step in steps if step < turns]
+            for waiting in passed:
+                self._hand_over(early.pop(waiting))
+            self._early -= len(passed)
+            if not early:
+                del self._waiting[stream]
+        self._next_turn(stream, ssn)
+
     def reset(self, streams: list[int]) -> tuple[int, list[Broken]]:
         """Numbers begin at 0 again: what waits for a number that was left out is handed over."""
-        chosen = set(streams)
-        passed: list[tuple[int, int, int]] = []
-        for key in self._waiting:
-            stream = key >> 16
-            if not chosen or stream in chosen:
-                passed.append((stream, ((key & SSN_MASK) - self._turn_of(stream)) & SSN_MASK, key))
-        for _, _, key in sorted(passed):
-            self._hand_over(self._waiting.pop(key))
+        for stream in streams or list(self._waiting):
+            early = self._waiting.pop(stream, None)
+            if early is None:
+                continue
+            turn = self._turn_of(stream)
+            for step in sorted([(waiting - turn) & SSN_MASK for waiting in early]):
+                self._hand_over(early[(turn + step) & SSN_MASK])
+            self._early -= len(early)
         self._begin_anew(streams)
         return 0, []
 
@@ -334,21 +357,28 @@ class Reassembly(Streams):
             self._next_turn(stream, ssn)
             return ""
         # Its TSN is new, so the SSN is ahead of its turn.
-        key = stream << 16 | ssn
-        if key in self._waiting:
+        early = self._waiting.get(stream)
+        if early is None:
+            early = self._waiting[stream] = {}
+        elif ssn in early:
             return "one SSN for two messages"
-        self._waiting[key] = message
+        early[ssn] = message
+        self._early += 1
         return ""
 
     def _next_turn(self, stream: int, ssn: int) -> None:
         """The message with that SSN was handed over: now those that waited for it."""
         ssn = (ssn + 1) & SSN_MASK
-        while self._waiting:
-            message = self._waiting.pop(stream << 16 | ssn, None)
+        early = self._waiting.get(stream) if self._waiting else None
+        while early:
+            message = early.pop(ssn, None)
             if message is None:
                 break
+            self._early -= 1
             self._hand_over(message)
             ssn = (ssn + 1) & SSN_MASK
+        if early is not None and not early:
+            del self._waiting[stream]
         self._set_turn(stream, ssn)
 
     def _hand_over(self, message: Message) -> None:

@@ -80,7 +80,7 @@ class Earliest:
                 entry = self._loss.special.get(tsn)
                 gap = end_of(gaps, tsn) if entry is None else 0
                 where = self._sent.path_of(tsn) if entry is None else entry.path
-                if not gap and where is path and (entry is None or not entry.marked):
+                if not gap and where is path and (entry is None or not (entry.marked or entry.abandoned)):
                     if tsn > start:
                         heapreplace(heap, (tsn, end))
                     return tsn

@@ -1,7 +1,7 @@
 """Which TSNs are lost, and which of them wait to be sent again (RFC 9260 sections 6.2.1, 6.3.3 and 7.2.4).
 
-``special`` has an entry for each TSN that is *marked* (lost, waits for retransmission) or was retransmitted, and for no
-other one.
+``special`` has an entry for each TSN that is *marked* (lost, waits for retransmission), was retransmitted or is
+*abandoned* (RFC 3758 section 3.4), and for no other one.
 
 Miss indications are not counted TSN by TSN. A SACK is one for every missing TSN below its *reach*: the highest TSN that
 the SACK newly acknowledges. So a TSN has three of them when it lies below the third highest reach there was since the
@@ -28,9 +28,18 @@ SLACK: Final = 64
 
 @final
 class Special:
-    """A TSN that was declared lost at least once."""
+    """A TSN that was declared lost at least once, or abandoned."""
 
-    __slots__ = ("marked", "path", "sent_behind", "single_destination", "size", "timed_out")
+    __slots__ = (
+        "abandoned",
+        "marked",
+        "path",
+        "retransmissions",
+        "sent_behind",
+        "single_destination",
+        "size",
+        "timed_out",
+    )
 
     def __init__(self, path: Path, size: int) -> None:
         self.path = path
@@ -38,6 +47,10 @@ class Special:
         self.size = size
         self.marked = False
         """Waits to be retransmitted; not in flight."""
+        self.abandoned = False
+        """Will never be sent again; not in flight, whether it was acknowledged or not."""
+        self.retransmissions = 0
+        """How often it was sent again."""
         self.sent_behind = 0
         """The lowest TSN that had not been sent yet when this one was retransmitted."""
         self.timed_out = False
@@ -51,6 +64,7 @@ class Loss:
     """The judgement over all that is outstanding."""
 
     __slots__ = (
+        "_abandoned",
         "_head",
         "_judged",
         "_marked",
@@ -58,6 +72,7 @@ class Loss:
         "_resent",
         "_room",
         "_taken_back",
+        "marked_anew",
         "marked_chunks",
         "special",
     )
@@ -65,6 +80,9 @@ class Loss:
     def __init__(self) -> None:
         self.special: dict[int, Special] = {}
         self.marked_chunks = 0
+        self.marked_anew: list[int] | None = None
+        """What was marked since somebody emptied the list; None while nobody asks."""
+        self._abandoned: list[int] = []  # A heap.
         self._marked: list[int] = []  # A heap; entries that are not marked any more are passed over.
         self._reaches = [0] * MISS_INDICATIONS  # The highest ones, a heap: the first is the lowest of them.
         self._judged = 0  # What was sent once and is missing below has been marked, but for what was taken back.
@@ -150,7 +168,7 @@ class Loss:
     def _is_in_flight(self, behind: int, tsn: int) -> bool:
         """Whether that retransmission is the last one of its TSN, and in flight."""
         entry = self.special.get(tsn)
-        return entry is not None and not entry.marked and entry.sent_behind == behind
+        return entry is not None and not entry.marked and not entry.abandoned and entry.sent_behind == behind
 
     # --- what waits for retransmission ---
 
@@ -160,18 +178,38 @@ class Loss:
         entry.timed_out = timed_out
         self.special[tsn] = entry
         self.marked_chunks += 1
+        if self.marked_anew is not None:
+            self.marked_anew.append(tsn)
         heappush(self._marked, tsn)
         if len(self._marked) > 2 * self.marked_chunks + SLACK:
             self._marked = sorted({tsn for tsn in self._marked if self._is_marked(tsn)})
 
     def acknowledged(self, tsn: int) -> Special | None:
-        """The TSN was acknowledged: the entry it had, if it had one."""
+        """The TSN was acknowledged: the entry it had, if it had one. What is abandoned stays so."""
         entry = self.special.pop(tsn, None)
-        if entry is not None and entry.marked:
+        if entry is None:
+            return None
+        if entry.abandoned:
+            self.special[tsn] = entry
+        elif entry.marked:
             self.marked_chunks -= 1
             if self._marked[0] == tsn:
                 heappop(self._marked)
         return entry
+
+    def abandon(self, tsn: int, entry: Special) -> None:
+        """This TSN will never be sent again. Its entry becomes one of ``special`` if it is none."""
+        if entry.marked:
+            entry.marked = False
+            self.marked_chunks -= 1
+        entry.abandoned = True
+        self.special[tsn] = entry
+        heappush(self._abandoned, tsn)
+
+    def is_abandoned(self, tsn: int) -> bool:
+        """Whether it will never be sent again."""
+        entry = self.special.get(tsn)
+        return entry is not None and entry.abandoned
 
     def next_marked(self) -> int:
         """The lowest TSN that waits for retransmission; -1 for none."""
@@ -195,6 +233,7 @@ class Loss:
         if entry.path is not path:
             entry.single_destination = False
         entry.path = path
+        entry.retransmissions += 1
         entry.sent_behind = next_tsn
         self._resent.append((next_tsn, tsn))
         if len(self._resent) - self._head > 2 * len(self.special) + SLACK:
@@ -205,6 +244,8 @@ class Loss:
 
     def forget(self, cumulative: int) -> None:
         """All up to this TSN was acknowledged for good."""
+        while self._abandoned and self._abandoned[0] <= cumulative:
+            del self.special[heappop(self._abandoned)]
         if not self.special:
             self._resent.clear()
             self._head = 0

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from typing import final
 
+from .reliability import Reliability
+
 
 @final
 class OutMessage:
     """One user message on its way out."""
 
-    __slots__ = ("context", "data", "flags", "fragment", "number", "offset", "order", "ppid", "remote", "stream")
+    __slots__ = (
+        "context",
+        "data",
+        "flags",
+        "fragment",
+        "number",
+        "offset",
+        "order",
+        "ppid",
+        "reliability",
+        "remote",
+        "stream",
+    )
 
     def __init__(self, data: bytes, stream: int, ppid: int, flags: int, remote: bytes, context: object) -> None:
         self.data = data
@@ -29,6 +43,8 @@ class OutMessage:
         """Chunks already cut, where they are counted: the FSN of the next one (RFC 8260 section 2.1)."""
         self.order = 0
         """Its place among all messages of a schedule that does not keep them in one line."""
+        self.reliability: Reliability | None = None
+        """When it is abandoned; None: never, as by far the most."""
 
     @property
     def is_cut(self) -> bool:

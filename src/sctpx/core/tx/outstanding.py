@@ -7,6 +7,7 @@ Every TSN above the cumulative TSN ack point is in one state:
     in flight        the default
     gap-acked        inside one of ``gaps``, sorted ranges [start, end)
     marked           lost, waits for retransmission
+    abandoned        never sent again, whether acknowledged or not (RFC 3758 section 3.5)
 ``loss`` judges which TSNs are lost. TSNs are extended (``wire.serial``). A path's ``flight_size`` is the sum of the
 sizes of the TSNs in flight to it.
 
@@ -22,9 +23,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, final
 
-from ...wire.codes import DATA_HEADER
-from ...wire.ranges import Ranges, difference
+from ...wire.codes import COMMON_HEADER, DATA_HEADER
+from ...wire.ranges import Ranges, difference, end_of
 from ...wire.serial import TSN_MASK
+from ..overhead import MESSAGE
 from ..path.path import Path
 from .batch import Batch
 from .earliest import Earliest
@@ -48,6 +50,7 @@ class Outstanding:
         "_loss",
         "_sent",
         "_unbelieved",
+        "advanced_peer_ack_point",
         "cumulative_tsn_ack_point",
         "fast_recovery_exit",
         "flight_chunks",
@@ -62,6 +65,8 @@ class Outstanding:
         # Initial TSN minus one" (section 5.1).
         self.cumulative_tsn_ack_point = initial_tsn - 1
         self.next_tsn = initial_tsn
+        self.advanced_peer_ack_point = initial_tsn - 1
+        """What the peer is told to skip, if it is above the Cumulative TSN Ack Point (RFC 3758 section 3.5, A1)."""
         self.gaps: Ranges = []
         self.flight_size = 0
         """Over all paths."""
@@ -269,6 +274,8 @@ class Outstanding:
 
     def _take_special(self, tsn: int, entry: Special, result: SackResult) -> None:
         slot = result.at(entry.path)
+        if entry.abandoned:
+            return  # It was "finally acked" then, and counts for no window (RFC 3758 section 3.5, A2).
         if not entry.marked:  # Else it was declared lost and not in flight, but it had arrived.
             entry.path.flight_size -= entry.size
             self.flight_size -= entry.size
@@ -322,8 +329,13 @@ class Outstanding:
                 batch = self._sent.batches[index]
                 first = start - batch.first_tsn
                 last = min(end - batch.first_tsn, len(batch.sizes))
-                size = batch.total if last - first == len(batch.sizes) else sum(batch.sizes[first:last])
-                self._fly(start, batch.path, size, last - first)
+                if self._loss.special:
+                    for tsn in range(start, batch.first_tsn + last):
+                        if not self._loss.is_abandoned(tsn):
+                            self._fly(tsn, batch.path, batch.sizes[tsn - batch.first_tsn], 1)
+                else:
+                    size = batch.total if last - first == len(batch.sizes) else sum(batch.sizes[first:last])
+                    self._fly(start, batch.path, size, last - first)
                 if batch.path not in result.reneged:
                     result.reneged.append(batch.path)
                 start = batch.first_tsn + last
@@ -377,20 +389,96 @@ class Outstanding:
                 if (self.flight_size if path is None else path.flight_size) == 0:
                     return
                 entry = self._loss.special.get(tsn)
-                if entry is not None and entry.marked:
+                if entry is not None and (entry.marked or entry.abandoned):
                     continue
                 where = self._sent.path_of(tsn) if entry is None else entry.path
                 if path is None or where is path:
                     self._mark(tsn, entry, path is not None)
                     if where.flight_size == 0:
-                        where.earliest_tsn = -1
-                        self._who_is_first().nothing_in_flight(where, self.next_tsn)
+                        self._nothing_in_flight(where)
             start = max(start, last)
+
+    def _nothing_in_flight(self, path: Path) -> None:
+        path.earliest_tsn = -1
+        self._who_is_first().nothing_in_flight(path, self.next_tsn)
 
     def enter_fast_recovery(self) -> None:
         """The highest outstanding TSN is the exit point (section 7.2.4, 6)."""
         self.in_fast_recovery = True
         self.fast_recovery_exit = self.next_tsn - 1
+
+    # --- what is abandoned (RFC 3758) ---
+
+    @property
+    def forwards(self) -> bool:
+        """Whether the peer has been told to skip something, and has not confirmed it yet."""
+        return self.advanced_peer_ack_point > self.cumulative_tsn_ack_point
+
+    def watch(self) -> list[int]:
+        """The list of what is marked from now on: whoever asked for it empties it."""
+        if self._loss.marked_anew is None:
+            self._loss.marked_anew = []
+        return self._loss.marked_anew
+
+    def find_chunk(self, tsn: int) -> bytes:
+        """The outstanding chunk with that TSN, with its padding."""
+        batch = self._sent.find(tsn)
+        return batch.chunk(tsn - batch.first_tsn)
+
+    def has_arrived(self, tsn: int) -> bool:
+        """Whether a Gap Ack Block acknowledges it."""
+        return end_of(self.gaps, tsn) > 0
+
+    def abandon(self, tsn: int, payload: int, ends: bool) -> int:
+        """An outstanding chunk with so many bytes of user data, which ``ends`` its message or not, is never sent again.
+
+        Returns what that frees of the send buffer: "the sender MUST treat the data chunk as being finally acked and no
+        longer outstanding" (section 3.5, A2).
+        """
+        batch = self._sent.find(tsn)
+        entry = self._loss.special.get(tsn)
+        in_flight = not self.has_arrived(tsn)
+        if entry is None:
+            entry = Special(batch.path, batch.sizes[tsn - batch.first_tsn])
+        elif entry.marked:
+            in_flight = False
+        path = entry.path
+        self._loss.abandon(tsn, entry)
+        if in_flight:
+            path.flight_size -= entry.size
+            self.flight_size -= entry.size
+            self.flight_chunks -= 1
+            if path.flight_size == 0:
+                self._nothing_in_flight(path)
+            elif path.earliest_tsn == tsn:
+                path.earliest_tsn = self.find_earliest(path)
+        if path.rtt_tsn == tsn:
+            path.rtt_tsn = -1  # When it is acknowledged will say nothing of the round trip.
+        charge = payload + MESSAGE if ends else payload
+        batch.charge -= charge
+        batch.payload -= payload
+        return charge
+
+    def abandon_unsent(self, path: Path, chunk: bytes) -> int:
+        """Take a TSN for a chunk that was never sent, and abandon it; the TSN.
+
+        So a message that was sent in part has an end that the peer can be told to skip.
+        """
+        tsn = self.next_tsn
+        batch = Batch(tsn, path)
+        batch.sizes.append(len(chunk))
+        batch.finish(bytes(COMMON_HEADER) + chunk, COMMON_HEADER + len(chunk))
+        self.sent(batch)
+        self.abandon(tsn, 0, False)
+        return tsn
+
+    def advance_peer_ack_point(self) -> int:
+        """Move the point up as far as chunks are abandoned (section 3.5, C1 and C2); where it is now."""
+        point = max(self.advanced_peer_ack_point, self.cumulative_tsn_ack_point)
+        while self._loss.is_abandoned(point + 1):
+            point += 1
+        self.advanced_peer_ack_point = point
+        return point
 
     # --- retransmission ---
 
@@ -461,13 +549,14 @@ class Outstanding:
         return self._earliest
 
     def chunks(self) -> list[tuple[bytes, bool]]:
-        """The DATA chunks above the cumulative TSN ack point, each with whether a gap block acknowledged it."""
+        """The chunks above the cumulative TSN ack point, each with whether it was acknowledged or abandoned."""
         found: list[tuple[bytes, bool]] = []
         start = self.cumulative_tsn_ack_point + 1
         for first, last in [*self.gaps, (self.next_tsn, self.next_tsn)]:
             for tsn in range(start, last):
                 batch = self._sent.find(tsn)
-                found.append((batch.chunk(tsn - batch.first_tsn), tsn >= first))
+                done = tsn >= first or self._loss.is_abandoned(tsn)
+                found.append((batch.chunk(tsn - batch.first_tsn), done))
             start = last
         return found
 
@@ -480,6 +569,8 @@ class Outstanding:
             for tsn in range(start, first):
                 batch = self._sent.find(tsn)
                 entry = self._loss.special.get(tsn)
+                if entry is not None and entry.abandoned:
+                    continue
                 if entry is not None and entry.marked:
                     marked += 1
                     continue

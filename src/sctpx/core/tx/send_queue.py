@@ -23,6 +23,7 @@ from ..path.path import Path
 from .batch import Batch
 from .out_message import OutMessage
 from .schedule import FirstCome, Held, Schedule, make_schedule
+from .spans import Spans
 
 if COMPILED:
     from librt.strings import BytesWriter
@@ -69,7 +70,9 @@ class SendQueue:
         "_numbers",
         "_schedule",
         "_values",
+        "policies",
         "queued_bytes",
+        "spans",
     )
 
     def __init__(
@@ -83,6 +86,10 @@ class SendQueue:
         self._contexts_past = 0
         self.queued_bytes = 0
         """Bytes of user data not cut yet."""
+        self.policies = 0
+        """Messages not wholly cut that may be abandoned."""
+        self.spans: Spans | None = None
+        """Where the chunks of such messages went; made for the first of them."""
         self._values = {} if values is None else values
         self._schedule: Schedule = make_schedule(scheduler, framing.interleaves, self._values)
         self._first_come = _as_first_come(self._schedule)
@@ -118,6 +125,17 @@ class SendQueue:
         else:
             self._schedule.push(message)
         self.queued_bytes += len(message.data)
+        if message.reliability is not None:
+            self.policies += 1
+            if self.spans is None:
+                self.spans = Spans()
+
+    def remove(self, message: OutMessage) -> None:
+        """Take a message back that is not wholly cut."""
+        self._schedule.remove(message)
+        self.queued_bytes -= len(message.data) - message.offset
+        if message.reliability is not None:
+            self.policies -= 1
 
     def peek(self) -> OutMessage | None:
         """The message that is sent next."""
@@ -189,6 +207,8 @@ class SendQueue:
         for message in self._schedule.messages():
             repeated += message.offset
             message.offset = message.fragment = message.number = 0
+            if message.reliability is not None:
+                message.reliability.tsns.clear()  # Nothing of it was sent.
         self.queued_bytes += repeated
         return repeated
 
@@ -299,6 +319,8 @@ class SendQueue:
             message.fragment += count
         parts.extend(seal.fragments(data, offset, payload, count, first, rest, fragment))
         taken = count * payload
+        if message.reliability is not None and self.spans is not None:
+            self.spans.add(tsn, count, message)
         message.offset = offset + taken
         schedule.take(taken)
         batch.sizes.extend([length] * count)
@@ -315,7 +337,7 @@ class SendQueue:
         left = length - len(lead)
         schedule = self._schedule
         alone = -1
-        if self._first_come is not None:
+        if self._first_come is not None and not self.policies:
             left = self._bundle(self._first_come, batch, parts, left, room, flags, wanted)
         while left > self._framing.header:
             message = schedule.peek()
@@ -326,6 +348,8 @@ class SendQueue:
                 break
             left -= size
             if self._first_come is not None:
+                if self.policies:
+                    continue
                 left = self._bundle(self._first_come, batch, parts, left, room, flags, wanted)
             elif schedule.one_stream:
                 alone = message.stream
@@ -449,4 +473,10 @@ class SendQueue:
             if message.context is not None or (framing.interleaves and not chunk_flags & DATA_BEGIN):
                 self._contexts.append((tsn, message.context, message.ppid))
         self._schedule.take(payload)
+        if message.reliability is not None and self.spans is not None:
+            self.spans.add(tsn, 1, message)
+            if chunk_flags & DATA_END:
+                self.policies -= 1
+                message.data = b""  # It is in the batch now, and in no need of being kept twice.
+                message.offset = 0
         return size

@@ -9,15 +9,13 @@ from typing import Final
 
 from .. import constants as c
 from .. import structs as s
-from . import association, paths, reconfiguration, streams, whole
+from . import association, partial_reliability, paths, reconfiguration, streams, whole
 from .option import Option
 from .scope import Reach
 from .whole import flag
 
 _AUTH: Final = "RFC 4895"
 _ASCONF: Final = "RFC 5061"
-_PARTIAL: Final = "RFC 3758"
-_POLICIES: Final = "RFC 7496"
 
 OPTIONS: Final[tuple[Option, ...]] = (
     Option("SCTP_RTOINFO", "8.1.1", s.RtoInfo, Reach.FUTURE, association.get_rtoinfo, association.set_rtoinfo),
@@ -81,7 +79,14 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("SCTP_RECVRCVINFO", "8.1.29", int, Reach.SOCKET, *flag("recvrcvinfo")),
     Option("SCTP_RECVNXTINFO", "8.1.30", int, Reach.SOCKET, *flag("recvnxtinfo")),
     Option("SCTP_DEFAULT_SNDINFO", "8.1.31", s.SndInfo, Reach.ANY, whole.get_sndinfo, whole.set_sndinfo),
-    Option("SCTP_DEFAULT_PRINFO", "8.1.32", s.DefaultPrInfo, Reach.ANY, needs=_PARTIAL),
+    Option(
+        "SCTP_DEFAULT_PRINFO",
+        "8.1.32",
+        s.DefaultPrInfo,
+        Reach.ANY,
+        partial_reliability.get_default_prinfo,
+        partial_reliability.set_default_prinfo,
+    ),
     Option("SCTP_STATUS", "8.2.1", s.Status, Reach.ASSOCIATION, association.get_status),
     Option("SCTP_GET_PEER_ADDR_INFO", "8.2.2", s.PaddrInfo, Reach.ADDRESS, association.get_paddrinfo),
     Option("SCTP_PEER_AUTH_CHUNKS", "8.2.3", s.AuthChunks, Reach.ASSOCIATION, needs=_AUTH),
@@ -160,9 +165,28 @@ OPTIONS: Final[tuple[Option, ...]] = (
         Reach.ASSOCIATION,
         set=reconfiguration.add_streams,
     ),
-    Option("SCTP_PR_STREAM_STATUS", "RFC 7496 section 4.3", s.PrStatus, Reach.ASSOCIATION, needs=_POLICIES),
-    Option("SCTP_PR_ASSOC_STATUS", "RFC 7496 section 4.4", s.PrStatus, Reach.ASSOCIATION, needs=_POLICIES),
-    Option("SCTP_PR_SUPPORTED", "RFC 7496 section 4.5", s.AssocValue, Reach.FUTURE, needs=_PARTIAL),
+    Option(
+        "SCTP_PR_STREAM_STATUS",
+        "RFC 7496 section 4.3",
+        s.PrStatus,
+        Reach.ASSOCIATION,
+        partial_reliability.get_stream_status,
+    ),
+    Option(
+        "SCTP_PR_ASSOC_STATUS",
+        "RFC 7496 section 4.4",
+        s.PrStatus,
+        Reach.ASSOCIATION,
+        partial_reliability.get_assoc_status,
+    ),
+    Option(
+        "SCTP_PR_SUPPORTED",
+        "RFC 7496 section 4.5",
+        s.AssocValue,
+        Reach.FUTURE,
+        partial_reliability.get_supported,
+        partial_reliability.set_supported,
+    ),
     Option(
         "SCTP_INTERLEAVING_SUPPORTED",
         "RFC 8260 section 4.3.1",

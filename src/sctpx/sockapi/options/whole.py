@@ -263,19 +263,28 @@ def set_sndinfo(scope: Scope, value: SndInfo) -> Change:
 def get_send_param(scope: Scope, _: object) -> SndRcvInfo:
     """Section 8.1.13."""
     kept = scope.settings.sndinfo
+    prinfo = scope.settings.prinfo
+    timed = prinfo.pr_policy == c.SCTP_PR_SCTP_TTL
     return SndRcvInfo(
         sinfo_stream=kept.snd_sid,
         sinfo_flags=kept.snd_flags,
         sinfo_ppid=kept.snd_ppid,
         sinfo_context=kept.snd_context,
+        sinfo_timetolive=prinfo.pr_value if timed else 0,
         sinfo_assoc_id=scope.id,
     )
 
 
 def set_send_param(scope: Scope, value: SndRcvInfo) -> Change:
-    """Section 8.1.13."""
-    from_sndrcvinfo(value)
-    return set_sndinfo(scope, to_sndinfo(value))
+    """Section 8.1.13. A time to live is the policy that SCTP_DEFAULT_PRINFO tells, and 0 is none."""
+    prinfo = from_sndrcvinfo(value).prinfo
+    keep = set_sndinfo(scope, to_sndinfo(value))
+
+    def change() -> None:
+        keep()
+        scope.settings.prinfo = prinfo
+
+    return change
 
 
 # --- what the socket has ---

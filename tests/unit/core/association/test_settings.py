@@ -35,7 +35,14 @@ from sctpx.wire import control
 from tests.sim.scripted import Scripted, return_by_icmp
 
 CHECKS: Final[dict[str, Callable[[], None]]] = {}
-NEGOTIATED: Final = {"streams", "max_inbound_streams", "attempt_delay", "interleaving", "stream_reconfiguration"}
+NEGOTIATED: Final = {
+    "streams",
+    "max_inbound_streams",
+    "attempt_delay",
+    "interleaving",
+    "partial_reliability",
+    "stream_reconfiguration",
+}
 """What stays: the peer was told, or the attempt has begun."""
 
 

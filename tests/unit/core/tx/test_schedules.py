@@ -96,6 +96,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         self.fragments: Counter[int] = Counter()
         self.numbers: Counter[tuple[int, int]] = Counter()
         self.mark = 0
+        self.pushed: dict[int, OutMessage] = {}
 
     @rule(
         sizes=st.lists(st.integers(1, 100) | st.integers(1, 5000), min_size=1, max_size=4),
@@ -108,7 +109,20 @@ class ScheduleMachine(RuleBasedStateMachine):
             data = (self.mark % 65536).to_bytes(2, "big") * (size // 2) + bytes(size & 1)
             message = OutMessage(data, stream, self.mark, flags, b"", None)
             self.waiting.setdefault(stream, []).append(message)
-            self.sender.queue.push(OutMessage(data, stream, self.mark, flags, b"", None))
+            self.pushed[self.mark] = OutMessage(data, stream, self.mark, flags, b"", None)
+            self.sender.queue.push(self.pushed[self.mark])
+
+    @precondition(lambda self: any(self.waiting.values()))
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        waiting = [message for messages in self.waiting.values() for message in messages]
+        message = data.draw(st.sampled_from(waiting), label="message")
+        self.sender.queue.remove(self.pushed[message.ppid])
+        stream = message.stream
+        if self.waiting[stream][0] is message and self.arrived.pop(stream, b""):
+            self.numbers[stream, message.flags & DATA_UNORDERED] += 1  # It was begun, and has taken a number.
+            self.fragments[stream] = 0
+        self.waiting[stream].remove(message)
 
     @rule(scheduler=st.sampled_from(SCHEDULERS))
     def use(self, scheduler: str) -> None:

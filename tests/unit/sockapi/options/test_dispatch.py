@@ -23,6 +23,7 @@ from sctpx.sockapi.structs import (
     InitMsg,
     PaddrInfo,
     PaddrParams,
+    PrStatus,
     RtoInfo,
     SackInfo,
     SetPrim,
@@ -61,6 +62,8 @@ def asked_of(option: Option, socket: Socket) -> Struct | None:
         return Event(se_type=c.SCTP_ASSOC_CHANGE)
     if option.name == "SCTP_GET_PEER_ADDR_INFO":
         return PaddrInfo(spinfo_address=("10.0.1.2", association.peer_port))
+    if option.kind is PrStatus:
+        return PrStatus(sprstat_assoc_id=association.id, sprstat_policy=c.SCTP_PR_SCTP_ALL)
     return None
 
 

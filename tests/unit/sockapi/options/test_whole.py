@@ -233,8 +233,9 @@ def test_what_a_default_cannot_be_is_refused() -> None:
     for flags in (c.SCTP_ABORT, c.SCTP_ADDR_OVER, 0x4000):
         with raises(errno.EINVAL):
             socket.set(c.SCTP_DEFAULT_SNDINFO, SndInfo(snd_flags=flags))
-    with raises(errno.EOPNOTSUPP):
-        socket.set(c.SCTP_DEFAULT_SEND_PARAM, SndRcvInfo(sinfo_timetolive=1))
+    with raises(errno.EINVAL):
+        socket.set(c.SCTP_DEFAULT_SEND_PARAM, SndRcvInfo(sinfo_timetolive=1, sinfo_flags=0x4000))
+    assert socket.get(c.SCTP_DEFAULT_SEND_PARAM) == SndRcvInfo()
     assert socket.get(c.SCTP_DEFAULT_SNDINFO) == SndInfo()
 
 

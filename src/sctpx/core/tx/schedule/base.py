@@ -33,6 +33,10 @@ class Schedule:
         """Chunks with so many bytes of user data were cut from the message that ``peek`` names."""
         raise NotImplementedError
 
+    def remove(self, message: OutMessage) -> None:
+        """Take a message back, of which chunks may have been cut: no more will be."""
+        raise NotImplementedError
+
     def messages(self) -> list[OutMessage]:
         """All messages that are not wholly cut, as they came; one that must go on before all others is first."""
         raise NotImplementedError
@@ -80,6 +84,10 @@ class StreamSchedule(Schedule):
 
     def _release(self, stream: int, size: int, more: bool) -> None:
         """The stream that was chosen has used its turn for so many bytes; ``more`` says whether it has more to send."""
+        raise NotImplementedError
+
+    def _withdraw(self, stream: int, more: bool) -> None:
+        """The first message of the stream is gone without having had its turn."""
         raise NotImplementedError
 
     # What a schedule is:
@@ -131,6 +139,26 @@ class StreamSchedule(Schedule):
         self._chosen = None
         self._committed = False
         self._release(stream, spent, stream in self._queues)
+
+    def remove(self, message: OutMessage) -> None:
+        """Take a message back, of which chunks may have been cut: no more will be."""
+        stream = message.stream
+        queue = self._queues[stream]
+        first = queue[0] is message
+        queue.remove(message)
+        self._count -= 1
+        if not queue:
+            del self._queues[stream]
+        if self._chosen is message and self._committed:
+            spent = self._spent
+            self._spent = 0
+            self._chosen = None
+            self._committed = False
+            self._release(stream, spent, stream in self._queues)
+        elif first:
+            if not self._committed:
+                self._chosen = None
+            self._withdraw(stream, stream in self._queues)
 
     def messages(self) -> list[OutMessage]:
         """All messages that are not wholly cut, as they came; one that must go on before all others is first."""

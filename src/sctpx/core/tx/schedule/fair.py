@@ -39,9 +39,13 @@ class Fair(StreamSchedule):
 
     def _choose(self) -> int:
         heap = self._heap
-        while self._times[heap[0][2]] != heap[0][0]:
-            heappop(heap)  # Virtual time has moved on since.
+        while heap[0][2] not in self._queues or self._times[heap[0][2]] != heap[0][0]:
+            heappop(heap)  # Virtual time has moved on since, or there is nothing more to send.
         return heap[0][2]
+
+    def _withdraw(self, stream: int, more: bool) -> None:
+        if not self._queues:
+            self._begin_anew()
 
     def _release(self, stream: int, size: int, more: bool) -> None:
         time = self._times[stream]
@@ -51,10 +55,14 @@ class Fair(StreamSchedule):
             self._queue_up(stream, time)
         elif self._queues:
             self._times[stream] = time
-        else:  # Nobody waits: all begin anew.
-            self._times.clear()
-            self._heap.clear()
-            self._now = 0
+        else:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Nobody waits."""
+        self._times.clear()
+        self._heap.clear()
+        self._now = 0
 
 
 @final

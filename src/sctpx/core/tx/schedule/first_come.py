@@ -46,6 +46,14 @@ class FirstCome(Schedule):
             del self.items[: self.head]
             self.head = 0
 
+    def remove(self, message: OutMessage) -> None:
+        """Take a message back, of which chunks may have been cut: no more will be."""
+        index = self.items.index(message, self.head)
+        if index == self.head:
+            self.advance(1)
+        else:
+            del self.items[index]
+
     def messages(self) -> list[OutMessage]:
         """All messages that are not wholly cut, in order."""
         return self.items[self.head :]

@@ -50,6 +50,15 @@ class Held(Schedule):
         if message is not None and message.is_cut and self._rests(message):
             self.ahead -= 1
 
+    def remove(self, message: OutMessage) -> None:
+        """Take a message back, of which chunks may have been cut: no more will be."""
+        if message in self.back:
+            self.back.remove(message)
+            return
+        self.schedule.remove(message)
+        if self._rests(message):
+            self.ahead -= 1
+
     def messages(self) -> list[OutMessage]:
         """All messages that are not wholly cut, as they came; those that are kept back are last."""
         return self.schedule.messages() + self.back

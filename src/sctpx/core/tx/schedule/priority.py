@@ -37,6 +37,10 @@ class Priority(StreamSchedule):
             heappop(heap)  # This message has been cut.
         return heap[0][2]
 
+    def _withdraw(self, stream: int, more: bool) -> None:
+        if more:
+            self._activate(stream)
+
     def _release(self, stream: int, size: int, more: bool) -> None:
         if more and self._heap[0] != self._entry(stream):
             self._activate(stream)

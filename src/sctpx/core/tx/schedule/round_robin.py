@@ -24,6 +24,10 @@ class RoundRobin(StreamSchedule):
     def _choose(self) -> int:
         return self._ring[0]
 
+    def _withdraw(self, stream: int, more: bool) -> None:
+        if not more:
+            self._ring.remove(stream)
+
     def _release(self, stream: int, size: int, more: bool) -> None:
         self._ring.popleft()
         if more:
@@ -46,6 +50,10 @@ class RoundRobinPerPacket(StreamSchedule):
 
     def _choose(self) -> int:
         return self._ring[0]
+
+    def _withdraw(self, stream: int, more: bool) -> None:
+        if not more:
+            self._ring.remove(stream)
 
     def _release(self, stream: int, size: int, more: bool) -> None:
         self._served = stream
