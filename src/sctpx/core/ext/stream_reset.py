@@ -11,6 +11,8 @@ for data. If it has to all the same, it answers "In progress", and when the data
 Each request of the peer has a number, and what was answered to the last RE-CONFIG chunk is kept: if the peer sends that
 chunk again, the answer is the same, or how it went since. Between two packets that leave, one chunk with new
 requests counts: an honest peer waits for an answer before it asks for more.
+
+An association has the object from the first request on, of either side: before, the extension costs nothing.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from ...wire.serial import TSN_MASK, extend_tsn
 from ..association import reachability, renumbering, transfer
 from ..association.state import CLOSED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
 from ..association.tcb import Tcb
+from ..capabilities import RECONFIGURATION
 from ..events import RECONFIG_DENIED, RECONFIG_DONE, RECONFIG_FAILED, AssociationReset, StreamsAdded, StreamsReset
 from ..extension import Extension
 from ..path import rto
@@ -574,7 +577,11 @@ def find(tcb: Tcb) -> StreamReset:
     for extension in tcb.extensions:
         if isinstance(extension, StreamReset):
             return extension
-    raise OSError(EOPNOTSUPP, "the peer, or this side, does not reset or add streams (RFC 6525)")
+    if not tcb.capabilities & RECONFIGURATION:
+        raise OSError(EOPNOTSUPP, "the peer, or this side, does not reset or add streams (RFC 6525)")
+    made = StreamReset(tcb)
+    tcb.extensions.append(made)
+    return made
 
 
 def handle_re_config(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:

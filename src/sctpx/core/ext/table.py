@@ -6,11 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from ..association.tcb import Tcb
-from ..capabilities import RECONFIGURATION
 from ..extension import Extension
-from .stream_reset import StreamReset
 
-ROOMS: Final[dict[int, Callable[[Tcb], Extension]]] = {RECONFIGURATION: StreamReset}
+ROOMS: Final[dict[int, Callable[[Tcb], Extension]]] = {}
 """By the bit of the capability (``core.capabilities``): what makes the object."""
 
 
