@@ -84,6 +84,10 @@ def _handle(tcb: Tcb, value: bytes, interleaves: bool) -> bool:
     skipped = [one for one in named if one[0] < tcb.inbound_streams]
     tcb.stats.invalid_streams += len(named) - len(skipped)
     tsn = extend_tsn(wire_tsn, tcb.tsn_map.cumulative_tsn)
+    former = tcb.peer_former_tsn
+    if former >= 0 and 0 <= former - extend_tsn(wire_tsn, former) <= transfer.LATE:
+        tcb.stats.packets_discarded += 1  # It is late: from before the peer's TSNs were reset (RFC 6525).
+        return True
     if tcb.deferred is not None:
         # Behind a reset (RFC 6525), what it means is not known yet. The peer says it again.
         tsn = min(tsn, tcb.deferred.last_tsn)
