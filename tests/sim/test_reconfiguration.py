@@ -8,6 +8,7 @@ of the message before. Every request ends with an event. A run follows from its 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from errno import EAGAIN, EALREADY, EINVAL
 from random import Random
 
@@ -16,6 +17,7 @@ import pytest
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import RECONFIG_DONE, AssociationReset, StreamsAdded, StreamsReset
 from sctpx.core.timers import SECOND
+from sctpx.core.tx.reliability import PRIORITY, RELIABLE, RETRANSMISSIONS, TIMED
 from sctpx.testing import LinkSettings, Pair, Side
 from tests.sweeps import seeds
 
@@ -101,14 +103,14 @@ def check_numbers(side: Side) -> int:
     return begun
 
 
-def run(seed: int, with_tsns: bool) -> tuple[Pair, list[Story], Random]:
+def run(seed: int, with_tsns: bool, send: Callable[[Story], None] = Story.send) -> tuple[Pair, list[Story], Random]:
     random = Random(f"reconfiguration {seed} {with_tsns}")
     pair = Pair(seed, paths=random.choice((1, 2)), link=link(random), config=ALLOWED).connect(600)
     stories = [Story(name, side, random) for name, side in (("a", pair.a), ("b", pair.b))]
     for _ in range(60):
         story = random.choice(stories)
         for _ in range(random.choice((0, 1, 3))):
-            story.send()
+            send(story)
         if random.random() < 0.4:
             story.ask(with_tsns)
         pair.network.run_for(random.choice((0.0, 0.001, 0.05, 0.5)))
@@ -193,3 +195,39 @@ def test_a_request_survives_a_cut_path() -> None:
         pair.a.association.reset_streams(pair.a.host.now, outgoing=True)
         pair.run(lambda: pair.a.events_of(StreamsReset))
         assert pair.network.clock.now - begun < 3 * SECOND
+
+
+def send_unreliably(story: Story) -> None:
+    """A message that may be given up."""
+    association = story.side.association
+    stream = story.random.randrange(association.outbound_streams)
+    unordered = story.random.random() < 0.3
+    number = sum(map(len, story.sent.values()))
+    message = f"{story.name} {number} ".encode().ljust(story.random.choice((10, 500, 5000)), b".")
+    policy, value = story.random.choice(
+        ((RELIABLE, 0), (TIMED, 0), (TIMED, SECOND // 50), (RETRANSMISSIONS, 0), (RETRANSMISSIONS, 1), (PRIORITY, 3))
+    )
+    if association.send_space > 0:
+        story.sent[stream, unordered].append(message)
+        association.send(story.side.host.now, message, stream, unordered=unordered, policy=policy, value=value)
+
+
+@pytest.mark.parametrize("with_tsns", [False, True])
+@pytest.mark.parametrize("seed", seeds(15, 300))
+def test_resets_among_messages_that_are_given_up(seed: int, with_tsns: bool) -> None:
+    """With RFC 3758: what arrives is in order and comes once, and both sides stay at one."""
+    pair, stories, _ = run(seed, with_tsns, send_unreliably)
+    with pair:
+        for story, receiver in zip(stories, (pair.b, pair.a), strict=True):
+            for (stream, unordered), messages in story.sent.items():
+                got = [one.data for one in receiver.received if (one.stream, one.unordered) == (stream, unordered)]
+                got = [one for one in got if one in messages]  # Without parts of what was given up half-way.
+                assert len(set(got)) == len(got)
+                if not unordered:
+                    assert got == [message for message in messages if message in set(got)]
+            assert story.ended() >= story.asked
+        pair.network.run_for(60)
+        for side, other in ((pair.a, pair.b), (pair.b, pair.a)):
+            side.send(b"still alive")
+            pair.drain()
+            assert other.received[-1].data == b"still alive"

@@ -21,5 +21,8 @@ class Extension:
         """The deadline has come. It sets the next one, or ``NEVER``."""
         self.deadline = NEVER
 
+    def on_new_tsns(self) -> None:
+        """Our TSNs begin anew elsewhere (RFC 6525 section 5.2.7 H5): ``Tcb.outstanding`` is another one, and empty."""
+
     def before_sending(self, now: int) -> None:
         """Packets are about to be built: leave in ``Tcb.control`` what is to go with them."""

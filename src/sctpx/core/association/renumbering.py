@@ -76,3 +76,5 @@ def begin_tsns(tcb: Tcb, first_tsn: int) -> None:
     tcb.send_queue.forget_contexts(NEVER)
     for path in tcb.paths:
         path.rtt_tsn = path.earliest_tsn = -1
+    for extension in tcb.extensions:
+        extension.on_new_tsns()

@@ -101,6 +101,7 @@ class Tcb:
         "outstanding",
         "packet_limit",
         "paths",
+        "peer_former_tsn",
         "peer_initial_tsn",
         "peer_port",
         "peer_prefix",
@@ -245,6 +246,8 @@ class Tcb:
         self.window = Window(config.receive_buffer, config.mtu)
         self.sack_policy = SackPolicy(nanoseconds(config.sack_delay), config.stretch_sack)
         self.reassembly: Streams = Reassembly(config.partial_limit)
+        self.peer_former_tsn = -1
+        """The last of the peer's TSNs before they were reset, 32 bits (RFC 6525); below 0 if they never were."""
         self.deferred: Deferred | None = None
         """Data that waits for a reset of its stream (RFC 6525)."""
         self.readable_told = False

@@ -33,8 +33,8 @@ MAX_BLOCKS: Final = 2048
 MAX_SACKS: Final = 1024
 # With Gap Ack Blocks, each may fill a packet.
 MAX_LONG_SACKS: Final = 128
-# So far behind the last TSN before a reset, a SACK that comes late may be.
-_LATE: Final = 1 << 30
+# So far behind the last TSN before a reset may be what comes late.
+LATE: Final = 1 << 30
 
 
 # --- receiving ---------------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
         return  # Out of order (section 6.2.1 D i).
     if cumulative >= outstanding.next_tsn or (ranges and ranges[-1][1] > outstanding.next_tsn):
         former = tcb.former_tsn
-        if former >= 0 and 0 <= former - extend_tsn(cumulative & TSN_MASK, former) <= _LATE:
+        if former >= 0 and 0 <= former - extend_tsn(cumulative & TSN_MASK, former) <= LATE:
             tcb.stats.packets_discarded += 1  # From before our TSNs were reset.
         else:
             _abort_liar(tcb)

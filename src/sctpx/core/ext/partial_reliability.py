@@ -32,6 +32,7 @@ from ..path.path import Path
 from ..timers import NEVER
 from ..tx.out_message import OutMessage
 from ..tx.reliability import PRIORITY, RETRANSMISSIONS, TIMED, Reliability
+from ..tx.spans import Spans
 
 RELIABLE_FIRST: Final = -1
 """The priority of messages without one: higher than all (RFC 7496 section 3.2)."""
@@ -83,6 +84,13 @@ def _handle(tcb: Tcb, value: bytes, interleaves: bool) -> bool:
     skipped = [one for one in named if one[0] < tcb.inbound_streams]
     tcb.stats.invalid_streams += len(named) - len(skipped)
     tsn = extend_tsn(wire_tsn, tcb.tsn_map.cumulative_tsn)
+    former = tcb.peer_former_tsn
+    if former >= 0 and 0 <= former - extend_tsn(wire_tsn, former) <= transfer.LATE:
+        tcb.stats.packets_discarded += 1  # It is late: from before the peer's TSNs were reset (RFC 6525).
+        return True
+    if tcb.deferred is not None:
+        # Behind a reset (RFC 6525), what it means is not known yet. The peer says it again.
+        tsn = min(tsn, tcb.deferred.last_tsn)
     # "for the purposes of sending a SACK, the receiver MUST follow the same rules as if a DATA chunk had been received"
     tcb.answering.verdict = 0
     if tsn <= tcb.tsn_map.cumulative_tsn:
@@ -197,10 +205,7 @@ class PartialReliability(Extension):
         spans = tcb.send_queue.spans
         if spans is None:
             return
-        for message in spans.forget(tcb.outstanding.cumulative_tsn_ack_point):
-            if message.reliability is not None and not message.reliability.over:
-                message.reliability.over = True
-                self._living -= 1
+        self._forget(spans, tcb.outstanding.cumulative_tsn_ack_point)
         freed = self._expire(now)
         if self._marked:
             marked = self._marked[:]
@@ -212,6 +217,22 @@ class PartialReliability(Extension):
         if freed:
             transfer.settle(tcb, now, freed)
         self._set_deadline()
+
+    def _forget(self, spans: Spans, cumulative_tsn: int) -> None:
+        """All up to this TSN was acknowledged for good."""
+        for message in spans.forget(cumulative_tsn):
+            if message.reliability is not None and not message.reliability.over:
+                message.reliability.over = True
+                self._living -= 1
+
+    def on_new_tsns(self) -> None:
+        """All from before is acknowledged."""
+        outstanding = self._tcb.outstanding
+        if self._tcb.send_queue.spans is not None:
+            self._forget(self._tcb.send_queue.spans, NEVER - 1)
+        self._marked = outstanding.watch()
+        self._named.clear()
+        self._read_to = self._told = outstanding.advanced_peer_ack_point
 
     def _expire(self, now: int) -> int:
         """Abandon what is too old. Returns what that frees of the send buffer."""

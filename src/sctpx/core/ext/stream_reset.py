@@ -518,6 +518,7 @@ class StreamReset(Extension):
             return wire.DENIED
         peer_tsn = self._peer_tsn_after_reset()  # G1
         renumbering.flush_inbound(tcb)  # G4
+        tcb.peer_former_tsn = tcb.tsn_map.cumulative_tsn & TSN_MASK
         tcb.tsn_map.reset(peer_tsn)
         tcb.send_queue.reset([])  # G5
         local_tsn = tcb.outstanding.next_tsn & TSN_MASK  # G2

@@ -294,13 +294,14 @@ class Reassembly(Streams):
 
     def reset(self, streams: list[int]) -> tuple[int, list[Broken]]:
         """Numbers begin at 0 again: what waits for a number that was left out is handed over."""
-        for stream in streams or sorted(self._waiting):
+        for stream in streams or list(self._waiting):
             early = self._waiting.pop(stream, None)
-            if early is not None:
-                turn = self._turn_of(stream)
-                self._early -= len(early)
-                for ssn in sorted(early, key=lambda ssn: (ssn - turn) & SSN_MASK):
-                    self._hand_over(early[ssn])
+            if early is None:
+                continue
+            turn = self._turn_of(stream)
+            for step in sorted([(waiting - turn) & SSN_MASK for waiting in early]):
+                self._hand_over(early[(turn + step) & SSN_MASK])
+            self._early -= len(early)
         self._begin_anew(streams)
         return 0, []
 

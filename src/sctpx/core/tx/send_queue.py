@@ -207,6 +207,8 @@ class SendQueue:
         for message in self._schedule.messages():
             repeated += message.offset
             message.offset = message.fragment = message.number = 0
+            if message.reliability is not None:
+                message.reliability.tsns.clear()  # Nothing of it was sent.
         self.queued_bytes += repeated
         return repeated
 

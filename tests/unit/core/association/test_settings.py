@@ -42,6 +42,8 @@ NEGOTIATED: Final = {
     "interleaving",
     "partial_reliability",
     "stream_reconfiguration",
+    "ecn",
+    "error_detection_method",
 }
 """What stays: the peer was told, or the attempt has begun."""
 
