@@ -184,6 +184,26 @@ def test_an_ecne_goes_with_each_sack_while_cwrs_are_lost() -> None:
         assert pair.b.association.stats.ecnes_sent <= lost + 6
 
 
+def test_a_dialogue_whose_sacks_go_with_data_is_echoed_too() -> None:
+    with make_pair() as pair:
+
+        def answer(event: object) -> None:
+            if len(pair.b.received) > pair.b.association.stats.messages_sent:
+                pair.b.send(b"answer")
+            if len(pair.a.received) == pair.a.association.stats.messages_sent < 10:
+                pair.a.send(b"question")
+
+        congest(pair, 6)
+        for side in (pair.a, pair.b):
+            side.host.handlers.append(answer)
+        pair.a.send(b"question")
+        pair.run(lambda: len(pair.a.received) == 10)
+        pair.drain()
+        assert pair.b.association.stats.ce_packets_received + pair.a.association.stats.ce_packets_received == 1
+        assert pair.a.association.stats.ecn_reductions + pair.b.association.stats.ecn_reductions == 1
+        assert pair.a.association.stats.cwrs_received + pair.b.association.stats.cwrs_received >= 1
+
+
 def test_the_window_is_halved_once_for_what_was_in_flight() -> None:
     with make_pair() as pair:
         association, path, first = in_flight(pair)

@@ -33,9 +33,9 @@ class Ecn(Extension):
         """For each path that marked packets came from: the lowest TSN of the first one since the last CWR."""
 
     def before_sending(self, now: int) -> None:
-        """Where a SACK leaves, an ECNE goes with it."""
+        """For each SACK, or some that leave together, an ECNE: before them, or behind one that data has taken along."""
         tcb = self._tcb
-        if not self.unanswered or not tcb.sack_chunks or tcb.stats.sacks_sent == self._sacks_told:
+        if not self.unanswered or tcb.stats.sacks_sent == self._sacks_told:
             return
         self._sacks_told = tcb.stats.sacks_sent
         path = tcb.sack_path
