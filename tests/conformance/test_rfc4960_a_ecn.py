@@ -165,6 +165,17 @@ def test_a_marked_packet_is_echoed_with_its_lowest_tsn_until_a_cwr_comes() -> No
         assert a.chunks_retransmitted == 0
 
 
+def test_marked_packets_are_not_reported_as_duplicates() -> None:
+    with make_pair() as pair:
+        congest(pair, 0, 1, 2)
+        pair.a.send(bytes(5000))
+        pair.drain()
+        stats = pair.b.association.stats
+        assert stats.ce_packets_received >= 1
+        assert stats.duplicate_tsns == 0
+        assert not [packet for packet in pair.network.packets() if " dups " in packet.description]
+
+
 def test_an_ecne_goes_with_each_sack_while_cwrs_are_lost() -> None:
     with make_pair() as pair:
         congest(pair, 0)

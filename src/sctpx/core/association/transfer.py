@@ -52,6 +52,7 @@ def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int
         shutdown.abort(tcb, [causes.no_user_data(tsn & TSN_MASK)])
         return -1
     if not tsn_map.is_new(tsn):
+        tsn_map.note_duplicate(tsn)
         tcb.stats.duplicate_tsns += 1
         tcb.sack_policy.on_disturbance()
         return 2

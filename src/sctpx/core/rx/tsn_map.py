@@ -40,14 +40,16 @@ class TsnMap:
         return self.ranges[-1][1] - 1 if self.ranges else self.cumulative_tsn
 
     def is_new(self, tsn: int) -> bool:
-        """True if ``tsn`` has not been received; else it is noted as a duplicate."""
-        if tsn > self.cumulative_tsn:
-            index = bisect_right(self._starts, tsn) - 1
-            if index < 0 or tsn >= self.ranges[index][1]:
-                return True
+        """True if ``tsn`` has not been received."""
+        if tsn <= self.cumulative_tsn:
+            return False
+        index = bisect_right(self._starts, tsn) - 1
+        return index < 0 or tsn >= self.ranges[index][1]
+
+    def note_duplicate(self, tsn: int) -> None:
+        """``tsn`` was received again: the next SACK says so."""
         if len(self.duplicates) < MAX_DUPLICATES:
             self.duplicates.append(tsn)
-        return False
 
     def has_place(self, tsn: int) -> bool:
         """True if ``tsn``, which is new, can be recorded."""

@@ -45,6 +45,7 @@ class TsnMapMachine(RuleBasedStateMachine):
         known = tsn < self.initial or tsn in self.received
         assert self.map.is_new(tsn) is not known
         if known:
+            self.map.note_duplicate(tsn)
             self.duplicates = [*self.duplicates, tsn][:MAX_DUPLICATES]
         else:
             self.map.record(tsn)
