@@ -1,4 +1,8 @@
-"""Which extensions there are: the object that each association gets of one that both sides have agreed on."""
+"""Which extensions have an object in each association from the beginning, once both sides have agreed on them.
+
+The others make theirs when they are first used: ``partial_reliability`` with the first message that may be given up,
+``stream_reset`` with the first request. What chunks mean to an extension is in ``association.dispatch``.
+"""
 
 from __future__ import annotations
 
