@@ -24,7 +24,7 @@ from sctpx.wire import control
 from tests.sim.scripted import Scripted, return_by_icmp
 
 CHECKS: Final[dict[str, Callable[[], None]]] = {}
-NEGOTIATED: Final = {"streams", "max_inbound_streams", "attempt_delay", "interleaving"}
+NEGOTIATED: Final = {"streams", "max_inbound_streams", "attempt_delay", "interleaving", "ecn", "error_detection_method"}
 """What stays: the peer was told, or the attempt has begun."""
 
 
