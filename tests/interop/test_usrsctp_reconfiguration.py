@@ -196,6 +196,7 @@ def test_we_ask_usrsctp_for_more_of_its_streams(meet: Meet, start_usrsctp: Start
         met.association.add_streams(incoming=2)
         event = await next_of(met.association, events.StreamsAdded)
         assert (event.inbound, event.result) == (inbound + 2, "done")
+        await theirs(met, "stream_change")  # Our answer is there, and usrsctp sends on the new streams.
         met.peer.post("send", socket=met.socket, size=10, stream=inbound + 1)
         assert (await met.association.recv()).stream == inbound + 1
         await met.peer.answer()
