@@ -145,7 +145,8 @@ class Stack(EndpointKeeper):
             raise OSError(EADDRINUSE, f"SCTP port {port} is in use in this stack")
         endpoint = Endpoint(self, port, list(local), list(announce), config, limits or Limits())
         self.endpoints[port] = endpoint
-        self._answers.limit = max([endpoint.limits.answers for endpoint in self.endpoints.values()])
+        first = len(self.endpoints) == 1
+        self._answers.limit = endpoint.limits.answers if first else max(self._answers.limit, endpoint.limits.answers)
         return endpoint
 
     def follow_udp_port(self, udp_port: int) -> None:
