@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,10 +25,16 @@ SIZES = [1, 1000, 2000, 3000, 5000, 10_000, 15_000, 20_000, 25_000, 32_768]
 Tool = Callable[..., Program]
 
 
+@pytest.fixture(scope="session")
+def packages() -> tuple[Path, Path]:
+    """The programs, and their library. Beside the guest nothing can be downloaded, so this comes first."""
+    return unpacked("lksctp-tools"), unpacked("libsctp1")
+
+
 @pytest.fixture
-def tool(guest: Guest, kernel: KernelPeer, matrix: Matrix) -> Iterator[Tool]:
+def tool(packages: tuple[Path, Path], guest: Guest, kernel: KernelPeer, matrix: Matrix) -> Iterator[Tool]:
     """Starts one of the programs: its name and its words. Over UDP they use the kernel's default, ``encap_port``."""
-    tools, library = unpacked("lksctp-tools"), unpacked("libsctp1")
+    tools, library = packages
     matrix.versions[PEER] = f"{version(tools)}, Linux {kernel.release}"
     before = kernel.call("sysctl", encap_port=0)
 
