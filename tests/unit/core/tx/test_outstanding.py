@@ -400,7 +400,7 @@ class OutstandingMachine(RuleBasedStateMachine):
 
 
 TestOutstanding = OutstandingMachine.TestCase
-TestOutstanding.settings = settings(max_examples=120, stateful_step_count=50)
+TestOutstanding.settings = settings(max_examples=60, stateful_step_count=50)
 
 
 def send(outstanding: Outstanding, path: Path, *sizes: int) -> Batch:

@@ -160,7 +160,7 @@ def errno_of(call: Callable[[], object]) -> int:
     return 0
 
 
-@settings(max_examples=600)
+@settings(max_examples=200)
 @given(option=st.sampled_from(USABLE), one_to_many=st.booleans(), data=st.data())
 def test_any_bytes_are_a_value_or_an_error_and_then_nothing_changes(
     option: Option, one_to_many: bool, data: st.DataObject
