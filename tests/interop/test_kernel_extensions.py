@@ -1,4 +1,4 @@
-"""A Linux kernel that offers all its extensions, of which sctpx speaks none: the association works without them."""
+"""A Linux kernel that offers all its extensions: what sctpx offers as well is agreed, the others are not used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.interop.kernel_peer.peer import KernelPeer
 from tests.interop.matrix import Way
 from tests.interop.usrsctp import content, digest
 
-pytestmark = pytest.mark.matrix(peer="Linux kernel", subject="Extensions that sctpx does not speak", api="asyncio")
+pytestmark = pytest.mark.matrix(peer="Linux kernel", subject="All extensions of the peer", api="asyncio")
 ON = ("prsctp_enable", "reconf_enable", "auth_enable", "addip_enable", "intl_enable", "ecn_enable")
 EXTENSIONS = ["PR-SCTP", "RE-CONFIG", "AUTH", "ASCONF", "ECN", "I-DATA"]
 SIZES = [1, 1453, 100_000]
@@ -28,7 +28,7 @@ def extended(kernel: KernelPeer) -> Iterator[KernelPeer]:
 
 @both_ways
 @ways()
-async def test_with_all_extensions_on_data_goes_both_ways_and_none_is_used(
+async def test_with_all_extensions_on_data_goes_both_ways_and_what_both_offer_is_agreed(
     meet: Meet, way: Way, extended: KernelPeer
 ) -> None:
     async with meet(extended, way, extensions=EXTENSIONS) as met:
@@ -39,14 +39,16 @@ async def test_with_all_extensions_on_data_goes_both_ways_and_none_is_used(
             await extended.ask("send", socket=met.socket, size=size, seed=seed, stream=seed)
             assert (await receive_whole(met.association)).data == content(seed, size)
         found = extended.call("extensions", socket=met.socket)
-        assert [name for name, used in found.items() if used] == []
+        assert [name for name, used in found.items() if used] == ["PR-SCTP", "RE-CONFIG"]
         await met.association.shutdown()
 
 
 @both_ways
 @ways(1)
-async def test_a_message_with_a_lifetime_is_sent_reliably(meet: Meet, way: Way, extended: KernelPeer) -> None:
-    """PR-SCTP: the peer did not agree to that."""
+async def test_a_message_with_a_lifetime_arrives_where_nothing_is_lost(
+    meet: Meet, way: Way, extended: KernelPeer
+) -> None:
+    """PR-SCTP is agreed, and what is in flight is not given up."""
     async with meet(extended, way, extensions=EXTENSIONS) as met:
         await extended.ask("send", socket=met.socket, size=50_000, seed=1, lifetime=1)
         assert (await receive_whole(met.association)).data == content(1, 50_000)
@@ -55,7 +57,7 @@ async def test_a_message_with_a_lifetime_is_sent_reliably(meet: Meet, way: Way, 
 @both_ways
 @ways(1)
 async def test_streams_cannot_be_reset_and_the_association_lives(meet: Meet, way: Way, extended: KernelPeer) -> None:
-    """RE-CONFIG: the kernel refuses, and sends nothing."""
+    """RE-CONFIG is agreed, but the kernel's socket has not enabled it for itself: the kernel sends nothing."""
     async with meet(extended, way, extensions=EXTENSIONS) as met:
         assert extended.call("reset_streams", socket=met.socket)["error"] == "ENOPROTOOPT"
         await met.association.send(b"still here")
