@@ -14,10 +14,12 @@ from tests.api.sockets.support import (
     PORT,
     Thread,
     associated,
-    client,
+    closed_udp_port,
     connected,
     fill,
     listening,
+    new_socket,
+    silent,
 )
 from tests.api.support import raises_errno
 
@@ -75,7 +77,8 @@ def test_it_cannot_begin_another_association() -> None:
 
 
 def test_an_association_that_is_not_up_cannot_be_peeled_off() -> None:
-    with listening() as server, client(server, sctpx.SOCK_SEQPACKET) as a:
+    udp_port = closed_udp_port()
+    with silent(udp_port, HOST), new_socket(sctpx.AF_INET, sctpx.SOCK_SEQPACKET, peer_udp_port=udp_port) as a:
         a.setblocking(False)
         assert a.connect_ex(HERE) == errno.EINPROGRESS
         with raises_errno(errno.EINVAL):
