@@ -8,7 +8,7 @@ from typing import Any
 from .. import constants as c
 from ..ancillary import POLICIES, check_policy
 from ..structs import AssocValue, DefaultPrInfo, PrInfo, PrStatus
-from .association import reconfigured
+from . import negotiated
 from .scope import Scope
 from .whole import Change
 
@@ -28,17 +28,13 @@ def set_default_prinfo(scope: Scope, value: DefaultPrInfo) -> Change:
 
 def get_supported(scope: Scope, _: object) -> AssocValue:
     """RFC 7496 section 4.5: whether it was negotiated, or will be offered."""
-    association = scope.association
-    on = scope.config.partial_reliability if association is None else association.partial_reliability
-    return AssocValue(assoc_id=scope.id, assoc_value=int(on))
+    return negotiated.supported(scope, "partial_reliability", "partial_reliability")
 
 
 def set_supported(scope: Scope, value: AssocValue) -> Change:
     """RFC 7496 section 4.5: "the enabling or disabling of the negotiation [...] for future associations"."""
-    if scope.association is not None:
-        raise OSError(errno.EINVAL, "it is negotiated when an association is set up, and stays as it is then")
-    config = reconfigured(scope, partial_reliability=value.assoc_value != 0)
-    return lambda: scope.configure(config)
+    negotiated.check_future(scope)
+    return negotiated.offer(scope, "partial_reliability", value)
 
 
 def get_stream_status(scope: Scope, asked: Any) -> PrStatus:

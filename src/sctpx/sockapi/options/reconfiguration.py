@@ -7,6 +7,7 @@ from typing import Final
 
 from .. import constants as c
 from ..structs import AddStreams, AssocValue, ResetStreams
+from . import negotiated
 from .association import reconfigured
 from .scope import Scope
 from .whole import Change
@@ -21,17 +22,13 @@ ALLOWED: Final = {
 
 def get_supported(scope: Scope, _: object) -> AssocValue:
     """Whether it was negotiated, or will be offered; as Linux and FreeBSD have it."""
-    association = scope.association
-    on = scope.config.stream_reconfiguration if association is None else association.reconfigurable
-    return AssocValue(assoc_id=scope.id, assoc_value=int(on))
+    return negotiated.supported(scope, "stream_reconfiguration", "reconfigurable")
 
 
 def set_supported(scope: Scope, value: AssocValue) -> Change:
     """Whether associations to come offer it."""
-    if scope.association is not None:
-        raise OSError(errno.EINVAL, "it is negotiated when an association is set up, and stays as it is then")
-    config = reconfigured(scope, stream_reconfiguration=value.assoc_value != 0)
-    return lambda: scope.configure(config)
+    negotiated.check_future(scope)
+    return negotiated.offer(scope, "stream_reconfiguration", value)
 
 
 def get_enabled(scope: Scope, _: object) -> AssocValue:

@@ -8,6 +8,7 @@ from typing import Final
 from ...core.config import Scheduler
 from .. import constants as c
 from ..structs import AssocValue, StreamValue
+from . import negotiated
 from .association import reconfigured
 from .scope import Scope
 from .whole import Change
@@ -29,19 +30,15 @@ COMPLETE: Final = 2
 
 def get_interleaving(scope: Scope, _: object) -> AssocValue:
     """Section 4.3.1: whether it was negotiated, or will be offered."""
-    association = scope.association
-    on = scope.config.interleaving if association is None else association.interleaving
-    return AssocValue(assoc_id=scope.id, assoc_value=int(on))
+    return negotiated.supported(scope, "interleaving", "interleaving")
 
 
 def set_interleaving(scope: Scope, value: AssocValue) -> Change:
     """Section 4.3.1: "for future associations". "Some implementations might therefore put some restrictions" on it."""
-    if scope.association is not None:
-        raise OSError(errno.EINVAL, "interleaving is negotiated when an association is set up, and stays as it is then")
+    negotiated.check_future(scope, "interleaving")
     if value.assoc_value and scope.holder.settings.fragment_interleave < COMPLETE:
         raise OSError(errno.EINVAL, "interleaving needs SCTP_FRAGMENT_INTERLEAVE at level 2")
-    config = reconfigured(scope, interleaving=value.assoc_value != 0)
-    return lambda: scope.configure(config)
+    return negotiated.offer(scope, "interleaving", value)
 
 
 def get_scheduler(scope: Scope, _: object) -> AssocValue:
