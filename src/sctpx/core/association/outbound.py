@@ -188,7 +188,8 @@ def _grant(tcb: Tcb, now: int) -> Grant | None:
     """What DATA may leave now, by state, windows and Nagle; None for nothing."""
     if tcb.state not in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
         return None
-    if not tcb.data_destination().confirmed:
+    destination = tcb.data_destination()
+    if not destination.confirmed:
         return None  # No address is confirmed yet: they carry no data (section 5.4).
     outstanding = tcb.outstanding
     tsn = outstanding.next_marked()
@@ -199,7 +200,7 @@ def _grant(tcb: Tcb, now: int) -> Grant | None:
         return None
     if outstanding.next_tsn - outstanding.cumulative_tsn_ack_point > MAX_OUTSTANDING:
         return None
-    path = _new_data_path(tcb, message.remote)
+    path = _asked_path(tcb, message.remote, destination) if message.remote else destination
     if path.room <= 0:
         return None
     if (
@@ -268,10 +269,10 @@ def _schedule_probe(tcb: Tcb, now: int, path: Path) -> None:
         timer.deadline = now + timer.interval
 
 
-def _new_data_path(tcb: Tcb, remote: bytes) -> Path:
-    """Where a message goes: the primary path, or the address the user asked for, while it is good."""
-    wanted = tcb.find_path(remote) if remote else None
-    return failover.select(tcb.paths, wanted) if wanted is not None else tcb.data_destination()
+def _asked_path(tcb: Tcb, remote: bytes, destination: Path) -> Path:
+    """Where a message goes for which the user asked for an address: there while it is good, else by the default."""
+    wanted = tcb.find_path(remote)
+    return destination if wanted is None else failover.select(tcb.paths, wanted)
 
 
 def _retransmission_path(tcb: Tcb, tsn: int) -> Path:
