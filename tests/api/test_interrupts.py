@@ -65,7 +65,9 @@ async def end_all_tasks() -> None:
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        _, pending = await asyncio.wait(tasks, timeout=PATIENCE)
+        assert not pending
 
 
 @pytest.mark.parametrize("new_loop", LOOPS)

@@ -39,13 +39,18 @@ class Place(asyncio.Future[None]):
         try:
             self.remove_done_callback(callback)
             self.set_result(None)
-        except BaseException:  # Of a signal handler: the task goes on with the loop.
+            context.run(callback, self)
+        except BaseException:  # Of the task, or of a signal handler: then the task goes on with the loop.
             self.remove_done_callback(callback)
             if not self.done():
                 self.set_result(None)
-            self.get_loop().call_soon(callback, self, context=context)
+            if self._is_waited_for():
+                self.get_loop().call_soon(callback, self, context=context)
             raise
-        context.run(callback, self)
+
+    def _is_waited_for(self) -> bool:
+        """Whether the task has not taken a step yet. This looks at all tasks, for exceptional cases only."""
+        return any(getattr(task, "_fut_waiter", None) is self for task in asyncio.all_tasks(self.get_loop()))
 
 
 @final
