@@ -20,7 +20,7 @@ from ..wire.codes import CHUNK_INIT_ACK, COMMON_HEADER
 from ..wire.packet import prefix
 from ..wire.seal import finish_packet
 from ..wire.setup import Setup
-from . import out_of_the_blue
+from . import authentication, out_of_the_blue
 from .arrival import Arrival
 from .config import Limits
 from .endpoint import Endpoint
@@ -108,6 +108,10 @@ class Answers:
         endpoint = self._endpoints.get(arrival.local_port)
         if endpoint is None or not endpoint.hears(arrival.local) or endpoint.is_full(arrival.remote):
             self.turn_away(arrival, setup.initiate_tag)
+            return
+        cause = authentication.refusal(setup, endpoint.config)
+        if cause is not None:
+            self.refuse(arrival, setup.initiate_tag, [cause])
             return
         most = endpoint.limits.peer_addresses
         cookie = make_cookie(

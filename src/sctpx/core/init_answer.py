@@ -15,7 +15,7 @@ from ..wire.params import IPV4_MAPPED, is_unicast
 from ..wire.serial import TSN_MASK
 from ..wire.setup import MINIMUM_RWND, Setup
 from ..wire.tlv import item
-from . import capabilities
+from . import authentication, capabilities
 from .config import AssociationConfig
 from .ip import LOOPBACK, can_reach, scope_of, without_zone
 from .path.path import largest_packet
@@ -101,6 +101,9 @@ def make_cookie(
     cookie.udp_port = udp_port
     cookie.addresses = peer_addresses(source, setup.addresses, locals_, most)
     cookie.capabilities = capabilities.agreed(config.capabilities, setup, config.error_detection_method)
+    if cookie.capabilities & capabilities.AUTHENTICATION:
+        cookie.peer_auth = setup.auth
+        cookie.local_auth = authentication.our_parameters(config, None)
     return cookie
 
 
@@ -120,6 +123,7 @@ def init_ack(
     ack.unrecognized = setup.unrecognized
     capabilities.offer(ack, cookie.capabilities, method=config.error_detection_method)
     ack.cookie = jar.sign(cookie, now)
+    ack.auth = cookie.local_auth
     # "MAY elect to omit some or all of the 'Unrecognized Parameter' parameters to reduce the size" (section 12.4): what
     # the INIT ACK repeats of the INIT, in reports and in the cookie, takes hardly more bytes than it took there.
     limit = largest_packet(config.mtu, cookie.source, cookie.udp_port) - COMMON_HEADER

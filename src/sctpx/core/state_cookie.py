@@ -8,6 +8,10 @@ The cookie makes the INIT ACK larger than the INIT, so it is as small as it can 
 not in it. The COOKIE ECHO has them in its header, and the MAC covers them. When it was made is told in microseconds, of
 which 34 bits go round in more than the life of two secrets, its life in milliseconds.
 
+If chunks are to be authenticated (RFC 4895), the cookie has what both sides have said of that, from which the keys are
+computed again, and no shared key (section 6.3). Our own RANDOM is not in it: it is computed from the rest of the cookie
+with another secret, unless it was sent before, in an INIT of ours.
+
 What is inside is not secret, but for the peer's tag, which the peer may know: Tie-Tags are random numbers made for
 the purpose (section 5.2.2).
 """
@@ -18,8 +22,10 @@ import hmac
 from struct import Struct
 from typing import Final, final
 
+from ..wire.auth import RANDOM_LENGTH, AuthParameters
 from ..wire.packet import parse_prefix, prefix
 from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
+from .capabilities import AUTHENTICATION
 from .entropy import RandomBytes
 from .ip import ZONE_LENGTH, is_ipv4, zone_of
 from .timers import MICROSECOND, MILLISECOND, SECOND
@@ -44,6 +50,9 @@ _SOURCE_IS_V6: Final = 0x40
 _HAS_TIE_TAGS: Final = 0x20
 _HAS_CAPABILITIES: Final = 0x10
 _CAPABILITIES_LENGTH: Final = 2
+_AUTH: Final = Struct(">BH")
+_HAS_RANDOM: Final = 0x80
+_RANDOM_LABEL: Final = b"RANDOM of RFC 4895"
 _ZONES: Final = 0xFF
 _LOCAL_HAS_ZONE: Final = 0x80
 _SOURCE_HAS_ZONE: Final = 0x40
@@ -59,11 +68,13 @@ class Cookie:
         "created",
         "lifespan",
         "local",
+        "local_auth",
         "local_initial_tsn",
         "local_port",
         "local_tag",
         "local_tie_tag",
         "peer_a_rwnd",
+        "peer_auth",
         "peer_inbound_streams",
         "peer_initial_tsn",
         "peer_outbound_streams",
@@ -98,6 +109,10 @@ class Cookie:
         """All addresses of the peer; ``source`` is the first."""
         self.capabilities = 0
         """What both sides can do (``capabilities``): 16 bits."""
+        self.local_auth: AuthParameters | None = None
+        """What we say of authentication, if it is agreed on. ``CookieJar.sign`` makes the RANDOM if it has none."""
+        self.peer_auth: AuthParameters | None = None
+        """What the peer has said of it."""
 
     @property
     def header(self) -> bytes:
@@ -107,7 +122,8 @@ class Cookie:
     @property
     def spoken(self) -> int:
         """Bytes for what the peer said of itself: its other addresses, and what it can do."""
-        return sum([1 + len(ip) for ip in self.addresses[1:]]) + (_CAPABILITIES_LENGTH if self.capabilities else 0)
+        size = sum([1 + len(ip) for ip in self.addresses[1:]]) + (_CAPABILITIES_LENGTH if self.capabilities else 0)
+        return size if self.peer_auth is None else size + len(_encode_auth(self.peer_auth))
 
     def encode(self) -> bytes:
         """The cookie's bytes, without ``header`` and without the MAC."""
@@ -140,6 +156,9 @@ class Cookie:
             _ZONES if zones else others,
         )
         placed = bytes((zones, others)) if zones else b""
+        if self.capabilities & AUTHENTICATION:
+            for auth in (self.local_auth, self.peer_auth):
+                agreed += _encode_auth(auth or AuthParameters())
         listed = [bytes((len(ip),)) + ip for ip in self.addresses[1:]]
         return b"".join([fixed, placed, tie_tags, agreed, self.local, self.source, *listed])
 
@@ -175,6 +194,9 @@ def decode(data: bytes, header: bytes, now: int) -> Cookie:
     if more & _HAS_CAPABILITIES:
         cookie.capabilities = int.from_bytes(data[offset : offset + _CAPABILITIES_LENGTH], "big")
         offset += _CAPABILITIES_LENGTH
+    if cookie.capabilities & AUTHENTICATION:
+        cookie.local_auth, offset = _decode_auth(data, offset)
+        cookie.peer_auth, offset = _decode_auth(data, offset)
     length = _length(more & _LOCAL_IS_V6, zones & _LOCAL_HAS_ZONE)
     cookie.local = data[offset : offset + length]
     offset += length
@@ -194,6 +216,31 @@ def _length(is_v6: int, has_zone: int) -> int:
     if not is_v6:
         return IPV4_LENGTH
     return IPV6_LENGTH + ZONE_LENGTH if has_zone else IPV6_LENGTH
+
+
+def _encode_auth(auth: AuthParameters) -> bytes:
+    """What one side has said of authentication: the number of HMAC algorithms and whether there is a RANDOM, the number
+    of chunk types and one more if they are listed, and these."""
+    count = len(auth.algorithms) // 2 | (_HAS_RANDOM if auth.random is not None else 0)
+    listed = 0 if auth.chunk_types is None else 1 + len(auth.chunk_types)
+    return b"".join([_AUTH.pack(count, listed), auth.algorithms, auth.chunk_types or b"", auth.random or b""])
+
+
+def _decode_auth(data: bytes, offset: int) -> tuple[AuthParameters, int]:
+    """What ``_encode_auth`` has made, and where it ends."""
+    count, listed = _AUTH.unpack_from(data, offset)
+    offset += _AUTH.size
+    auth = AuthParameters()
+    length = 2 * (count & ~_HAS_RANDOM)
+    auth.algorithms = data[offset : offset + length]
+    offset += length
+    if listed:
+        auth.chunk_types = data[offset : offset + listed - 1]
+        offset += listed - 1
+    if count & _HAS_RANDOM:
+        auth.random = data[offset : offset + RANDOM_LENGTH]
+        offset += RANDOM_LENGTH
+    return auth, offset
 
 
 @final
@@ -216,6 +263,7 @@ class CookieJar:
         """The State Cookie parameter's value."""
         self._rotate(now)
         data = bytes((self._key_id,)) + cookie.encode()
+        _make_random(self._secret, cookie, data)
         return data + _mac(self._secret, cookie.header, data)
 
     def open(self, value: bytes, header: bytes, now: int) -> Cookie | None:
@@ -235,7 +283,9 @@ class CookieJar:
         data = value[:-MAC_LENGTH]
         if not hmac.compare_digest(_mac(secret, header, data), value[-MAC_LENGTH:]):
             return None
-        return decode(data[1:], header, now)
+        cookie = decode(data[1:], header, now)
+        _make_random(secret, cookie, data)
+        return cookie
 
     def _rotate(self, now: int) -> None:
         if now < self._renew:
@@ -255,3 +305,12 @@ def _mac(secret: hmac.HMAC, header: bytes, data: bytes) -> bytes:
     mac.update(header)
     mac.update(data)
     return mac.digest()[:MAC_LENGTH]
+
+
+def _make_random(secret: hmac.HMAC, cookie: Cookie, data: bytes) -> None:
+    """Our RANDOM, if this cookie is to have one and does not bring it."""
+    auth = cookie.local_auth
+    if auth is not None and auth.random is None:
+        another = secret.copy()
+        another.update(_RANDOM_LABEL)  # No MAC is ever computed of so few bytes.
+        auth.random = hmac.digest(another.digest(), cookie.header + data, "sha256")

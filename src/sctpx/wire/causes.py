@@ -19,6 +19,7 @@ from .codes import (
     CAUSE_UNRECOGNIZED_CHUNK,
     CAUSE_UNRECOGNIZED_PARAMETERS,
     CAUSE_UNRESOLVABLE_ADDRESS,
+    CAUSE_UNSUPPORTED_HMAC,
     CAUSE_USER_ABORT,
 )
 from .tlv import ParseError, items, join
@@ -107,3 +108,8 @@ def user_abort(reason: bytes) -> Cause:
 def protocol_violation(text: str) -> Cause:
     """Section 3.3.10.13."""
     return CAUSE_PROTOCOL_VIOLATION, text.encode()
+
+
+def unsupported_hmac(identifier: int) -> Cause:
+    """RFC 4895 section 4.1: its length is 6, and the padding is added where it is sent."""
+    return CAUSE_UNSUPPORTED_HMAC, identifier.to_bytes(2, "big")

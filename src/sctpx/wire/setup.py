@@ -12,16 +12,20 @@ from struct import Struct
 from typing import Final, final
 
 from . import params
+from .auth import AuthParameters
 from .codes import (
     CHUNK_HEADER,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
+    PARAM_CHUNK_LIST,
     PARAM_COOKIE_PRESERVATIVE,
     PARAM_ECN_CAPABLE,
     PARAM_FORWARD_TSN_SUPPORTED,
+    PARAM_HMAC_ALGO,
     PARAM_HOST_NAME,
     PARAM_IPV4,
     PARAM_IPV6,
+    PARAM_RANDOM,
     PARAM_REPORT,
     PARAM_SKIP,
     PARAM_STATE_COOKIE,
@@ -37,6 +41,7 @@ MINIMUM_RWND: Final = 1500
 _FAMILIES: Final = ((PARAM_IPV4, 4), (PARAM_IPV6, 16))
 # Parameters that say all by being there.
 _FLAGS: Final = (PARAM_ECN_CAPABLE, PARAM_FORWARD_TSN_SUPPORTED)
+_AUTHENTICATION: Final = (PARAM_RANDOM, PARAM_CHUNK_LIST, PARAM_HMAC_ALGO)
 
 
 @final
@@ -46,6 +51,7 @@ class Setup:
     __slots__ = (
         "a_rwnd",
         "addresses",
+        "auth",
         "cookie",
         "cookie_preservative",
         "error_detection_method",
@@ -70,6 +76,8 @@ class Setup:
         self.inbound_streams = inbound_streams
         self.initial_tsn = initial_tsn
         self.addresses: list[bytes] = []
+        self.auth: AuthParameters | None = None
+        """What the sender says of authentication (RFC 4895 section 3), whole or not; None for nothing."""
         self.cookie: bytes | None = None
         """State Cookie, which may be empty; None where the parameter is missing."""
         self.cookie_preservative = 0
@@ -111,6 +119,8 @@ class Setup:
         parameters.extend([(kind, b"") for kind in self.flags])
         if self.error_detection_method:
             parameters.append((PARAM_ZERO_CHECKSUM, self.error_detection_method.to_bytes(4, "big")))
+        if self.auth is not None:
+            parameters.extend(self.auth.parameters())
         if ack:
             # What is last now gets up to three bytes of padding when more follows.
             room = limit - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3
@@ -163,6 +173,8 @@ def parse(value: bytes, ack: bool = False) -> Setup:
                 raise ParseError("Zero Checksum Acceptable of a wrong length")
             # "The parameter MUST NOT appear more than once" (RFC 9653 section 4): the first one counts.
             setup.error_detection_method = setup.error_detection_method or int.from_bytes(content, "big")
+        elif kind in _AUTHENTICATION:
+            _take_authentication(setup, kind, content)
         elif kind in (PARAM_UNRECOGNIZED, PARAM_STATE_COOKIE):
             continue  # What the peer did not recognize is simply not used.
         else:
@@ -174,3 +186,14 @@ def parse(value: bytes, ack: bool = False) -> Setup:
         # "the address family that is not listed [...] SHOULD also be considered as supported" (section 5.1.2)
         setup.families.extend([len(ip) for ip in setup.addresses])
     return setup
+
+
+def _take_authentication(setup: Setup, kind: int, content: bytes) -> None:
+    """RANDOM, CHUNKS or HMAC-ALGO (RFC 4895 section 3), each of which "MUST be included once": the first one counts."""
+    auth = setup.auth = setup.auth or AuthParameters()
+    if kind == PARAM_RANDOM:
+        auth.random = content if auth.random is None else auth.random
+    elif kind == PARAM_CHUNK_LIST:
+        auth.chunk_types = content if auth.chunk_types is None else auth.chunk_types
+    else:
+        auth.algorithms = auth.algorithms or content
