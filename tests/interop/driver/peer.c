@@ -25,8 +25,12 @@
  *   primary socket= address= | heartbeat socket= address= | status socket= | local socket=   [association=]
  *   reset socket= [outgoing=1] [incoming=1] [streams=] | reset_all socket= | add socket= [outgoing=] [incoming=]
  *                                                  RFC 6525; all streams if none is listed
+ *   auth socket= [chunks=] [hmac=] [key= secret=] [active=] [deactivate=] [delete=] [association=] [events=1]
+ *                                                  RFC 4895: types of chunks to be authenticated, HMAC identifiers,
+ *                                                  numbers of keys       -> peer_chunks, local_chunks, counters
  *   send socket= size= [seed=] [count=] [stream=] [ppid=] [unordered=1] [association=]       seed + i for the i-th
  *        [policy=ttl|rtx|prio value=]              when it may be given up: milliseconds, retransmissions, priority
+ *        [key=]                                    the shared key to authenticate it with
  *   receive socket= [count=]                                             -> messages, end
  *   events socket= [until=NAME]                                          -> events, end
  *   echo socket= [count=]                          until so many messages, or the end
@@ -41,7 +45,8 @@
  *   next. Of a message only size, hash and addressing are kept, except for echo. sink and source block inside
  *   usrsctp, as an ordinary program would, under an alarm that ends the process.
  *
- *   peer.c the conversation, sockets.c sockets and associations, data.c messages and events, host.c the network.
+ *   peer.c the conversation, sockets.c sockets and associations, data.c messages and events, keys.c
+ *   authentication, host.c the network.
  */
 #define _GNU_SOURCE
 #include "peer.h"
@@ -291,7 +296,7 @@ static const struct { const char *verb; int (*run)(void); } commands[] = {
 	{"socket", do_socket}, {"set", do_set}, {"bind", do_bind}, {"listen", do_listen}, {"accept", do_accept},
 	{"connect", do_connect}, {"connectx", do_connectx}, {"shutdown", do_shutdown}, {"abort", do_abort},
 	{"close", do_close}, {"peeloff", do_peeloff}, {"primary", do_primary}, {"heartbeat", do_heartbeat},
-	{"status", do_status}, {"local", do_local}, {"reset", do_reset}, {"reset_all", do_reset_all}, {"add", do_add}, {"send", do_send}, {"receive", do_receive}, {"events", do_events},
+	{"status", do_status}, {"local", do_local}, {"reset", do_reset}, {"reset_all", do_reset_all}, {"add", do_add}, {"auth", do_auth}, {"send", do_send}, {"receive", do_receive}, {"events", do_events},
 	{"echo", do_echo}, {"sink", do_sink}, {"source", do_source},
 };
 
