@@ -31,8 +31,10 @@ from .codes import (
     CAUSE_UNRECOGNIZED_CHUNK,
     CAUSE_UNRECOGNIZED_PARAMETERS,
     CAUSE_UNRESOLVABLE_ADDRESS,
+    CAUSE_UNSUPPORTED_HMAC,
     CAUSE_USER_ABORT,
     CHUNK_ABORT,
+    CHUNK_AUTH,
     CHUNK_CWR,
     CHUNK_DATA,
     CHUNK_ECNE,
@@ -52,7 +54,9 @@ from .codes import (
     COMMON_HEADER,
     PARAM_ADD_INCOMING,
     PARAM_ADD_OUTGOING,
+    PARAM_CHUNK_LIST,
     PARAM_COOKIE_PRESERVATIVE,
+    PARAM_HMAC_ALGO,
     PARAM_HOST_NAME,
     PARAM_INCOMING_RESET,
     PARAM_IPV4,
@@ -202,6 +206,12 @@ def _streams(value: bytes) -> str:
     return f"streams {_several(shown, len(value) // 2)}" if shown else "all streams"
 
 
+def _identifiers(value: bytes) -> str:
+    """Numbers of 16 bits."""
+    shown = [str(int.from_bytes(value[at : at + 2], "big")) for at in range(0, min(len(value) - 1, 2 * _SHOWN), 2)]
+    return _several(shown, len(value) // 2)
+
+
 def _result(value: bytes) -> str:
     """What a re-configuration request came to; with the next TSNs, if they were reset."""
     words = Struct(f">{len(value) // 4}I").unpack_from(value)
@@ -319,6 +329,7 @@ _CHUNKS: Final = _Types(
         CHUNK_FORWARD_TSN: _Format(rest=_forward_tsn),
         CHUNK_I_FORWARD_TSN: _Format(rest=_i_forward_tsn),
         CHUNK_RE_CONFIG: _WITH_PARAMETERS,
+        CHUNK_AUTH: _Format("HH", "key {} hmac {}"),
         CHUNK_ECNE: _Format("I", "tsn {}"),
         CHUNK_CWR: _Format("I", "tsn {}"),
     },
@@ -342,6 +353,8 @@ _PARAMETERS: Final = _Types(
         PARAM_ADD_OUTGOING: _Format("IH2x", "request {} streams {}"),
         PARAM_ADD_INCOMING: _Format("IH2x", "request {} streams {}"),
         PARAM_ZERO_CHECKSUM: _Format("I", "method {}"),
+        PARAM_CHUNK_LIST: _Format(rest=_chunk_types),
+        PARAM_HMAC_ALGO: _Format(rest=_identifiers),
     },
 )
 
@@ -356,6 +369,7 @@ _CAUSES: Final = _Types(
         CAUSE_UNRECOGNIZED_CHUNK: _Format(rest=_chunk_type),
         CAUSE_UNRECOGNIZED_PARAMETERS: _WITH_PARAMETERS,
         CAUSE_NO_USER_DATA: _Format("I", "tsn {}"),
+        CAUSE_UNSUPPORTED_HMAC: _Format("H", "{}"),
         CAUSE_RESTART_WITH_NEW_ADDRESSES: _WITH_PARAMETERS,
         CAUSE_USER_ABORT: _WITH_TEXT,
         CAUSE_PROTOCOL_VIOLATION: _WITH_TEXT,
