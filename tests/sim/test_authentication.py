@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -100,12 +101,16 @@ def test_different_keys_are_no_association(side: str) -> None:
         assert pair.b.host.stack.stats.cookies_unauthenticated > 0
 
 
+def _failure(pair: Pair) -> str:
+    return pair.a.failure
+
+
 def test_a_peer_without_authentication_is_refused_where_chunks_are_demanded() -> None:
     for a, b in ((config(CHUNK_DATA), AssociationConfig()), (AssociationConfig(), config(CHUNK_DATA))):
         with Pair(1, config=a, b_config=b) as pair:
             pair.b.endpoint.listen()
             pair.a.connect(pair.b)
-            pair.network.run(lambda pair=pair: pair.a.failure, 60)
+            pair.network.run(functools.partial(_failure, pair), 60)
             assert len(pair.a.events_of(CannotStart)) == 1
             assert pair.b.events_of(CommunicationUp) == []
 
