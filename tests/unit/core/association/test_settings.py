@@ -47,6 +47,7 @@ NEGOTIATED: Final = {
     "hmac_algorithms",
     "shared_keys",
     "active_key",
+    "deactivated_keys",
     "ecn",
     "error_detection_method",
 }
