@@ -142,8 +142,10 @@ class KernelEndpoint(Endpoint):
         """Associate with a peer whose addresses are known. ``TimeoutError`` (a ``ConnectError``) after ``timeout``."""
         self._check_open()
         timeout = config.connect_timeout if timeout is None else timeout
-        wanted = parameters.settings(replace(config, connect_timeout=None)) if config != self.config else []
-        before = parameters.settings(replace(self.config, connect_timeout=None)) if wanted else []
+        own = replace(self.config, connect_timeout=None)
+        other = replace(config, connect_timeout=None)
+        wanted = parameters.settings(other, own) if config != self.config else []
+        before = parameters.settings(own, other) if wanted else []
         self._set(wanted)
         try:
             attempt = self._sock.connect(peer)

@@ -46,7 +46,13 @@ def snapshot(socket: Socket) -> Any:
             member.settings,
             member.core.config,
             [
-                (path.max_retrans, path.potentially_failed_max_retrans, path.heartbeat_interval, path.encaps_port)
+                (
+                    path.max_retrans,
+                    path.potentially_failed_max_retrans,
+                    path.primary_switchover_max_retrans,
+                    path.heartbeat_interval,
+                    path.encaps_port,
+                )
                 for path in member.core.paths
             ],
         )
