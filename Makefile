@@ -38,9 +38,9 @@ demo: $(VENV)/.core
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL)
 
-# The long sweeps, which make test leaves out.
+# The long sweeps, which make test leaves out, and the property tests with all their examples.
 test-slow: $(VENV)/.dev
-	$(BIN)/python -m pytest $(PARALLEL) -m slow
+	HYPOTHESIS_PROFILE=whole $(BIN)/python -m pytest $(PARALLEL) -m "slow or hypothesis"
 
 # The same tests, and none of the sources: src is not on the path.
 test-compiled: $(COMPILED)/.test
