@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sctpx.sockapi.options import OPTIONS
 from tests.guards import rfc6458
+
+pytestmark = pytest.mark.texts
 
 ROWS = [
     *rfc6458.call_rows(),
