@@ -138,6 +138,7 @@ def tests(*places: str) -> dict[str, str]:
     return {str(path.relative_to(ROOT)): path.read_text() for path in found}
 
 
+@cache
 def tested(name: str) -> str:
     """The file that tests what goes by this name: the one that has it most often; "" for none."""
     counts = {path: len(re.findall(rf"\b{name}\b", text)) for path, text in tests("unit/sockapi").items()}
@@ -145,6 +146,7 @@ def tested(name: str) -> str:
     return best if counts[best] else ""
 
 
+@cache
 def call_tested(name: str) -> str:
     """The file that tests a call on a socket: the one called after it, or its kin, or that has it most often."""
     stem = name.removeprefix("sctp_")
