@@ -1,4 +1,4 @@
-"""Builds the protocol (``wire`` and ``core``) and what drives it as C extensions, from the source that runs interpreted.
+"""Builds the protocol (``wire`` and ``core``) and what drives it as C extensions, from the source as it is.
 
 All or nothing: where there is no C compiler, or mypyc is not to be had, the install is interpreted and complete, and a
 line says why. ``SCTPX_PURE=1`` asks for that; the wheel is then ``py3-none-any``. With ``SCTPX_PURE=0`` it is an error

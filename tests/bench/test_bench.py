@@ -20,7 +20,7 @@ from bench.table import figures_table, targets_table
 from bench.targets import TARGETS
 from bench.works import WORKS, Work, cpu_per_packet, goodput
 
-pytestmark = [pytest.mark.texts, pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks take Linux")]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks take Linux")
 
 OURS = Stack(name=PURE, command=(sys.executable, "-m", "bench.peers.sctpx_bench"), version="")
 FLOOR_STACK = Stack(
