@@ -521,9 +521,11 @@ class Association(Identity):
         mtu: int = -1,
         dscp: int = -1,
         flow_label: int = -1,
+        mtu_discovery: bool | None = None,
+        probe_timer: int = -1,
     ) -> None:
         """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port, PFMR,
-        the largest SCTP packet, the DSCP and the IPv6 flow label of its packets.
+        the largest SCTP packet, DSCP and IPv6 flow label, whether its path MTU is discovered, PROBE_TIMER in ns.
 
         Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer.
         """
@@ -542,6 +544,8 @@ class Association(Identity):
             mtu,
             dscp,
             flow_label,
+            mtu_discovery,
+            probe_timer,
         )
         self.keeper.touch(self)
 

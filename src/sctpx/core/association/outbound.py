@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from ...wire import control
 from ...wire.codes import (
     CHUNK_ABORT,
     CHUNK_COOKIE_ECHO,
@@ -18,6 +19,7 @@ from ...wire.codes import (
 from ...wire.packet import prefix
 from ...wire.seal import finish_packet
 from ..capabilities import ECN
+from ..ext import path_mtu
 from ..outputs import CLASS_SHIFT, ECT_0, Transmit
 from ..path import failover, rto
 from ..path.path import Path
@@ -77,7 +79,7 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
     path: Path | None = None
     if tcb.control:
         path, lead, local = _take_control(tcb)
-        if lead[0] in _ALONE or local != path.local:
+        if _is_alone(lead) or local != path.local:
             return _single(tcb, path, lead, local)
     if tcb.state == CLOSED:
         return None
@@ -131,7 +133,7 @@ def _take_control(tcb: Tcb) -> tuple[Path, bytes, bytes]:
     for other, chunk, source in tcb.control[1:]:
         together = other is path and source == local and not rest
         # COOKIE ECHO comes first in its packet (section 3.2.2).
-        alone = first[0] in _ALONE or chunk[0] in _ALONE or chunk[0] == CHUNK_COOKIE_ECHO
+        alone = _is_alone(first) or _is_alone(chunk) or chunk[0] == CHUNK_COOKIE_ECHO
         if together and not alone and size + len(chunk) <= path.mtu:
             taken.append(chunk)
             size += len(chunk)
@@ -142,17 +144,26 @@ def _take_control(tcb: Tcb) -> tuple[Path, bytes, bytes]:
     return path, b"".join(taken), local
 
 
+def _is_alone(chunks: bytes) -> bool:
+    """Nothing may be bundled with these: a probe of the path MTU has its size."""
+    return chunks[0] in _ALONE or control.is_probe(chunks)
+
+
 def _single(tcb: Tcb, path: Path, chunks: bytes, local: bytes = b"") -> Transmit:
     """One packet."""
     packet = tcb.seal.packet(chunks)
-    return _transmit(tcb, path, packet, max(len(packet), path.mtu), 1, local)
+    transmit = _transmit(tcb, path, packet, max(len(packet), path.mtu), 1, local)
+    if transmit.fragments and path.discovers and control.is_probe(chunks):
+        transmit.fragments = False
+    return transmit
 
 
 def _transmit(tcb: Tcb, path: Path, data: bytes, segment: int, packets: int, local: bytes = b"") -> Transmit:
     path.packets_sent += packets
     path.bytes_sent += len(data)
     tcb.stats.packets_sent += packets
-    return Transmit(local or path.local, path.remote, path.encaps_port, data, segment, path.flowinfo)
+    size = len(data) if packets == 1 else segment
+    return Transmit(local or path.local, path.remote, path.encaps_port, data, segment, path.flowinfo, size > path.whole)
 
 
 def _sack_path(tcb: Tcb) -> Path:
@@ -302,7 +313,8 @@ def _data(tcb: Tcb, now: int, grant: Grant, lead_path: Path | None, lead: bytes)
     flags = 0
     if probes or (room.cwnd <= path.pmdcs and path.controller.few_packets) or tcb.state == SHUTDOWN_PENDING:
         flags = DATA_IMMEDIATE  # This probes, fills cwnd, or ends the association (section 6.1).
-    batch = tcb.send_queue.fill(tcb.outstanding.next_tsn, path, tcb.seal, tcb.packet_limit, lead, room, flags)
+    limit = min(tcb.packet_limit, path.mtu)
+    batch = tcb.send_queue.fill(tcb.outstanding.next_tsn, path, tcb.seal, limit, lead, room, flags)
     if batch is None:
         return None
     if probes and tcb.probe is None:
@@ -327,6 +339,9 @@ def _sent(tcb: Tcb, now: int, path: Path, batch: Batch) -> Transmit:
     if path.rtt_tsn < 0:
         path.rtt_tsn = batch.first_tsn
         path.rtt_sent = now
+        # Once in a round trip: is there more than a packet takes, and nothing known of larger ones?
+        if now >= path.search_from and (batch.packets > 1 or len(tcb.send_queue)):
+            path_mtu.begin(tcb, now)
     transfer.start_t3(path, now)
     return _transmit(tcb, path, batch.data, batch.segment, batch.packets)
 
