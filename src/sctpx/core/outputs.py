@@ -28,7 +28,7 @@ class Transmit:
     be shorter. A packet alone (``len(data) <= segment``) must not be segmented by the link, whatever its size.
     """
 
-    __slots__ = ("data", "flowinfo", "fragments", "local", "port", "remote", "segment")
+    __slots__ = ("data", "expendable", "flowinfo", "fragments", "local", "port", "remote", "segment")
 
     def __init__(
         self,
@@ -54,6 +54,9 @@ class Transmit:
         The bits are those of ``sin6_flowinfo`` (RFC 3493 section 3.3), in host byte order: the label in the low 20, the
         class in the eight above them. 0 marks nothing.
         """
+        self.expendable = False
+        """A probe of the path MTU: if a queue of this host has no room for it, it is lost like any other packet. The
+        reason may be its size, and what comes behind it must not wait for that."""
         self.fragments = fragments
         """IP may fragment the packets (DF off); else a packet that is too big for the path is lost.
 

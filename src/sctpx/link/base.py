@@ -16,7 +16,8 @@ The driver's side of the bargain:
 
   * ``EAGAIN``, ``ENOBUFS``: a queue of this host is full, nothing is lost. Keep the Transmit, stop polling the core,
     and hand in the same Transmit again when ``socket_for(transmit)`` is writable. After ``ENOBUFS`` the full queue is
-    the interface's and the socket may be writable all the while: try again by a timer, a millisecond or so.
+    the interface's and the socket may be writable all the while: try again by a timer, a millisecond or so. A Transmit
+    that is ``expendable`` is dropped instead, and the answer is 0.
   * Any other errno is about the destination (``ENETUNREACH``, ``EADDRNOTAVAIL``, ...), or ``EMSGSIZE``: the packet is
     too big for the interface, and IP must not fragment it. Tell ``Stack.handle_send_error`` and drop the Transmit.
 """

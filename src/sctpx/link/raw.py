@@ -28,7 +28,7 @@ from .heap import keep_freed_memory
 from .interfaces import DEFAULT_MTU, local_address
 from .kernel_sctp import check_absent
 from .marks import ECN
-from .raw_socket import RawSocket
+from .raw_socket import QUEUE_FULL, RawSocket
 from .remembered import Remembered
 
 _PORT_BYTES: Final = 2
@@ -199,4 +199,4 @@ class RawLink:
         sent, code = sock.send(transmit.data, transmit.segment, flowinfo, sock.destination(transmit.remote))
         if code:
             transmit.data = transmit.data[sent:]
-        return code
+        return 0 if code in QUEUE_FULL and transmit.expendable else code

@@ -34,7 +34,7 @@ from .interfaces import DEFAULT_MTU, interface_addresses, local_address
 from .marks import ECN, traffic_class
 from .port_holder import port_holder
 from .remembered import Remembered
-from .udp_socket import GSO_REFUSALS, UdpSocket
+from .udp_socket import GSO_REFUSALS, QUEUE_FULL, UdpSocket
 
 SCTP_TUNNELING_PORT: Final = 9899
 """The UDP port IANA assigned to SCTP (RFC 6951 section 5.1)."""
@@ -192,7 +192,8 @@ class UdpLink:
         destination = sock.destination(transmit.remote, transmit.port)
         segment = transmit.segment
         if len(transmit.data) <= segment and not transmit.flowinfo:
-            return sock.send(transmit.data, 0, 0, destination)
+            code = sock.send(transmit.data, 0, 0, destination)
+            return 0 if code in QUEUE_FULL and transmit.expendable else code
         flowinfo = transmit.flowinfo if self.ecn else transmit.flowinfo & ~ECN
         if flowinfo and not self._capabilities.marks:
             with traffic_class(sock.socket, flowinfo >> CLASS_SHIFT):
@@ -209,7 +210,7 @@ class UdpLink:
             sent, code = _send_pieces(sock, transmit, destination, flowinfo, segment, sent)
         if code:
             transmit.data = transmit.data[sent:]
-        return code
+        return 0 if code in QUEUE_FULL and transmit.expendable else code
 
     def _socket_near(self, remote: bytes) -> UdpSocket | None:
         known = self._nearest.get(remote)

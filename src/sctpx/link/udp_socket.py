@@ -46,7 +46,7 @@ _DATAGRAMS_PER_BATCH: Final = 8
 """Single datagrams that count as much as one batch that the system merged."""
 _SMALLEST_PACKET: Final = 12
 """What is shorter than an SCTP common header is not merged: it has no place among packets."""
-_QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
+QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
 
 _Ancillary: TypeAlias = Iterable[tuple[int, int, bytes]]
 
@@ -222,7 +222,7 @@ class UdpSocket:
         code = self._try_send(piece, segment, flowinfo, destination)
         if code == errno.EINVAL and flowinfo & FLOW_LABEL and not self._unlabelled:
             code = self._send_labelled(piece, segment, flowinfo, destination)
-        if not code or not self._error_queue or code in _QUEUE_FULL or (segment and code in GSO_REFUSALS):
+        if not code or not self._error_queue or code in QUEUE_FULL or (segment and code in GSO_REFUSALS):
             return code
         self._errors_waiting = True
         return self._try_send(piece, segment, flowinfo, destination)

@@ -153,8 +153,9 @@ def _single(tcb: Tcb, path: Path, chunks: bytes, local: bytes = b"") -> Transmit
     """One packet."""
     packet = tcb.seal.packet(chunks)
     transmit = _transmit(tcb, path, packet, max(len(packet), path.mtu), 1, local)
-    if transmit.fragments and path.discovers and control.is_probe(chunks):
+    if path.discovers and control.is_probe(chunks):
         transmit.fragments = False
+        transmit.expendable = True
     return transmit
 
 
