@@ -35,6 +35,7 @@ NOT_THE_KERNELS: Final = frozenset(
         "interleaving",
         "stream_values",
         "max_outbound_streams",
+        "path_mtu_probe_timer",
     }
 )
 """The parameters that have no option in the kernel."""
