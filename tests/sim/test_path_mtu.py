@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sctpx.core.config import AssociationConfig
@@ -188,23 +186,6 @@ def test_the_loss_of_probes_is_no_congestion_and_no_error_of_the_path() -> None:
     path = path_of(pair)
     assert (path.error_count, pair.a.association.tcb.error_count, path.state) == (0, 0, 0)
     assert path.ssthresh > 1 << 30  # The window was never reduced.
-
-
-def test_a_larger_packet_does_not_open_the_congestion_window() -> None:
-    """RFC 8899 section 3 (7): "An update to the PLPMTU (or MPS) MUST NOT increase the congestion window"."""
-    pair = Pair(mtu=9000, link=LinkSettings(mtu=9000)).connect()
-    windows = []
-    path = path_of(pair)
-    change = path.mtu
-
-    def look(packet: Any) -> None:
-        windows.append((path.mtu, path.cwnd))
-
-    pair.network.traces.append(look)
-    transfer(pair)
-    sizes = [mtu for mtu, _ in windows]
-    at = next(index for index, mtu in enumerate(sizes) if mtu != change)
-    assert windows[at][1] <= windows[at - 1][1] + path.base
 
 
 @pytest.mark.parametrize("paths", [2, 3])

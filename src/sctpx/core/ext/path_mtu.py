@@ -32,7 +32,7 @@ from ...wire.tlv import ParseError
 from ..association import reachability
 from ..association.tcb import Tcb
 from ..extension import Extension
-from ..path import pmtu
+from ..path import pmtu, rto
 from ..path.heartbeat import NONCE_LENGTH
 from ..path.path import Path
 from ..path.states import PATH_ACTIVE, PATH_INACTIVE
@@ -159,7 +159,8 @@ class PathMtu(Extension):
         search.left -= 1
         probing.size = size
         probing.nonce = tcb.random_bytes(NONCE_LENGTH)
-        probing.deadline = now + max(path.rto, path.probe_timer)
+        wait = path.rto if path.error_count else rto.without_backoff(path, tcb.config)
+        probing.deadline = now + max(wait, path.probe_timer)
         tcb.send_control(path, control.probe(probing.nonce + path.remote, size - COMMON_HEADER))
         tcb.stats.path_mtu_probes_sent += 1
         self._schedule()
