@@ -352,15 +352,16 @@ def test_a_report_with_another_tag_is_ignored(tag: int) -> None:
     assert not peer.take()
 
 
-def test_a_forged_report_ends_no_search_and_the_next_one_is_not_believed() -> None:
+@pytest.mark.parametrize("mtu", [600, 1300])
+def test_a_forged_report_ends_no_search_and_the_next_one_is_not_believed(mtu: int) -> None:
     """5.3.3, 8: a size above the reported one passes."""
     peer, probe = begun(9000)
     sent = fall(peer, probe)
-    peer.icmp(sent[0], 1300)
+    peer.icmp(sent[0], mtu)
     [probe] = probes(peer.take())
     passing(peer, probe, 9000)
     assert peer.path().mtu == 9000 - HEADERS
-    peer.icmp(sent[0], 1300)
+    peer.icmp(sent[0], mtu)
     assert peer.path().mtu == 9000 - HEADERS
     assert peer.association.stats.path_mtu_reports == 1
 

@@ -47,10 +47,12 @@ _AFTER_ERROR: Final = 60 * SECOND
 class _Probing:
     """One path that is searched."""
 
-    __slots__ = ("begun", "deadline", "nonce", "path", "search", "size")
+    __slots__ = ("begun", "deadline", "nonce", "path", "reported", "search", "size")
 
-    def __init__(self, now: int, path: Path, search: pmtu.Search) -> None:
+    def __init__(self, now: int, path: Path, search: pmtu.Search, reported: int) -> None:
         self.begun = now
+        self.reported = reported
+        """What a router said that it takes; 0 if none did."""
         self.path = path
         self.search = search
         self.size = 0
@@ -69,14 +71,14 @@ class PathMtu(Extension):
         self._tcb = tcb
         self._probings: list[_Probing] = []
 
-    def search(self, now: int, path: Path, state: int, hint: int = 0) -> None:
+    def search(self, now: int, path: Path, state: int, reported: int = 0) -> None:
         """Begin a search of ``path``, instead of the one that is under way, if there is one."""
         added = pmtu.headers(path.remote, path.encaps_port)
         search = pmtu.Search(path.mtu, min(path.base, path.largest), path.largest, added, state)
-        if path.mtu < hint < path.largest:
-            search.hint = hint
+        if path.mtu < reported < path.largest:
+            search.hint = reported
         path.search_from = NEVER
-        probing = _Probing(now, path, search)
+        probing = _Probing(now, path, search, reported)
         self._probings = [one for one in self._probings if one.path is not path]
         self._probings.append(probing)
         self._go_on(now, probing)
@@ -114,6 +116,7 @@ class PathMtu(Extension):
         """A packet to ``path`` was too big for the network, which takes ``limit``: whether it has been a probe."""
         for probing in self._probings:
             if probing.path is path and path.mtu <= limit < probing.size:
+                probing.reported = limit
                 probing.search.on_too_big(probing.size, limit)
                 self._go_on(now, probing)
                 return True
@@ -138,7 +141,7 @@ class PathMtu(Extension):
         probing.nonce = b""
         reachability.on_answer(self._tcb, now, path)
         if path.discovers:
-            if search.hint and probing.size > search.hint:
+            if 0 < probing.reported < probing.size:
                 path.too_big_from = now + PMTU_RAISE_TIMER
             search.on_passed(probing.size)
             self._use(path, probing.size, probing.size)
@@ -273,12 +276,12 @@ def handle_send_error(tcb: Tcb, now: int, path: Path, packet: bytes) -> None:
         reachability.repeat_flight(tcb, path)
 
 
-def _fall_back(tcb: Tcb, now: int, path: Path, hint: int) -> None:
-    """Packets of the size in use do not pass any more: BASE, and another search."""
+def _fall_back(tcb: Tcb, now: int, path: Path, reported: int) -> None:
+    """Packets of the size in use do not pass any more: BASE, and another search. ``reported``: what a router takes."""
     path.timed_out_tsn = -1
     path.link_mtu = tcb.endpoint.link_mtu(path.remote, path.local, True)
     path.limit_mtu(tcb.config)
     base = min(path.base, path.mtu)
     path.set_mtu(base, min(path.minimum, base))
     tcb.limit_packets()
-    _searches(tcb).search(now, path, pmtu.BASE, hint)
+    _searches(tcb).search(now, path, pmtu.BASE, reported)
