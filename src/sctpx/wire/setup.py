@@ -111,7 +111,7 @@ class Setup:
         parameters.extend([(kind, b"") for kind in self.flags])
         if self.error_detection_method:
             parameters.append((PARAM_ZERO_CHECKSUM, self.error_detection_method.to_bytes(4, "big")))
-        if ack:
+        if ack and self.unrecognized:
             # What is last now gets up to three bytes of padding when more follows.
             room = limit - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3
             parameters.extend(self._reports(min(room, reports)))
