@@ -56,7 +56,6 @@ class UdpSocket:
     """A UDP socket bound to one local address."""
 
     __slots__ = (
-        "__weakref__",
         "_ancillary",
         "_destinations",
         "_df",

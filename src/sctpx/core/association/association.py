@@ -422,7 +422,7 @@ class Association(Identity):
         if not path.confirmed:
             raise OSError(EINVAL, "the address is not confirmed yet")
         self.begin_round()
-        reachability.set_primary(self.tcb, path)
+        self.tcb.set_primary(path)
         self.keeper.touch(self)
 
     def stream_value(self, stream: int) -> int:
@@ -523,15 +523,16 @@ class Association(Identity):
         flow_label: int = -1,
         mtu_discovery: bool | None = None,
         probe_timer: int = -1,
+        primary_switchover_max_retrans: int = -1,
     ) -> None:
-        """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port, PFMR,
-        the largest SCTP packet, DSCP and IPv6 flow label, whether its path MTU is discovered, PROBE_TIMER in ns.
+        """Change what is set for one path, as ``settings.configure_path`` says; times are in ns.
 
-        Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer.
+        Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer, or PSMR is too low.
         """
         path = self.tcb.find_path(remote)
         if path is None:
             raise OSError(EINVAL, "not an address of the peer")
+        settings.check_switchover(path, max_retrans, potentially_failed_max_retrans, primary_switchover_max_retrans)
         settings.configure_path(
             self.tcb,
             now,
@@ -546,6 +547,7 @@ class Association(Identity):
             flow_label,
             mtu_discovery,
             probe_timer,
+            primary_switchover_max_retrans,
         )
         self.keeper.touch(self)
 

@@ -10,10 +10,12 @@ that has begun asks the addresses.
 
 from __future__ import annotations
 
-from ..config import AssociationConfig
+from errno import EINVAL
+
+from ..config import AssociationConfig, least_switchover
 from ..events import Writable
 from ..path import failover, rto
-from ..path.path import Path
+from ..path.path import NO_SWITCHOVER, Path
 from ..timers import NEVER, nanoseconds
 from . import reachability, transfer
 from .state import CLOSED
@@ -61,12 +63,18 @@ def configure_path(
     flow_label: int = -1,
     mtu_discovery: bool | None = None,
     probe_timer: int = -1,
+    primary_switchover_max_retrans: int = -1,
 ) -> None:
     """Change what is set for one path. Left out, or below 0: as it is. ``mtu`` is for a path that discovers nothing."""
     if max_retrans >= 0:
         path.max_retrans = max_retrans
     if potentially_failed_max_retrans >= 0:
         path.potentially_failed_max_retrans = potentially_failed_max_retrans
+    if primary_switchover_max_retrans >= 0:
+        path.primary_switchover_max_retrans = primary_switchover_max_retrans
+    # Where the association's parameters change, a path's own PSMR rises with them.
+    least = least_switchover(path.max_retrans, path.potentially_failed_max_retrans)
+    path.primary_switchover_max_retrans = max(path.primary_switchover_max_retrans, least)
     if encaps_port >= 0:
         tcb.learn_port(path, encaps_port)
     if probe_timer >= 0:
@@ -93,6 +101,19 @@ def configure_path(
         tcb.tell_state(path)
     if judged or heartbeats is not None or heartbeat_interval >= 0:
         reachability.schedule(tcb, now, path)
+    tcb.leave_failed_primary()
+
+
+def check_switchover(path: Path, pmr: int, pfmr: int, psmr: int) -> None:
+    """OSError EINVAL if a path cannot have these thresholds; below 0: the one that it has.
+
+    "Implementations MUST reject any other values of PSMR" (RFC 7829 section 5, 1).
+    """
+    pmr = pmr if pmr >= 0 else path.max_retrans
+    pfmr = pfmr if pfmr >= 0 else path.potentially_failed_max_retrans
+    psmr = psmr if psmr >= 0 else path.primary_switchover_max_retrans
+    if psmr < least_switchover(pmr, pfmr):
+        raise OSError(EINVAL, "the primary path would be left before it has failed (RFC 7829 section 5)")
 
 
 def _bound_rto(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
@@ -122,6 +143,8 @@ def _follow(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
     other_interval = interval != old.heartbeat_interval
     pf = config.potentially_failed_max_retrans
     timer = config.path_mtu_probe_timer
+    switchover = config.primary_switchover_max_retrans
+    limit = NO_SWITCHOVER if switchover is None else switchover
     configure_path(
         tcb,
         now,
@@ -131,6 +154,7 @@ def _follow(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
         max_retrans=config.path_max_retrans if config.path_max_retrans != old.path_max_retrans else -1,
         potentially_failed_max_retrans=pf if pf != old.potentially_failed_max_retrans else -1,
         probe_timer=nanoseconds(timer) if timer != old.path_mtu_probe_timer else -1,
+        primary_switchover_max_retrans=limit if switchover != old.primary_switchover_max_retrans else -1,
     )
 
 
