@@ -20,9 +20,6 @@ from ..core.stack import Stack
 from .addresses import ip_text
 from .sctp_port import PortCarrier
 
-SMALLEST_MTU: Final = 576
-"""What ``AssociationConfig.mtu`` has at least, bytes."""
-
 _log: Final = logging.getLogger("sctpx")
 
 
@@ -44,9 +41,6 @@ class Carrier(PortCarrier, Protocol):
 
     def watch_addresses(self) -> None:
         """From now on, tell the users of ports whenever the addresses of the host may have changed."""
-
-    def max_packet(self, local: bytes) -> int:
-        """The largest IP packet that can be sent from a local address, bytes with all headers."""
 
 
 @final
@@ -88,11 +82,6 @@ class LocalAddresses:
         """Those that peers may be told."""
         tells = self._announce == "all" or (self._announce == "auto" and len(self.ips) > 1)
         return list(self.ips) if tells else []
-
-    @property
-    def mtu(self) -> int:
-        """The largest IP packet that can be sent from each of them, bytes."""
-        return max(min([self._carrier.max_packet(ip) for ip in self.ips], default=SMALLEST_MTU), SMALLEST_MTU)
 
     def belong_to(self, endpoint: Endpoint) -> None:
         """They are those of this endpoint from now on, which is open at them."""

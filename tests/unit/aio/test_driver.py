@@ -120,7 +120,7 @@ class MemoryLink:
                 asyncio.get_running_loop().call_soon(self.peer.receive, [batch])
         return error
 
-    def max_packet(self, remote: bytes, local: bytes = b"") -> int:
+    def max_packet(self, remote: bytes, local: bytes = b"", anew: bool = False) -> int:
         return 1500
 
     def close(self) -> None:
