@@ -363,9 +363,9 @@ def an_option_that_does_not_exist(name: str) -> None:
 
 
 @when("EOPNOTSUPP", "sctp_opt_info")
-def an_option_of_an_extension(name: str) -> None:
+def an_option_that_can_only_be_set(name: str) -> None:
     with sctpx.socket() as sock:
-        sctpx.sctp_opt_info(sock, 0, c.SCTP_HMAC_IDENT)
+        sctpx.sctp_opt_info(sock, 0, c.SCTP_AUTH_KEY)
 
 
 # Sending
@@ -407,10 +407,10 @@ def an_info_of_a_wrong_length_or_type(name: str) -> None:
             sctpx.sctp_sendx(a, b"x", HERE, sinfo=bytes(3))
 
 
-@when("EOPNOTSUPP", "sctp_sendv")
-def a_message_with_a_key(name: str) -> None:
+@when("EINVAL", "sctp_sendv")
+def a_message_with_a_key_that_there_is_not(name: str) -> None:
     with connected() as (a, _):
-        sctpx.sctp_sendv(a, b"x", info=s.AuthInfo())
+        sctpx.sctp_sendv(a, b"x", info=s.AuthInfo(auth_keynumber=7))
 
 
 @when("EPIPE", *SEND)

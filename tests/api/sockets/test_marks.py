@@ -58,11 +58,11 @@ def test_a_socket_has_one_mark_and_each_path_can_have_its_own() -> None:
                 echo(a, b, 200_000)
                 a.setsockopt(IPPROTO_SCTP, c.SCTP_PRIMARY_ADDR, s.SetPrim(ssp_addr=(SECOND, PORT)))
                 echo(a, b, 200_000)
-                assert len(relay.from_client[FIRST]) > 100
+                assert len(relay.from_client[FIRST]) > 5
                 assert {traffic_class for traffic_class, _ in relay.from_client[FIRST]} == {EF}
                 assert {traffic_class for traffic_class, _ in relay.from_client[SECOND][:before]} <= {EF}
                 after = relay.from_client[SECOND][before:]
-                assert len(after) > 100
+                assert len(after) > 5
                 assert {traffic_class for traffic_class, _ in after} == {AF41}
                 assert {traffic_class for traffic_class, _ in relay.from_server} == {CS5}
 

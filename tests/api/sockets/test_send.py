@@ -187,7 +187,7 @@ def test_messages_without_attributes_go_as_the_default_says() -> None:
         ([(IPPROTO_SCTP, c.SCTP_SNDINFO, s.SndInfo()), (IPPROTO_SCTP, c.SCTP_SNDRCV, s.SndRcvInfo())], errno.EINVAL),
         ([(IPPROTO_SCTP, c.SCTP_SNDINFO, s.SndInfo(snd_flags=c.SCTP_EOF))], errno.EINVAL),
         ([(IPPROTO_SCTP, c.SCTP_PRINFO, s.PrInfo(pr_policy=c.SCTP_PR_SCTP_ALL))], errno.EINVAL),
-        ([(IPPROTO_SCTP, c.SCTP_AUTHINFO, s.AuthInfo())], errno.EOPNOTSUPP),
+        ([(IPPROTO_SCTP, c.SCTP_AUTHINFO, s.AuthInfo(auth_keynumber=7))], errno.EINVAL),
     ],
 )
 def test_wrong_ancillary_data_raises_and_nothing_is_sent(items: list[tuple[int, int, object]], code: int) -> None:
@@ -280,9 +280,13 @@ def test_sendv_takes_each_kind_of_info_typed_or_packed(
         (None, c.SCTP_SENDV_SNDINFO, errno.EINVAL),
         (s.SndInfo(), 99, errno.EINVAL),
         (s.RcvInfo(), None, errno.EINVAL),
-        (s.AuthInfo(), c.SCTP_SENDV_AUTHINFO, errno.EOPNOTSUPP),
+        (s.AuthInfo(auth_keynumber=7), c.SCTP_SENDV_AUTHINFO, errno.EINVAL),
         (s.PrInfo(pr_policy=c.SCTP_PR_SCTP_RTX + 1), c.SCTP_SENDV_PRINFO, errno.EINVAL),
-        (s.SendvSpa(sendv_flags=c.SCTP_SEND_AUTHINFO_VALID), c.SCTP_SENDV_SPA, errno.EOPNOTSUPP),
+        (
+            s.SendvSpa(sendv_flags=c.SCTP_SEND_AUTHINFO_VALID, sendv_authinfo=s.AuthInfo(auth_keynumber=7)),
+            c.SCTP_SENDV_SPA,
+            errno.EINVAL,
+        ),
     ],
 )
 def test_sendv_refuses_infos_that_are_wrong(info: s.Struct | bytes | None, infotype: int | None, code: int) -> None:

@@ -132,9 +132,11 @@ def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
     reassembly = tcb.reassembly
     if not tsn_map.has_place(tsn):
         return False
-    # What comes next in sequence may complete what waits for it, so it is taken as long as that is not absurd.
-    completes = tsn == tsn_map.cumulative_tsn + 1 and reassembly.apart > 0
-    if _held(tcb) >= window.places(length, OVERFILL if completes else 1):
+    # What comes next in sequence may complete what waits for it, so it is taken as long as that is not absurd. And one
+    # packet may be larger than the whole buffer, if that was made smaller.
+    is_next = tsn == tsn_map.cumulative_tsn + 1
+    completes = is_next and reassembly.apart > 0
+    if _held(tcb) >= window.places(0 if is_next and window.credit else length, OVERFILL if completes else 1):
         return False
     if tsn > tsn_map.highest_tsn:
         return window.credit > 0 or window.room >= length
