@@ -25,7 +25,7 @@ from .arrival import Arrival
 from .config import Limits
 from .endpoint import Endpoint
 from .entropy import RandomBytes, random_tag, random_u32
-from .init_answer import init_ack, make_cookie, passed_over, told
+from .init_answer import init_ack, make_cookie, passed_over, told, unauthenticated
 from .outputs import Transmit
 from .state_cookie import CookieJar
 from .stats import StackStats
@@ -108,6 +108,10 @@ class Answers:
         endpoint = self._endpoints.get(arrival.local_port)
         if endpoint is None or not endpoint.hears(arrival.local) or endpoint.is_full(arrival.remote):
             self.turn_away(arrival, setup.initiate_tag)
+            return
+        cause = unauthenticated(endpoint.config, setup)
+        if cause is not None:
+            self.refuse(arrival, setup.initiate_tag, [cause])
             return
         most = endpoint.limits.peer_addresses
         cookie = make_cookie(

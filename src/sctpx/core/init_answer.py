@@ -35,6 +35,14 @@ def refusal(setup: Setup) -> Cause | None:
     return named_host(setup)
 
 
+def unauthenticated(config: AssociationConfig, setup: Setup) -> Cause | None:
+    """The same, for an INIT or INIT ACK whose sender would change addresses without authentication (RFC 5061 section
+    6)."""
+    if not capabilities.lacks_authentication(config.capabilities, setup):
+        return None
+    return causes.protocol_violation("ASCONF without AUTH (RFC 5061 section 6)")
+
+
 def named_host(setup: Setup) -> Cause | None:
     """What to answer an INIT or INIT ACK that names a host instead of addresses (section 5.1.2 B)."""
     if setup.host_name is None:
@@ -101,6 +109,9 @@ def make_cookie(
     cookie.udp_port = udp_port
     cookie.addresses = peer_addresses(source, setup.addresses, locals_, most)
     cookie.capabilities = capabilities.agreed(config.capabilities, setup, config.error_detection_method)
+    cookie.adaptation = setup.adaptation
+    if setup.primary in cookie.addresses:
+        cookie.primary = cookie.addresses.index(setup.primary)
     return cookie
 
 
@@ -118,6 +129,7 @@ def init_ack(
     )
     ack.addresses = announce
     ack.unrecognized = setup.unrecognized
+    ack.adaptation = -1 if config.adaptation_layer is None else config.adaptation_layer
     capabilities.offer(ack, cookie.capabilities, method=config.error_detection_method)
     ack.cookie = jar.sign(cookie, now)
     # "MAY elect to omit some or all of the 'Unrecognized Parameter' parameters to reduce the size" (section 12.4): what

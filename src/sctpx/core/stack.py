@@ -50,6 +50,7 @@ from .endpoint import Endpoint, EndpointKeeper
 from .entropy import RandomBytes, random_tag, random_u32
 from .ephemeral import EphemeralPorts
 from .events import ENDS, Event
+from .ext import asconf
 from .ext.ecn import lowest_new_tsn, on_marked
 from .init_answer import refusal
 from .outputs import CE, Transmit
@@ -359,6 +360,9 @@ class Stack(EndpointKeeper):
                 self._after(association, arrival.local, arrival.remote, arrival.port)
         elif waiting and kind != CHUNK_SHUTDOWN_ACK:
             self.stats.discarded += 1
+        elif asconf.receive_elsewhere(tcb, arrival):
+            association.begin_round()
+            self._after(association, arrival.local, arrival.remote, arrival.port)
         else:
             self._answers.out_of_the_blue(arrival)
 
@@ -384,7 +388,7 @@ class Stack(EndpointKeeper):
             if not flags & FLAG_T or arrival.tag != tcb.peer_tag:
                 continue
             seen = causes.parse_or_none(value) if kind == CHUNK_ABORT else None
-            if seen is not None and tcb.state != COOKIE_WAIT:
+            if seen is not None and tcb.state != COOKIE_WAIT and not asconf.is_leaving(tcb, arrival.local):
                 shutdown.handle_abort(tcb, seen, reflected=True)
             elif kind == CHUNK_SHUTDOWN_COMPLETE and tcb.state == SHUTDOWN_ACK_SENT:
                 shutdown.handle_shutdown_complete(tcb)

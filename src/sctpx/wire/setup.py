@@ -12,10 +12,12 @@ from struct import Struct
 from typing import Final, final
 
 from . import params
+from .asconf import MISPLACED, parse_request
 from .codes import (
     CHUNK_HEADER,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
+    PARAM_ADAPTATION,
     PARAM_COOKIE_PRESERVATIVE,
     PARAM_ECN_CAPABLE,
     PARAM_FORWARD_TSN_SUPPORTED,
@@ -23,6 +25,7 @@ from .codes import (
     PARAM_IPV4,
     PARAM_IPV6,
     PARAM_REPORT,
+    PARAM_SET_PRIMARY,
     PARAM_SKIP,
     PARAM_STATE_COOKIE,
     PARAM_SUPPORTED_ADDRESS_TYPES,
@@ -45,6 +48,7 @@ class Setup:
 
     __slots__ = (
         "a_rwnd",
+        "adaptation",
         "addresses",
         "cookie",
         "cookie_preservative",
@@ -58,6 +62,7 @@ class Setup:
         "initiate_tag",
         "outbound_streams",
         "parameters",
+        "primary",
         "unrecognized",
     )
 
@@ -70,6 +75,10 @@ class Setup:
         self.inbound_streams = inbound_streams
         self.initial_tsn = initial_tsn
         self.addresses: list[bytes] = []
+        self.adaptation = -1
+        """Adaptation Layer Indication (RFC 5061 section 4.2.6): a number for whoever is above SCTP; -1 for none."""
+        self.primary = b""
+        """The address that the sender prefers to be sent to, by its Set Primary IP Address; ``b""`` for none."""
         self.cookie: bytes | None = None
         """State Cookie, which may be empty; None where the parameter is missing."""
         self.cookie_preservative = 0
@@ -111,6 +120,8 @@ class Setup:
         parameters.extend([(kind, b"") for kind in self.flags])
         if self.error_detection_method:
             parameters.append((PARAM_ZERO_CHECKSUM, self.error_detection_method.to_bytes(4, "big")))
+        if self.adaptation >= 0:
+            parameters.append((PARAM_ADAPTATION, self.adaptation.to_bytes(4, "big")))
         if ack:
             # What is last now gets up to three bytes of padding when more follows.
             room = limit - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3
@@ -163,6 +174,14 @@ def parse(value: bytes, ack: bool = False) -> Setup:
                 raise ParseError("Zero Checksum Acceptable of a wrong length")
             # "The parameter MUST NOT appear more than once" (RFC 9653 section 4): the first one counts.
             setup.error_detection_method = setup.error_detection_method or int.from_bytes(content, "big")
+        elif kind == PARAM_ADAPTATION:
+            if len(content) != 4:
+                raise ParseError("Adaptation Layer Indication of a wrong length")
+            setup.adaptation = int.from_bytes(content, "big")
+        elif kind == PARAM_SET_PRIMARY:
+            setup.primary = parse_request(kind, content).ip
+        elif kind in MISPLACED:
+            continue  # "the parameter MUST be ignored" (RFC 5061 section 4.2)
         elif kind in (PARAM_UNRECOGNIZED, PARAM_STATE_COOKIE):
             continue  # What the peer did not recognize is simply not used.
         else:

@@ -83,11 +83,11 @@ def _burst_allows(tcb: Tcb, now: int) -> bool:
     return tcb.heartbeat_burst < tcb.config.heartbeat_max_burst
 
 
-def send_heartbeat(tcb: Tcb, now: int, path: Path) -> None:
+def send_heartbeat(tcb: Tcb, now: int, path: Path, local: bytes = b"") -> None:
     """Send a HEARTBEAT now; the one that is under way once more, or asking often would keep it from ever being lost."""
     under_way = path.heartbeat_timeout != NEVER
     info = heartbeat.repeat(path) if under_way else heartbeat.begin(path, now, tcb.random_bytes)
-    tcb.send_control(path, control.heartbeat(info))
+    tcb.send_control(path, control.heartbeat(info), local)
 
 
 def ask(tcb: Tcb, now: int, path: Path) -> int:

@@ -18,7 +18,7 @@ from ..arrival import Arrival
 from ..entropy import random_tag, random_u32
 from ..events import CommunicationLost, Restarted, Writable
 from ..ext import table
-from ..init_answer import init_ack, make_cookie, peer_addresses, told
+from ..init_answer import init_ack, make_cookie, peer_addresses, told, unauthenticated
 from ..path.path import Path, largest_packet
 from ..rx.streams import without_unfinished
 from ..state_cookie import Cookie, CookieJar
@@ -70,6 +70,10 @@ def handle_init(
     config = tcb.config
     if config.on_restart == "end" and tcb.state not in (COOKIE_WAIT, COOKIE_ECHOED):
         config = tcb.endpoint.config  # It will be another association.
+    cause = unauthenticated(config, setup)
+    if cause is not None:
+        tcb.replies.append((setup.initiate_tag, control.abort([cause]), None))
+        return
     cookie = make_cookie(setup, config, now, local, remote, port, tcb.own_addresses, most)
     cookie.local_port = tcb.local_port
     cookie.peer_port = tcb.peer_port
@@ -217,6 +221,7 @@ def _restart(
     _keep_settings(old, tcb)
     _keep_received(old, tcb)
     tcb.events.append(Restarted(tcb.association, undelivered(old)))
+    handshake.tell_adaptation(tcb)
     if old.wants_writable:
         tcb.events.append(Writable(tcb.association))
     reachability.start(tcb, now)

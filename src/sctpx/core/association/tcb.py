@@ -11,6 +11,7 @@ from typing import Final, final
 
 from ...wire.checksum import NO_CHECKSUM, crc32c, header_checksum
 from ...wire.codes import (
+    CHUNK_ASCONF_ACK,
     CHUNK_COOKIE_ACK,
     CHUNK_COOKIE_ECHO,
     CHUNK_HEARTBEAT,
@@ -51,7 +52,14 @@ from .probe import Probe
 from .state import CLOSED, COOKIE_ECHOED, is_legal
 
 # What may go to an address that is not confirmed (section 5.4). The setup chunks have a HEARTBEAT beside them.
-_TO_UNCONFIRMED: Final = (CHUNK_HEARTBEAT, CHUNK_HEARTBEAT_ACK, CHUNK_COOKIE_ECHO, CHUNK_COOKIE_ACK)
+# An ASCONF-ACK answers what came from there (RFC 5061 section 5.3, F1).
+_TO_UNCONFIRMED: Final = (
+    CHUNK_HEARTBEAT,
+    CHUNK_HEARTBEAT_ACK,
+    CHUNK_COOKIE_ECHO,
+    CHUNK_COOKIE_ACK,
+    CHUNK_ASCONF_ACK,
+)
 # Control chunks that may wait to be sent, for answers to be added: the peer may be faster than the link.
 MAX_CONTROL: Final = 256
 
@@ -101,6 +109,7 @@ class Tcb:
         "outstanding",
         "packet_limit",
         "paths",
+        "peer_adaptation",
         "peer_former_tsn",
         "peer_initial_tsn",
         "peer_port",
@@ -182,6 +191,8 @@ class Tcb:
         self.inbound_streams = config.max_inbound_streams
         self.capabilities = 0
         """What both sides can do beyond RFC 9260 (``core.capabilities``); before the peer answered, what we can do."""
+        self.peer_adaptation = -1
+        """The peer's Adaptation Layer Indication (RFC 5061 section 4.2.6); -1 for none."""
 
         self.framing = DATA_FRAMING
         """How user data is put into chunks, both ways."""

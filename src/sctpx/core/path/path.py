@@ -191,6 +191,17 @@ class Path:
             self.controller.on_idle(periods)
             self.last_data_sent = now
 
+    def begin_anew(self, config: AssociationConfig) -> None:
+        """The same destination by another way, as after a move: what was measured on the old way says nothing."""
+        self.srtt = self.rttvar = 0
+        self.rto = nanoseconds(config.rto_initial)
+        self.rtt_tsn = -1
+        self.controller = NewReno(self.pmdcs, len(self.remote) == 4)
+        self.error_count = 0
+        self.doubtful = self.timeout_foreseen = False
+        self.heartbeat_timeout = NEVER
+        self.heartbeat_nonce = b""
+
     def set_mtu(self, mtu: int) -> None:
         """The largest SCTP packet is one of so many bytes."""
         self.mtu = mtu & ~3

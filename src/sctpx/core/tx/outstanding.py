@@ -376,6 +376,13 @@ class Outstanding:
         """Mark all that is in flight to ``path``: T3-rtx expired (section 6.3.3)."""
         self._mark_flight(path.earliest_tsn, path)
 
+    def leave(self, path: Path, heir: Path) -> None:
+        """There is no ``path`` any more, and nothing in flight there: what was sent there belongs to ``heir``."""
+        if path.last_data_sent:
+            self._sent.hand_over(path, heir)
+            self._loss.hand_over(path, heir)
+            self._who_is_first().forget(path)
+
     def mark_all(self) -> None:
         """Mark all that is in flight: the peer dropped it."""
         self._mark_flight(0, None)
