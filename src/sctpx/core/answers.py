@@ -20,12 +20,12 @@ from ..wire.codes import CHUNK_INIT_ACK, COMMON_HEADER
 from ..wire.packet import prefix
 from ..wire.seal import finish_packet
 from ..wire.setup import Setup
-from . import out_of_the_blue
+from . import authentication, out_of_the_blue
 from .arrival import Arrival
 from .config import Limits
 from .endpoint import Endpoint
 from .entropy import RandomBytes, random_tag, random_u32
-from .init_answer import init_ack, make_cookie, passed_over, told, unauthenticated
+from .init_answer import init_ack, make_cookie, passed_over, told
 from .outputs import Transmit
 from .state_cookie import CookieJar
 from .stats import StackStats
@@ -109,7 +109,7 @@ class Answers:
         if endpoint is None or not endpoint.hears(arrival.local) or endpoint.is_full(arrival.remote):
             self.turn_away(arrival, setup.initiate_tag)
             return
-        cause = unauthenticated(endpoint.config, setup)
+        cause = authentication.refusal(setup, endpoint.config)
         if cause is not None:
             self.refuse(arrival, setup.initiate_tag, [cause])
             return

@@ -7,7 +7,7 @@ from typing import final
 
 from ..wire import causes
 from ..wire.causes import Cause
-from ..wire.codes import CHUNK_ABORT, FLAG_T
+from ..wire.codes import CHUNK_ABORT, CHUNK_AUTH, CHUNK_COOKIE_ECHO, CHUNK_HEADER, COMMON_HEADER, FLAG_T
 from ..wire.packet import chunks as split_chunks
 from ..wire.packet import parse_prefix
 from .ip import lacks_zone, place, without_zone, zone_of
@@ -18,9 +18,25 @@ ZoneOfLocal = Callable[[bytes], bytes]
 
 @final
 class Arrival:
-    """A packet with a right checksum: where it came from, its common header and its chunks."""
+    """A packet with a right checksum: where it came from, its common header and its chunks.
 
-    __slots__ = ("chunks", "local", "local_port", "now", "packet", "peer_port", "port", "remote", "tag")
+    An AUTH chunk that is the first one is not among these: what to do with a packet that belongs to no association, or
+    to which one it belongs, is told by the chunks behind it (RFC 4895 section 6.3).
+    """
+
+    __slots__ = (
+        "chunks",
+        "first",
+        "has_auth",
+        "local",
+        "local_port",
+        "now",
+        "packet",
+        "peer_port",
+        "port",
+        "remote",
+        "tag",
+    )
 
     def __init__(self, now: int, local: bytes, remote: bytes, port: int, packet: bytes) -> None:
         self.now = now
@@ -34,6 +50,13 @@ class Arrival:
         self.peer_port, self.local_port, self.tag = parse_prefix(packet)
         self.chunks = split_chunks(packet)
         """(type, flags, value) of each whole chunk."""
+        self.has_auth = bool(self.chunks) and self.chunks[0][0] == CHUNK_AUTH
+        """Whether an AUTH chunk is before these. Nobody has verified it."""
+        self.first = COMMON_HEADER
+        """Where in the packet the first of these begins."""
+        if self.has_auth:
+            _, _, value = self.chunks.pop(0)
+            self.first += CHUNK_HEADER + (len(value) + 3 & ~3)
 
     @property
     def kind(self) -> int:
@@ -68,3 +91,16 @@ class Arrival:
             if kind == CHUNK_ABORT:
                 return None if flags & FLAG_T else causes.parse_or_none(value)
         return None
+
+
+def echoes_cookie(data: bytes, body: int, stop: int) -> bool:
+    """Whether the chunks of a packet, which begin at ``body``, begin with a COOKIE ECHO, or with an AUTH chunk and that
+    (RFC 4895 section 6.3)."""
+    if data[body] == CHUNK_AUTH:
+        stop = min(stop, len(data))
+        if stop - body < CHUNK_HEADER:
+            return False
+        body += max((data[body + 2] << 8 | data[body + 3]) + 3 & ~3, CHUNK_HEADER)
+        if body >= stop:
+            return False
+    return data[body] == CHUNK_COOKIE_ECHO

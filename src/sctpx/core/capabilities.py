@@ -15,6 +15,7 @@ from typing import Any, Final, final
 from ..wire.codes import (
     CHUNK_ASCONF,
     CHUNK_ASCONF_ACK,
+    CHUNK_AUTH,
     CHUNK_I_DATA,
     CHUNK_I_FORWARD_TSN,
     CHUNK_RE_CONFIG,
@@ -28,9 +29,19 @@ from ..wire.setup import Setup
 class Capability:
     """A row: one extension, and how an INIT or INIT ACK says that its sender has it."""
 
-    __slots__ = ("bit", "chunks", "field", "name", "parameter", "section")
+    __slots__ = ("authenticated", "bit", "chunks", "field", "name", "needs", "parameter", "section")
 
-    def __init__(self, bit: int, name: str, field: str, chunks: bytes, parameter: int, section: str) -> None:
+    def __init__(
+        self,
+        bit: int,
+        name: str,
+        field: str,
+        chunks: bytes,
+        parameter: int,
+        section: str,
+        needs: int = 0,
+        authenticated: bytes = b"",
+    ) -> None:
         self.bit = bit
         self.name = name
         """The extension's name."""
@@ -42,18 +53,22 @@ class Capability:
         """A parameter without a value that says as much; -1 for none."""
         self.section = section
         """Where the standard says so."""
+        self.needs = needs
+        """Bits of the extensions without which this one is not spoken. Whoever offers it offers those."""
+        self.authenticated = authenticated
+        """Its chunk types that count only if they are authenticated (RFC 4895): our CHUNKS parameter lists them."""
 
 
 INTERLEAVING: Final = 1 << 0
 PARTIAL_RELIABILITY: Final = 1 << 2
 INTERLEAVED_PARTIAL_RELIABILITY: Final = 1 << 3
 RECONFIGURATION: Final = 1 << 4
+AUTHENTICATION: Final = 1 << 5
 ECN: Final = 1 << 6
 TAKES_ZERO_CHECKSUM: Final = 1 << 7
 """We have said that we take packets with a checksum of 0: that holds whatever the peer says (RFC 9653 section 5.3)."""
 SENDS_ZERO_CHECKSUM: Final = 1 << 8
 """The peer has said so too, and names the same method: both sides send packets with a checksum of 0."""
-AUTHENTICATION: Final = 1 << 5
 ADDRESS_RECONFIGURATION: Final = 1 << 9
 UNAUTHENTICATED_ASCONF: Final = 1 << 10
 """Addresses may be changed without RFC 4895, as far as we are concerned. It is not told to the peer."""
@@ -91,6 +106,14 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         -1,
         "RFC 6525 section 5.1.1",
     ),
+    Capability(
+        AUTHENTICATION,
+        "authentication",
+        "authenticates",
+        bytes((CHUNK_AUTH,)),
+        -1,  # Its parameters have values, and say it: RFC 4895 does not ask for the list of RFC 5061.
+        "RFC 4895 section 6.1",
+    ),
     Capability(ECN, "ECN", "ecn", b"", PARAM_ECN_CAPABLE, "RFC 4960 appendix A"),
     Capability(
         TAKES_ZERO_CHECKSUM,
@@ -107,6 +130,8 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         bytes((CHUNK_ASCONF, CHUNK_ASCONF_ACK)),
         -1,
         "RFC 5061 section 4.2.7",
+        needs=AUTHENTICATION,
+        authenticated=bytes((CHUNK_ASCONF, CHUNK_ASCONF_ACK)),
     ),
     Capability(
         UNAUTHENTICATED_ASCONF,
@@ -125,8 +150,13 @@ def offered(config: Any, rows: tuple[Capability, ...] = CAPABILITIES) -> int:
     bits = 0
     for row in rows:
         if getattr(config, row.field):
-            bits |= row.bit
+            bits |= row.bit | row.needs
     return bits
+
+
+def authenticated(bits: int, rows: tuple[Capability, ...] = CAPABILITIES) -> bytes:
+    """The chunk types that these extensions take only if they are authenticated."""
+    return b"".join([row.authenticated for row in rows if bits & row.bit])
 
 
 def offer(setup: Setup, bits: int, rows: tuple[Capability, ...] = CAPABILITIES, method: int = 0) -> None:
@@ -146,8 +176,11 @@ def offer(setup: Setup, bits: int, rows: tuple[Capability, ...] = CAPABILITIES, 
 def said(setup: Setup, rows: tuple[Capability, ...] = CAPABILITIES) -> int:
     """What the sender of an INIT or INIT ACK can do: the bits."""
     bits = TAKES_ZERO_CHECKSUM if setup.error_detection_method else 0
+    if setup.auth is not None and setup.auth.complete:
+        bits |= AUTHENTICATION
     for row in rows:
-        if row.parameter in setup.flags or (row.chunks and row.chunks[0] in setup.extensions):
+        listed = row.bit != AUTHENTICATION and row.chunks and row.chunks[0] in setup.extensions
+        if row.parameter in setup.flags or listed:
             bits |= row.bit
     return bits
 
@@ -155,18 +188,10 @@ def said(setup: Setup, rows: tuple[Capability, ...] = CAPABILITIES) -> int:
 def agreed(ours: int, setup: Setup, method: int) -> int:
     """What both sides can do: we said ``ours`` and ``method``, the peer sends this INIT or INIT ACK."""
     bits = ours & said(setup)
-    if bits & ADDRESS_RECONFIGURATION and not (bits & AUTHENTICATION or ours & UNAUTHENTICATED_ASCONF):
-        bits &= ~ADDRESS_RECONFIGURATION
+    for row in CAPABILITIES:
+        waived = row.bit == ADDRESS_RECONFIGURATION and ours & UNAUTHENTICATED_ASCONF
+        if bits & row.needs != row.needs and not waived:
+            bits &= ~row.bit
     if bits & TAKES_ZERO_CHECKSUM and setup.error_detection_method == method:
         bits |= SENDS_ZERO_CHECKSUM
     return bits | ours & (TAKES_ZERO_CHECKSUM | UNAUTHENTICATED_ASCONF)
-
-
-def lacks_authentication(ours: int, setup: Setup) -> bool:
-    """Whether the peer would have addresses changed without authentication: then there is no association with it.
-
-    "under NO circumstance is an implementation allowed to proceed with the association setup" (RFC 5061 section 6).
-    """
-    if not ours & ADDRESS_RECONFIGURATION or ours & UNAUTHENTICATED_ASCONF:
-        return False
-    return said(setup) & (ADDRESS_RECONFIGURATION | AUTHENTICATION) == ADDRESS_RECONFIGURATION

@@ -5,10 +5,11 @@ Times are in seconds here, where people write them; the core counts in nanosecon
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
+from ..wire.auth import DIGESTS, HMAC_SHA_1, HMAC_SHA_256, NEVER_LISTED
 from . import capabilities
 
 Scheduler: TypeAlias = Literal["fcfs", "rr", "rr_pkt", "prio", "fc", "wfq"]
@@ -165,6 +166,37 @@ class AssociationConfig:
     dropping them. The link has to read and set the ECN bits. Off unless the user says so: RFC 9260 has taken it out of
     SCTP, and some networks treat marked packets badly."""
 
+    authentication: bool = False
+    """Offer the peer to authenticate chunks (RFC 4895). By itself it demands nothing: see ``authenticated_chunks``."""
+    authenticated_chunks: tuple[int, ...] = ()
+    """Chunk types that the peer has to authenticate: what comes without an AUTH chunk is dropped, and a peer that does
+    not authenticate is refused. 0 is DATA, 64 I-DATA. It switches ``authentication`` on. INIT, INIT ACK, SHUTDOWN
+    COMPLETE and AUTH itself cannot be authenticated."""
+    hmac_algorithms: tuple[int, ...] = (HMAC_SHA_256, HMAC_SHA_1)
+    """HMAC algorithms for the peer to choose from, the best first: 3 is SHA-256, and 1 is SHA-1, which has to be among
+    them (RFC 4895 section 6.1)."""
+    shared_keys: tuple[tuple[int, bytes], ...] = field(default=((0, b""),), repr=False)
+    """(identifier, key) of each key that both sides know from elsewhere, identifiers with 16 bits. Without any, the key
+    0 is empty: then who has seen the association being set up can authenticate as well. If others are given, the empty
+    key is accepted no more, unless it is among them."""
+    active_key: int | None = None
+    """The identifier of the key for what is sent; None for the first one of ``shared_keys``."""
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether it offers to authenticate."""
+        return self.authentication or len(self.authenticated_chunks) > 0
+
+    @property
+    def first_key(self) -> int:
+        """The identifier of the key that is active in the beginning."""
+        return self.active_key if self.active_key is not None else self.shared_keys[0][0] if self.shared_keys else -1
+
+    @cached_property
+    def demanded_chunks(self) -> bytes:
+        """Chunk types that count only if they are authenticated: those of the user, and those of extensions."""
+        return bytes(sorted({*self.authenticated_chunks, *capabilities.authenticated(self.capabilities)}))
+
     @property
     def interleaved_partial_reliability(self) -> bool:
         """Both at once, which has a chunk of its own (RFC 8260 section 2.3.1)."""
@@ -205,6 +237,7 @@ class AssociationConfig:
         for stream, value in self.stream_values:
             if not (0 <= stream <= 0xFFFF and 0 <= value <= 0xFFFF):
                 raise ValueError(f"stream_values has {(stream, value)!r}: both have 16 bits")
+        _check_authentication(self)
         if 0 < self.max_segment < MIN_SEGMENT:
             raise ValueError(f"max_segment is {self.max_segment}: below {MIN_SEGMENT}")
         if not self.rto_min <= self.rto_initial <= self.rto_max:
@@ -238,13 +271,28 @@ class Limits:
 
 def _check(values: Any, bounds: tuple[tuple[str, float, float], ...]) -> None:
     """TypeError, ValueError: a field that counts is no int, or a field is out of bounds."""
-    for field in fields(values):
-        if field.type == "int" and not isinstance(getattr(values, field.name), int):
-            raise TypeError(f"{field.name} is {getattr(values, field.name)!r}: it counts, and is an int")
+    for one in fields(values):
+        if one.type == "int" and not isinstance(getattr(values, one.name), int):
+            raise TypeError(f"{one.name} is {getattr(values, one.name)!r}: it counts, and is an int")
     for name, low, high in bounds:
         value = getattr(values, name)
         if value is not None and not low <= value <= high:
             raise ValueError(f"{name} is {value!r}: not between {low} and {high}")
+
+
+def _check_authentication(config: AssociationConfig) -> None:
+    """ValueError: what it says of authentication cannot be."""
+    for kind in config.authenticated_chunks:
+        if not 0 <= kind <= 255 or kind in NEVER_LISTED:
+            raise ValueError(f"authenticated_chunks has {kind!r}: no type of a chunk that can be authenticated")
+    algorithms = config.hmac_algorithms
+    if HMAC_SHA_1 not in algorithms or len(set(algorithms)) < len(algorithms) or not set(algorithms) <= set(DIGESTS):
+        raise ValueError(f"hmac_algorithms is {algorithms!r}: 1, and perhaps 3")
+    for key_id, key in config.shared_keys:
+        if not 0 <= key_id <= 0xFFFF or len(key) > 0xFFFF:
+            raise ValueError(f"shared_keys has key {key_id!r}: 16 bits, with 65535 bytes at most")
+    if config.first_key not in [key_id for key_id, _ in config.shared_keys]:
+        raise ValueError(f"active_key is {config.active_key!r}: not one of shared_keys")
 
 
 SCHEDULERS: Final[tuple[Scheduler, ...]] = ("fcfs", "rr", "rr_pkt", "prio", "fc", "wfq")

@@ -18,6 +18,10 @@ RECONFIG_DONE: Final = 0
 RECONFIG_DENIED: Final = 1
 RECONFIG_FAILED: Final = 2
 
+# What a KeyChange reports (RFC 6458 section 6.1.8).
+KEY_NEW: Final = 0
+KEY_FREE: Final = 1
+
 # What a PathChange reports.
 CHANGE_STATE: Final = 0
 CHANGE_CONFIRMED: Final = 1
@@ -281,3 +285,16 @@ class StreamsAdded(Event):
 
 ENDS: Final = frozenset((CannotStart, CommunicationLost, ShutdownComplete))
 """The last event of an association is one of these."""
+
+
+@final
+class KeyChange(Event):
+    """A shared key (RFC 4895) is used for the first time by the peer (``KEY_NEW``), or was deactivated and is not used
+    for sending any more (``KEY_FREE``)."""
+
+    __slots__ = ("indication", "key_id")
+
+    def __init__(self, association: Identity, indication: int, key_id: int) -> None:
+        super().__init__(association)
+        self.indication = indication
+        self.key_id = key_id

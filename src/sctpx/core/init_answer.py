@@ -15,7 +15,7 @@ from ..wire.params import IPV4_MAPPED, is_unicast
 from ..wire.serial import TSN_MASK
 from ..wire.setup import MINIMUM_RWND, Setup
 from ..wire.tlv import item
-from . import capabilities
+from . import authentication, capabilities
 from .config import AssociationConfig
 from .ip import LOOPBACK, can_reach, scope_of, without_zone
 from .path.path import largest_packet
@@ -33,14 +33,6 @@ def refusal(setup: Setup) -> Cause | None:
     if setup.a_rwnd < MINIMUM_RWND or setup.outbound_streams == 0 or setup.inbound_streams == 0:
         return causes.invalid_parameter()
     return named_host(setup)
-
-
-def unauthenticated(config: AssociationConfig, setup: Setup) -> Cause | None:
-    """The same, for an INIT or INIT ACK whose sender would change addresses without authentication (RFC 5061 section
-    6)."""
-    if not capabilities.lacks_authentication(config.capabilities, setup):
-        return None
-    return causes.protocol_violation("ASCONF without AUTH (RFC 5061 section 6)")
 
 
 def named_host(setup: Setup) -> Cause | None:
@@ -112,6 +104,9 @@ def make_cookie(
     cookie.adaptation = setup.adaptation
     if setup.primary in cookie.addresses:
         cookie.primary = cookie.addresses.index(setup.primary)
+    if cookie.capabilities & capabilities.AUTHENTICATION:
+        cookie.peer_auth = setup.auth
+        cookie.local_auth = authentication.our_parameters(config, None)
     return cookie
 
 
@@ -132,6 +127,7 @@ def init_ack(
     ack.adaptation = -1 if config.adaptation_layer is None else config.adaptation_layer
     capabilities.offer(ack, cookie.capabilities, method=config.error_detection_method)
     ack.cookie = jar.sign(cookie, now)
+    ack.auth = cookie.local_auth
     # "MAY elect to omit some or all of the 'Unrecognized Parameter' parameters to reduce the size" (section 12.4): what
     # the INIT ACK repeats of the INIT, in reports and in the cookie, takes hardly more bytes than it took there.
     limit = largest_packet(config.mtu, cookie.source, cookie.udp_port) - COMMON_HEADER

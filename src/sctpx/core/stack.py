@@ -20,13 +20,12 @@ from ..wire import causes, control
 from ..wire.checksum import read_checksum, verify_packet
 from ..wire.codes import (
     CHUNK_ABORT,
+    CHUNK_AUTH,
     CHUNK_COOKIE_ECHO,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
     CHUNK_SHUTDOWN_ACK,
-    CHUNK_SHUTDOWN_COMPLETE,
     COMMON_HEADER,
-    FLAG_T,
 )
 from ..wire.packet import parse_prefix, prefix
 from ..wire.params import is_unicast
@@ -36,11 +35,11 @@ from ..wire.setup import initiate_tag
 from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
 from .answers import Answers
-from .arrival import Arrival, ZoneOfLocal
-from .association import handshake, inbound, outbound, reachability, restart, returned, shutdown, timing
+from .arrival import Arrival, ZoneOfLocal, echoes_cookie
+from .association import elsewhere, handshake, inbound, outbound, reachability, reflected, restart, returned, timing
 from .association.association import Association, association_of
 from .association.identity import Identity
-from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, SHUTDOWN_ACK_SENT
+from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
 from .association.tcb import Reply
 from .capabilities import ECN
 from .config import AssociationConfig, Limits
@@ -50,7 +49,7 @@ from .endpoint import Endpoint, EndpointKeeper
 from .entropy import RandomBytes, random_tag, random_u32
 from .ephemeral import EphemeralPorts
 from .events import ENDS, Event
-from .ext import asconf
+from .ext import auth
 from .ext.ecn import lowest_new_tsn, on_marked
 from .init_answer import refusal
 from .outputs import CE, Transmit
@@ -61,6 +60,7 @@ from .timers import NEVER
 
 # Stacks of peers behind one IP address that may use one SCTP port.
 MAX_STACKS: Final = 8
+_COOKIE_OR_AUTH: Final = bytes((CHUNK_COOKIE_ECHO, CHUNK_AUTH))
 # Packets of different associations that leave together: what one system call takes.
 MAX_GATHERED: Final = 64
 
@@ -256,7 +256,10 @@ class Stack(EndpointKeeper):
             body = offset + COMMON_HEADER
             path: Path | None = None
             association = self._directory.by_prefix.get(data[offset : offset + 8])
-            if association is not None and not (body < end and data[body] == CHUNK_COOKIE_ECHO):
+            # Either a COOKIE ECHO begins the packet, or an AUTH chunk that may have one behind it.
+            if association is not None and not (
+                body < end and data[body] in _COOKIE_OR_AUTH and echoes_cookie(data, body, offset + segment)
+            ):
                 path = association.tcb.find_path(remote)
             if association is not None and path is not None:
                 if association is not last:
@@ -300,7 +303,7 @@ class Stack(EndpointKeeper):
         """
         body = packet[COMMON_HEADER:]
         # A packet with a COOKIE ECHO always has a checksum (RFC 9653 section 5.2): its association need not be known.
-        if association is None or body[:1] == bytes((CHUNK_COOKIE_ECHO,)):
+        if association is None or (body and echoes_cookie(body, 0, len(body))):
             intact = verify_packet(packet)
         else:
             intact = association.tcb.takes(body, read_checksum(packet, 0))
@@ -315,7 +318,7 @@ class Stack(EndpointKeeper):
             self.stats.discarded += 1
         elif kind == CHUNK_INIT or arrival.tag == 0:
             # "the packet contains only an INIT chunk. Otherwise, the receiver MUST silently discard" (8.5.1 A)
-            if kind == CHUNK_INIT and arrival.tag == 0 and len(arrival.chunks) == 1:
+            if kind == CHUNK_INIT and arrival.tag == 0 and len(arrival.chunks) == 1 and not arrival.has_auth:
                 self._receive_init(arrival)
             else:
                 self.stats.discarded += 1
@@ -340,7 +343,7 @@ class Stack(EndpointKeeper):
             self._after(association, arrival.local, arrival.remote, arrival.port)
             return
         if kind == CHUNK_INIT_ACK:
-            if waiting and len(arrival.chunks) == 1:
+            if waiting and len(arrival.chunks) == 1 and not arrival.has_auth:
                 association.begin_round()
                 local, remote, zone = arrival.local, arrival.remote, arrival.zone(self._zone_of_local)
                 handshake.handle_init_ack(tcb, arrival.now, local, remote, arrival.port, zone, arrival.value)
@@ -360,7 +363,7 @@ class Stack(EndpointKeeper):
                 self._after(association, arrival.local, arrival.remote, arrival.port)
         elif waiting and kind != CHUNK_SHUTDOWN_ACK:
             self.stats.discarded += 1
-        elif asconf.receive_elsewhere(tcb, arrival):
+        elif elsewhere.handle(tcb, arrival):
             association.begin_round()
             self._after(association, arrival.local, arrival.remote, arrival.port)
         else:
@@ -384,16 +387,7 @@ class Stack(EndpointKeeper):
             return
         self.working = association = with_peer_tag(found, arrival.tag)
         tcb = association.tcb
-        for kind, flags, value in arrival.chunks:
-            if not flags & FLAG_T or arrival.tag != tcb.peer_tag:
-                continue
-            seen = causes.parse_or_none(value) if kind == CHUNK_ABORT else None
-            if seen is not None and tcb.state != COOKIE_WAIT and not asconf.is_leaving(tcb, arrival.local):
-                shutdown.handle_abort(tcb, seen, reflected=True)
-            elif kind == CHUNK_SHUTDOWN_COMPLETE and tcb.state == SHUTDOWN_ACK_SENT:
-                shutdown.handle_shutdown_complete(tcb)
-            else:
-                continue
+        if reflected.handle(tcb, arrival):
             self._after(association, arrival.local, arrival.remote, arrival.port)
             return
         if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED) and arrival.has(CHUNK_SHUTDOWN_ACK):
@@ -445,8 +439,13 @@ class Stack(EndpointKeeper):
         if namesake is not None and namesake not in found:
             self.stats.cookies_rejected += 1
             return
-        if found:
-            self.working = association = namesake or restart.meant_by(cookie, found)
+        association = namesake or restart.meant_by(cookie, found) if found else None
+        endpoint = self.endpoints.get(arrival.local_port)
+        if not auth.admits_cookie(None if association is None else association.tcb, endpoint, cookie, arrival):
+            self.stats.cookies_unauthenticated += 1
+            return
+        if association is not None:
+            self.working = association
             association.begin_round()
             outcome = restart.handle_cookie_echo(association, now, cookie, arrival.local, arrival.remote, arrival.port)
             if outcome == restart.ACCEPTED:
@@ -455,7 +454,6 @@ class Stack(EndpointKeeper):
             if outcome != restart.ANOTHER:
                 return
         late = now - cookie.created - cookie.lifespan
-        endpoint = self.endpoints.get(arrival.local_port)
         if late > 0:
             self.stats.cookies_stale += 1
             self._answers.reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))

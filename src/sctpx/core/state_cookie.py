@@ -8,6 +8,10 @@ The cookie makes the INIT ACK larger than the INIT, so it is as small as it can 
 not in it. The COOKIE ECHO has them in its header, and the MAC covers them. When it was made is told in microseconds, of
 which 34 bits go round in more than the life of two secrets, its life in milliseconds.
 
+If chunks are to be authenticated (RFC 4895), the cookie has what both sides have said of that, from which the keys are
+computed again, and no shared key (section 6.3). Our own RANDOM is not in it: it is computed from the rest of the cookie
+with another secret, unless it was sent before, in an INIT of ours.
+
 What is inside is not secret, but for the peer's tag, which the peer may know: Tie-Tags are random numbers made for
 the purpose (section 5.2.2).
 """
@@ -18,8 +22,10 @@ import hmac
 from struct import Struct
 from typing import Final, final
 
+from ..wire.auth import RANDOM_LENGTH, AuthParameters
 from ..wire.packet import parse_prefix, prefix
 from ..wire.params import IPV4_LENGTH, IPV6_LENGTH
+from .capabilities import AUTHENTICATION
 from .entropy import RandomBytes
 from .ip import ZONE_LENGTH, is_ipv4, zone_of
 from .timers import MICROSECOND, MILLISECOND, SECOND
@@ -47,6 +53,9 @@ _HAS_ADAPTATION: Final = 0x08
 _HAS_PRIMARY: Final = 0x04
 _CAPABILITIES_LENGTH: Final = 2
 _ADAPTATION_LENGTH: Final = 4
+_AUTH: Final = Struct(">BH")
+_HAS_RANDOM: Final = 0x80
+_RANDOM_LABEL: Final = b"RANDOM of RFC 4895"
 _ZONES: Final = 0xFF
 _LOCAL_HAS_ZONE: Final = 0x80
 _SOURCE_HAS_ZONE: Final = 0x40
@@ -63,11 +72,13 @@ class Cookie:
         "created",
         "lifespan",
         "local",
+        "local_auth",
         "local_initial_tsn",
         "local_port",
         "local_tag",
         "local_tie_tag",
         "peer_a_rwnd",
+        "peer_auth",
         "peer_inbound_streams",
         "peer_initial_tsn",
         "peer_outbound_streams",
@@ -107,6 +118,10 @@ class Cookie:
         """The peer's Adaptation Layer Indication; -1 for none."""
         self.primary = 0
         """Which of ``addresses`` the peer would be sent to; 0, where it is heard from, if it does not say."""
+        self.local_auth: AuthParameters | None = None
+        """What we say of authentication, if it is agreed on. ``CookieJar.sign`` makes the RANDOM if it has none."""
+        self.peer_auth: AuthParameters | None = None
+        """What the peer has said of it."""
 
     @property
     def header(self) -> bytes:
@@ -116,10 +131,9 @@ class Cookie:
     @property
     def spoken(self) -> int:
         """Bytes for what the peer said of itself: its other addresses, and what it can do."""
-        length = sum([1 + len(ip) for ip in self.addresses[1:]])
-        length += _CAPABILITIES_LENGTH if self.capabilities else 0
-        length += _ADAPTATION_LENGTH if self.adaptation >= 0 else 0
-        return length + (1 if self.primary else 0)
+        size = sum([1 + len(ip) for ip in self.addresses[1:]]) + (_CAPABILITIES_LENGTH if self.capabilities else 0)
+        size += (_ADAPTATION_LENGTH if self.adaptation >= 0 else 0) + (1 if self.primary else 0)
+        return size if self.peer_auth is None else size + len(_encode_auth(self.peer_auth))
 
     def encode(self) -> bytes:
         """The cookie's bytes, without ``header`` and without the MAC."""
@@ -159,6 +173,9 @@ class Cookie:
             _ZONES if zones else others,
         )
         placed = bytes((zones, others)) if zones else b""
+        if self.capabilities & AUTHENTICATION:
+            for auth in (self.local_auth, self.peer_auth):
+                agreed += _encode_auth(auth or AuthParameters())
         listed = [bytes((len(ip),)) + ip for ip in self.addresses[1:]]
         return b"".join([fixed, placed, tie_tags, agreed, wishes, self.local, self.source, *listed])
 
@@ -194,6 +211,9 @@ def decode(data: bytes, header: bytes, now: int) -> Cookie:
     if more & _HAS_CAPABILITIES:
         cookie.capabilities = int.from_bytes(data[offset : offset + _CAPABILITIES_LENGTH], "big")
         offset += _CAPABILITIES_LENGTH
+    if cookie.capabilities & AUTHENTICATION:
+        cookie.local_auth, offset = _decode_auth(data, offset)
+        cookie.peer_auth, offset = _decode_auth(data, offset)
     if more & _HAS_ADAPTATION:
         cookie.adaptation = int.from_bytes(data[offset : offset + _ADAPTATION_LENGTH], "big")
         offset += _ADAPTATION_LENGTH
@@ -221,6 +241,31 @@ def _length(is_v6: int, has_zone: int) -> int:
     return IPV6_LENGTH + ZONE_LENGTH if has_zone else IPV6_LENGTH
 
 
+def _encode_auth(auth: AuthParameters) -> bytes:
+    """What one side has said of authentication: the number of HMAC algorithms and whether there is a RANDOM, the number
+    of chunk types and one more if they are listed, and these."""
+    count = len(auth.algorithms) // 2 | (_HAS_RANDOM if auth.random is not None else 0)
+    listed = 0 if auth.chunk_types is None else 1 + len(auth.chunk_types)
+    return b"".join([_AUTH.pack(count, listed), auth.algorithms, auth.chunk_types or b"", auth.random or b""])
+
+
+def _decode_auth(data: bytes, offset: int) -> tuple[AuthParameters, int]:
+    """What ``_encode_auth`` has made, and where it ends."""
+    count, listed = _AUTH.unpack_from(data, offset)
+    offset += _AUTH.size
+    auth = AuthParameters()
+    length = 2 * (count & ~_HAS_RANDOM)
+    auth.algorithms = data[offset : offset + length]
+    offset += length
+    if listed:
+        auth.chunk_types = data[offset : offset + listed - 1]
+        offset += listed - 1
+    if count & _HAS_RANDOM:
+        auth.random = data[offset : offset + RANDOM_LENGTH]
+        offset += RANDOM_LENGTH
+    return auth, offset
+
+
 @final
 class CookieJar:
     """The secrets of a stack: signs cookies and knows its own again.
@@ -241,6 +286,7 @@ class CookieJar:
         """The State Cookie parameter's value."""
         self._rotate(now)
         data = bytes((self._key_id,)) + cookie.encode()
+        _make_random(self._secret, cookie, data)
         return data + _mac(self._secret, cookie.header, data)
 
     def open(self, value: bytes, header: bytes, now: int) -> Cookie | None:
@@ -260,7 +306,9 @@ class CookieJar:
         data = value[:-MAC_LENGTH]
         if not hmac.compare_digest(_mac(secret, header, data), value[-MAC_LENGTH:]):
             return None
-        return decode(data[1:], header, now)
+        cookie = decode(data[1:], header, now)
+        _make_random(secret, cookie, data)
+        return cookie
 
     def _rotate(self, now: int) -> None:
         if now < self._renew:
@@ -280,3 +328,12 @@ def _mac(secret: hmac.HMAC, header: bytes, data: bytes) -> bytes:
     mac.update(header)
     mac.update(data)
     return mac.digest()[:MAC_LENGTH]
+
+
+def _make_random(secret: hmac.HMAC, cookie: Cookie, data: bytes) -> None:
+    """Our RANDOM, if this cookie is to have one and does not bring it."""
+    auth = cookie.local_auth
+    if auth is not None and auth.random is None:
+        another = secret.copy()
+        another.update(_RANDOM_LABEL)  # No MAC is ever computed of so few bytes.
+        auth.random = hmac.digest(another.digest(), cookie.header + data, "sha256")

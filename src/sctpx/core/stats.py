@@ -13,6 +13,7 @@ class AssociationStats:
         "addresses_passed_over",
         "asconfs",
         "asconfs_retransmitted",
+        "auth_chunks_rejected",
         "bytes_received",
         "bytes_sent",
         "ce_packets_received",
@@ -44,6 +45,7 @@ class AssociationStats:
         "sacks_sent",
         "t3_timeouts",
         "tsns_taken_back",
+        "unauthenticated_chunks",
         "unordered_sent",
     )
 
@@ -108,6 +110,11 @@ class AssociationStats:
         """CWR chunks: answers to ECNEs. One is sent for each ECNE that came."""
         self.ecn_reductions = 0
         """How often a congestion window was reduced for an ECNE."""
+        self.auth_chunks_rejected = 0
+        """AUTH chunks that did not count, and nothing behind them did: with a wrong HMAC, or of a key or an algorithm
+        that there is not (RFC 4895 section 6.3)."""
+        self.unauthenticated_chunks = 0
+        """Chunks of types that have to be authenticated, and were not."""
 
     def __repr__(self) -> str:
         return _counted(self)
@@ -125,6 +132,7 @@ class StackStats:
         "bad_checksum",
         "cookies_rejected",
         "cookies_stale",
+        "cookies_unauthenticated",
         "discarded",
         "inits_received",
         "out_of_the_blue",
@@ -154,6 +162,8 @@ class StackStats:
         self.cookies_rejected = 0
         """COOKIE ECHOs whose cookie this stack did not make."""
         self.cookies_stale = 0
+        self.cookies_unauthenticated = 0
+        """COOKIE ECHOs that had to be authenticated and were not, or wrongly (RFC 4895 section 6.3)."""
 
     def __repr__(self) -> str:
         return _counted(self)

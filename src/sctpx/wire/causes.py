@@ -20,6 +20,7 @@ from .codes import (
     CAUSE_UNRECOGNIZED_CHUNK,
     CAUSE_UNRECOGNIZED_PARAMETERS,
     CAUSE_UNRESOLVABLE_ADDRESS,
+    CAUSE_UNSUPPORTED_HMAC,
     CAUSE_USER_ABORT,
 )
 from .tlv import ParseError, items, join
@@ -118,3 +119,8 @@ def refused(code: int, parameter: tuple[int, bytes]) -> Cause:
 def illegal_asconf_ack() -> Cause:
     """RFC 5061 section 4.3.4."""
     return CAUSE_ILLEGAL_ASCONF_ACK, b""
+
+
+def unsupported_hmac(identifier: int) -> Cause:
+    """RFC 4895 section 4.1: its length is 6, and the padding is added where it is sent."""
+    return CAUSE_UNSUPPORTED_HMAC, identifier.to_bytes(2, "big")

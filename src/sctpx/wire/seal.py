@@ -5,7 +5,8 @@ packets' common header; whoever builds chunks hands them over here, one packet o
 for packets that belong to no association.
 
 A seal for a peer that takes packets without a checksum (RFC 9653) leaves 0 in its place, but in those packets that
-must have one. A form with an AUTH chunk whose HMAC is computed last (RFC 4895) is another ``Seal``.
+must have one. An ``AuthSeal`` puts an AUTH chunk before the chunks that the peer takes only if they are authenticated
+(RFC 4895), which costs room in the packet: ``Seal.ahead`` and ``Seal.overhead`` say how much, and are 0 without it.
 """
 
 from __future__ import annotations
@@ -13,19 +14,26 @@ from __future__ import annotations
 from typing import Final, final
 
 from . import runs
+from .auth import AssociationKey
 from .checksum import NO_CHECKSUM, crc32c, header_checksum
 from .codes import (
     CHUNK_ASCONF,
     CHUNK_COOKIE_ECHO,
     CHUNK_DATA,
+    CHUNK_FORWARD_TSN,
     CHUNK_HEADER,
     CHUNK_I_DATA,
+    CHUNK_I_FORWARD_TSN,
     CHUNK_INIT,
+    CHUNK_RE_CONFIG,
+    CHUNK_SACK,
     COMMON_HEADER,
 )
 
 _ALWAYS_CHECKED: Final = (CHUNK_INIT, CHUNK_COOKIE_ECHO, CHUNK_ASCONF)
 """Chunks whose packets have a right checksum whatever the peer takes (RFC 9653 section 5.2)."""
+# Chunks that are made as large as a packet of ``Tcb.packet_limit`` bytes takes.
+_LARGE: Final = (CHUNK_DATA, CHUNK_I_DATA, CHUNK_SACK, CHUNK_FORWARD_TSN, CHUNK_I_FORWARD_TSN, CHUNK_RE_CONFIG)
 FEW: Final = 4
 """Pieces of a packet up to which each is added to the checksum: more of them are joined first."""
 
@@ -46,11 +54,10 @@ def _is_always_checked(chunks: bytes) -> bool:
     return False
 
 
-@final
 class Seal:
     """Makes the packets of one association and direction final."""
 
-    __slots__ = ("_prefix", "_seed", "checked")
+    __slots__ = ("_prefix", "_seed", "ahead", "checked", "overhead", "reserve")
 
     def __init__(self, prefix: bytes, checked: bool = True) -> None:
         """``prefix`` is what all the packets begin with: ports and Verification Tag."""
@@ -58,6 +65,12 @@ class Seal:
         self.checked = checked
         """Whether all packets have a checksum; False for a peer that takes them without."""
         self._seed = header_checksum(prefix) if checked else NO_CHECKSUM
+        self.ahead = 0
+        """Bytes that are added to each packet with user data."""
+        self.overhead = 0
+        """Bytes that may be added to a packet."""
+        self.reserve = 0
+        """Bytes of them that ``Tcb.packet_limit`` leaves free."""
 
     def packet(self, chunks: bytes) -> bytes:
         """One packet."""
@@ -96,3 +109,58 @@ class Seal:
     ) -> list[bytes]:
         """Packets of one chunk each with the next ``length`` bytes of ``data``; see ``runs.cut``."""
         return runs.cut(data, offset, length, count, self._prefix, self._seed, first, rest, fragment)
+
+
+@final
+class AuthSeal(Seal):
+    """Puts an AUTH chunk right before the first chunk of a packet that the peer takes only if it is authenticated.
+
+    If the peer demands that of SACKs, packets with user data are authenticated too: a SACK may lead them.
+    """
+
+    __slots__ = ("_demanded", "control_key", "data_key")
+
+    def __init__(self, prefix: bytes, checked: bool, demanded: frozenset[int], key: AssociationKey) -> None:
+        """``demanded`` are the chunk types that the peer takes only so."""
+        super().__init__(prefix, checked)
+        self._demanded = demanded if CHUNK_SACK not in demanded else demanded | {CHUNK_DATA, CHUNK_I_DATA}
+        self.control_key = key
+        """For packets without user data."""
+        self.data_key = key
+        """For the next packets with user data: that of their messages."""
+        if self._demanded:
+            self.overhead = key.length
+        if not self._demanded.isdisjoint(_LARGE):
+            self.reserve = key.length
+        if not self._demanded.isdisjoint((CHUNK_DATA, CHUNK_I_DATA)):
+            self.ahead = key.length
+
+    def packet(self, chunks: bytes) -> bytes:
+        """One packet."""
+        return super().packet(self.protect(chunks))
+
+    def append(self, parts: list[bytes], pieces: list[bytes]) -> int:
+        """Append one packet to ``parts``, whose chunks come in ``pieces``. Returns the packet's size."""
+        return super().append(parts, [self.protect(b"".join(pieces))])
+
+    def packets(self, chunks: list[bytes]) -> bytes:
+        """Packets of one chunk each, one behind the other. All chunks are of one size."""
+        return super().packets([self.protect(chunk) for chunk in chunks])
+
+    def protect(self, chunks: bytes) -> bytes:
+        """The chunks of a packet, with an AUTH chunk where one has to be."""
+        first = -1
+        at = 0
+        key = self.control_key
+        while len(chunks) - at >= CHUNK_HEADER:
+            kind = chunks[at]
+            if first < 0 and kind in self._demanded:
+                first = at
+            if kind in (CHUNK_DATA, CHUNK_I_DATA):
+                key = self.data_key
+                break
+            length = chunks[at + 2] << 8 | chunks[at + 3]
+            at += max(length + 3 & ~3, CHUNK_HEADER)
+        if first < 0:
+            return chunks
+        return chunks[:first] + key.authenticate(chunks[first:])

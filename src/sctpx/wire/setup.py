@@ -13,17 +13,21 @@ from typing import Final, final
 
 from . import params
 from .asconf import MISPLACED, parse_request
+from .auth import AuthParameters
 from .codes import (
     CHUNK_HEADER,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
     PARAM_ADAPTATION,
+    PARAM_CHUNK_LIST,
     PARAM_COOKIE_PRESERVATIVE,
     PARAM_ECN_CAPABLE,
     PARAM_FORWARD_TSN_SUPPORTED,
+    PARAM_HMAC_ALGO,
     PARAM_HOST_NAME,
     PARAM_IPV4,
     PARAM_IPV6,
+    PARAM_RANDOM,
     PARAM_REPORT,
     PARAM_SET_PRIMARY,
     PARAM_SKIP,
@@ -40,6 +44,7 @@ MINIMUM_RWND: Final = 1500
 _FAMILIES: Final = ((PARAM_IPV4, 4), (PARAM_IPV6, 16))
 # Parameters that say all by being there.
 _FLAGS: Final = (PARAM_ECN_CAPABLE, PARAM_FORWARD_TSN_SUPPORTED)
+_AUTHENTICATION: Final = (PARAM_RANDOM, PARAM_CHUNK_LIST, PARAM_HMAC_ALGO)
 
 
 @final
@@ -50,6 +55,7 @@ class Setup:
         "a_rwnd",
         "adaptation",
         "addresses",
+        "auth",
         "cookie",
         "cookie_preservative",
         "error_detection_method",
@@ -79,6 +85,8 @@ class Setup:
         """Adaptation Layer Indication (RFC 5061 section 4.2.6): a number for whoever is above SCTP; -1 for none."""
         self.primary = b""
         """The address that the sender prefers to be sent to, by its Set Primary IP Address; ``b""`` for none."""
+        self.auth: AuthParameters | None = None
+        """What the sender says of authentication (RFC 4895 section 3), whole or not; None for nothing."""
         self.cookie: bytes | None = None
         """State Cookie, which may be empty; None where the parameter is missing."""
         self.cookie_preservative = 0
@@ -122,6 +130,8 @@ class Setup:
             parameters.append((PARAM_ZERO_CHECKSUM, self.error_detection_method.to_bytes(4, "big")))
         if self.adaptation >= 0:
             parameters.append((PARAM_ADAPTATION, self.adaptation.to_bytes(4, "big")))
+        if self.auth is not None:
+            parameters.extend(self.auth.parameters())
         if ack:
             # What is last now gets up to three bytes of padding when more follows.
             room = limit - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3
@@ -182,6 +192,8 @@ def parse(value: bytes, ack: bool = False) -> Setup:
             setup.primary = parse_request(kind, content).ip
         elif kind in MISPLACED:
             continue  # "the parameter MUST be ignored" (RFC 5061 section 4.2)
+        elif kind in _AUTHENTICATION:
+            _take_authentication(setup, kind, content)
         elif kind in (PARAM_UNRECOGNIZED, PARAM_STATE_COOKIE):
             continue  # What the peer did not recognize is simply not used.
         else:
@@ -193,3 +205,14 @@ def parse(value: bytes, ack: bool = False) -> Setup:
         # "the address family that is not listed [...] SHOULD also be considered as supported" (section 5.1.2)
         setup.families.extend([len(ip) for ip in setup.addresses])
     return setup
+
+
+def _take_authentication(setup: Setup, kind: int, content: bytes) -> None:
+    """RANDOM, CHUNKS or HMAC-ALGO (RFC 4895 section 3), each of which "MUST be included once": the first one counts."""
+    auth = setup.auth = setup.auth or AuthParameters()
+    if kind == PARAM_RANDOM:
+        auth.random = content if auth.random is None else auth.random
+    elif kind == PARAM_CHUNK_LIST:
+        auth.chunk_types = content if auth.chunk_types is None else auth.chunk_types
+    else:
+        auth.algorithms = auth.algorithms or content

@@ -13,21 +13,17 @@ from typing import Any, Final, final
 
 from ...wire import causes, control
 from ...wire.codes import DATA_IMMEDIATE, DATA_UNORDERED
-from ...wire.serial import TSN_MASK
-from ..capabilities import INTERLEAVING
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CommunicationLost, Event, Undelivered
-from ..ext import partial_reliability
+from ..ext import auth, partial_reliability
 from ..local_side import LocalSide
 from ..overhead import MESSAGE
 from ..path.path import Path
 from ..rx.streams import Message
-from ..stats import AssociationStats
 from ..tx.out_message import OutMessage
 from ..tx.reliability import PRIORITY, RELIABLE
 from . import reachability, settings, shutdown, timing, transfer
-from .connect import AddressReport
 from .extension_verbs import ExtensionVerbs
 from .identity import Keeper
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
@@ -77,107 +73,6 @@ class Association(ExtensionVerbs):
             initial_tsn,
         )
 
-    @property
-    def state(self) -> int:
-        """One of ``association.state``."""
-        return self.tcb.state
-
-    @property
-    def ended(self) -> bool:
-        """True when the association is over, or never came about."""
-        return self.tcb.state == CLOSED
-
-    @property
-    def incoming(self) -> bool:
-        """Whether the peer initiated it."""
-        return self.tcb.incoming
-
-    @property
-    def config(self) -> AssociationConfig:
-        """How it behaves."""
-        return self.tcb.config
-
-    @property
-    def peer_port(self) -> int:
-        """The peer's SCTP port."""
-        return self.tcb.peer_port
-
-    @property
-    def paths(self) -> list[Path]:
-        """The peer's addresses and what is known of them."""
-        return self.tcb.paths
-
-    @property
-    def local_addresses(self) -> list[bytes]:
-        """Our addresses it may use; none: the link knows which."""
-        return self.tcb.local_addresses
-
-    @property
-    def primary(self) -> Path | None:
-        """The path data goes to while it is active; None before the peer answered."""
-        return self.tcb.primary
-
-    @property
-    def outbound_streams(self) -> int:
-        """Streams that can be sent on, after negotiation (RFC 9260 section 5.1.1)."""
-        return self.tcb.outbound_streams
-
-    @property
-    def inbound_streams(self) -> int:
-        """Streams the peer can send on."""
-        return self.tcb.inbound_streams
-
-    @property
-    def stats(self) -> AssociationStats:
-        """Counters."""
-        return self.tcb.stats
-
-    @property
-    def peer_rwnd(self) -> int:
-        """Bytes the peer has room for beyond what is in flight (section 6.2.1)."""
-        return self.tcb.peer_rwnd
-
-    @property
-    def local_rwnd(self) -> int:
-        """Bytes the peer may still send by what it was told last."""
-        return self.tcb.window.credit
-
-    @property
-    def cumulative_tsn(self) -> int:
-        """The last TSN received in sequence, 32 bits."""
-        return self.tcb.tsn_map.cumulative_tsn & TSN_MASK
-
-    @property
-    def unacknowledged(self) -> int:
-        """DATA chunks sent and not acknowledged yet."""
-        return self.tcb.outstanding.flight_chunks + self.tcb.outstanding.marked_chunks
-
-    @property
-    def timeouts(self) -> int:
-        """Retransmission timers that expired in a row, on whichever path, while nothing was answered (section 8.1)."""
-        return self.tcb.error_count
-
-    @property
-    def fragmentation_point(self) -> int:
-        """Bytes of user data from which on a message is fragmented; 0 before the peer answered."""
-        return max(self.tcb.largest_payload, 0)
-
-    @property
-    def report(self) -> list[AddressReport]:
-        """What each address answered when the association was set up (CX11)."""
-        return self.tcb.report
-
-    @property
-    def interleaving(self) -> bool:
-        """Whether messages are interleaved (RFC 8260 section 2.2.1); before the peer answered, whether we offer it."""
-        return self.tcb.capabilities & INTERLEAVING != 0
-
-    @property
-    def partial_reliability(self) -> bool:
-        """Whether messages of which a part was sent may be given up (RFC 3758 section 3.3); before the peer answered,
-        whether we offer it."""
-        return partial_reliability.agreed(self.tcb)
-
     # --- user data ---
 
     def send(
@@ -192,6 +87,7 @@ class Association(ExtensionVerbs):
         context: object = None,
         policy: int = RELIABLE,
         value: int = 0,
+        key: int = -1,
     ) -> None:
         """Queue one user message, whole or not at all (RFC 9260 section 11.1.5).
 
@@ -202,8 +98,11 @@ class Association(ExtensionVerbs):
         when a chunk would be retransmitted more than ``value`` times, or when there is no room for something with a
         priority above ``value``, of which 0 is the highest. An event tells what was given up.
 
-        Raises OSError: ``EINVAL`` (empty, no such stream, PPID, address or policy), ``EMSGSIZE``, ``ENOTCONN`` (not up
-        yet: the number of streams is not known), ``EPIPE`` (shutting down or over).
+        ``key`` is the identifier of the shared key to authenticate it with, if the peer demands that of user data;
+        below 0 it is the active one.
+
+        Raises OSError: ``EINVAL`` (empty; no such stream, PPID, address, policy, key), ``EMSGSIZE``, ``ENOTCONN`` (not
+        up yet: the number of streams is not known), ``EPIPE`` (shutting down or over).
         """
         self.check_sendable()
         self._check_message(data, stream, ppid)
@@ -211,6 +110,8 @@ class Association(ExtensionVerbs):
             raise OSError(EINVAL, "not an address of the peer")
         if not RELIABLE <= policy <= PRIORITY or value < 0:
             raise OSError(EINVAL, f"no policy {policy} with {value}")
+        if key >= 0:
+            auth.give_key(self.tcb, key)
         flags = (DATA_UNORDERED if unordered else 0) | (DATA_IMMEDIATE if immediate else 0)
         if unordered:
             self.tcb.stats.unordered_sent += 1
@@ -312,37 +213,9 @@ class Association(ExtensionVerbs):
         if not self.ready:
             self.keeper.touch(self)
 
-    @property
-    def send_space(self) -> int:
-        """Bytes the send buffer has room for, each message with its overhead; below 0 if a message overfilled it."""
-        return self.tcb.config.send_buffer - self.tcb.buffered
-
-    @property
-    def pending(self) -> int:
-        """Bytes of user data that were accepted and are not acknowledged for good."""
-        return self.tcb.send_queue.queued_bytes + self.tcb.outstanding.payload
-
     def want_writable(self) -> None:
         """Ask for one ``Writable`` event when the send buffer has room again."""
         self.tcb.wants_writable = True
-
-    @property
-    def readable(self) -> int:
-        """Messages that can be read now."""
-        return len(self.tcb.reassembly.ready)
-
-    @property
-    def unordered_received(self) -> int:
-        """Unordered messages received, of ``stats.messages_received``, since the peer last restarted."""
-        return self.tcb.reassembly.unordered
-
-    @property
-    def source(self) -> bytes:
-        """The peer's address that what is read next came from, packed; ``b""`` if nothing ever came.
-
-        Of a message in several chunks, where the last one came from.
-        """
-        return transfer.source(self.tcb)
 
     def read(self, limit: int = 0) -> list[Message]:
         """Take up to ``limit`` messages, all that are ready if 0; [] if none is. OSError EINVAL if it is below 0.
@@ -456,6 +329,38 @@ class Association(ExtensionVerbs):
         settings.reconfigure(self.tcb, now, config)
         self.keeper.touch(self)
 
+    def set_key(self, now: int, key_id: int, key: bytes) -> None:
+        """Add a shared key, or replace the one with that identifier (RFC 6458 section 8.3.3).
+
+        Raises OSError: ``EINVAL`` if the identifier has more than 16 bits, or the key more than 65535 bytes; ``EBUSY``
+        if a key was deactivated that is still used.
+        """
+        auth.set_key(self.tcb, key_id, key)
+        self.keeper.touch(self)
+
+    def activate_key(self, now: int, key_id: int) -> None:
+        """Have new messages, and control chunks, authenticated with this key (RFC 6458 section 8.1.18).
+
+        OSError EINVAL if there is no such key, or it was deactivated.
+        """
+        auth.activate_key(self.tcb, key_id)
+        self.keeper.touch(self)
+
+    def deactivate_key(self, now: int, key_id: int) -> None:
+        """Give this key to no message any more (RFC 6458 section 8.3.4). A ``KeyChange`` event tells when those that
+        have it were acknowledged. OSError EINVAL if it is the active one, or there is no such key.
+        """
+        auth.deactivate_key(self.tcb, key_id)
+        self.keeper.touch(self)
+
+    def delete_key(self, now: int, key_id: int) -> None:
+        """Forget this key: what the peer authenticates with it does not count any more (RFC 6458 section 8.3.5).
+
+        OSError: ``EINVAL`` if it is the active one, or there is no such key; ``EBUSY`` if it is still used.
+        """
+        auth.delete_key(self.tcb, key_id)
+        self.keeper.touch(self)
+
     def configure_path(
         self,
         now: int,
@@ -518,6 +423,7 @@ class Association(ExtensionVerbs):
             initial_tsn,
         )
         self.tcb.stats = old.stats
+        self.tcb.keys = old.keys
         self.tcb.incoming = old.incoming
         self.tcb.report = old.report
         self.tcb.stream_values.update(old.stream_values)

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from errno import ENOTCONN, EPIPE
 
-from ..capabilities import ADDRESS_RECONFIGURATION, RECONFIGURATION
 from ..ext import asconf, stream_reset
 from ..ext.stream_reset import StreamReset
-from .identity import Identity, Keeper
+from .facts import Facts
+from .identity import Keeper
 from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
-from .tcb import Tcb
 
 
-class ExtensionVerbs(Identity):
+class ExtensionVerbs(Facts):
     """Streams are reset and added, addresses are added and deleted."""
 
-    __slots__ = ("keeper", "tcb")
-
-    tcb: Tcb
+    __slots__ = ("keeper",)
 
     def __init__(self, association_id: int, keeper: Keeper) -> None:
         super().__init__(association_id)
@@ -36,11 +33,6 @@ class ExtensionVerbs(Identity):
         """Input, a timer or a verb begins a new round of sending (section 6.1 D)."""
         if self.tcb.burst < self.tcb.config.max_burst:
             self.tcb.burst = self.tcb.config.max_burst
-
-    @property
-    def reconfigurable(self) -> bool:
-        """Whether streams can be reset and added: both sides have offered it (RFC 6525 section 5.1.1)."""
-        return self.tcb.capabilities & RECONFIGURATION != 0
 
     def reset_streams(
         self, now: int, outgoing: bool = False, incoming: bool = False, streams: Sequence[int] = ()
@@ -83,28 +75,6 @@ class ExtensionVerbs(Identity):
         return stream_reset.find(self.tcb)
 
     # --- addresses ---
-
-    @property
-    def address_reconfigurable(self) -> bool:
-        """Whether addresses can be added and deleted: both sides have offered it (RFC 5061 section 4.2.7)."""
-        return self.tcb.capabilities & ADDRESS_RECONFIGURATION != 0
-
-    @property
-    def wanted_addresses(self) -> list[bytes]:
-        """Our addresses, when all is done that the peer has been asked for, or will be."""
-        room = asconf.find_room(self.tcb)
-        return list(self.tcb.local_addresses) if room is None else room.wanted()
-
-    def uses(self, local: bytes) -> bool:
-        """Whether packets may leave from that address of ours, or come to it although it is being added or deleted."""
-        tcb = self.tcb
-        opening = tcb.opening
-        if opening is not None and local in [candidate.source for candidate in opening.attempt.candidates]:
-            return True
-        if local in [path.local for path in tcb.paths]:
-            return True
-        room = asconf.find_room(tcb)
-        return room is not None and room.uses(local)
 
     def change_addresses(self, now: int, added: Sequence[bytes] = (), removed: Sequence[bytes] = ()) -> None:
         """Ask the peer to send to these addresses of ours too, packed, and to others no more (RFC 5061).

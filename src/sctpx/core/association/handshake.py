@@ -19,10 +19,10 @@ from ...wire.params import IPV4_LENGTH, IPV6_LENGTH
 from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError
-from .. import capabilities
+from .. import authentication, capabilities
 from ..events import AdaptationIndication, CannotStart, CommunicationUp
 from ..ext import table
-from ..init_answer import named_host, passed_over, peer_addresses, unauthenticated
+from ..init_answer import named_host, passed_over, peer_addresses
 from ..ip import place, without_zone
 from ..path import failover, rto
 from ..path.path import Path
@@ -67,6 +67,7 @@ def start(tcb: Tcb, now: int, candidates: list[AddressReport], announce: list[by
     capabilities.offer(setup, tcb.capabilities, method=tcb.config.error_detection_method)
     if tcb.config.adaptation_layer is not None:
         setup.adaptation = tcb.config.adaptation_layer
+    setup.auth = authentication.draw_parameters(tcb.config, tcb.random_bytes)
     tcb.opening = Opening(Attempt(candidates, now, tcb.config), setup.encode())
     tcb.report = candidates
     tcb.transition(COOKIE_WAIT)
@@ -187,7 +188,7 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
         # NOT change the state of any existing association" (section 3.3.3)
         tcb.replies.append((setup.initiate_tag, control.abort([causes.invalid_parameter()]), None))
         return
-    cause = _unusable(setup) or unauthenticated(tcb.config, setup)
+    cause = _unusable(setup) or authentication.refusal(setup, tcb.config)
     cookie = setup.cookie
     if cause is None and cookie is not None:  # What is in the cookie, if anything, is the peer's affair.
         setup.addresses = place([without_zone(remote), *setup.addresses], [remote, *tcb.remotes()], zone)
@@ -225,8 +226,9 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     opening.init_targets.clear()
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
-    tcb.agree(capabilities.agreed(tcb.capabilities, setup, tcb.config.error_detection_method))
-    if local and tcb.local_addresses != [local] and not parse_setup(opening.init_chunk[4:]).addresses:
+    said = parse_setup(opening.init_chunk[4:])
+    tcb.agree(capabilities.agreed(tcb.capabilities, setup, tcb.config.error_detection_method), said.auth, setup.auth)
+    if local and tcb.local_addresses != [local] and not said.addresses:
         # Our INIT has listed none: the peer knows its source "as the only destination transport address" (5.1.2 A).
         tcb.local_addresses = [local]
     if setup.unrecognized:
@@ -322,7 +324,8 @@ def _send_cookie_echo(tcb: Tcb, now: int, opening: Opening, path: Path) -> None:
     """Send the COOKIE ECHO to ``path`` and start T1-cookie."""
     # To an unconfirmed address it "MUST be bundled with a HEARTBEAT", and with no more (section 5.4).
     chunks = control.cookie_echo(opening.cookie) + reachability.bundled_heartbeat(tcb, now, path)
-    if not path.confirmed and COMMON_HEADER + len(chunks) > path.mtu:
+    room = path.mtu - COMMON_HEADER - tcb.seal.overhead
+    if not path.confirmed and len(chunks) > room:
         # With the HEARTBEAT it would exceed the PMTU, without it it MUST NOT be sent there; and only a peer that
         # lists none of the addresses it was asked at has no other for it.
         fail(tcb, EMSGSIZE)
@@ -332,7 +335,7 @@ def _send_cookie_echo(tcb: Tcb, now: int, opening: Opening, path: Path) -> None:
         # "SHOULD bundle the ERROR chunk [...] with the chunk sent in response (e.g., COOKIE ECHO)"; by itself it MAY
         # be sent, "but not before the COOKIE ACK chunk has been received" (section 3.2.2).
         report = control.error(opening.unrecognized)
-        if COMMON_HEADER + len(chunks) + len(report) <= path.mtu:
+        if len(chunks) + len(report) <= room:
             tcb.send_control(path, report)
     path.unanswered_inits = 0  # What comes from there now answers the COOKIE ECHO.
     opening.t1_cookie_path = path
@@ -419,6 +422,7 @@ def handle_stale_cookie(tcb: Tcb, now: int) -> None:
         return
     opening.attempt.again(again, now, nanoseconds(tcb.config.rto_initial))
     tcb.report = opening.attempt.candidates
+    tcb.authentication = None
     tcb.set_peer_tag(0)
     tcb.paths.clear()
     tcb.moved = True
@@ -443,7 +447,7 @@ def load_cookie(tcb: Tcb, cookie: Cookie, local: bytes, remote: bytes, port: int
     load_peer(
         tcb, cookie.peer_initial_tsn, cookie.peer_a_rwnd, cookie.peer_inbound_streams, cookie.peer_outbound_streams
     )
-    tcb.agree(cookie.capabilities)
+    tcb.agree(cookie.capabilities, cookie.local_auth, cookie.peer_auth)
     for ip in cookie.addresses:
         path = tcb.find_path(ip)
         if path is None:

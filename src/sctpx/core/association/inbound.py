@@ -30,6 +30,7 @@ from ...wire.data import unpack_data
 from ...wire.serial import FSN_MASK, TSN_MASK
 from ...wire.tlv import ParseError
 from ..arrival import Arrival
+from ..ext import auth
 from ..path.path import Path
 from ..rx.sack_policy import EVERY
 from ..rx.streams import TINY, Streams
@@ -69,7 +70,7 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
     tcb.answering.udp_port = port
     tcb.sack_policy.begin_burst(now)
     while offset < end:
-        short = tcb.state == ESTABLISHED and tcb.deferred is None
+        short = tcb.state == ESTABLISHED and tcb.takes_short_way
         if short and port == path.encaps_port and offset + COMMON_HEADER < end:
             kind = data[offset + COMMON_HEADER]
             if kind == tcb.framing.kind:
@@ -92,9 +93,15 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
                 stats.packets_discarded += 1  # Section 6.8: silently discarded.
                 continue
             stats.packets_received += 1
-            if port != path.encaps_port and not _teaches_no_port(body):
-                tcb.learn_port(path, port)  # RFC 6951 section 5.4
-        tcb.begin_packet(path)
+        if tcb.authentication is not None:
+            tcb.begin_packet(path)
+            body = auth.admit(tcb, body, done)
+            if not body:
+                continue
+        if not done and port != path.encaps_port and not _teaches_no_port(body):
+            tcb.learn_port(path, port)  # RFC 6951 section 5.4
+        if tcb.authentication is None:
+            tcb.begin_packet(path)
         handle_packet(tcb, now, path, body, done)
         if tcb.state in (CLOSED, COOKIE_WAIT):
             break
@@ -306,15 +313,18 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
 
 
 def receive_rest(tcb: Tcb, arrival: Arrival) -> None:
-    """The chunks bundled behind a COOKIE ECHO that was accepted."""
-    offset = COMMON_HEADER + ((len(arrival.value) + CHUNK_HEADER + 3) & ~3)
+    """The chunks bundled behind a COOKIE ECHO that was accepted, and authenticated if there was an AUTH chunk."""
+    offset = arrival.first + ((len(arrival.value) + CHUNK_HEADER + 3) & ~3)
     path = tcb.find_path(arrival.remote)
     if offset >= len(arrival.packet) or path is None:
         return
     tcb.answering.local = arrival.local
     tcb.answering.udp_port = arrival.port
     before = tcb.stats.bytes_received
-    handle_packet(tcb, arrival.now, path, arrival.packet[offset:], 0)
+    body = arrival.packet[offset:]
+    if tcb.authentication is not None and not arrival.has_auth:
+        body = auth.admit(tcb, body, 0)
+    handle_packet(tcb, arrival.now, path, body, 0)
     if tcb.state != CLOSED:
         transfer.end_burst(tcb, arrival.now, tcb.stats.bytes_received - before)
 

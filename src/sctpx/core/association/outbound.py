@@ -19,6 +19,7 @@ from ...wire.codes import (
 from ...wire.packet import prefix
 from ...wire.seal import finish_packet
 from ..capabilities import ECN
+from ..ext import auth
 from ..outputs import CLASS_SHIFT, ECT_0, Transmit
 from ..path import failover, rto
 from ..path.path import Path
@@ -82,7 +83,8 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
     path: Path | None = None
     if tcb.control:
         path, lead, local = _take_control(tcb)
-        if lead[0] in _ALONE or local != path.local:
+        # With an AUTH chunk (RFC 4895), control chunks fill their packets by themselves.
+        if lead[0] in _ALONE or local != path.local or tcb.seal.overhead:
             return _single(tcb, path, lead, local)
     if tcb.state == CLOSED:
         return None
@@ -143,7 +145,7 @@ def _take_control(tcb: Tcb) -> tuple[Path, bytes, bytes]:
     """The control chunks that fit into the next packet: those for the path of the first one, and their source."""
     path, first, local = tcb.control[0]
     taken = [first]
-    size = COMMON_HEADER + len(first)
+    size = COMMON_HEADER + tcb.seal.overhead + len(first)
     rest: list[tuple[Path, bytes, bytes]] = []
     for other, chunk, source in tcb.control[1:]:
         together = other is path and source == local and not rest
@@ -194,7 +196,7 @@ def _sacks(tcb: Tcb, path: Path, local: bytes) -> Transmit:
         count += 1
     packets = tcb.seal.packets(tcb.sack_chunks[:count])
     del tcb.sack_chunks[:count]
-    return _transmit(tcb, path, packets, size + COMMON_HEADER, count, local)
+    return _transmit(tcb, path, packets, len(packets) // count, count, local)
 
 
 def _has_data(tcb: Tcb) -> bool:
@@ -306,7 +308,7 @@ def _data(tcb: Tcb, now: int, grant: Grant, lead_path: Path | None, lead: bytes)
     if lead_path is not None and lead_path is not path:
         return None
     if grant.tsn >= 0:
-        left = path.mtu - COMMON_HEADER - len(lead)
+        left = path.mtu - COMMON_HEADER - tcb.seal.ahead - len(lead)
         if lead_path is not None and tcb.outstanding.size_of_marked(grant.tsn) > left:
             return None
         return _retransmit(tcb, now, path, lead, left)
@@ -319,6 +321,8 @@ def _data(tcb: Tcb, now: int, grant: Grant, lead_path: Path | None, lead: bytes)
     flags = 0
     if probes or (room.cwnd <= path.pmdcs and path.controller.few_packets) or tcb.state == SHUTDOWN_PENDING:
         flags = DATA_IMMEDIATE  # This probes, fills cwnd, or ends the association (section 6.1).
+    if tcb.keyed is not None:
+        auth.begin_data(tcb)
     batch = tcb.send_queue.fill(tcb.outstanding.next_tsn, path, tcb.seal, tcb.packet_limit, lead, room, flags)
     if batch is None:
         return None
@@ -338,6 +342,8 @@ def _data(tcb: Tcb, now: int, grant: Grant, lead_path: Path | None, lead: bytes)
 def _sent(tcb: Tcb, now: int, path: Path, batch: Batch) -> Transmit:
     """New data leaves."""
     tcb.outstanding.sent(batch)
+    if tcb.keyed is not None:
+        auth.note_sent(tcb, batch.first_tsn)
     tcb.data_path = path
     tcb.was_dry = False
     path.last_data_sent = path.last_used = now
@@ -354,7 +360,8 @@ def _retransmit(tcb: Tcb, now: int, path: Path, lead: bytes, room: int) -> Trans
     before = outstanding.flight_payload
     earliest = path.earliest_tsn
     lowest = outstanding.next_marked()
-    chunks = outstanding.retransmit(path, room)
+    stop = -1 if tcb.keyed is None else auth.begin_retransmission(tcb, lowest)
+    chunks = outstanding.retransmit(path, room, stop)
     # Karn's algorithm: no measurement with a TSN at or above one that was retransmitted (section 6.3.1 C5).
     for other in tcb.paths:
         if other.rtt_tsn >= lowest:

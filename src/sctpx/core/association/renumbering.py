@@ -31,7 +31,7 @@ def release_deferred(tcb: Tcb, before: int = NEVER) -> bool:
             violation = tcb.reassembly.receive(tsn, flags, stream, number, last, data, False)
     deferred.chunks = later
     if before == NEVER:
-        tcb.deferred = None
+        tcb.defer(None)
         violation = violation or tcb.reassembly.advance(tcb.tsn_map.cumulative_tsn)
     tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
     transfer.wake_reader(tcb)

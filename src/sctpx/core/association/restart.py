@@ -14,11 +14,12 @@ from ...wire.codes import CHUNK_HEADER, COMMON_HEADER
 from ...wire.serial import TSN_MASK, UNWRAPPED
 from ...wire.setup import Setup
 from ...wire.setup import parse as parse_setup
+from .. import authentication
 from ..arrival import Arrival
 from ..entropy import random_tag, random_u32
 from ..events import CommunicationLost, Restarted, Writable
-from ..ext import table
-from ..init_answer import init_ack, make_cookie, peer_addresses, told, unauthenticated
+from ..ext import auth, table
+from ..init_answer import init_ack, make_cookie, peer_addresses, told
 from ..path.path import Path, largest_packet
 from ..rx.streams import without_unfinished
 from ..state_cookie import Cookie, CookieJar
@@ -70,7 +71,7 @@ def handle_init(
     config = tcb.config
     if config.on_restart == "end" and tcb.state not in (COOKIE_WAIT, COOKIE_ECHOED):
         config = tcb.endpoint.config  # It will be another association.
-    cause = unauthenticated(config, setup)
+    cause = authentication.refusal(setup, config)
     if cause is not None:
         tcb.replies.append((setup.initiate_tag, control.abort([cause]), None))
         return
@@ -95,7 +96,10 @@ def handle_init(
         # With "the same parameters it sent in its original INIT chunk".
         cookie.local_tag = tcb.local_tag
         cookie.local_initial_tsn = tcb.initial_tsn & TSN_MASK
-        announce = parse_setup(tcb.opening.init_chunk[4:]).addresses
+        said = parse_setup(tcb.opening.init_chunk[4:])
+        announce = said.addresses
+        if cookie.local_auth is not None:
+            cookie.local_auth = said.auth
     else:
         cookie.local_tag = random_tag(tcb.random_bytes)
         cookie.local_initial_tsn = random_u32(tcb.random_bytes)
@@ -167,6 +171,7 @@ def _collision(tcb: Tcb, now: int, cookie: Cookie, local: bytes, remote: bytes, 
         # "The endpoint SHOULD stay in or enter the ESTABLISHED state, but it MUST update its peer's
         # Verification Tag from the State Cookie"
         tcb.set_peer_tag(cookie.peer_tag)
+        auth.on_peer_random(tcb, cookie.peer_auth)
         if tcb.tsn_map.highest_tsn < tcb.peer_initial_tsn:
             # Nothing was received yet: what comes now counts from the TSN of the INIT that the cookie answers.
             tcb.peer_initial_tsn = cookie.peer_initial_tsn

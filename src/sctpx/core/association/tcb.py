@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, final
 
+from ...wire.auth import AuthParameters
 from ...wire.checksum import NO_CHECKSUM, crc32c, header_checksum
 from ...wire.codes import (
     CHUNK_ASCONF_ACK,
@@ -20,9 +21,10 @@ from ...wire.codes import (
 )
 from ...wire.framing import DATA_FRAMING, I_DATA_FRAMING
 from ...wire.packet import prefix
-from ...wire.seal import Seal
+from ...wire.seal import AuthSeal, Seal
 from ...wire.setup import MINIMUM_RWND
-from ..capabilities import INTERLEAVING, SENDS_ZERO_CHECKSUM, TAKES_ZERO_CHECKSUM
+from ..authentication import Authentication
+from ..capabilities import AUTHENTICATION, INTERLEAVING, SENDS_ZERO_CHECKSUM, TAKES_ZERO_CHECKSUM, authenticated
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_STATE, Event, PathChange
@@ -39,9 +41,11 @@ from ..rx.sack_policy import SackPolicy
 from ..rx.streams import Streams
 from ..rx.tsn_map import TsnMap
 from ..rx.window import Window
+from ..shared_keys import SharedKeys
 from ..stats import AssociationStats
 from ..timers import nanoseconds
 from ..tx.outstanding import Outstanding
+from ..tx.schedule import Keyed
 from ..tx.send_queue import SendQueue
 from .answering import Answering
 from .closing import Closing
@@ -78,6 +82,7 @@ class Tcb:
     __slots__ = (
         "answering",
         "association",
+        "authentication",
         "buffered",
         "burst",
         "capabilities",
@@ -98,6 +103,8 @@ class Tcb:
         "inbound_streams",
         "incoming",
         "initial_tsn",
+        "keyed",
+        "keys",
         "local_addresses",
         "local_port",
         "local_tag",
@@ -139,6 +146,7 @@ class Tcb:
         "state",
         "stats",
         "stream_values",
+        "takes_short_way",
         "tsn_map",
         "wants_writable",
         "was_dry",
@@ -194,6 +202,13 @@ class Tcb:
         self.peer_adaptation = -1
         """The peer's Adaptation Layer Indication (RFC 5061 section 4.2.6); -1 for none."""
 
+        self.keys = SharedKeys(config) if config.capabilities & AUTHENTICATION else None
+        """The shared keys, if chunks may be authenticated (RFC 4895)."""
+        self.authentication: Authentication | None = None
+        """What both sides have agreed on of that."""
+        self.keyed: Keyed | None = None
+        """The keys of messages that wait, if user data is sent authenticated."""
+
         self.framing = DATA_FRAMING
         """How user data is put into chunks, both ways."""
         self.stream_values = dict(config.stream_values)
@@ -205,7 +220,7 @@ class Tcb:
         self.local_addresses = local_addresses
         """Our addresses that the peer knows, to send from; until that is settled, those of the endpoint."""
         self.packet_limit = 0
-        """The largest packet that fits all paths, bytes (section 7.3, AMDCS)."""
+        """The largest packet that fits all paths, bytes (section 7.3, AMDCS), without what ``seal`` adds to it."""
         self.paths: list[Path] = []
         self.primary: Path | None = None
         self.preferred_primary: Path | None = None
@@ -260,7 +275,10 @@ class Tcb:
         self.peer_former_tsn = -1
         """The last of the peer's TSNs before they were reset, 32 bits (RFC 6525); below 0 if they never were."""
         self.deferred: Deferred | None = None
-        """Data that waits for a reset of its stream (RFC 6525)."""
+        """Data that waits for a reset of its stream (RFC 6525). ``defer`` sets it."""
+        self.takes_short_way = True
+        """Whether packets of DATA or SACKs alone are taken the short way: nothing is deferred, and none of these has to
+        be authenticated."""
         self.readable_told = False
         self.sack_chunks: list[bytes] = []
         """SACKs that are owed, in order."""
@@ -289,20 +307,64 @@ class Tcb:
     def set_peer_tag(self, tag: int) -> None:
         """The peer's Verification Tag is known."""
         self.peer_tag = tag
-        self.seal = Seal(prefix(self.local_port, self.peer_port, tag), self.seal.checked)
+        self._make_seal(self.seal.checked)
 
-    def agree(self, capabilities: int) -> None:
-        """What both sides can do is known; no user data was sent or received yet."""
+    def _make_seal(self, checked: bool) -> None:
+        start = prefix(self.local_port, self.peer_port, self.peer_tag)
+        authentication = self.authentication
+        if authentication is None:
+            self.seal = Seal(start, checked)
+        else:
+            key = authentication.sending_key(authentication.keys.active)
+            # Extensions whose chunks are always authenticated do not rely on the peer's list.
+            always = frozenset(authenticated(self.capabilities))
+            self.seal = AuthSeal(start, checked, authentication.peer_demanded | always, key)
+
+    def agree(self, capabilities: int, local: AuthParameters | None, peer: AuthParameters | None) -> None:
+        """What both sides can do is known; no user data was sent or received yet.
+
+        ``local`` and ``peer`` are what they have said of authentication.
+        """
         self.capabilities = capabilities
+        self.authentication = None
+        if capabilities & AUTHENTICATION and local is not None and peer is not None:
+            self.keys = self.keys or SharedKeys(self.config)
+            self.authentication = Authentication(self.keys, local, peer)
         checked = capabilities & SENDS_ZERO_CHECKSUM == 0
         if checked is not self.seal.checked:
-            self.seal = Seal(prefix(self.local_port, self.peer_port, self.peer_tag), checked)
             self.peer_seed = header_checksum(self.peer_prefix) if checked else NO_CHECKSUM
+            self._make_seal(checked)
+        elif self.authentication is not None:
+            self._make_seal(checked)
+        if self.authentication is not None:
+            self.defer(self.deferred)
+            self.limit_packets()
         interleaves = capabilities & INTERLEAVING != 0
         if interleaves is self.framing.interleaves:
+            self._key_messages()
             return
         self.framing = I_DATA_FRAMING if interleaves else DATA_FRAMING
         self._begin_queues(self.initial_tsn)
+
+    def use_keys(self) -> None:
+        """The active key is another one now: for control chunks, and for messages that are handed over from now on."""
+        if self.authentication is not None:
+            self._make_seal(self.seal.checked)
+        if self.keyed is not None and self.keys is not None:
+            self.keyed.active = self.keys.active
+
+    def _key_messages(self) -> None:
+        """If user data is sent authenticated, each message has a key."""
+        authentication = self.authentication
+        self.keyed = None
+        if authentication is not None and authentication.covers_data:
+            self.keyed = self.send_queue.authenticate(authentication.keys.active)
+
+    def defer(self, deferred: Deferred | None) -> None:
+        """Data waits for a reset of its stream from now on, or does not any more."""
+        self.deferred = deferred
+        guarded = self.authentication is not None and self.authentication.guards_data
+        self.takes_short_way = deferred is None and not guarded
 
     def takes(self, body: bytes, checksum: int) -> bool:
         """Whether a packet with our tag, this checksum and these chunks is intact (RFC 9260 section 6.8).
@@ -327,6 +389,7 @@ class Tcb:
             self.reassembly = Interleaved(config.partial_limit, config.hold_limit)
         else:
             self.reassembly = Reassembly(config.partial_limit)
+        self._key_messages()
         self.limit_packets()
 
     def add_path(self, remote: bytes, local: bytes, encaps_port: int) -> Path:
@@ -348,7 +411,7 @@ class Tcb:
 
         A packet larger than the peer's buffer would wait for a window that never opens as far as that.
         """
-        limits = [path.mtu for path in self.paths]
+        limits = [path.mtu - self.seal.reserve for path in self.paths]
         if self.peer_window:
             limits.append(max(self.peer_window // 2, MINIMUM_RWND) & ~3)
         if self.config.max_segment:
@@ -414,7 +477,7 @@ class Tcb:
         if not path.confirmed and chunks[0] not in _TO_UNCONFIRMED:
             path = self.data_destination()
             local = b""
-        fits = len(chunks) <= packet.room and len(self.control) < MAX_CONTROL
+        fits = len(chunks) <= packet.room - self.seal.overhead and len(self.control) < MAX_CONTROL
         if fits and packet.answered_to in (None, path):
             packet.answered_to = path
             packet.room -= len(chunks)

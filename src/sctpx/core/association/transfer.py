@@ -219,7 +219,7 @@ def make_sack(tcb: Tcb) -> None:
     if ranges or duplicates:
         # "report the Gap Ack Blocks from the lowest to highest TSNs, within the size limit" (section 6.7).
         mtu = tcb.packet_limit if tcb.sack_path is None else tcb.sack_path.mtu
-        words = (mtu - COMMON_HEADER - SACK_HEADER) // 4
+        words = (mtu - COMMON_HEADER - tcb.seal.ahead - SACK_HEADER) // 4
         ranges = ranges[:words]
         duplicates = duplicates[: words - len(ranges)]
         tsn_map.duplicates = []

@@ -31,8 +31,8 @@ from ..path.path import Path
 
 MAX_REQUESTS: Final = 128
 """Requests of one chunk that are carried out: more than a packet of 1500 bytes has."""
-# What is around the answers: the chunk's header and Sequence Number, an AUTH chunk.
-_AROUND: Final = 8 + 40
+# The header and the Sequence Number of an ASCONF-ACK.
+_HEADER: Final = 8
 
 
 def carry_out(tcb: Tcb, now: int, requests: list[Request]) -> list[Answer]:
@@ -42,7 +42,7 @@ def carry_out(tcb: Tcb, now: int, requests: list[Request]) -> list[Answer]:
     """
     path = tcb.answering.path
     assert path is not None  # There is a packet.
-    room = path.mtu - COMMON_HEADER - _AROUND
+    room = path.mtu - COMMON_HEADER - tcb.seal.overhead - _HEADER
     answers: list[Answer] = []
     refusing = stopped = False
     for count, request in enumerate(requests):

@@ -30,7 +30,6 @@ from ...wire.codes import (
     CAUSE_UNRECOGNIZED_CHUNK,
     CAUSE_UNRECOGNIZED_PARAMETERS,
     CHUNK_ASCONF,
-    CHUNK_AUTH,
     COMMON_HEADER,
     PARAM_ADD_IP,
     PARAM_DELETE_IP,
@@ -39,12 +38,10 @@ from ...wire.codes import (
 )
 from ...wire.params import IPV4_LENGTH, IPV6_LENGTH, is_unicast
 from ...wire.serial import TSN_MASK
-from ...wire.tlv import ParseError
-from ..arrival import Arrival
 from ..association import path_set, reachability, shutdown, transfer
 from ..association.state import CLOSED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT
 from ..association.tcb import Tcb
-from ..capabilities import ADDRESS_RECONFIGURATION, AUTHENTICATION
+from ..capabilities import ADDRESS_RECONFIGURATION
 from ..events import (
     ADDRESS_ADDED,
     ADDRESS_MADE_PRIMARY,
@@ -68,8 +65,6 @@ MAX_BUNDLED: Final = 8
 few (section 5.5)."""
 MAX_QUEUE: Final = 256
 """Changes that may wait."""
-AUTH_ROOM: Final = 40
-"""Bytes of the AUTH chunk in front of an ASCONF."""
 _HALF: Final = 1 << 31
 _TOLD: Final = {
     PARAM_ADD_IP: ADDRESS_ADDED,
@@ -223,7 +218,7 @@ class AddressReconfiguration(Extension):
         path = tcb.data_destination()
         if not path.confirmed:
             return  # It may not be sent there (RFC 9260 section 5.4).
-        changes = self._choose(path.mtu - COMMON_HEADER - AUTH_ROOM)
+        changes = self._choose(path.mtu - COMMON_HEADER - tcb.seal.overhead)
         if not changes:
             return
         self._queue = [change for change in self._queue if change not in changes]
@@ -498,23 +493,14 @@ def is_leaving(tcb: Tcb, local: bytes) -> bool:
     return room is not None and local in room.leaving
 
 
-def _is_authentic(tcb: Tcb) -> bool:
-    """Whether the packet being processed is from the peer beyond doubt (D5), or nobody asks for that."""
-    return not tcb.capabilities & AUTHENTICATION
-
-
 def handle_asconf(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
     """ASCONF, in a state in which it counts, of a peer that we have agreed with."""
-    if not _is_authentic(tcb):
-        return False  # "discard this chunk and the rest of the packet" (D5)
     find(tcb).handle_chunk(now, value)
     return True
 
 
 def handle_asconf_ack(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
     """ASCONF-ACK, in a state in which it counts, of a peer that we have agreed with."""
-    if not _is_authentic(tcb):
-        return False
     find(tcb).handle_answer(now, value)
     return tcb.state != CLOSED
 
@@ -524,30 +510,3 @@ def on_error(tcb: Tcb, code: int, value: bytes) -> None:
     room = find_room(tcb) if code == CAUSE_UNRECOGNIZED_CHUNK and value[:1] == bytes((CHUNK_ASCONF,)) else None
     if room is not None:
         room.on_unknown()
-
-
-def receive_elsewhere(tcb: Tcb, arrival: Arrival) -> bool:
-    """A packet with our tag from an address that is not the peer's: True if it has ASCONFs, which are processed now.
-
-    The peer may have no other address left to send from (D2, section 5.3.2). Its tag and its authentication show
-    whose packet it is, so the address in the ASCONF need not be asked. Whatever else is in the packet does not count.
-    """
-    chunks = arrival.chunks
-    begin = 1 if chunks and chunks[0][0] == CHUNK_AUTH else 0
-    agreed = tcb.capabilities & ADDRESS_RECONFIGURATION and tcb.state in COUNTS
-    if not agreed or len(chunks) <= begin or chunks[begin][0] != CHUNK_ASCONF:
-        return False
-    path = Path(arrival.remote, arrival.local, arrival.port, tcb.config)
-    tcb.answering.local = arrival.local
-    tcb.answering.udp_port = arrival.port
-    tcb.stats.packets_received += 1
-    tcb.begin_packet(path)
-    for kind, _, value in chunks[begin:]:
-        if kind != CHUNK_ASCONF or not _is_authentic(tcb):
-            break
-        tcb.stats.control_chunks_received += 1
-        try:
-            find(tcb).handle_chunk(arrival.now, value)
-        except ParseError:
-            tcb.stats.packets_discarded += 1
-    return True

@@ -360,7 +360,7 @@ class PartialReliability(Extension):
         interleaves = self._tcb.framing.interleaves
         cumulative = outstanding.cumulative_tsn_ack_point
         self._named = {key: named for key, named in self._named.items() if named[1] > cumulative}
-        most = forward.most_streams(interleaves, path.mtu - COMMON_HEADER)
+        most = forward.most_streams(interleaves, path.mtu - self._tcb.seal.overhead - COMMON_HEADER)
         spans = self._tcb.send_queue.spans
         for tsn in range(max(self._read_to, cumulative) + 1, outstanding.advanced_peer_ack_point + 1):
             message = None if spans is None else spans.find(tsn)

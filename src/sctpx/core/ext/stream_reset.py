@@ -162,7 +162,7 @@ class StreamReset(Extension):
             made.append(wire.tsn_reset(self._take_number()))
             self._no_tsn_reset_until = now + SEGMENT_LIFETIME
             # Whether what comes now has its numbers from before the reset or from after it, the response will tell.
-            tcb.deferred = Deferred(tcb.tsn_map.cumulative_tsn, [])
+            tcb.defer(Deferred(tcb.tsn_map.cumulative_tsn, []))
         if request.added_outbound:
             made.append(wire.add_outgoing(self._take_number(), request.added_outbound))
         if request.added_inbound:
@@ -455,7 +455,7 @@ class StreamReset(Extension):
             return wire.ALREADY_IN_PROGRESS
         last_tsn = extend_tsn(asked.last_tsn, tcb.tsn_map.cumulative_tsn)
         if last_tsn > tcb.tsn_map.cumulative_tsn:
-            tcb.deferred = Deferred(last_tsn, asked.streams)
+            tcb.defer(Deferred(last_tsn, asked.streams))
             self._pending = Pending(answer, last_tsn, asked.streams)
             return wire.IN_PROGRESS
         self._perform_inbound(asked.streams)

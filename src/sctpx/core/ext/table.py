@@ -1,7 +1,8 @@
 """Which extensions have an object in each association from the beginning, once both sides have agreed on them.
 
 The others make theirs when they are first used: ``partial_reliability`` with the first message that may be given up,
-``stream_reset`` with the first request. What chunks mean to an extension is in ``association.dispatch``.
+``stream_reset`` with the first request, ``auth`` with the first key that is deactivated. What chunks mean to an
+extension is in ``association.dispatch``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 from ..association.tcb import Tcb
 from ..capabilities import ECN
 from ..extension import Extension
+from . import auth
 from .ecn import Ecn
 
 ROOMS: Final[dict[int, Callable[[Tcb], Extension]]] = {
@@ -23,3 +25,4 @@ ROOMS: Final[dict[int, Callable[[Tcb], Extension]]] = {
 def furnish(tcb: Tcb) -> None:
     """The association is up: make what it has agreed on."""
     tcb.extensions = [make(tcb) for bit, make in ROOMS.items() if tcb.capabilities & bit]
+    auth.watch(tcb)

@@ -514,8 +514,10 @@ class Outstanding:
         """True if a marked TSN was marked by gap reports, not by T3-rtx."""
         return not self._loss.special[tsn].timed_out
 
-    def retransmit(self, path: Path, room: int) -> list[bytes]:
+    def retransmit(self, path: Path, room: int, stop: int = -1) -> list[bytes]:
         """Take the lowest marked chunks that fit into ``room`` bytes: they leave to ``path`` now.
+
+        TSNs from ``stop`` on, if it is not below 0, cannot go into the same packet.
 
         A chunk larger than ``room`` goes alone, for IP to fragment (section 6.9).
         """
@@ -523,7 +525,7 @@ class Outstanding:
         left = room
         while True:
             tsn = self._loss.next_marked()
-            if tsn < 0 or (taken and self._loss.special[tsn].size > left):
+            if tsn < 0 or (taken and (self._loss.special[tsn].size > left or tsn >= stop >= 0)):
                 break
             entry = self._loss.resend(path, self.next_tsn)
             batch = self._sent.find(tsn)

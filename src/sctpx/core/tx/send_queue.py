@@ -22,7 +22,7 @@ from ...wire.serial import TSN_MASK
 from ..path.path import Path
 from .batch import Batch
 from .out_message import OutMessage
-from .schedule import FirstCome, Held, Schedule, make_schedule
+from .schedule import FirstCome, Held, Keyed, Schedule, make_schedule
 from .spans import Spans
 
 if COMPILED:
@@ -67,6 +67,7 @@ class SendQueue:
         "_first_come",
         "_framing",
         "_held",
+        "_keyed",
         "_numbers",
         "_schedule",
         "_values",
@@ -81,6 +82,7 @@ class SendQueue:
         """``values`` are priorities or weights by stream."""
         self._framing = framing
         self._held: Held | None = None  # The schedule, while streams rest.
+        self._keyed: Keyed | None = None  # The schedule around it, while messages have keys.
         self._numbers: dict[int, int] = {}  # The next SSN or MID by stream, and by ``_APART + stream`` if unordered.
         self._contexts: list[tuple[int, object, int]] = []  # Those before ``_contexts_past`` do not count any more.
         self._contexts_past = 0
@@ -97,7 +99,7 @@ class SendQueue:
     def use(self, scheduler: str) -> None:
         """Have another scheduler, by its name in ``AssociationConfig``. What waits is sent in its order."""
         held = self._held
-        waiting = (self._schedule if held is None else held.schedule).messages()
+        waiting = (self._inner() if held is None else held.schedule).messages()
         schedule = make_schedule(scheduler, self._framing.interleaves, self._values)
         for message in waiting:
             schedule.push(message)
@@ -106,9 +108,23 @@ class SendQueue:
         else:
             self._have(schedule)
 
+    def _inner(self) -> Schedule:
+        """The schedule without the keys."""
+        return self._schedule if self._keyed is None else self._keyed.schedule
+
     def _have(self, schedule: Schedule) -> None:
-        self._schedule = schedule
-        self._first_come = _as_first_come(schedule)
+        if self._keyed is not None:
+            self._keyed.schedule = schedule
+        else:
+            self._schedule = schedule
+            self._first_come = _as_first_come(schedule)
+
+    def authenticate(self, key_id: int) -> Keyed:
+        """Messages have keys from now on, those that wait have this one. A packet has messages of one key only."""
+        keyed = Keyed(self._schedule, key_id)
+        self._have(keyed)
+        self._keyed = keyed
+        return keyed
 
     def set_value(self, stream: int, value: int) -> None:
         """The priority or the weight of a stream (RFC 8260 section 4.3.3)."""
@@ -168,7 +184,7 @@ class SendQueue:
 
     def hold(self, streams: list[int]) -> None:
         """Keep back what is pushed from now on for these streams, for all if none is named. Only one such hold is."""
-        held = Held(self._schedule, streams)
+        held = Held(self._inner(), streams)
         self._held = held
         self._have(held)
 
@@ -231,17 +247,20 @@ class SendQueue:
     ) -> Batch | None:
         """Cut chunks into one batch for ``path``; None if the windows allow none.
 
-        ``seal`` makes the packets final. ``limit`` is the largest packet, ``lead`` are control chunks to go first in
-        the first packet, and ``flags`` are set on every chunk. ``room`` is used up by what is taken. If the peer's
+        ``seal`` makes the packets final. ``limit`` is the largest packet without what the seal adds, ``lead`` are
+        control chunks to go first in the first packet, and ``flags`` are set on every chunk. ``room`` is used up by
+        what is taken. If the peer's
         window ends before the data does, the packet that fills it asks for a SACK at once (RFC 9260 section 6.1, RFC
         7053): nothing more can be sent without one.
         """
-        batch = Batch(first_tsn, path, len(lead))
+        ahead = seal.ahead
+        batch = Batch(first_tsn, path, len(lead) + ahead)
+        apart = ahead > 0 or len(lead) > 0
         schedule = self._schedule
         message = schedule.peek()
         wanted = b"" if message is None else message.remote
         parts: list[bytes] = []
-        packets = min(room.burst, MAX_PACKETS, max(MAX_BYTES // limit, 1))
+        packets = min(room.burst, MAX_PACKETS, max(MAX_BYTES // limit, 1)) if not ahead else 1
         size = limit
         most = limit - COMMON_HEADER - self._framing.header
         # With less room than that, the packet is the last one for which there is room.
@@ -249,7 +268,7 @@ class SendQueue:
         while packets > 0 and message is not None and room.cwnd > 0:
             if message.remote != wanted:
                 break  # Another destination needs another batch.
-            run = 0 if lead else self._run(batch, parts, seal, size, packets, room, most if last else 0, flags)
+            run = 0 if apart else self._run(batch, parts, seal, size, packets, room, most if last else 0, flags)
             if run:
                 packets -= run
                 batch.packets += run
@@ -272,7 +291,7 @@ class SendQueue:
             return None
         room.burst -= batch.packets
         self.queued_bytes -= batch.payload
-        batch.finish(b"".join(parts), size if batch.packets > 1 else limit)
+        batch.finish(b"".join(parts), size if batch.packets > 1 else limit + ahead)
         return batch
 
     def _run(

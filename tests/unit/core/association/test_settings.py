@@ -42,6 +42,11 @@ NEGOTIATED: Final = {
     "interleaving",
     "partial_reliability",
     "stream_reconfiguration",
+    "authentication",
+    "authenticated_chunks",
+    "hmac_algorithms",
+    "shared_keys",
+    "active_key",
     "ecn",
     "error_detection_method",
 }

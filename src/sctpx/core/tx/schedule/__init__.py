@@ -6,10 +6,11 @@ from .base import Schedule
 from .fair import FairCapacity, WeightedFair
 from .first_come import FirstCome
 from .held import Held
+from .keyed import Keyed
 from .priority import Priority
 from .round_robin import RoundRobin, RoundRobinPerPacket
 
-__all__ = ["FirstCome", "Held", "Schedule", "make_schedule"]
+__all__ = ["FirstCome", "Held", "Keyed", "Schedule", "make_schedule"]
 
 
 def make_schedule(name: str, interleaves: bool, values: dict[int, int]) -> Schedule:
