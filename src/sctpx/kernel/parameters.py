@@ -13,7 +13,7 @@ from ..core.config import AssociationConfig
 from ..sockapi import constants as c
 from ..sockapi.options.reconfiguration import ALLOWED
 from ..sockapi.options.streams import NUMBERS
-from ..sockapi.structs import AssocParams, AssocValue, InitMsg, PaddrParams, PaddrThlds, RtoInfo, Struct
+from ..sockapi.structs import AssocParams, AssocValue, InitMsg, PaddrParams, PaddrThlds, RtoInfo, SetAdaptation, Struct
 
 Setting: TypeAlias = tuple[int, int, Struct | int]
 """``(level, option, value)``."""
@@ -35,6 +35,7 @@ NOT_THE_KERNELS: Final = frozenset(
         "interleaving",
         "stream_values",
         "max_outbound_streams",
+        "unauthenticated_asconf",
     }
 )
 """The parameters that have no option in the kernel."""
@@ -99,6 +100,11 @@ def settings(config: AssociationConfig) -> list[Setting]:
     allowed = sum([flag for flag, name in ALLOWED.items() if getattr(config, name)])
     if allowed:
         found.append((sctp, c.SCTP_ENABLE_STREAM_RESET, AssocValue(assoc_value=allowed)))
+    if config.address_reconfiguration:
+        found.append((sctp, c.SCTP_AUTH_SUPPORTED, AssocValue(assoc_value=1)))
+        found.append((sctp, c.SCTP_ASCONF_SUPPORTED, AssocValue(assoc_value=1)))
+    if config.adaptation_layer is not None:
+        found.append((sctp, c.SCTP_ADAPTATION_LAYER, SetAdaptation(ssb_adaptation_ind=config.adaptation_layer)))
     if config.ecn:
         found.append((sctp, c.SCTP_ECN_SUPPORTED, AssocValue(assoc_value=1)))
     if config.max_segment:

@@ -20,6 +20,7 @@ from . import constants as c
 from .addresses import socket_address
 from .structs import (
     NOTIFICATIONS,
+    AdaptationEvent,
     AssocChange,
     AssocResetEvent,
     AuthkeyEvent,
@@ -125,6 +126,8 @@ def notifications(
         found = send_failed(association.id, _undelivered(event.message), 0, subscribed)
     elif isinstance(event, core.SenderDry):
         found = [SenderDryEvent(sender_dry_assoc_id=association.id)]
+    elif isinstance(event, core.AdaptationIndication):
+        found = [AdaptationEvent(sai_adaptation_ind=event.code_point, sai_assoc_id=association.id)]
     elif isinstance(event, core.PartialDeliveryAborted):
         aborted = PdapiEvent(
             pdapi_indication=c.SCTP_PARTIAL_DELIVERY_ABORTED,
@@ -269,6 +272,8 @@ def _supported(association: Association) -> bytes:
         found.append(c.SCTP_ASSOC_SUPPORTS_PR)
     if association.interleaving:
         found.append(c.SCTP_ASSOC_SUPPORTS_INTERLEAVING)
+    if association.address_reconfigurable:
+        found.append(c.SCTP_ASSOC_SUPPORTS_ASCONF)
     return bytes(found)
 
 
@@ -291,6 +296,8 @@ _ADDRESS_STATES: Final = {
 _ADDRESS_CHANGES: Final = {
     core.CHANGE_CONFIRMED: c.SCTP_ADDR_CONFIRMED,
     core.CHANGE_PRIMARY: c.SCTP_ADDR_MADE_PRIM,
+    core.CHANGE_ADDED: c.SCTP_ADDR_ADDED,
+    core.CHANGE_REMOVED: c.SCTP_ADDR_REMOVED,
 }
 
 

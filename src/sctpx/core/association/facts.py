@@ -165,6 +165,11 @@ class Facts(Identity):
         return self.tcb.capabilities & ADDRESS_RECONFIGURATION != 0
 
     @property
+    def can_change_addresses(self) -> bool:
+        """Whether the peer can be asked now to take other addresses of ours."""
+        return self.address_reconfigurable and asconf.may_ask(self.tcb)
+
+    @property
     def wanted_addresses(self) -> list[bytes]:
         """Our addresses, when all is done that the peer has been asked for, or will be."""
         room = asconf.find_room(self.tcb)

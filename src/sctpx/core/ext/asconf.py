@@ -187,6 +187,11 @@ class AddressReconfiguration(Extension):
         self._queue = [change for change in self._queue if change.kind != PARAM_SET_PRIMARY]
         self._queue.append(Change(PARAM_SET_PRIMARY, ip))
 
+    @property
+    def is_understood(self) -> bool:
+        """Whether the peer has not said that it does not know how addresses are added and deleted."""
+        return PARAM_ADD_IP not in self._unknown_to_peer
+
     def _check_known(self, kind: int) -> None:
         """F3a, F3b and A9."""
         if kind in self._unknown_to_peer:
@@ -485,6 +490,12 @@ def find(tcb: Tcb) -> AddressReconfiguration:
     made = AddressReconfiguration(tcb)
     tcb.extensions.append(made)
     return made
+
+
+def may_ask(tcb: Tcb) -> bool:
+    """Whether the association is up, and the peer has not said that it does not know such requests."""
+    room = find_room(tcb)
+    return tcb.state in COUNTS and (room is None or room.is_understood)
 
 
 def is_leaving(tcb: Tcb, local: bytes) -> bool:
