@@ -58,11 +58,11 @@ def remove(tcb: Tcb, now: int, path: Path) -> None:
         tcb.preferred_primary = preferred if preferred is not heir else None
 
 
-def use_sources(tcb: Tcb, now: int, locals_: list[bytes]) -> None:
+def use_sources(tcb: Tcb, now: int, locals_: list[bytes], lost: bool = False) -> None:
     """Our addresses that packets may leave from are these now.
 
     A path that used another one has a new way to the peer, of which nothing is known. Data that had timed out on the
-    old way goes again at once. Paths that carry no data move to an address that is new, if that suits them better: the
+    old way goes again at once, or all data if that is ``lost``. Paths that carry no data move to an address that is new, if that suits them better: the
     peer is then reached over several networks.
     """
     gained = any(ip not in tcb.local_addresses for ip in locals_)
@@ -77,19 +77,19 @@ def use_sources(tcb: Tcb, now: int, locals_: list[bytes]) -> None:
         if source and source != path.local:
             path.local = source
             if gone:
-                _begin_anew(tcb, now, path)
+                _begin_anew(tcb, now, path, lost)
     if tcb.sack_local and tcb.sack_local not in locals_:
         tcb.sack_local = b""
     tcb.control = [(path, chunk, local if local in locals_ else path.local) for path, chunk, local in tcb.control]
 
 
-def _begin_anew(tcb: Tcb, now: int, path: Path) -> None:
+def _begin_anew(tcb: Tcb, now: int, path: Path, lost: bool) -> None:
     """The way to this address is another one."""
-    failed = path.error_count > 0
+    lost = lost or path.error_count > 0
     path.begin_anew(tcb.config)
     if failover.judge(path):
         tcb.tell_state(path)
-    if failed and path.flight_size:
+    if lost and path.flight_size:
         path.t3_deadline = NEVER
         before = tcb.outstanding.flight_payload
         tcb.outstanding.mark_path(path)

@@ -356,18 +356,18 @@ class AddressReconfiguration(Extension):
             return
         self.deadline = NEVER  # A5
         tcb.error_count = 0
-        if self._path is not None and (not self._tries or len(tcb.paths) == 1):
-            reachability.on_reached(tcb, now, self._path)
         reported = [(kind, content) for kind, content in others if not wire.is_known(kind) and kind & PARAM_REPORT]
         if reported:
             transfer.respond_error(tcb, [causes.unrecognized_parameters(reported)])
         changes, self._under_way = self._under_way, []
-        self.holds = False
+        held, self.holds = self.holds, False
         tcb.control = [entry for entry in tcb.control if entry[1] is not self._chunk]
         if self._source != self._first_source and any(change.hidden for change in changes):
             self._ask_again(changes)
         else:
-            self._conclude(now, changes, {answer.correlation: answer for answer in answers})
+            self._conclude(now, changes, {answer.correlation: answer for answer in answers}, held)
+        if self._path is not None and (not self._tries or len(tcb.paths) == 1):
+            reachability.on_reached(tcb, now, self._path)
 
     def _ask_again(self, changes: list[Change]) -> None:
         """A wildcard left from several sources: nobody knows which of them the peer has taken for the address."""
@@ -380,8 +380,11 @@ class AddressReconfiguration(Extension):
             opposite = PARAM_DELETE_IP if change.kind == PARAM_ADD_IP else PARAM_ADD_IP
             self._put(change.kind, opposite, change.ip)
 
-    def _conclude(self, now: int, changes: list[Change], answers: dict[int, Answer]) -> None:
-        """What has become of the changes (A6 to A8)."""
+    def _conclude(self, now: int, changes: list[Change], answers: dict[int, Answer], held: bool) -> None:
+        """What has become of the changes (A6 to A8).
+
+        While nothing could leave (``held``), one round trip has passed: what is in flight still is lost.
+        """
         tcb = self._tcb
         known = list(tcb.local_addresses)
         failed = False
@@ -400,7 +403,7 @@ class AddressReconfiguration(Extension):
             # The peer has no other address of ours than the source.
             self._queue[:0] = [Change(PARAM_ADD_IP, ip) for ip in known if ip != self._source]
             known = [self._source]
-        path_set.use_sources(tcb, now, known)
+        path_set.use_sources(tcb, now, known, held)
 
     def _tell(self, change: Change, result: int, why: list[causes.Cause]) -> None:
         tcb = self._tcb
