@@ -24,6 +24,7 @@ from sctpx.core.stack import Stack
 from sctpx.core.timers import SECOND
 from sctpx.testing import seeded_bytes
 from sctpx.wire import control, forward, sack
+from sctpx.wire.auth import HMAC_SHA_1, AssociationKey, AuthParameters, association_key
 from sctpx.wire.checksum import verify_packet
 from sctpx.wire.codes import (
     CHUNK_DATA,
@@ -189,10 +190,12 @@ class Peer:
         extensions: Sequence[int] = (),
         forwards: bool = False,
         limits: Limits | None = None,
+        auth: AuthParameters | None = None,
         **config: Any,
     ) -> None:
         """``a_rwnd``, ``streams`` and ``peer_tsn`` are what the peer says in its INIT ACK, ``extensions`` are the chunk
-        types it says it supports, and with ``forwards`` it supports FORWARD-TSN (RFC 3758 section 3.3). ``rtt`` is how
+        types it says it supports, and with ``forwards`` it supports FORWARD-TSN (RFC 3758 section 3.3); ``auth`` is what
+        it says of authentication (RFC 4895 section 3). ``rtt`` is how
         long it takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves it to chance. Not ``bound``, the stack
         leaves its own address to the link. The rest goes into the config.
         """
@@ -225,6 +228,10 @@ class Peer:
         answer.addresses = self._remotes if paths > 1 else []
         answer.extensions = bytes(extensions)
         answer.flags = [PARAM_FORWARD_TSN_SUPPORTED] if forwards else []
+        answer.auth = auth
+        self.auth = auth
+        self.stack_auth = setup.auth
+        """What the stack has said of authentication."""
         answer.cookie = b"cookie"
         self.deliver(answer.encode(ack=True))
         self.advance(rtt)
@@ -321,11 +328,28 @@ class Peer:
         """The events of one kind so far."""
         return [event for event in self.events if isinstance(event, kind)]
 
+    # Authentication (RFC 4895).
+
+    def key(self, key_id: int = 0, shared: bytes = b"", algorithm: int = HMAC_SHA_1) -> AssociationKey:
+        """The association shared key of a shared key."""
+        assert self.auth is not None
+        assert self.stack_auth is not None
+        vectors = self.auth.key_vector(), self.stack_auth.key_vector()
+        return AssociationKey(key_id, algorithm, association_key(shared, *vectors))
+
+    def is_authentic(self, sent: Sent, key: AssociationKey) -> bool:
+        """Whether the first chunk of a packet is an AUTH chunk that fits the others."""
+        return sent.names[0] == "AUTH" and key.verify(sent.bytes[12:], 0)
+
     # What the peer sends.
 
     def deliver(self, *said: bytes, path: int = 1) -> None:
         """One packet with these chunks arrives."""
         self._receive(self._packet(*said), 1 << 16, path)
+
+    def deliver_reflected(self, *said: bytes) -> None:
+        """One packet with these chunks arrives that has the peer's own Verification Tag."""
+        self._receive(finish_packet(prefix(PORT, PORT, PEER_TAG), b"".join(said)), 1 << 16, 1)
 
     def deliver_together(self, *packets: bytes, path: int = 1) -> None:
         """Packets with one chunk each, of one size, arrive in one go, as a kernel with UDP_GRO hands them over."""

@@ -36,6 +36,7 @@ from .address_calls import AddressCalls
 from .driver import Driver
 from .event_stream import EventStream
 from .facts import Facts
+from .key_calls import KeyCalls
 from .stream_calls import StreamCalls
 from .waiting import Line
 
@@ -60,7 +61,7 @@ _FLUSH_BYTES: Final = 1 << 18
 _STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
 
 
-class Association(Facts, StreamCalls, AddressCalls):
+class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
     """An SCTP association with a peer. Made by ``connect`` and by servers; it cannot be made directly.
 
     As an asynchronous context manager it is closed in the end, and aborted if an exception leaves the context. As an
@@ -132,6 +133,7 @@ class Association(Facts, StreamCalls, AddressCalls):
         lifetime: float | None = None,
         retransmits: int | None = None,
         priority: int | None = None,
+        key: int | None = None,
     ) -> None:
         """Send one message. Waits while the send buffer is full; what the windows allow has left on return.
 
@@ -145,8 +147,11 @@ class Association(Facts, StreamCalls, AddressCalls):
         messages without a priority come before all. If the peer does not take part (``partial_reliability``), a message
         of which something was sent is not given up.
 
+        ``key`` is the number of the shared key to authenticate it with, if the peer demands that of user data (RFC
+        4895); ``None`` for the active one.
+
         If this is cancelled, the message was queued whole or not at all. Raises ``OSError``: EINVAL (no data, no such
-        stream, PPID or address), EMSGSIZE (more than ``max_message_size``), ``BrokenPipeError`` (shutting down or
+        stream, PPID, address or key), EMSGSIZE (more than ``max_message_size``), ``BrokenPipeError`` (shutting down or
         over); ``AssociationAborted`` or ``AssociationLost`` once it has failed. ``ValueError`` for more than one of
         ``lifetime``, ``retransmits`` and ``priority``, or one below 0.
         """
@@ -169,7 +174,8 @@ class Association(Facts, StreamCalls, AddressCalls):
             driver = self._driver
             with driver.guard, driver.guard.lock:
                 changing = True
-                core.send(driver.now(), data, stream, ppid, unordered, immediate, remote, None, policy, value)
+                used = -1 if key is None else key
+                core.send(driver.now(), data, stream, ppid, unordered, immediate, remote, None, policy, value, used)
                 driver.flush_here()
                 changing = False
         except BaseException as error:

@@ -81,6 +81,26 @@ class Facts:
         return self._core.interleaving
 
     @property
+    def authenticates(self) -> bool:
+        """Whether chunks can be authenticated: both sides have offered that (RFC 4895)."""
+        return self._core.authenticates
+
+    @property
+    def authenticated_chunks(self) -> tuple[int, ...]:
+        """The chunk types that the peer has to authenticate, or they are dropped."""
+        return tuple(self._core.local_authenticated_chunks)
+
+    @property
+    def peer_authenticated_chunks(self) -> tuple[int, ...]:
+        """The chunk types that this side has to authenticate, which it does."""
+        return tuple(self._core.peer_authenticated_chunks)
+
+    @property
+    def active_key(self) -> int:
+        """The number of the shared key that is used for what is sent."""
+        return self._core.active_key
+
+    @property
     def paths(self) -> list[PathInfo]:
         """What is known of the peer's addresses now."""
         primary = self._core.primary

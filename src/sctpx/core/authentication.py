@@ -65,7 +65,7 @@ def refusal(setup: Setup, config: AssociationConfig) -> Cause | None:
     said = setup.auth
     if said is None or not said.complete:
         if said is not None and said.random is not None and len(said.random) != RANDOM_LENGTH:
-            return protocol_violation("a Random Number has 32 bytes")
+            return protocol_violation("RANDOM of a wrong length")
         if CHUNK_ASCONF in setup.extensions and config.address_reconfiguration and not config.unauthenticated_asconf:
             # "under NO circumstance is an implementation allowed to proceed" (RFC 5061 section 6).
             return protocol_violation("ASCONF without AUTH")
@@ -73,13 +73,15 @@ def refusal(setup: Setup, config: AssociationConfig) -> Cause | None:
             return missing_parameter([PARAM_RANDOM, PARAM_HMAC_ALGO])
         return None
     if len(said.random or b"") != RANDOM_LENGTH:
-        return protocol_violation("a Random Number has 32 bytes")  # Section 6.1: "MUST be aborted".
+        return protocol_violation("RANDOM of a wrong length")  # Section 6.1: "MUST be aborted".
     if len(said.chunk_types or b"") > MAX_CHUNK_TYPES:
-        return protocol_violation("a CHUNKS parameter has at most 260 bytes")
+        return protocol_violation("CHUNKS is too long")
     identifiers = said.identifiers
-    if len(said.algorithms) & 1 or len(identifiers) > MAX_ALGORITHMS or HMAC_SHA_1 not in identifiers:
+    if len(said.algorithms) & 1 or len(identifiers) > MAX_ALGORITHMS:
+        return protocol_violation("HMAC-ALGO is too long")
+    if HMAC_SHA_1 not in identifiers:
         # "The HMAC algorithm based on SHA-1 MUST be supported and included" (section 6.1).
-        return protocol_violation("an HMAC-ALGO parameter lists SHA-1, and no more than 16 algorithms")
+        return protocol_violation("HMAC-ALGO lacks SHA-1")
     return None
 
 

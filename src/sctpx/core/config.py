@@ -181,6 +181,8 @@ class AssociationConfig:
     key is accepted no more, unless it is among them."""
     active_key: int | None = None
     """The identifier of the key for what is sent; None for the first one of ``shared_keys``."""
+    deactivated_keys: tuple[int, ...] = ()
+    """Identifiers of those of ``shared_keys`` that only authenticate what comes."""
 
     @property
     def authenticates(self) -> bool:
@@ -291,8 +293,9 @@ def _check_authentication(config: AssociationConfig) -> None:
     for key_id, key in config.shared_keys:
         if not 0 <= key_id <= 0xFFFF or len(key) > 0xFFFF:
             raise ValueError(f"shared_keys has key {key_id!r}: 16 bits, with 65535 bytes at most")
-    if config.first_key not in [key_id for key_id, _ in config.shared_keys]:
-        raise ValueError(f"active_key is {config.active_key!r}: not one of shared_keys")
+    usable = {key_id for key_id, _ in config.shared_keys}.difference(config.deactivated_keys)
+    if config.first_key not in usable:
+        raise ValueError(f"active_key is {config.active_key!r}: not one of shared_keys, or deactivated")
 
 
 SCHEDULERS: Final[tuple[Scheduler, ...]] = ("fcfs", "rr", "rr_pkt", "prio", "fc", "wfq")

@@ -6,6 +6,7 @@ comes; what is sent is authenticated with the active key, or the one that a mess
 
 from __future__ import annotations
 
+from dataclasses import replace
 from errno import EBUSY, EINVAL
 from typing import final
 
@@ -24,8 +25,17 @@ class SharedKeys:
         """The identifier of the key for what is sent from now on."""
         self.deactivated: list[int] = []
         """Keys that no message will be given any more, and that are perhaps still used."""
-        self.freed: set[int] = set()
+        self.freed: set[int] = set(config.deactivated_keys)
         """Those that were deactivated, and are not used for sending any more."""
+
+    def configure(self, config: AssociationConfig) -> AssociationConfig:
+        """This config, with these keys."""
+        return replace(
+            config,
+            shared_keys=tuple(self._keys.items()),
+            active_key=self.active,
+            deactivated_keys=(*self.deactivated, *self.freed),
+        )
 
     def find(self, key_id: int) -> bytes | None:
         """The key with that identifier; None if there is none."""

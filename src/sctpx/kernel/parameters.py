@@ -13,7 +13,20 @@ from ..core.config import AssociationConfig
 from ..sockapi import constants as c
 from ..sockapi.options.reconfiguration import ALLOWED
 from ..sockapi.options.streams import NUMBERS
-from ..sockapi.structs import AssocParams, AssocValue, InitMsg, PaddrParams, PaddrThlds, RtoInfo, SetAdaptation, Struct
+from ..sockapi.structs import (
+    AssocParams,
+    AssocValue,
+    AuthChunk,
+    AuthKey,
+    AuthKeyId,
+    HmacAlgo,
+    InitMsg,
+    PaddrParams,
+    PaddrThlds,
+    RtoInfo,
+    SetAdaptation,
+    Struct,
+)
 
 Setting: TypeAlias = tuple[int, int, Struct | int]
 """``(level, option, value)``."""
@@ -100,17 +113,39 @@ def settings(config: AssociationConfig) -> list[Setting]:
     allowed = sum([flag for flag, name in ALLOWED.items() if getattr(config, name)])
     if allowed:
         found.append((sctp, c.SCTP_ENABLE_STREAM_RESET, AssocValue(assoc_value=allowed)))
-    if config.address_reconfiguration:
-        found.append((sctp, c.SCTP_AUTH_SUPPORTED, AssocValue(assoc_value=1)))
-        found.append((sctp, c.SCTP_ASCONF_SUPPORTED, AssocValue(assoc_value=1)))
     if config.adaptation_layer is not None:
         found.append((sctp, c.SCTP_ADAPTATION_LAYER, SetAdaptation(ssb_adaptation_ind=config.adaptation_layer)))
     if config.ecn:
         found.append((sctp, c.SCTP_ECN_SUPPORTED, AssocValue(assoc_value=1)))
+    if config.authenticates:
+        found.extend(_authentication(config))
+    if config.address_reconfiguration:  # The kernel wants to have authentication before.
+        found.append((sctp, c.SCTP_ASCONF_SUPPORTED, AssocValue(assoc_value=1)))
     if config.max_segment:
         found.append((sctp, c.SCTP_MAXSEG, AssocValue(assoc_value=config.max_segment)))
     if config.partial_delivery_point:
         found.append((sctp, c.SCTP_PARTIAL_DELIVERY_POINT, config.partial_delivery_point))
+    return found
+
+
+def _authentication(config: AssociationConfig) -> list[Setting]:
+    """Keys before the one that is active; the empty key 0, which the kernel has by itself, goes if it is not wanted."""
+    sctp = c.IPPROTO_SCTP
+    found: list[Setting] = [
+        (sctp, c.SCTP_AUTH_SUPPORTED, AssocValue(assoc_value=1)),
+        (sctp, c.SCTP_HMAC_IDENT, HmacAlgo(shmac_idents=config.hmac_algorithms)),
+    ]
+    found.extend([(sctp, c.SCTP_AUTH_CHUNK, AuthChunk(sauth_chunk=kind)) for kind in config.authenticated_chunks])
+    keys = dict(config.shared_keys)
+    for number, key in keys.items():
+        if number or key:
+            found.append((sctp, c.SCTP_AUTH_KEY, AuthKey(sca_keynumber=number, sca_key=key)))
+    if config.first_key:
+        found.append((sctp, c.SCTP_AUTH_ACTIVE_KEY, AuthKeyId(scact_keynumber=config.first_key)))
+    given_up = [AuthKeyId(scact_keynumber=number) for number in config.deactivated_keys]
+    found.extend([(sctp, c.SCTP_AUTH_DEACTIVATE_KEY, number) for number in given_up])
+    if 0 not in keys:
+        found.append((sctp, c.SCTP_AUTH_DELETE_KEY, AuthKeyId(scact_keynumber=0)))
     return found
 
 

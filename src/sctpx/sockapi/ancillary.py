@@ -83,6 +83,8 @@ class SendOptions:
     """IP addresses of SCTP_DSTADDRV4 and _V6, packed."""
     prinfo: PrInfo = RELIABLY
     """When the message may be given up."""
+    key: int = -1
+    """The shared key to authenticate it with; below 0 the active one."""
 
     @property
     def unordered(self) -> bool:
@@ -167,6 +169,7 @@ def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
     sent: SendOptions | None = None
     init: InitMsg | None = None
     prinfo: PrInfo | None = None
+    key = -1
     addresses: list[bytes] = []
     seen = set[int]()
     for level, kind, data in [_checked(item) for item in items]:
@@ -192,15 +195,14 @@ def parse(items: Iterable[Item], defaults: AssociationSettings) -> SendOptions:
             prinfo = to_struct(PrInfo, data)
             check_policy(prinfo.pr_policy)
         elif kind == c.SCTP_AUTHINFO:
-            to_struct(AuthInfo, data)
-            raise OSError(errno.EOPNOTSUPP, "messages cannot be authenticated (RFC 4895) yet")
+            key = to_struct(AuthInfo, data).auth_keynumber
         else:
             raise OSError(errno.EINVAL, f"no control message for sending has the type {kind}")
     if sent is None:
         sent = from_sndinfo(defaults.sndinfo)
     prinfo = prinfo or defaults.prinfo
-    if init or addresses or prinfo != sent.prinfo:
-        return replace(sent, init=init, addresses=tuple(addresses), prinfo=prinfo)
+    if init or addresses or prinfo != sent.prinfo or key >= 0:
+        return replace(sent, init=init, addresses=tuple(addresses), prinfo=prinfo, key=key)
     return sent
 
 

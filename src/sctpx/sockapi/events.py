@@ -226,6 +226,18 @@ class StreamsAdded(Event):
     """As in ``StreamsReset``."""
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class KeyChanged(Event):
+    """A shared key (RFC 4895) is used by the peer, or is not used any more by this side."""
+
+    key: int
+    """Its identifier."""
+    what: str
+    """``"new"``: the peer authenticates with it from now on, and did so with another one before. ``"free"``: it was
+    deactivated, and all messages that had it are acknowledged or gone: it can be deleted."""
+
+
 RESULTS: Final = {core.RECONFIG_DONE: "done", core.RECONFIG_DENIED: "denied", core.RECONFIG_FAILED: "failed"}
 """What ``result`` is, by the numbers of the core."""
 
@@ -279,5 +291,6 @@ _CONVERSIONS: Final[dict[type[core.Event], Callable[[Any], Event]]] = {
         event.outgoing, event.incoming, tuple(event.streams), RESULTS[event.result]
     ),
     core.AssociationReset: lambda event: AssociationReset(event.local_tsn, event.peer_tsn, RESULTS[event.result]),
+    core.KeyChange: lambda event: KeyChanged(event.key_id, "new" if event.indication == core.KEY_NEW else "free"),
     core.StreamsAdded: lambda event: StreamsAdded(event.inbound, event.outbound, RESULTS[event.result]),
 }

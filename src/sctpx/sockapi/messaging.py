@@ -216,7 +216,9 @@ class Messaging(SettingUp):
 def outgoing(data: bytes, options: SendOptions, remote: bytes = b"") -> Outgoing:
     """A message on its way to the core."""
     policy, value = ancillary.core_policy(options.prinfo)
-    return Outgoing(data, options.stream, options.ppid, options.flags, options.context, remote, policy, value)
+    return Outgoing(
+        data, options.stream, options.ppid, options.flags, options.context, remote, policy, value, key=options.key
+    )
 
 
 def _next_info(following: Item) -> NxtInfo:

@@ -103,9 +103,10 @@ def notifications(
         return _abrupt_end(event, subscribed, unsent)
     found: list[Notification] = []
     if isinstance(event, core.CommunicationUp):
-        # The peer is not asked whether it supports authentication, and so it does not (section 6.1.8).
-        no_auth = AuthkeyEvent(auth_indication=c.SCTP_AUTH_NO_AUTH, auth_assoc_id=association.id)
-        found = [_change(association, c.SCTP_COMM_UP, info=_supported(association)), no_auth]
+        found = [_change(association, c.SCTP_COMM_UP, info=_supported(association))]
+        if not association.authenticates:
+            # A peer that was not asked whether it supports authentication does not (section 6.1.8).
+            found.append(_key_event(association.id, c.SCTP_AUTH_NO_AUTH))
     elif isinstance(event, core.Restarted):
         for message in map(_undelivered, event.undelivered):
             found += send_failed(association.id, message, 0, subscribed)
@@ -124,6 +125,8 @@ def notifications(
         found = [ShutdownEvent(sse_assoc_id=association.id)]
     elif isinstance(event, core.Abandoned):
         found = send_failed(association.id, _undelivered(event.message), 0, subscribed)
+    elif isinstance(event, core.KeyChange):
+        found = [_key_event(association.id, _KEY_CHANGES[event.indication], event.key_id)]
     elif isinstance(event, core.SenderDry):
         found = [SenderDryEvent(sender_dry_assoc_id=association.id)]
     elif isinstance(event, core.AdaptationIndication):
@@ -139,6 +142,13 @@ def notifications(
     else:
         found = _reconfiguration(event)
     return [notice for notice in found if notice.TYPE in subscribed]
+
+
+_KEY_CHANGES: Final = {core.KEY_NEW: c.SCTP_AUTH_NEW_KEY, core.KEY_FREE: c.SCTP_AUTH_FREE_KEY}
+
+
+def _key_event(number: int, indication: int, key_id: int = 0) -> AuthkeyEvent:
+    return AuthkeyEvent(auth_keynumber=key_id, auth_indication=indication, auth_assoc_id=number)
 
 
 # The flags of the three notifications of RFC 6525 section 6.1 have the same values.
@@ -270,6 +280,8 @@ def _supported(association: Association) -> bytes:
     found: list[int] = []
     if association.partial_reliability:
         found.append(c.SCTP_ASSOC_SUPPORTS_PR)
+    if association.authenticates:
+        found.append(c.SCTP_ASSOC_SUPPORTS_AUTH)
     if association.interleaving:
         found.append(c.SCTP_ASSOC_SUPPORTS_INTERLEAVING)
     if association.address_reconfigurable:

@@ -65,6 +65,8 @@ class Outgoing(NamedTuple):
     """When it may be given up, as ``Association.send`` of the core has it."""
     expires: int = NEVER
     """When a message that waits for the setup is too old, ns."""
+    key: int = -1
+    """The shared key to authenticate it with (RFC 4895); below 0 the active one."""
 
 
 @final
@@ -212,14 +214,16 @@ class SocketAssociation:
     def _hold(self, now: int, message: Outgoing) -> None:
         """Keep a message until the association is up.
 
-        ``OSError``: EINVAL (no data, a stream that this side did not ask for, an address that is not the peer's),
-        EMSGSIZE.
+        ``OSError``: EINVAL (no data, a stream that this side did not ask for, an address that is not the peer's, a key
+        that there is not), EMSGSIZE.
         """
         if not message.data:
             raise OSError(EINVAL, "SCTP has no empty messages")
         check_first_message(message, self.core.config)
         if message.remote and message.remote not in [candidate.ip for candidate in self.core.report]:
             raise OSError(EINVAL, "not an address of the peer")
+        if message.key >= 0:
+            self.core.shared_keys.check_usable(message.key)
         if self._waiting is None:
             self._waiting = deque()
         if message.policy == TIMED:
@@ -228,9 +232,9 @@ class SocketAssociation:
         self._waiting_bytes += len(message.data) + MESSAGE
 
     def _to_core(self, now: int, message: Outgoing) -> None:
-        data, stream, ppid, flags, context, remote, policy, value, _ = message
+        data, stream, ppid, flags, context, remote, policy, value, _, key = message
         unordered, immediate = flags & SCTP_UNORDERED != 0, flags & SCTP_SACK_IMMEDIATELY != 0
-        self.core.send(now, data, stream, ppid, unordered, immediate, remote, context or None, policy, value)
+        self.core.send(now, data, stream, ppid, unordered, immediate, remote, context or None, policy, value, key)
         self.active = now
 
     def _add_piece(self, now: int, message: Outgoing) -> None:

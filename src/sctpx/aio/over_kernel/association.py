@@ -35,6 +35,7 @@ from ..association import Association
 from ..event_stream import EventStream
 from ..waiting import Line
 from .incoming import Incoming
+from .keys import KernelKeys
 from .told import ENDS, to_event, to_undelivered
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ _STATES: Final = {
 
 
 @final
-class KernelAssociation(Association):
+class KernelAssociation(KernelKeys, Association):
     """An association that the kernel carries."""
 
     __slots__ = (
@@ -122,6 +123,7 @@ class KernelAssociation(Association):
         lifetime: float | None = None,
         retransmits: int | None = None,
         priority: int | None = None,
+        key: int | None = None,
     ) -> None:
         """Send one message. Waits while the kernel's send buffer is full. Raises like ``Association.send``.
 
@@ -138,14 +140,21 @@ class KernelAssociation(Association):
         if self._writers:
             await self._writers.wait()
         try:
-            while not self._try_to_send(data, stream, ppid, flags, peer, prinfo):
+            while not self._try_to_send(data, stream, ppid, flags, peer, prinfo, key):
                 self._write_on()
                 await self._writers.wait()
         finally:
             self._next_writer()
 
     def _try_to_send(
-        self, data: bytes, stream: int, ppid: int, flags: int, peer: Peer | None, prinfo: s.PrInfo | None
+        self,
+        data: bytes,
+        stream: int,
+        ppid: int,
+        flags: int,
+        peer: Peer | None,
+        prinfo: s.PrInfo | None,
+        key: int | None = None,
     ) -> bool:
         """Whether the kernel took a message; there is no room for it otherwise."""
         if self._end is not None:
@@ -157,6 +166,8 @@ class KernelAssociation(Association):
             items: list[Item] = [(c.IPPROTO_SCTP, c.SCTP_SNDINFO, info)]
             if prinfo is not None:
                 items.append((c.IPPROTO_SCTP, c.SCTP_PRINFO, prinfo))
+            if key is not None:
+                items.append((c.IPPROTO_SCTP, c.SCTP_AUTHINFO, s.AuthInfo(auth_keynumber=key)))
             return not isinstance(self._sock.send_message(data, items, self._sock.prepare(items), peer), NotNow)
         except (AssociationAborted, AssociationLost):
             self._on_readable()  # Notifications tell more of the end.

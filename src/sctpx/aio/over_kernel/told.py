@@ -24,8 +24,10 @@ SUBSCRIBED: Final = (
     c.SCTP_ASSOC_RESET_EVENT,
     c.SCTP_STREAM_CHANGE_EVENT,
     c.SCTP_ADAPTATION_INDICATION,
+    c.SCTP_AUTHENTICATION_EVENT,
 )
 """The notifications that an association asks for, whether anybody looks at its events or not."""
+_KEYS: Final = {c.SCTP_AUTH_NEW_KEY: "new", c.SCTP_AUTH_FREE_KEY: "free"}
 ENDS: Final = (e.CommunicationLost, e.ShutdownComplete, e.CannotStart)
 
 _CHUNK_HEADER: Final = 4
@@ -53,6 +55,9 @@ def to_event(notice: s.Notification) -> e.Event | None:
         return e.SenderDry()
     if isinstance(notice, s.AdaptationEvent):
         return e.AdaptationIndicated(notice.sai_adaptation_ind)
+    if isinstance(notice, s.AuthkeyEvent):
+        what = _KEYS.get(notice.auth_indication)
+        return None if what is None else e.KeyChanged(notice.auth_keynumber, what)
     return _reconfiguration_event(notice)
 
 

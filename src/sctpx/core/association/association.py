@@ -101,8 +101,8 @@ class Association(ExtensionVerbs):
         ``key`` is the identifier of the shared key to authenticate it with, if the peer demands that of user data;
         below 0 it is the active one.
 
-        Raises OSError: ``EINVAL`` (empty; no such stream, PPID, address, policy, key), ``EMSGSIZE``, ``ENOTCONN`` (not
-        up yet: the number of streams is not known), ``EPIPE`` (shutting down or over).
+        Raises OSError: ``EINVAL`` (empty, no such stream, PPID, address, policy or key), ``EMSGSIZE``, ``ENOTCONN``
+        (not up yet: the number of streams is not known), ``EPIPE`` (shutting down or over).
         """
         self.check_sendable()
         self._check_message(data, stream, ppid)

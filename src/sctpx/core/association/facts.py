@@ -5,8 +5,9 @@ from __future__ import annotations
 from ...wire.serial import TSN_MASK
 from ..capabilities import ADDRESS_RECONFIGURATION, AUTHENTICATION, INTERLEAVING, RECONFIGURATION
 from ..config import AssociationConfig
-from ..ext import asconf, partial_reliability
+from ..ext import asconf, auth, partial_reliability
 from ..path.path import Path
+from ..shared_keys import SharedKeys
 from ..stats import AssociationStats
 from . import transfer
 from .connect import AddressReport
@@ -213,6 +214,16 @@ class Facts(Identity):
     def hmac_algorithm(self) -> int:
         """The HMAC Identifier of what we send, of those that the peer takes; 0 without authentication."""
         return 0 if self.tcb.authentication is None else self.tcb.authentication.algorithm
+
+    @property
+    def shared_keys(self) -> SharedKeys:
+        """A copy of its shared keys."""
+        keys, config = self.tcb.keys, self.tcb.config
+        return SharedKeys(config if keys is None else keys.configure(config))
+
+    def is_key_used(self, key_id: int) -> bool:
+        """Whether a message has that key that waits to be sent, or to be acknowledged."""
+        return auth.is_used(self.tcb, key_id)
 
     @property
     def active_key(self) -> int:

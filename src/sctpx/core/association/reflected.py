@@ -12,7 +12,7 @@ from .tcb import Tcb
 
 
 def handle(tcb: Tcb, arrival: Arrival) -> bool:
-    """A packet from an address of the peer. True if it was an ABORT or a SHUTDOWN COMPLETE that counts."""
+    """A packet from an address of the association's peer: whether it was an ABORT or SHUTDOWN COMPLETE that counts."""
     if arrival.tag != tcb.peer_tag:
         return False
     for kind, flags, value in arrival.chunks if tcb.authentication is None else auth.admitted(tcb, arrival):

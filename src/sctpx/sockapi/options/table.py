@@ -9,12 +9,10 @@ from typing import Final
 
 from .. import constants as c
 from .. import structs as s
-from . import addresses, association, partial_reliability, paths, reconfiguration, streams, whole
+from . import addresses, association, authentication, partial_reliability, paths, reconfiguration, streams, whole
 from .option import Option
 from .scope import Reach
 from .whole import flag
-
-_AUTH: Final = "RFC 4895"
 
 OPTIONS: Final[tuple[Option, ...]] = (
     Option("SCTP_RTOINFO", "8.1.1", s.RtoInfo, Reach.FUTURE, association.get_rtoinfo, association.set_rtoinfo),
@@ -60,8 +58,22 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option("SCTP_I_WANT_MAPPED_V4_ADDR", "8.1.15", int, Reach.SOCKET, whole.get_mapped, whole.set_mapped),
     Option("SCTP_MAXSEG", "8.1.16", s.AssocValue, Reach.FUTURE, association.get_maxseg, association.set_maxseg),
-    Option("SCTP_HMAC_IDENT", "8.1.17", s.HmacAlgo, Reach.SOCKET, needs=_AUTH),
-    Option("SCTP_AUTH_ACTIVE_KEY", "8.1.18", s.AuthKeyId, Reach.ANY, needs=_AUTH),
+    Option(
+        "SCTP_HMAC_IDENT",
+        "8.1.17",
+        s.HmacAlgo,
+        Reach.SOCKET,
+        authentication.get_hmac_ident,
+        authentication.set_hmac_ident,
+    ),
+    Option(
+        "SCTP_AUTH_ACTIVE_KEY",
+        "8.1.18",
+        s.AuthKeyId,
+        Reach.ANY,
+        authentication.get_active_key,
+        authentication.set_active_key,
+    ),
     Option(
         "SCTP_DELAYED_SACK",
         "8.1.19",
@@ -95,15 +107,15 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     Option("SCTP_STATUS", "8.2.1", s.Status, Reach.ASSOCIATION, association.get_status),
     Option("SCTP_GET_PEER_ADDR_INFO", "8.2.2", s.PaddrInfo, Reach.ADDRESS, association.get_paddrinfo),
-    Option("SCTP_PEER_AUTH_CHUNKS", "8.2.3", s.AuthChunks, Reach.ASSOCIATION, needs=_AUTH),
-    Option("SCTP_LOCAL_AUTH_CHUNKS", "8.2.4", s.AuthChunks, Reach.FUTURE, needs=_AUTH),
+    Option("SCTP_PEER_AUTH_CHUNKS", "8.2.3", s.AuthChunks, Reach.ASSOCIATION, authentication.get_peer_chunks),
+    Option("SCTP_LOCAL_AUTH_CHUNKS", "8.2.4", s.AuthChunks, Reach.FUTURE, authentication.get_local_chunks),
     Option("SCTP_GET_ASSOC_NUMBER", "8.2.5", int, Reach.SOCKET, whole.get_assoc_number),
     Option("SCTP_GET_ASSOC_ID_LIST", "8.2.6", s.AssocIds, Reach.SOCKET, whole.get_assoc_ids),
     Option("SCTP_SET_PEER_PRIMARY_ADDR", "8.3.1", s.SetPeerPrim, Reach.ASSOCIATION, set=addresses.set_peer_primary),
-    Option("SCTP_AUTH_CHUNK", "8.3.2", s.AuthChunk, Reach.SOCKET, needs=_AUTH),
-    Option("SCTP_AUTH_KEY", "8.3.3", s.AuthKey, Reach.ANY, needs=_AUTH),
-    Option("SCTP_AUTH_DEACTIVATE_KEY", "8.3.4", s.AuthKeyId, Reach.ANY, needs=_AUTH),
-    Option("SCTP_AUTH_DELETE_KEY", "8.3.5", s.AuthKeyId, Reach.ANY, needs=_AUTH),
+    Option("SCTP_AUTH_CHUNK", "8.3.2", s.AuthChunk, Reach.SOCKET, set=authentication.set_chunk),
+    Option("SCTP_AUTH_KEY", "8.3.3", s.AuthKey, Reach.ANY, set=authentication.set_key),
+    Option("SCTP_AUTH_DEACTIVATE_KEY", "8.3.4", s.AuthKeyId, Reach.ANY, set=authentication.deactivate_key),
+    Option("SCTP_AUTH_DELETE_KEY", "8.3.5", s.AuthKeyId, Reach.ANY, set=authentication.delete_key),
     # What sockets of all kinds have.
     Option("SO_RCVTIMEO", "POSIX", s.Timeval, Reach.SOCKET, *whole.timeout("receive_timeout"), level=c.SOL_SOCKET),
     Option("SO_SNDTIMEO", "POSIX", s.Timeval, Reach.SOCKET, *whole.timeout("send_timeout"), level=c.SOL_SOCKET),
@@ -233,7 +245,14 @@ OPTIONS: Final[tuple[Option, ...]] = (
         addresses.get_supported,
         addresses.set_supported,
     ),
-    Option("SCTP_AUTH_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs=_AUTH),
+    Option(
+        "SCTP_AUTH_SUPPORTED",
+        "Linux",
+        s.AssocValue,
+        Reach.FUTURE,
+        authentication.get_supported,
+        authentication.set_supported,
+    ),
     Option("SCTP_ECN_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs="RFC 4960 appendix A"),
     Option("SCTP_PLPMTUD_PROBE_INTERVAL", "Linux", s.ProbeInterval, Reach.PATH, needs="RFC 8899"),
 )
