@@ -52,6 +52,8 @@ NOT_THE_KERNELS: Final = frozenset(
     }
 )
 """The parameters that have no option in the kernel."""
+AFTER_BIND: Final = frozenset({"auto_asconf"})
+"""Those that have one which the kernel takes from sockets that are bound (``aio.over_kernel.endpoint``)."""
 
 
 def not_the_kernels(config: AssociationConfig) -> list[str]:
@@ -117,7 +119,7 @@ def settings(config: AssociationConfig) -> list[Setting]:
         found.append((sctp, c.SCTP_ADAPTATION_LAYER, SetAdaptation(ssb_adaptation_ind=config.adaptation_layer)))
     if config.ecn:
         found.append((sctp, c.SCTP_ECN_SUPPORTED, AssocValue(assoc_value=1)))
-    if config.authenticates:
+    if config.authenticates or config.address_reconfiguration:
         found.extend(_authentication(config))
     if config.address_reconfiguration:  # The kernel wants to have authentication before.
         found.append((sctp, c.SCTP_ASCONF_SUPPORTED, AssocValue(assoc_value=1)))

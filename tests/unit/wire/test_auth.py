@@ -25,7 +25,9 @@ def test_a_key_vector_is_the_three_parameters_in_their_order_without_padding() -
 
 def test_a_parameter_that_was_not_sent_is_omitted_and_an_empty_one_is_not() -> None:
     assert AuthParameters(ONES, None, b"\0\1").key_vector().hex() == "80020024" + ONES.hex() + "800400060001"
-    assert AuthParameters(ONES, b"", b"\0\1").key_vector().hex() == "80020024" + ONES.hex() + "80030004" + "800400060001"
+    assert (
+        AuthParameters(ONES, b"", b"\0\1").key_vector().hex() == "80020024" + ONES.hex() + "80030004" + "800400060001"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from errno import ENOTCONN, EPIPE
 
 from ..ext import asconf, stream_reset
 from ..ext.stream_reset import StreamReset
+from ..ip import PRIVATE, choose_source, scope_of
 from .facts import Facts
 from .identity import Keeper
 from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
@@ -100,9 +101,14 @@ class ExtensionVerbs(Facts):
         if tcb.state not in asconf.COUNTS or not self.address_reconfigurable:
             return
         had = self.wanted_addresses
-        told = [ip for ip in locals_ if tcb.endpoint.tells(ip, tcb.remotes())] or list(locals_)[:1]
-        added = [ip for ip in told if ip not in had]
+        added = [ip for ip in locals_ if ip not in had and tcb.endpoint.tells(ip, tcb.remotes())]
         removed = [ip for ip in had if ip not in locals_]
+        if len(removed) == len(had) and not added:
+            # Behind a NAT, an address that means nothing to the peer is better than none.
+            remote = tcb.data_destination().remote
+            farthest = max(PRIVATE, scope_of(remote))
+            source = choose_source([ip for ip in locals_ if scope_of(ip) <= farthest], remote, [])
+            added = [source] if source else []
         if added or removed:
             self.begin_round()
             asconf.find(tcb).change(now, added, removed, True)

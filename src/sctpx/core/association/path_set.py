@@ -62,8 +62,8 @@ def use_sources(tcb: Tcb, now: int, locals_: list[bytes], lost: bool = False) ->
     """Our addresses that packets may leave from are these now.
 
     A path that used another one has a new way to the peer, of which nothing is known. Data that had timed out on the
-    old way goes again at once, or all data if that is ``lost``. Paths that carry no data move to an address that is new, if that suits them better: the
-    peer is then reached over several networks.
+    old way goes again at once, or all data if that is ``lost``. Paths that carry no data move to an address that is
+    new, if that suits them better: the peer is then reached over several networks.
     """
     gained = any(ip not in tcb.local_addresses for ip in locals_)
     tcb.local_addresses = locals_

@@ -125,7 +125,7 @@ class AddressReconfiguration(Extension):
 
     def uses(self, ip: bytes) -> bool:
         """Whether packets may still come to that address of ours, or leave from it."""
-        if ip in self.leaving:
+        if ip in self.leaving or ip in self._tcb.local_addresses:
             return True
         return any(change.ip == ip and change.kind == PARAM_ADD_IP for change in [*self._under_way, *self._queue])
 

@@ -38,14 +38,14 @@ def set_auto(scope: Scope, value: int) -> Change:
 def set_peer_primary(scope: Scope, value: SetPeerPrim) -> Change:
     """Section 8.3.1: "one of the association's locally bound addresses"."""
     association = scope.live()
+    if not association.can_change_addresses:
+        raise OSError(errno.EOPNOTSUPP, "the peer cannot be asked: that takes RFC 5061 on both sides")
     if value.sspp_addr is None:
         raise OSError(errno.EINVAL, "no address")
     known = association.wanted_addresses
     local = find_alike(pack_host(value.sspp_addr), known)
     if local not in known or value.sspp_addr[1] not in (0, association.endpoint.port):
         raise OSError(errno.EADDRNOTAVAIL, f"{value.sspp_addr[0]} is not a local address of the association")
-    if not association.can_change_addresses:
-        raise OSError(errno.EOPNOTSUPP, "the peer cannot be asked: that takes RFC 5061 on both sides")
     return lambda: association.set_peer_primary(scope.now, local)
 
 
