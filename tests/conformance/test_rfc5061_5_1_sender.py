@@ -28,9 +28,10 @@ from sctpx.wire.codes import (
     PARAM_DELETE_IP,
     PARAM_SET_PRIMARY,
 )
+from sctpx.wire.packet import finish_packet, prefix
 from sctpx.wire.tlv import chunk, item
 from tests.conformance.asconf import add, answer, answer_one, asked, change, changing, heard, ours, theirs
-from tests.conformance.peer import PEER_TAG, Peer, Sent
+from tests.conformance.peer import PEER_TAG, PORT, UDP_PORT, Peer, Sent
 
 NEW = bytes((10, 0, 9, 1))
 OTHER = bytes((10, 0, 8, 1))
@@ -413,25 +414,15 @@ def test_an_abort_that_comes_to_an_address_that_is_being_deleted_is_ignored(refl
 
     def abort(local: bytes) -> None:
         said = control.abort([], reflected=reflected)
-        packet = bytearray(peer.packet(said))
-        if reflected:
-            packet = bytearray(with_tag(peer, said))
-        peer.stack.receive(peer.now, local, theirs(1), 9899, bytes(packet), 1 << 16)
+        packet = finish_packet(prefix(PORT, PORT, PEER_TAG if reflected else peer.tag), said)
+        peer.stack.receive(peer.now, local, theirs(1), UDP_PORT, packet, 1 << 16)
         peer.settle()
 
     abort(ours(1))
     assert peer.association.state == ESTABLISHED
-    answer_one(peer, sent, path=2) if False else answer_one(peer, sent)
+    answer_one(peer, sent)
     abort(ours(2))
     assert peer.association.ended
-
-
-def with_tag(peer: Peer, said: bytes) -> bytes:
-    """A packet with the peer's own tag."""
-    from sctpx.wire.packet import finish_packet, prefix  # noqa: PLC0415
-    from tests.conformance.peer import PORT  # noqa: PLC0415
-
-    return finish_packet(prefix(PORT, PORT, PEER_TAG), said)
 
 
 def test_the_last_address_cannot_be_deleted() -> None:
