@@ -37,7 +37,9 @@ def remove(tcb: Tcb, now: int, path: Path) -> None:
     before = outstanding.flight_payload
     if path.flight_size:
         outstanding.mark_path(path)
-    outstanding.leave(path, heir)
+    if path.last_data_sent:
+        outstanding.leave(path, heir)
+        heir.last_data_sent = max(heir.last_data_sent, 1)  # It has something from now on, if only from before.
     tcb.peer_rwnd += before - outstanding.flight_payload
     tcb.control = [entry for entry in tcb.control if entry[0] is not path]
     if tcb.preferred_primary is path:

@@ -301,16 +301,16 @@ class AddressReconfiguration(Extension):
 
         An address that is being added comes next, and one that waits for its deletion since it is the last.
         """
-        doomed = [change.ip for change in self._queue if change.kind == PARAM_DELETE_IP]
+        leaving = self.leaving
+        doomed = [one.ip for one in self._queue if one.kind == PARAM_DELETE_IP and one.ip not in leaving]
         known = [ip for ip in self._tcb.local_addresses if ip not in doomed]
-        coming = [
-            change.ip
-            for change in [*self._under_way, *self._queue]
-            if change.kind == PARAM_ADD_IP and change.ip not in doomed
-        ]
+        additions = [one.ip for one in [*self._under_way, *self._queue] if one.kind == PARAM_ADD_IP]
+        coming = [ip for ip in additions if ip not in doomed and ip not in leaving]
+        # The host is back where it came from, before the peer has answered: there is no other way to get an answer.
+        back = [ip for ip in additions if ip in leaving]
         pinned = [one.ip for one in self._under_way if one.hidden and one.kind != PARAM_DELETE_IP]
         others = [ip for ip in [*known, *coming] if ip != self._source] if self._tries else known
-        for ips in ([ip for ip in pinned if ip not in doomed], others, known, coming, doomed):
+        for ips in ([ip for ip in pinned if ip not in doomed], others, known, coming, back, doomed):
             source = choose_source(ips, path.remote, [])
             if source:
                 return source

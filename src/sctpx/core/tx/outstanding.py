@@ -378,10 +378,9 @@ class Outstanding:
 
     def leave(self, path: Path, heir: Path) -> None:
         """There is no ``path`` any more, and nothing in flight there: what was sent there belongs to ``heir``."""
-        if path.last_data_sent:
-            self._sent.hand_over(path, heir)
-            self._loss.hand_over(path, heir)
-            self._who_is_first().forget(path)
+        self._sent.hand_over(path, heir)
+        self._loss.hand_over(path, heir)
+        self._who_is_first().forget(path)
 
     def mark_all(self) -> None:
         """Mark all that is in flight: the peer dropped it."""
