@@ -126,7 +126,7 @@ def _late_init_ack(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> 
 def _abort(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
     """ABORT in a packet with our tag: with the T bit set, the packet is silently discarded (section 8.5.1 B)."""
     seen = causes.parse_or_none(value)
-    if flags & FLAG_T or seen is None or asconf.is_leaving(tcb, tcb.answering.local):
+    if flags & FLAG_T or seen is None or asconf.is_unsettled(tcb, tcb.answering.local, False):
         tcb.discard_packet()
     elif not handshake.handle_abort(tcb, now, path.remote, tcb.answering.udp_port, seen):
         shutdown.handle_abort(tcb, seen)

@@ -176,6 +176,12 @@ class Facts(Identity):
         room = asconf.find_room(self.tcb)
         return list(self.tcb.local_addresses) if room is None else room.wanted()
 
+    @property
+    def has_changed_addresses(self) -> bool:
+        """Whether the peer has added or deleted an address of ours since the setup."""
+        room = asconf.find_room(self.tcb)
+        return room is not None and room.has_changed
+
     def uses(self, local: bytes) -> bool:
         """Whether packets may leave from that address of ours, or come to it although it is being added or deleted."""
         tcb = self.tcb

@@ -19,7 +19,7 @@ def handle(tcb: Tcb, arrival: Arrival) -> bool:
         if not flags & FLAG_T:
             continue
         seen = causes.parse_or_none(value) if kind == CHUNK_ABORT else None
-        if seen is not None and tcb.state != COOKIE_WAIT and not asconf.is_leaving(tcb, arrival.local):
+        if seen is not None and tcb.state != COOKIE_WAIT and not asconf.is_unsettled(tcb, arrival.local, True):
             shutdown.handle_abort(tcb, seen, reflected=True)
             return True
         if kind == CHUNK_SHUTDOWN_COMPLETE and tcb.state == SHUTDOWN_ACK_SENT:

@@ -65,6 +65,10 @@ MAX_BUNDLED: Final = 8
 few (section 5.5)."""
 MAX_QUEUE: Final = 256
 """Changes that may wait."""
+MAX_FORMER: Final = 16
+"""Addresses that have been ours that are remembered."""
+MAX_REPEATS: Final = 4
+"""How often in a row a deletion is asked for that was refused because of where the ASCONF came from."""
 _HALF: Final = 1 << 31
 _TOLD: Final = {
     PARAM_ADD_IP: ADDRESS_ADDED,
@@ -108,9 +112,14 @@ class AddressReconfiguration(Extension):
         self._chunk = b""
         self._path: Path | None = None
         self._source = b""
-        self._first_source = b""
+        self._sources: set[bytes] = set()  # From which the ASCONF has left.
         self._tries = 0
         self._unknown_to_peer: list[int] = []  # Types of requests.
+        self._repeats = 0  # Of deletions that were refused, in a row.
+        self.has_changed = False
+        """Whether the peer has added or deleted an address of ours."""
+        self.former: list[bytes] = []
+        """Addresses of ours that the peer has deleted, the last ones."""
         self._peer_serial = (tcb.peer_initial_tsn - 1) & TSN_MASK
         self._answers: dict[int, bytes] = {}  # By number.
         self._packet = -1
@@ -245,8 +254,8 @@ class AddressReconfiguration(Extension):
             self.holds = True
         self._tries = 0
         self._path = None
+        self._sources.clear()
         self._send(now)
-        self._first_source = self._source
 
     def _choose(self, room: int) -> list[Change]:
         """Of the changes that wait, those that go into the next ASCONF, in their order there."""
@@ -288,6 +297,7 @@ class AddressReconfiguration(Extension):
         tcb = self._tcb
         path = tcb.data_destination(avoid=self._path)
         self._source = source = self._choose_source(path)
+        self._sources.add(source)
         self._path = path
         known = source in tcb.local_addresses
         # What was measured on the way from another source says nothing.
@@ -362,7 +372,7 @@ class AddressReconfiguration(Extension):
         changes, self._under_way = self._under_way, []
         held, self.holds = self.holds, False
         tcb.control = [entry for entry in tcb.control if entry[1] is not self._chunk]
-        if self._source != self._first_source and any(change.hidden for change in changes):
+        if len(self._sources) > 1 and any(change.hidden for change in changes):
             self._ask_again(changes)
         else:
             self._conclude(now, changes, {answer.correlation: answer for answer in answers}, held)
@@ -387,7 +397,7 @@ class AddressReconfiguration(Extension):
         """
         tcb = self._tcb
         known = list(tcb.local_addresses)
-        failed = False
+        failed = again = False
         for change in changes:
             answer = answers.get(change.correlation)
             why = [] if answer is None else answer.causes
@@ -398,7 +408,17 @@ class AddressReconfiguration(Extension):
                 self._unknown_to_peer.extend(both if change.kind in both else (change.kind,))  # F3a, F3b
             if change.kind == (PARAM_ADD_IP if done else PARAM_DELETE_IP) and change.ip not in known:
                 known.append(change.ip)
+            if change.kind == PARAM_DELETE_IP and not done and (again or change.ip in self._sources):
+                # It was refused as the source (F6, F8), and so what comes behind it (F11): not for good.
+                again = self._repeats < MAX_REPEATS
+                if again:
+                    self._put(PARAM_DELETE_IP, PARAM_ADD_IP, change.ip)
+                    continue
+            self.has_changed = self.has_changed or (done and change.kind != PARAM_SET_PRIMARY)
+            if done and change.kind == PARAM_DELETE_IP:
+                self.former = [*self.former, change.ip][-MAX_FORMER:]
             self._tell(change, ASCONF_DONE if done else ASCONF_REFUSED, why)
+        self._repeats = self._repeats + 1 if again else 0
         if any(change.hidden and change.kind == PARAM_DELETE_IP for change in changes) and not failed:
             # The peer has no other address of ours than the source.
             self._queue[:0] = [Change(PARAM_ADD_IP, ip) for ip in known if ip != self._source]
@@ -501,10 +521,16 @@ def may_ask(tcb: Tcb) -> bool:
     return tcb.state in COUNTS and (room is None or room.is_understood)
 
 
-def is_leaving(tcb: Tcb, local: bytes) -> bool:
-    """Whether that address of ours is being deleted: an ABORT that comes there counts for nothing (section 5.3.1)."""
+def is_unsettled(tcb: Tcb, local: bytes, reflected: bool) -> bool:
+    """Whether an ABORT that comes to that address of ours counts for nothing.
+
+    So it is while the address is being deleted (section 5.3.1). If it has been, that something came out of the blue
+    from there (``reflected``) says nothing of the association; also if it is being added again.
+    """
     room = find_room(tcb)
-    return room is not None and local in room.leaving
+    if room is None:
+        return False
+    return local in room.leaving or (reflected and local in room.former and local not in tcb.local_addresses)
 
 
 def handle_asconf(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
