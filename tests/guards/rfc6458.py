@@ -97,7 +97,6 @@ NOTES: Final = {
     "SCTP_PEER_ADDR_PARAMS": "of paths there are the MTU can be fixed; its discovery: EOPNOTSUPP",
     "SCTP_PEER_ADDR_THLDS_V2": "without the switchover of the primary path: EINVAL, as the RFC allows",
     "SCTP_GET_ASSOC_STATS": "`sas_{i,o}{uod,od}chunks` count messages, not chunks",
-    "SCTP_AUTHENTICATION_EVENT": "SCTP_AUTH_NO_AUTH only, behind SCTP_COMM_UP: the others need RFC 4895",
     "SCTP_NOTIFICATIONS_STOPPED_EVENT": "when those unread fill SO_RCVBUF; subscribe again to go on",
     "SCTP_DEFAULT_SEND_PARAM": "its time to live is a default that SCTP_DEFAULT_PRINFO tells, too",
     "SCTP_DELAYED_SACK": "at the most every second packet, as RFC 9260 has it",

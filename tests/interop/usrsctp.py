@@ -168,11 +168,24 @@ class Usrsctp:
         """``reply`` for coroutines."""
         return await asyncio.to_thread(self.reply)
 
-    def open(self, style: str = "one-to-one", *, port: int = 0, listen: bool = False, **options: Any) -> int:
-        """A socket bound to all the host's addresses, with the options of ``set``. Returns its number."""
+    def open(
+        self,
+        style: str = "one-to-one",
+        *,
+        port: int = 0,
+        listen: bool = False,
+        auth: Sequence[dict[str, Any]] = (),
+        **options: Any,
+    ) -> int:
+        """A socket bound to all the host's addresses, with the options of ``set``. Returns its number.
+
+        ``auth`` are what to say by ``auth``, one after the other.
+        """
         family = 6 if any(":" in address for address in self.addresses) else 4
         socket: int = self.call("socket", style=style, family=family)["socket"]
         self.call("set", socket=socket, **options)
+        for words in auth:
+            self.call("auth", socket=socket, **words)
         self.call("bind", socket=socket, addresses=self.addresses, port=port)
         if listen:
             self.call("listen", socket=socket)

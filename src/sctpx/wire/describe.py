@@ -31,10 +31,12 @@ from .codes import (
     CAUSE_UNRECOGNIZED_CHUNK,
     CAUSE_UNRECOGNIZED_PARAMETERS,
     CAUSE_UNRESOLVABLE_ADDRESS,
+    CAUSE_UNSUPPORTED_HMAC,
     CAUSE_USER_ABORT,
     CHUNK_ABORT,
     CHUNK_ASCONF,
     CHUNK_ASCONF_ACK,
+    CHUNK_AUTH,
     CHUNK_CWR,
     CHUNK_DATA,
     CHUNK_ECNE,
@@ -56,9 +58,11 @@ from .codes import (
     PARAM_ADD_INCOMING,
     PARAM_ADD_IP,
     PARAM_ADD_OUTGOING,
+    PARAM_CHUNK_LIST,
     PARAM_COOKIE_PRESERVATIVE,
     PARAM_DELETE_IP,
     PARAM_ERROR_CAUSE,
+    PARAM_HMAC_ALGO,
     PARAM_HOST_NAME,
     PARAM_INCOMING_RESET,
     PARAM_IPV4,
@@ -222,6 +226,12 @@ def _streams(value: bytes) -> str:
     return f"streams {_several(shown, len(value) // 2)}" if shown else "all streams"
 
 
+def _identifiers(value: bytes) -> str:
+    """Numbers of 16 bits."""
+    shown = [str(int.from_bytes(value[at : at + 2], "big")) for at in range(0, min(len(value) - 1, 2 * _SHOWN), 2)]
+    return _several(shown, len(value) // 2)
+
+
 def _result(value: bytes) -> str:
     """What a re-configuration request came to; with the next TSNs, if they were reset."""
     words = Struct(f">{len(value) // 4}I").unpack_from(value)
@@ -341,6 +351,7 @@ _CHUNKS: Final = _Types(
         CHUNK_RE_CONFIG: _WITH_PARAMETERS,
         CHUNK_ASCONF: _Format("I", "serial {}", _parameters),
         CHUNK_ASCONF_ACK: _Format("I", "serial {}", _parameters),
+        CHUNK_AUTH: _Format("HH", "key {} hmac {}"),
         CHUNK_ECNE: _Format("I", "tsn {}"),
         CHUNK_CWR: _Format("I", "tsn {}"),
     },
@@ -370,6 +381,8 @@ _PARAMETERS: Final = _Types(
         PARAM_ERROR_CAUSE: _Format("I", "request {}", _cause_types),
         PARAM_SUCCESS: _Format("I", "request {}"),
         PARAM_ADAPTATION: _Format("I", "{:#x}"),
+        PARAM_CHUNK_LIST: _Format(rest=_chunk_types),
+        PARAM_HMAC_ALGO: _Format(rest=_identifiers),
     },
 )
 
@@ -384,6 +397,7 @@ _CAUSES: Final = _Types(
         CAUSE_UNRECOGNIZED_CHUNK: _Format(rest=_chunk_type),
         CAUSE_UNRECOGNIZED_PARAMETERS: _WITH_PARAMETERS,
         CAUSE_NO_USER_DATA: _Format("I", "tsn {}"),
+        CAUSE_UNSUPPORTED_HMAC: _Format("H", "{}"),
         CAUSE_RESTART_WITH_NEW_ADDRESSES: _WITH_PARAMETERS,
         CAUSE_USER_ABORT: _WITH_TEXT,
         CAUSE_PROTOCOL_VIOLATION: _WITH_TEXT,

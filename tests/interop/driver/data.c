@@ -93,6 +93,13 @@ static void add_event(struct peer *p, const union sctp_notification *n)
 		         ntohl(n->sn_send_failed_event.ssfe_info.snd_ppid),
 		         n->sn_send_failed_event.ssfe_flags & SCTP_DATA_SENT ? "true" : "false");
 		break;
+	case SCTP_AUTHENTICATION_EVENT:
+		e->name = n->sn_auth_event.auth_indication == SCTP_AUTH_NEW_KEY    ? "key_new"
+		          : n->sn_auth_event.auth_indication == SCTP_AUTH_FREE_KEY ? "key_free"
+		                                                                   : "no_auth";
+		e->association = n->sn_auth_event.auth_assoc_id;
+		snprintf(e->details, sizeof(e->details), ", \"key\": %u", n->sn_auth_event.auth_keynumber);
+		break;
 	default:
 		e->name = "other";
 	}
@@ -281,6 +288,10 @@ static int send_content(struct peer *p, size_t size, const struct sctp_sndinfo *
 	if (word("policy", NULL)) {
 		spa.sendv_flags |= SCTP_SEND_PRINFO_VALID;
 		spa.sendv_prinfo = pr_info();
+	}
+	if (word("key", NULL)) {
+		spa.sendv_flags |= SCTP_SEND_AUTHINFO_VALID;
+		spa.sendv_authinfo.auth_keynumber = (uint16_t)number("key", 0);
 	}
 	for (;;) {
 		uint64_t seen = wakeups();

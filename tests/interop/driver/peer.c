@@ -27,8 +27,12 @@
  *                                                  RFC 6525; all streams if none is listed
  *   change socket= addresses= [remove=1] | prefer socket= address= | adaptation socket= layer=
  *                                                  RFC 5061; the layer is for associations to come
+ *   auth socket= [chunks=] [hmac=] [key= secret=] [active=] [deactivate=] [delete=] [association=] [events=1]
+ *                                                  RFC 4895: types of chunks to be authenticated, HMAC identifiers,
+ *                                                  numbers of keys       -> peer_chunks, local_chunks, counters
  *   send socket= size= [seed=] [count=] [stream=] [ppid=] [unordered=1] [association=]       seed + i for the i-th
  *        [policy=ttl|rtx|prio value=]              when it may be given up: milliseconds, retransmissions, priority
+ *        [key=]                                    the shared key to authenticate it with
  *   receive socket= [count=]                                             -> messages, end
  *   events socket= [until=NAME]                                          -> events, end
  *   echo socket= [count=]                          until so many messages, or the end
@@ -43,7 +47,8 @@
  *   next. Of a message only size, hash and addressing are kept, except for echo. sink and source block inside
  *   usrsctp, as an ordinary program would, under an alarm that ends the process.
  *
- *   peer.c the conversation, sockets.c sockets and associations, data.c messages and events, host.c the network.
+ *   peer.c the conversation, sockets.c sockets and associations, data.c messages and events, keys.c
+ *   authentication, host.c the network.
  */
 #define _GNU_SOURCE
 #include "peer.h"
@@ -294,7 +299,8 @@ static const struct { const char *verb; int (*run)(void); } commands[] = {
 	{"connect", do_connect}, {"connectx", do_connectx}, {"shutdown", do_shutdown}, {"abort", do_abort},
 	{"close", do_close}, {"peeloff", do_peeloff}, {"primary", do_primary}, {"heartbeat", do_heartbeat},
 	{"status", do_status}, {"local", do_local}, {"reset", do_reset}, {"reset_all", do_reset_all}, {"add", do_add},
-	{"change", do_change}, {"prefer", do_prefer}, {"adaptation", do_adaptation}, {"send", do_send}, {"receive", do_receive}, {"events", do_events},
+	{"auth", do_auth}, {"change", do_change}, {"prefer", do_prefer}, {"adaptation", do_adaptation},
+	{"send", do_send}, {"receive", do_receive}, {"events", do_events},
 	{"echo", do_echo}, {"sink", do_sink}, {"source", do_source},
 };
 
