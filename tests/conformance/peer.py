@@ -194,8 +194,8 @@ class Peer:
         **config: Any,
     ) -> None:
         """``a_rwnd``, ``streams`` and ``peer_tsn`` are what the peer says in its INIT ACK, ``extensions`` are the chunk
-        types it says it supports, and with ``forwards`` it supports FORWARD-TSN (RFC 3758 section 3.3); ``auth`` is what
-        it says of authentication (RFC 4895 section 3). ``rtt`` is how
+        types it says it supports, and with ``forwards`` it supports FORWARD-TSN (RFC 3758 section 3.3); ``auth`` is
+        what it says of authentication (RFC 4895 section 3). ``rtt`` is how
         long it takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves it to chance. Not ``bound``, the stack
         leaves its own address to the link. The rest goes into the config.
         """

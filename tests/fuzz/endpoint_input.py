@@ -24,14 +24,17 @@ from sctpx.core.timers import NEVER, SECOND
 from sctpx.core.tx.reliability import PRIORITY, RETRANSMISSIONS, TIMED
 from sctpx.testing import seeded_bytes
 from sctpx.wire import asconf, control, forward, reconfig, sack
+from sctpx.wire.auth import AssociationKey, AuthParameters
 from sctpx.wire.codes import (
     CAUSE_DELETE_LAST_IP,
     CAUSE_UNRECOGNIZED_PARAMETERS,
     CHUNK_ASCONF,
     CHUNK_ASCONF_ACK,
+    CHUNK_DATA,
     CHUNK_I_DATA,
     CHUNK_I_FORWARD_TSN,
     CHUNK_RE_CONFIG,
+    CHUNK_SACK,
     DATA_HEADER,
     I_DATA_HEADER,
 )
@@ -56,7 +59,7 @@ ALLOWED: Final[dict[str, Any]] = {
     "allow_added_streams": True,
 }
 """For a peer that may ask for everything of RFC 6525."""
-CONTROL: Final = [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 64, 128, 130, 132, 192, 193, 194, 255]
+CONTROL: Final = [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 64, 128, 130, 132, 192, 193, 194, 255]
 
 
 @final
@@ -101,6 +104,8 @@ class Target:
         self.tag = peer.tag if peer is not None else 0
         self.tsn = peer.tsn if peer is not None else 0
         self.peer_tsn = peer.peer_tsn if peer is not None else 0
+        self.key: AssociationKey | None = None
+        """Authenticates what the peer sends, if that has been agreed on."""
         self.settle()
 
     def settle(self) -> None:
@@ -134,7 +139,9 @@ class Target:
         self.settle()
 
     def packet(self, body: bytes, tag: int) -> bytes:
-        """A packet that gets through to whom it is for."""
+        """A packet that gets through to whom it is for; three of four are authenticated where that is agreed on."""
+        if self.key is not None and len(body) & 3 != 1:
+            body = self.key.authenticate(body)
         return finish_packet(prefix(PORT, PORT, tag), body)
 
     def next_timer(self, until: int) -> bool:
@@ -305,6 +312,29 @@ def moving() -> Target:
     return Target(peer.stack, peer.now, peer.association, peer)
 
 
+def authenticating() -> Target:
+    """An association in the midst of a transfer, whose sides both demand that most chunks are authenticated."""
+    demanded = (CHUNK_DATA, CHUNK_SACK, 4, 6, 7, 10)
+    said = AuthParameters(bytes(32), bytes(demanded), b"\0\3\0\1")
+    peer = Peer(
+        auth=said,
+        authenticated_chunks=demanded,
+        shared_keys=((0, b""), (1, b"one")),
+        receive_buffer=20_000,
+        heartbeat_interval=30.0,
+        a_rwnd=1 << 16,
+    )
+    peer.send(3000, 10, 10, 1000, 20_000, stream=1)
+    peer.association.activate_key(peer.now, 1)
+    peer.association.deactivate_key(peer.now, 0)
+    peer.send(500, unordered=True)
+    peer.deliver(peer.key().authenticate(peer.sack_chunk(1, (3, 3)) + peer.data(1) + peer.data(3)))
+    peer.take()
+    target = Target(peer.stack, peer.now, peer.association, peer)
+    target.key = peer.key()
+    return target
+
+
 STATES: Final[list[Callable[[], Target]]] = [
     established,
     multi_homed,
@@ -319,6 +349,7 @@ STATES: Final[list[Callable[[], Target]]] = [
     interleaving,
     giving_up,
     moving,
+    authenticating,
 ]
 
 

@@ -16,6 +16,7 @@ from sctpx.core.endpoint import PeerAddress
 from sctpx.core.stack import Stack
 from sctpx.testing import seeded_bytes, seeded_random
 from sctpx.wire import control
+from sctpx.wire.auth import AuthParameters
 from sctpx.wire.codes import CHUNK_INIT, CHUNK_INIT_ACK
 from sctpx.wire.packet import chunks, finish_packet, prefix
 from sctpx.wire.setup import Setup, parse
@@ -169,6 +170,22 @@ def test_the_init_ack_of_a_host_with_one_address_has_twice_the_bytes_of_the_smal
     [(_, answer)] = place.send(place.known, packet)
     headers = ON_THE_WIRE[length]
     assert (len(answer) + headers) / (len(packet) + headers) <= factor
+
+
+@pytest.mark.parametrize(("demanded", "factor"), [((), 2.13), ((0,), 2.2), (tuple(range(3, 14)), 2.5)], ids=str)
+def test_an_init_ack_that_agrees_on_authentication_has_hardly_more(demanded: tuple[int, ...], factor: float) -> None:
+    """RFC 4895: RANDOM and HMAC-ALGO come and go, and the cookie repeats what both sides have said."""
+    stack = Stack(seeded_bytes(1), START)
+    config = AssociationConfig(authentication=True, authenticated_chunks=demanded)
+    own = bytes((10, 1, 0, 1))
+    stack.open_endpoint(PORT, [own], config).listen(100)
+    place = Place(stack, START, own, bytes((10, 1, 0, 2)))
+    for listed, algorithms in ((None, 1), (b"\0", 1), (bytes(256), 16)):
+        setup = Setup(1, 1 << 16, 1, 1, 1)
+        setup.auth = AuthParameters(bytes(32), listed, b"\0\1" * algorithms)
+        packet = finish_packet(prefix(6000, PORT, 0), setup.encode())
+        [(_, answer)] = place.send(place.known, packet)
+        assert (len(answer) + ON_THE_WIRE[4]) / (len(packet) + ON_THE_WIRE[4]) <= factor
 
 
 def test_each_further_address_that_is_announced_adds_its_parameter() -> None:

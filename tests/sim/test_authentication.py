@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -100,12 +101,16 @@ def test_different_keys_are_no_association(side: str) -> None:
         assert pair.b.host.stack.stats.cookies_unauthenticated > 0
 
 
+def _failure(pair: Pair) -> str:
+    return pair.a.failure
+
+
 def test_a_peer_without_authentication_is_refused_where_chunks_are_demanded() -> None:
     for a, b in ((config(CHUNK_DATA), AssociationConfig()), (AssociationConfig(), config(CHUNK_DATA))):
         with Pair(1, config=a, b_config=b) as pair:
             pair.b.endpoint.listen()
             pair.a.connect(pair.b)
-            pair.network.run(lambda pair=pair: pair.a.failure, 60)
+            pair.network.run(functools.partial(_failure, pair), 60)
             assert len(pair.a.events_of(CannotStart)) == 1
             assert pair.b.events_of(CommunicationUp) == []
 
@@ -199,8 +204,8 @@ def test_after_a_restart_there_are_new_keys() -> None:
 
 
 def test_a_restart_needs_the_old_key_where_cookie_echos_are_authenticated() -> None:
-    """6.3 and 9: "If an endpoint accepts COOKIE-ECHO chunks only in an authenticated way, the restart procedure does not
-    work": nobody else can bring the association down so.
+    """6.3 and 9: "If an endpoint accepts COOKIE-ECHO chunks only in an authenticated way, the restart procedure does
+    not work": nobody else can bring the association down so.
     """
     made = config(CHUNK_COOKIE_ECHO, max_init_retransmits=2)
     with Pair(1, config=made).connect() as pair:
@@ -214,8 +219,8 @@ def test_a_restart_needs_the_old_key_where_cookie_echos_are_authenticated() -> N
 
 @pytest.mark.parametrize("seed", seeds(12, 120))
 def test_inits_that_cross_are_one_association_with_one_key(seed: int) -> None:
-    """6.1: "the rules governing the handling of this Random Number follow the same pattern as those for the Verification
-    Tag".
+    """6.1: "the rules governing the handling of this Random Number follow the same pattern as those for the
+    Verification Tag".
     """
     random = Random(seed)
     made = config(*(EVERYTHING if seed % 3 == 0 else (CHUNK_DATA, CHUNK_SACK)))

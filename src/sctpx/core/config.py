@@ -178,7 +178,8 @@ class AssociationConfig:
     shared_keys: tuple[tuple[int, bytes], ...] = field(default=((0, b""),), repr=False)
     """(identifier, key) of each key that both sides know from elsewhere, identifiers with 16 bits. Without any, the key
     0 is empty: then who has seen the association being set up can authenticate as well. If others are given, the empty
-    key is accepted no more, unless it is among them."""
+    key is accepted no more, unless it is among them. An association has keys of its own from its beginning on:
+    ``Association.set_key``."""
     active_key: int | None = None
     """The identifier of the key for what is sent; None for the first one of ``shared_keys``."""
     deactivated_keys: tuple[int, ...] = ()

@@ -60,7 +60,8 @@ from .timers import NEVER
 
 # Stacks of peers behind one IP address that may use one SCTP port.
 MAX_STACKS: Final = 8
-_COOKIE_OR_AUTH: Final = bytes((CHUNK_COOKIE_ECHO, CHUNK_AUTH))
+# The bits in which the types of COOKIE ECHO and AUTH are alike.
+_ALIKE: Final = 0xFF & ~(CHUNK_COOKIE_ECHO ^ CHUNK_AUTH)
 # Packets of different associations that leave together: what one system call takes.
 MAX_GATHERED: Final = 64
 
@@ -258,7 +259,7 @@ class Stack(EndpointKeeper):
             association = self._directory.by_prefix.get(data[offset : offset + 8])
             # Either a COOKIE ECHO begins the packet, or an AUTH chunk that may have one behind it.
             if association is not None and not (
-                body < end and data[body] in _COOKIE_OR_AUTH and echoes_cookie(data, body, offset + segment)
+                body < end and data[body] & _ALIKE == CHUNK_COOKIE_ECHO and echoes_cookie(data, body, offset + segment)
             ):
                 path = association.tcb.find_path(remote)
             if association is not None and path is not None:

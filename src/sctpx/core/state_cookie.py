@@ -2,7 +2,7 @@
 
 The listener keeps nothing between INIT and COOKIE ECHO; the peer carries this. Secrets are random, replaced
 every hour, and the one before stays valid for another: no cookie that lives up to an hour dies with its secret
-before its time. HMAC-SHA-256, of which the first half is sent; the first byte says which secret.
+before its time. The MAC is a keyed BLAKE2b of 16 bytes (RFC 7693); the first byte says which secret.
 
 The cookie makes the INIT ACK larger than the INIT, so it is as small as it can be (section 12.4): ports and our tag are
 not in it. The COOKIE ECHO has them in its header, and the MAC covers them. When it was made is told in microseconds, of
@@ -18,6 +18,7 @@ the purpose (section 5.2.2).
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from struct import Struct
 from typing import Final, final
@@ -270,7 +271,7 @@ def _decode_auth(data: bytes, offset: int) -> tuple[AuthParameters, int]:
 class CookieJar:
     """The secrets of a stack: signs cookies and knows its own again.
 
-    A secret is kept as the HMAC of nothing, of which copies go on: a third of the time that beginning anew takes.
+    A secret is kept as the MAC of nothing, of which copies go on: half of the time that beginning anew takes.
     """
 
     __slots__ = ("_key_id", "_previous", "_random_bytes", "_renew", "_secret")
@@ -278,7 +279,7 @@ class CookieJar:
     def __init__(self, random_bytes: RandomBytes, now: int) -> None:
         self._random_bytes = random_bytes
         self._secret = self._new_secret()
-        self._previous: hmac.HMAC | None = None
+        self._previous: hashlib.blake2b | None = None
         self._key_id = 0
         self._renew = now + SECRET_LIFE
 
@@ -319,21 +320,20 @@ class CookieJar:
         self._key_id = (self._key_id + 1) & 0xFF
         self._renew = now + SECRET_LIFE
 
-    def _new_secret(self) -> hmac.HMAC:
-        return hmac.new(self._random_bytes(SECRET_LENGTH), digestmod="sha256")
+    def _new_secret(self) -> hashlib.blake2b:
+        return hashlib.blake2b(key=self._random_bytes(SECRET_LENGTH), digest_size=MAC_LENGTH)
 
 
-def _mac(secret: hmac.HMAC, header: bytes, data: bytes) -> bytes:
+def _mac(secret: hashlib.blake2b, header: bytes, data: bytes) -> bytes:
     mac = secret.copy()
-    mac.update(header)
-    mac.update(data)
-    return mac.digest()[:MAC_LENGTH]
+    mac.update(header + data)
+    return mac.digest()
 
 
-def _make_random(secret: hmac.HMAC, cookie: Cookie, data: bytes) -> None:
+def _make_random(secret: hashlib.blake2b, cookie: Cookie, data: bytes) -> None:
     """Our RANDOM, if this cookie is to have one and does not bring it."""
     auth = cookie.local_auth
     if auth is not None and auth.random is None:
         another = secret.copy()
         another.update(_RANDOM_LABEL)  # No MAC is ever computed of so few bytes.
-        auth.random = hmac.digest(another.digest(), cookie.header + data, "sha256")
+        auth.random = hashlib.blake2b(cookie.header + data, key=another.digest(), digest_size=RANDOM_LENGTH).digest()

@@ -18,7 +18,7 @@ from .serial import TSN_MASK, extend_tsn
 from .tlv import ParseError
 
 if COMPILED:
-    from librt.strings import BytesWriter, write_i64_be
+    from librt.strings import BytesWriter, read_i64_be, write_i64_be
 
 PLAIN_SACK: Final = CHUNK_SACK << 24 | SACK_HEADER
 """The first four bytes of a SACK without blocks and duplicates, as a number."""
@@ -60,7 +60,14 @@ def parse(value: bytes, reference: int) -> tuple[int, int, Ranges, list[int]]:
     """
     if len(value) < 12:
         raise ParseError("SACK too short")
-    cumulative, a_rwnd, blocks, duplicate_count = FIXED.unpack_from(value)
+    if COMPILED:
+        head = read_i64_be(value, 0)
+        cumulative = int(head >> 32) & TSN_MASK
+        a_rwnd = int(head) & 0xFFFFFFFF
+        blocks = value[8] << 8 | value[9]
+        duplicate_count = value[10] << 8 | value[11]
+    else:
+        cumulative, a_rwnd, blocks, duplicate_count = FIXED.unpack_from(value)
     if 12 + 4 * (blocks + duplicate_count) > len(value):
         raise ParseError("SACK shorter than its counts")
     cumulative_tsn_ack = extend_tsn(cumulative, reference)

@@ -132,7 +132,7 @@ class Setup:
             parameters.append((PARAM_ADAPTATION, self.adaptation.to_bytes(4, "big")))
         if self.auth is not None:
             parameters.extend(self.auth.parameters())
-        if ack:
+        if ack and self.unrecognized:
             # What is last now gets up to three bytes of padding when more follows.
             room = limit - CHUNK_HEADER - len(fixed) - len(join(parameters)) - 3
             parameters.extend(self._reports(min(room, reports)))

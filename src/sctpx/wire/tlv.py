@@ -34,10 +34,10 @@ def split(data: bytes, offset: int = 0) -> tuple[list[tuple[int, bytes]], int]:
     found: list[tuple[int, bytes]] = []
     end = len(data)
     while end - offset >= 4:
-        kind, length = _HEADER.unpack_from(data, offset)
+        length = data[offset + 2] << 8 | data[offset + 3]
         if length < 4 or offset + length > end:
             break
-        found.append((kind, data[offset + 4 : offset + length]))
+        found.append((data[offset] << 8 | data[offset + 1], data[offset + 4 : offset + length]))
         offset += (length + 3) & ~3
     return found, min(offset, end)
 
@@ -53,7 +53,10 @@ def items(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
 def item(kind: int, value: bytes) -> bytes:
     """One item with its header and zero padding; ``struct.error`` if it is longer than ``MAX_LENGTH``."""
     length = len(value) + 4
-    return _HEADER.pack(kind, length) + value + bytes(-length & 3)
+    padding = -length & 3
+    if padding:
+        value += bytes(padding)
+    return _HEADER.pack(kind, length) + value
 
 
 def join(parts: list[tuple[int, bytes]]) -> bytes:

@@ -24,7 +24,7 @@ def test_in_the_beginning_there_is_the_empty_key_0() -> None:
 def test_a_key_that_is_not_there_can_be_nothing() -> None:
     keys = make(1)
     for call in (keys.activate, keys.deactivate, lambda number: keys.delete(number, False)):
-        with pytest.raises(OSError, match="no such key|no shared key") as caught:
+        with pytest.raises(OSError, match=r"no such key|no shared key") as caught:
             call(2)
         assert caught.value.errno == EINVAL
 
@@ -95,7 +95,7 @@ def test_keys_become_the_parameters_of_an_association_and_back() -> None:
     ],
 )
 def test_parameters_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="shared_keys|active_key|hmac_algorithms|authenticated_chunks"):
+    with pytest.raises(ValueError, match=r"shared_keys|active_key|hmac_algorithms|authenticated_chunks"):
         AssociationConfig(**wrong)  # type: ignore[arg-type]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -46,7 +46,17 @@ OTHERS: dict[str, Any] = {
     "allow_added_streams": True,
     "address_reconfiguration": True,
     "adaptation_layer": 7,
+    "authentication": True,
+    "authenticated_chunks": (0, 6),
 }
+KEYS: Final = AssociationConfig(authentication=True, shared_keys=((0, b""), (1, b"one")))
+OF_KEYS: Final[dict[str, Any]] = {
+    "hmac_algorithms": (1,),
+    "shared_keys": ((1, b"one"),),
+    "active_key": 1,
+    "deactivated_keys": (1,),
+}
+"""Parameters that count where chunks are authenticated, beside those of ``KEYS``."""
 
 
 def told(config: AssociationConfig) -> dict[tuple[int, int], Any]:
@@ -54,12 +64,27 @@ def told(config: AssociationConfig) -> dict[tuple[int, int], Any]:
 
 
 def test_each_parameter_is_an_option_of_the_kernel_or_is_refused() -> None:
-    assert {field.name for field in fields(AssociationConfig)} == OTHERS.keys() | NOT_THE_KERNELS | AFTER_BIND
+    assert {field.name for field in fields(AssociationConfig)} == (
+        OTHERS.keys() | OF_KEYS.keys() | NOT_THE_KERNELS | AFTER_BIND
+    )
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_parameter_that_is_set_changes_what_the_kernel_is_told(name: str) -> None:
     assert told(AssociationConfig()) != told(replace(AssociationConfig(), **{name: OTHERS[name]}))
+
+
+@pytest.mark.parametrize("name", OF_KEYS)
+def test_a_parameter_of_authentication_changes_what_the_kernel_is_told(name: str) -> None:
+    assert settings(KEYS) != settings(replace(KEYS, **{name: OF_KEYS[name]}))
+    assert told(AssociationConfig()) == told(replace(AssociationConfig(), hmac_algorithms=(1,)))
+
+
+def test_the_empty_key_of_the_kernel_goes_if_it_is_not_wanted() -> None:
+    config = AssociationConfig(authentication=True, shared_keys=((1, b"one"),))
+    names = [name for _, name, _ in settings(config)]
+    of_keys = [c.SCTP_AUTH_KEY, c.SCTP_AUTH_ACTIVE_KEY, c.SCTP_AUTH_DELETE_KEY]
+    assert [name for name in names if name in of_keys] == of_keys
 
 
 def test_times_are_milliseconds_and_a_dscp_stands_above_the_ecn_bits() -> None:

@@ -160,15 +160,11 @@ def test_two_control_messages_that_speak_of_the_same_are_invalid(first: Any, sec
         parse([first, second], DEFAULTS)
 
 
-@pytest.mark.parametrize(
-    "item",
-    [
-        (SCTP, c.SCTP_AUTHINFO, AuthInfo(auth_keynumber=1)),
-    ],
-)
-def test_what_needs_an_extension_is_not_supported(item: Any) -> None:
-    with raises(errno.EOPNOTSUPP):
-        parse([item], DEFAULTS)
+@pytest.mark.parametrize("info", [AuthInfo(auth_keynumber=7), AuthInfo(auth_keynumber=7).pack()])
+def test_a_message_can_name_its_key(info: Any) -> None:
+    """Section 5.3.8."""
+    assert parse([(SCTP, c.SCTP_AUTHINFO, info)], DEFAULTS).key == 7
+    assert parse([], DEFAULTS).key < 0
 
 
 # --- sctp_sendv ---

@@ -80,6 +80,8 @@ def test_every_event_of_the_core_is_told_but_that_one_can_read_or_write(pair: Pa
             True, False, (1, 2), "done"
         ),
         core.AssociationReset(association, 7, 8, core.RECONFIG_DENIED): events.AssociationReset(7, 8, "denied"),
+        core.KeyChange(association, core.KEY_NEW, 7): events.KeyChanged(7, "new"),
+        core.KeyChange(association, core.KEY_FREE, 8): events.KeyChanged(8, "free"),
         core.StreamsAdded(association, 11, 12, core.RECONFIG_FAILED): events.StreamsAdded(11, 12, "failed"),
         core.Readable(association): None,
         core.Writable(association): None,

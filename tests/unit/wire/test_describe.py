@@ -172,7 +172,7 @@ def test_long_lists_are_counted_beyond_the_first_ones() -> None:
         ),
         (chunk(130, 0, item(13, bytes(3))), "RE-CONFIG Outgoing SSN Reset Request (malformed: 3 bytes)"),
         (chunk(130, 0, item(16, bytes(4))), "RE-CONFIG Re-configuration Response (response 0, no result)"),
-        (chunk(15, 0, bytes(24)), "AUTH 24 bytes"),
+        (chunk(15, 0, b"\0\7\0\1" + bytes(20)), "AUTH key 7 hmac 1, 20 bytes"),
         (chunk(132, 0, b"1"), "PAD 1 byte"),
         (chunk(77, 0, b""), "chunk 77"),
         (chunk(255, 0x81, b"abc"), "chunk 255 flags 0x81 3 bytes"),

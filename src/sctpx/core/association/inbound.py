@@ -94,13 +94,12 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
                 continue
             stats.packets_received += 1
         if tcb.authentication is not None:
-            tcb.begin_packet(path)
-            body = auth.admit(tcb, body, done)
+            body = _admit(tcb, path, port, body, done)
             if not body:
                 continue
-        if not done and port != path.encaps_port and not _teaches_no_port(body):
-            tcb.learn_port(path, port)  # RFC 6951 section 5.4
-        if tcb.authentication is None:
+        else:
+            if not done and port != path.encaps_port and not _teaches_no_port(body):
+                tcb.learn_port(path, port)  # RFC 6951 section 5.4
             tcb.begin_packet(path)
         handle_packet(tcb, now, path, body, done)
         if tcb.state in (CLOSED, COOKIE_WAIT):
@@ -108,6 +107,15 @@ def receive(tcb: Tcb, now: int, local: bytes, path: Path, port: int, data: bytes
     if tcb.state not in (CLOSED, COOKIE_WAIT):
         transfer.end_burst(tcb, now, stats.bytes_received - before)
     return offset
+
+
+def _admit(tcb: Tcb, path: Path, port: int, body: bytes, done: int) -> bytes:
+    """Begin with a packet of an association whose chunks may be authenticated: those that count (RFC 4895)."""
+    tcb.begin_packet(path)
+    body = auth.admit(tcb, body, done)
+    if body and not done and port != path.encaps_port and not _teaches_no_port(body):
+        tcb.learn_port(path, port)
+    return body
 
 
 def _receive_data(tcb: Tcb, path: Path, data: bytes, offset: int, segment: int) -> int:

@@ -39,6 +39,8 @@ ASK_AFTER: Final = 50_000_000
 # What a small chunk waits at least for more of a window that is partly open, ns: the override timeout of RFC 1122
 # section 4.2.3.4, "in the range 0.1 - 1.0 seconds".
 OVERRIDE: Final = 200_000_000
+# Bytes of packets with SACKs that leave together: as many as an IPv4 datagram has, with AUTH chunks in them.
+_MOST_SACKS: Final = 62_000
 # These are alone in their packet (section 6.10; an ABORT ends everything anyway).
 _ALONE: Final = (CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE)
 
@@ -189,7 +191,7 @@ def _sacks(tcb: Tcb, path: Path, local: bytes) -> Transmit:
     """SACKs of one size, a packet each: what one burst of DATA calls for leaves as one send."""
     size = len(tcb.sack_chunks[0])
     count = 0
-    limit = min(max(65507 // (size + COMMON_HEADER), 1), 64)
+    limit = min(max(_MOST_SACKS // (size + COMMON_HEADER), 1), 64)
     for chunk in tcb.sack_chunks[:limit]:
         if len(chunk) != size:
             break

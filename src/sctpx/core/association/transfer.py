@@ -379,7 +379,8 @@ def acknowledge_in_sequence(tcb: Tcb, now: int, cumulatives: Sequence[int]) -> i
         return 0
     acknowledged = outstanding.advance(cumulatives)
     pmdcs = path.pmdcs
-    tcb.burst += sum([-(-size // pmdcs) for size in acknowledged])
+    for size in acknowledged:
+        tcb.burst += -(-size // pmdcs)
     path.controller.on_acknowledged(now, acknowledged)
     return len(acknowledged)
 

@@ -198,6 +198,7 @@ class Outstanding:
         Hot: earns its length in the 64 KiB rows of ``make bench``, where a SACK comes for every second packet.
         """
         acknowledged: list[int] = []
+        total = 0
         sent = self._sent
         batches = sent.batches
         batch = batches[sent.head]
@@ -215,7 +216,7 @@ class Outstanding:
             last = first + count
             size = 0
             while last >= len(sizes):
-                size += sum(sizes[first:])
+                size += sum(sizes[first:]) if first else batch.total
                 last -= len(sizes)
                 first = 0
                 self._freed += batch.charge
@@ -225,11 +226,13 @@ class Outstanding:
                     break
                 batch = batches[sent.head]
                 sizes = batch.sizes
-            acknowledged.append(size + sum(sizes[first:last]))
+            if last > first:
+                size += sum(sizes[first:last])
+            acknowledged.append(size)
+            total += size
             first = last
-        size = sum(acknowledged)
-        path.flight_size -= size
-        self.flight_size -= size
+        path.flight_size -= total
+        self.flight_size -= total
         self.flight_chunks -= point - self.cumulative_tsn_ack_point
         self.cumulative_tsn_ack_point = point
         return acknowledged

@@ -51,6 +51,7 @@ NEGOTIATED: Final = {
     "unauthenticated_asconf",
     "adaptation_layer",
     "auto_asconf",  # Asked for by ``sockapi.local_addresses`` whenever the host's addresses change.
+    "deactivated_keys",
     "ecn",
     "error_detection_method",
 }
