@@ -503,11 +503,11 @@ def find_room(tcb: Tcb) -> AddressReconfiguration | None:
 
 def find(tcb: Tcb) -> AddressReconfiguration:
     """The association's object. OSError: ENOTCONN if it is not up, EOPNOTSUPP if this was not agreed on."""
+    if tcb.state not in COUNTS:
+        raise OSError(ENOTCONN, "the association is not up")
     room = find_room(tcb)
     if room is not None:
         return room
-    if tcb.state not in COUNTS:
-        raise OSError(ENOTCONN, "the association is not up")
     if not tcb.capabilities & ADDRESS_RECONFIGURATION:
         raise OSError(EOPNOTSUPP, "the peer, or this side, does not change addresses (RFC 5061)")
     made = AddressReconfiguration(tcb)
