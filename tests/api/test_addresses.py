@@ -7,6 +7,7 @@ import errno
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import sctpx
@@ -76,12 +77,13 @@ async def test_a_server_has_its_addresses_changed_for_all_associations() -> None
 @linux_only
 async def test_what_is_refused() -> None:
     async with associated(config=OFFERED, server={"config": OFFERED}) as (a, b):
-        for call, code in (
+        refused: list[tuple[Callable[[], None], int]] = [
             (lambda: b.remove_address(ONE), errno.EINVAL),
             (lambda: b.remove_address(THREE), errno.EADDRNOTAVAIL),
             (lambda: b.set_peer_primary(THREE), errno.EADDRNOTAVAIL),
             (lambda: b.add_address("192.0.2.77"), errno.EADDRNOTAVAIL),
-        ):
+        ]
+        for call, code in refused:
             with raises_errno(code):
                 call()
         assert addresses(a) == [ONE]

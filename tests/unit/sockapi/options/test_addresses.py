@@ -59,7 +59,9 @@ def test_the_peer_is_asked_to_prefer_an_address(one_to_many: bool) -> None:
     pair.run(lambda: pair.a.events_of(LocalAddressChange))
     [event] = pair.a.events_of(LocalAddressChange)
     assert (event.local, event.what, event.result) == (bytes((10, 0, 2, 1)), ADDRESS_MADE_PRIMARY, ASCONF_DONE)
-    assert pair.b.association.tcb.primary.remote == bytes((10, 0, 2, 1))
+    primary = pair.b.association.tcb.primary
+    assert primary is not None
+    assert primary.remote == bytes((10, 0, 2, 1))
 
 
 def test_a_peer_that_does_not_speak_it_is_not_asked() -> None:
