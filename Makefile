@@ -26,7 +26,7 @@ PARALLEL := --numprocesses=$(JOBS) --maxprocesses=8 --dist=worksteal
 FUZZ_PARSER_RUNS ?= 1000000
 FUZZ_ENDPOINT_RUNS ?= 1000000
 
-.PHONY: help demo test test-slow test-compiled lint format interop examples fuzz bench bench-quick coverage wheel clean
+.PHONY: help demo test test-slow test-compiled lint format interop examples fuzz fuzz-wire fuzz-endpoint bench bench-quick coverage wheel clean
 .DELETE_ON_ERROR:
 
 help:
@@ -38,13 +38,13 @@ demo: $(VENV)/.core
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL)
 
-# The long sweeps, which make test leaves out.
+# The long sweeps, which make test leaves out, and the property tests with all their examples.
 test-slow: $(VENV)/.dev
-	$(BIN)/python -m pytest $(PARALLEL) -m slow
+	HYPOTHESIS_PROFILE=whole $(BIN)/python -m pytest $(PARALLEL) -m "slow or hypothesis"
 
-# The same tests, and none of the sources: src is not on the path.
+# The same tests, but for those that mean the same in both builds, and none of the sources: src is not on the path.
 test-compiled: $(COMPILED)/.test
-	$(COMPILED)/bin/python -m pytest $(PARALLEL) -o pythonpath=.
+	$(COMPILED)/bin/python -m pytest $(PARALLEL) -o pythonpath=. -m "not slow and not examples and not texts"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -67,9 +67,15 @@ examples: $(VENV)/.examples
 	$(BIN)/python -m pytest $(PARALLEL) -m examples tests/examples
 
 # Any bytes into every parser, and into a whole stack. A finding is written to build/fuzz and fails the target.
-fuzz: $(VENV)/.fuzz
-	mkdir -p build/fuzz
+# The two fuzzers are a process each: make -j2 runs both at once.
+fuzz: fuzz-wire fuzz-endpoint
+
+fuzz-wire: $(VENV)/.fuzz
+	@mkdir -p build/fuzz
 	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_wire.py -runs=$(FUZZ_PARSER_RUNS) -artifact_prefix=build/fuzz/ -verbosity=0
+
+fuzz-endpoint: $(VENV)/.fuzz
+	@mkdir -p build/fuzz
 	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_endpoint.py -runs=$(FUZZ_ENDPOINT_RUNS) -artifact_prefix=build/fuzz/ -verbosity=0
 
 # What cannot be made here is left out, and the benchmarks say so.

@@ -1,4 +1,4 @@
-"""Builds the protocol (``wire`` and ``core``) as C extensions, from the very source that runs interpreted.
+"""Builds the protocol (``wire`` and ``core``) and what drives it as C extensions, from the source as it is.
 
 All or nothing: where there is no C compiler, or mypyc is not to be had, the install is interpreted and complete, and a
 line says why. ``SCTPX_PURE=1`` asks for that; the wheel is then ``py3-none-any``. With ``SCTPX_PURE=0`` it is an error
@@ -17,11 +17,15 @@ PURE = os.environ.get("SCTPX_PURE")
 LEFT_INTERPRETED = {"describe.py", "config.py"}
 """One makes text for people; the other has the class that users make, copy and pickle, with its documentation."""
 
+DRIVING = ("deferral.py", "link/udp.py", "link/udp_socket.py", "aio/driver.py")
+"""What runs for each packet between the core and the event loop."""
+
 
 def modules() -> list[str]:
     """The files that are compiled: everything below the line but what is not worth it."""
     package = Path("src", "sctpx")
     files = [path for part in ("wire", "core") for path in sorted((package / part).rglob("*.py"))]
+    files += [package / file for file in DRIVING]
     return [str(path) for path in files if path.name not in LEFT_INTERPRETED]
 
 

@@ -5,11 +5,14 @@ Without privilege and with it, beside a kernel with SCTP or not, the tests mean 
 and for the programs that they start. Tests of ``auto`` take that back.
 
 Hypothesis draws the same examples in every run and keeps no database, so that a failure on one machine is a failure
-on all. ``HYPOTHESIS_PROFILE=search`` looks for new ones.
+on all. ``HYPOTHESIS_PROFILE=search`` looks for new ones. ``make test-slow`` takes the profile "whole" (``sweeps``).
 
 UDP port 9899, the default of sctpx, is the one thing that tests share: every other port is drawn by the system. A test
 that binds port 9899 or sends to it is marked ``udp_9899``, and one such test runs at a time. A test that has no mark
 and touches the port fails, unless it is on a host of its own (``namespaces``).
+
+Bytecode is kept, also where the environment says otherwise (PYTHONDONTWRITEBYTECODE, in many containers): each process
+and each program that a test starts would compile sctpx anew, which is twice the time of importing it.
 
 Collecting the tests makes a million objects that stay until the end. The garbage collector is told to leave them alone:
 some tests collect garbage to find what was not closed, and would look at all of these each time.
@@ -31,12 +34,16 @@ from hypothesis import settings
 
 import sctpx
 from tests.namespaces import apart
+from tests.sweeps import WHOLE
 
-settings.register_profile("house", derandomize=True, deadline=None, database=None, print_blob=True)
+for name, count in {"house": 40, "whole": WHOLE}.items():
+    settings.register_profile(name, max_examples=count, derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("search", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 os.environ["SCTPX_LINK"] = "udp"
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 DEFAULT_UDP_PORT = 9899
 _PORT_EVENTS = {"socket.bind", "socket.sendto", "socket.sendmsg"}

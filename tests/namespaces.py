@@ -132,6 +132,10 @@ def two_hosts(cables: int = 1) -> Iterator[tuple[Host, Host]]:
         for host in hosts:
             # Else IPv6 addresses cannot be used for a second, while the kernel looks whether they are unique.
             host.run("sh", "-c", "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad")
+            # And of many refusals in a row some would not be told: one ICMP message a second, after a burst of six.
+            host.run(
+                "sh", "-c", "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit"
+            )
         for cable in numbers:
             _lay(cable, hosts)
         yield hosts[0], hosts[1]

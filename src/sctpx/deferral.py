@@ -230,13 +230,16 @@ def is_orderly(error: BaseException) -> bool:
     """Whether an exception came between two changes: from a wait, or at the beginning or the end of a guarded block."""
     traceback = error.__traceback__
     while traceback is not None:
-        if traceback.tb_frame.f_code in _BETWEEN_CHANGES:
+        frame = traceback.tb_frame
+        if frame.f_globals is _HERE and frame.f_code.co_name in _BETWEEN_CHANGES:
             return True
         traceback = traceback.tb_next
     return False
 
 
-_BETWEEN_CHANGES: Final = frozenset(function.__code__ for function in (Guard.__enter__, Guard.__exit__, Guard.wait))
+_HERE: Final = globals()
+_BETWEEN_CHANGES: Final = ("__enter__", "__exit__", "wait")
+"""The methods of ``Guard``, by name: compiled ones have no code objects of their own."""
 
 
 def _after_fork() -> None:

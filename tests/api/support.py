@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import subprocess
 import sys
@@ -124,3 +125,12 @@ def another_program(udp_port: int = 0) -> Iterator[tuple[int, int]]:
             yield process.pid, int(process.stdout.readline())
         finally:
             process.stdin.close()
+
+
+def lost(line: str) -> int:
+    """How many bytes were not acknowledged, as the line says: at least those that the peer has no room for. On a slow
+    machine there are more.
+    """
+    found = re.search(r"(\d+) bytes not acknowledged", line)
+    assert found is not None
+    return int(found[1])

@@ -30,6 +30,8 @@ from sctpx.cli.doctor.words import Line, sections, usable_ways, ways_taken
 from sctpx.cli.output import json_text, make_console
 from sctpx.link.choice import HostFacts, choose
 
+pytestmark = pytest.mark.texts
+
 REFUSED = "Operation not permitted"
 
 # --- hosts ---

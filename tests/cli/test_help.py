@@ -9,6 +9,8 @@ import sctpx
 from sctpx.cli.main import main
 from tests.cli.commands import run
 
+pytestmark = pytest.mark.texts
+
 COMMANDS: list[list[str]] = [
     [],
     ["demo"],

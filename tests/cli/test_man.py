@@ -20,6 +20,8 @@ from sctpx.sockapi.structs import NOTIFICATIONS
 from tests.cli.commands import LIMIT, SCTPX, environment, run
 from tests.guards.house import ROOT
 
+pytestmark = pytest.mark.texts
+
 FUNCTIONS = {name for name in sctpx.__all__ if name.startswith("sctp_")}
 each = pytest.mark.parametrize("page", pages(), ids=lambda page: page.title)
 

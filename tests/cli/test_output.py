@@ -17,6 +17,8 @@ from sctpx.cli.output import byte_text, make_console, rate_text, time_text
 from sctpx.cli.perf.measure import Result, median_us, percentile_us
 from sctpx.cli.report import path_table, report_json, report_table
 
+pytestmark = pytest.mark.texts
+
 REPORT = (
     AddressReport(address="192.0.2.1", udp_port=9899, inits=2, first_sent=0.0, answer="silence"),
     AddressReport(

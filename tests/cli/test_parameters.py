@@ -7,6 +7,8 @@ import pytest
 
 from sctpx.cli.parameters import addresses, integer, seconds, size
 
+pytestmark = pytest.mark.texts
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),

@@ -20,8 +20,8 @@ from tests.namespaces import own_host
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The servers of the examples have UDP port 9899, so that tests without a host of their own take turns."""
-    here = Path(__file__).parent
-    ours = [item for item in items if here in item.path.parents]
+    here = f"{Path(__file__).parent}{os.sep}"
+    ours = [item for item in items if str(item.path).startswith(here)]
     alone = bool(ours) and _can_be_alone()
     for item in ours:
         item.add_marker(pytest.mark.examples)

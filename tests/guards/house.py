@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,8 @@ def texts(top: Path = ROOT) -> Iterator[Path]:
             yield entry
 
 
-def imports(module: Path) -> set[str]:
+@cache
+def imports(module: Path) -> frozenset[str]:
     """The dotted names of the modules that a source file of the package imports, wherever in the file.
 
     ``from .x import y`` counts as ``sctpx.x`` and as ``sctpx.x.y``: which of them is a module is not asked here.
@@ -44,4 +46,4 @@ def imports(module: Path) -> set[str]:
             name = ".".join((*base, *filter(None, [node.module])))
             found.add(name)
             found.update(f"{name}.{alias.name}" for alias in node.names)
-    return found
+    return frozenset(found)

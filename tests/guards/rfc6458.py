@@ -95,7 +95,7 @@ RECEIVED: Final = {
 NOTES: Final = {
     "SCTP_PRINFO": "with the policies of RFC 7496",
     "SCTP_PEER_ADDR_PARAMS": "of paths there are the MTU can be fixed; its discovery: EOPNOTSUPP",
-    "SCTP_PEER_ADDR_THLDS_V2": "without the switchover of the primary path: EINVAL, as the RFC allows",
+    "SCTP_PEER_ADDR_THLDS": "as Linux has it: without `spt_pathcpthld`, which SCTP_PEER_ADDR_THLDS_V2 has",
     "SCTP_GET_ASSOC_STATS": "`sas_{i,o}{uod,od}chunks` count messages, not chunks",
     "SCTP_NOTIFICATIONS_STOPPED_EVENT": "when those unread fill SO_RCVBUF; subscribe again to go on",
     "SCTP_DEFAULT_SEND_PARAM": "its time to live is a default that SCTP_DEFAULT_PRINFO tells, too",
@@ -137,6 +137,7 @@ def tests(*places: str) -> dict[str, str]:
     return {str(path.relative_to(ROOT)): path.read_text() for path in found}
 
 
+@cache
 def tested(name: str) -> str:
     """The file that tests what goes by this name: the one that has it most often; "" for none."""
     counts = {path: len(re.findall(rf"\b{name}\b", text)) for path, text in tests("unit/sockapi").items()}
@@ -144,6 +145,7 @@ def tested(name: str) -> str:
     return best if counts[best] else ""
 
 
+@cache
 def call_tested(name: str) -> str:
     """The file that tests a call on a socket: the one called after it, or its kin, or that has it most often."""
     stem = name.removeprefix("sctp_")

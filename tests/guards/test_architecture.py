@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.guards.house import PACKAGE, ROOT, modules
+
+pytestmark = pytest.mark.texts
 
 MAP = (ROOT / "ARCHITECTURE.md").read_text()
 

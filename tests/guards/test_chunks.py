@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.guards.chunks import DOCUMENT, document
+
+pytestmark = pytest.mark.texts
 
 
 def test_the_page_is_drawn_from_the_table() -> None:

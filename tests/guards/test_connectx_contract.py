@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.guards.house import ROOT
+
+pytestmark = pytest.mark.texts
 
 CONTRACT = (ROOT / "docs" / "connectx.md").read_text()
 PROMISES = [f"CX{number}" for number in range(1, 13)]

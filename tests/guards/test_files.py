@@ -7,7 +7,11 @@ import hashlib
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.guards.house import PACKAGE, ROOT, modules, texts
+
+pytestmark = pytest.mark.texts
 
 WALL = 600
 """Lines of the longest source file. Most have less than half of it."""

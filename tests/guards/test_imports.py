@@ -11,7 +11,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.guards.house import PACKAGE, imports, modules
+
+pytestmark = pytest.mark.texts
 
 BELOW_THE_LINE = ("wire", "core")
 MAY_IMPORT = {

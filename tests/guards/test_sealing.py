@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.guards.house import imports, modules
+
+pytestmark = pytest.mark.texts
 
 COMPUTES = {"crc32c", "crc_pair", "header_checksum"}
 KNOWS_HOW = {

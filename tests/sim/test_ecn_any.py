@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sctpx.core.association.state import CLOSED
@@ -12,6 +12,7 @@ from sctpx.testing import LinkSettings, Pair
 from sctpx.wire import control
 from sctpx.wire.packet import finish_packet
 from sctpx.wire.tlv import chunk
+from tests.sweeps import examples
 
 STORIES = st.lists(
     st.tuples(
@@ -24,7 +25,7 @@ STORIES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     seed=st.integers(0, 1 << 16),
     loss=st.sampled_from([0.0, 0.02, 0.1]),

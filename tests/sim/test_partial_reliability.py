@@ -134,7 +134,7 @@ def check_rest(side: Side) -> None:
     assert tcb.reassembly.messages == 0
 
 
-@pytest.mark.parametrize("seed", seeds(20, 400))
+@pytest.mark.parametrize("seed", seeds(10, 400))
 def test_what_a_policy_promises_holds_whatever_the_network_does(seed: int) -> None:
     random = seeded_random("partial reliability", seed)
     config = AssociationConfig(

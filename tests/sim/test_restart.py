@@ -421,9 +421,11 @@ def test_settings_of_a_path_outlive_the_restart() -> None:
     with Scripted() as lab:
         association = lab.up_outgoing()
         association.configure_path(lab.a.now, lab.p.packed[0], heartbeats=False, max_retrans=3, mtu=1000)
+        association.configure_path(lab.a.now, lab.p.packed[0], primary_switchover_max_retrans=2)
         restart(lab)
         [path] = association.paths
         assert (path.heartbeat_enabled, path.max_retrans, path.mtu) == (False, 3, 1000)
+        assert path.primary_switchover_max_retrans == 2
         assert association.fragmentation_point == 1000 - 28
 
 

@@ -42,6 +42,10 @@ class AssociationConfig:
     """Path.Max.Retrans, for each path."""
     potentially_failed_max_retrans: int = 0
     """PFMR of RFC 7829: timeouts after which a path is avoided. At or above path_max_retrans: never."""
+    primary_switchover_max_retrans: int | None = None
+    """PSMR of RFC 7829 section 5: after more errors than that, the path that carries the data then becomes the primary
+    path, and stays it when the old one works again. At least ``potentially_failed_max_retrans`` (the recommended value)
+    or ``path_max_retrans``, whichever is lower. None: data returns to the primary path when that works again."""
     max_init_retransmits: int = 8
     """Max.Init.Retransmits, for each address."""
     max_init_timeout: float | None = None
@@ -241,6 +245,10 @@ class AssociationConfig:
             if not (0 <= stream <= 0xFFFF and 0 <= value <= 0xFFFF):
                 raise ValueError(f"stream_values has {(stream, value)!r}: both have 16 bits")
         _check_authentication(self)
+        switchover = self.primary_switchover_max_retrans
+        least = least_switchover(self.path_max_retrans, self.potentially_failed_max_retrans)
+        if switchover is not None and switchover < least:
+            raise ValueError(f"primary_switchover_max_retrans is {switchover}: below {least} a path has not failed yet")
         if 0 < self.max_segment < MIN_SEGMENT:
             raise ValueError(f"max_segment is {self.max_segment}: below {MIN_SEGMENT}")
         if not self.rto_min <= self.rto_initial <= self.rto_max:
@@ -272,10 +280,16 @@ class Limits:
         _check(self, _LIMITS)
 
 
+def least_switchover(max_retrans: int, potentially_failed_max_retrans: int) -> int:
+    """The lowest PSMR that is allowed: PFMR, or PMR where no path turns potentially failed (RFC 7829 section 5, 1)."""
+    return min(max_retrans, potentially_failed_max_retrans)
+
+
 def _check(values: Any, bounds: tuple[tuple[str, float, float], ...]) -> None:
     """TypeError, ValueError: a field that counts is no int, or a field is out of bounds."""
     for one in fields(values):
-        if one.type == "int" and not isinstance(getattr(values, one.name), int):
+        counted = one.type == "int" or (one.type == "int | None" and getattr(values, one.name) is not None)
+        if counted and not isinstance(getattr(values, one.name), int):
             raise TypeError(f"{one.name} is {getattr(values, one.name)!r}: it counts, and is an int")
     for name, low, high in bounds:
         value = getattr(values, name)
@@ -314,6 +328,7 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("association_max_retrans", 0, 1 << 16),
     ("path_max_retrans", 0, 1 << 16),
     ("potentially_failed_max_retrans", 0, 1 << 16),
+    ("primary_switchover_max_retrans", 0, (1 << 16) - 2),  # 0xFFFF says "never" in RFC 7829 section 7.2
     ("max_init_retransmits", 0, 1 << 16),
     ("max_init_timeout", 0.001, 3600),
     ("heartbeat_interval", 0, 86400),

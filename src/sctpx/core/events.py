@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from .association.identity import Identity
+from .path.states import PATH_ACTIVE
 
 Undelivered = tuple[bytes, int, int, bool, bool, object, bool]
 """(data, stream, PPID, whether some of it was sent, whether it is unordered, context, whether it is all of it)."""
@@ -131,9 +132,11 @@ class ShutdownComplete(Event):
 class PathChange(Event):
     """A path changed (RFC 9260 section 11.2.3). ``what`` is one of the ``CHANGE_*``."""
 
-    __slots__ = ("error", "remote", "state", "what")
+    __slots__ = ("before", "error", "remote", "state", "what")
 
-    def __init__(self, association: Identity, remote: bytes, what: int, state: int, error: int = 0) -> None:
+    def __init__(
+        self, association: Identity, remote: bytes, what: int, state: int, error: int = 0, before: int = PATH_ACTIVE
+    ) -> None:
         super().__init__(association)
         self.remote = remote
         """The peer's IP address, packed."""
@@ -142,6 +145,8 @@ class PathChange(Event):
         """The path's state now, one of the ``PATH_*``."""
         self.error = error
         """An errno where the network said why."""
+        self.before = before
+        """The state that was told before, if it is the state that changed."""
 
 
 @final

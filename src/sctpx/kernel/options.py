@@ -13,11 +13,14 @@ from typing import Any, Final
 
 from ..sockapi import constants as c
 from ..sockapi.options import Option, Value, assoc_field, decode_value, find_option
-from ..sockapi.structs import AssocIds, AuthChunks, HmacAlgo, Struct
+from ..sockapi.structs import AssocIds, AssocValue, AuthChunks, HmacAlgo, Struct
 
 _INT: Final = struct.Struct("=i")
 _LISTS: Final[dict[type[Struct], int]] = {AssocIds: 1 << 18, AuthChunks: 1 << 9, HmacAlgo: 1 << 8}
 """Bytes that these lists have at the most."""
+_HIDDEN: Final = 1
+_EXPOSED: Final = 2
+"""What Linux has for SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, where RFC 7829 section 7.3 has 0 and all else."""
 _NOT_LINUX: Final = 1000
 """Options above this number are not Linux's (``sockapi.constants``)."""
 
@@ -43,7 +46,9 @@ def to_set(level: int, name: int, value: Any) -> bytes:
     decoded = decode_value(option, value)
     if not isinstance(decoded, Struct):
         return _pack_int(decoded)
-    packed = decoded.pack()
+    if isinstance(decoded, AssocValue) and _is_exposure(level, name):
+        decoded = replace(decoded, assoc_value=_EXPOSED if decoded.assoc_value else _HIDDEN)
+    packed: bytes = decoded.pack()
     # RFC 6525 section 6.3.3 and Linux have the association identifier alone.
     return packed[: _INT.size] if name == c.SCTP_RESET_ASSOC and level == c.IPPROTO_SCTP else packed
 
@@ -72,7 +77,13 @@ def answer(level: int, name: int, data: bytes) -> Value:
         return int(_INT.unpack(data[: _INT.size].ljust(_INT.size, b"\0"))[0])
     kind: Any = option.kind
     found: Struct = kind.unpack(data if kind in _LISTS else data.ljust(kind.size(), b"\0"))
+    if isinstance(found, AssocValue) and _is_exposure(level, name):
+        return replace(found, assoc_value=int(found.assoc_value == _EXPOSED))
     return found
+
+
+def _is_exposure(level: int, name: int) -> bool:
+    return (level, name) == (c.IPPROTO_SCTP, c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE)
 
 
 def _pack_int(value: Any) -> bytes:

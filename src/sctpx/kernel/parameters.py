@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from ..core.config import AssociationConfig
 from ..sockapi import constants as c
+from ..sockapi.options.paths import NO_PRIMARY_CHANGE
 from ..sockapi.options.reconfiguration import ALLOWED
 from ..sockapi.options.streams import NUMBERS
 from ..sockapi.structs import (
@@ -23,6 +24,7 @@ from ..sockapi.structs import (
     InitMsg,
     PaddrParams,
     PaddrThlds,
+    PaddrThldsV2,
     RtoInfo,
     SetAdaptation,
     Struct,
@@ -77,8 +79,11 @@ def check(config: AssociationConfig) -> None:
         raise OSError(errno.EOPNOTSUPP, f"the kernel's SCTP has no {', '.join(wanted)}: leave these parameters out")
 
 
-def settings(config: AssociationConfig) -> list[Setting]:
-    """The options that make a socket behave so, in the order in which they are to be set. ``OSError`` as ``check``."""
+def settings(config: AssociationConfig, other: AssociationConfig = _DEFAULT) -> list[Setting]:
+    """The options that make a socket behave so, in the order in which they are to be set. ``OSError`` as ``check``.
+
+    ``other`` is how the socket behaves so far, as far as it is known.
+    """
     check(config)
     sctp = c.IPPROTO_SCTP
     found: list[Setting] = [
@@ -96,11 +101,7 @@ def settings(config: AssociationConfig) -> list[Setting]:
             AssocParams(sasoc_asocmaxrxt=config.association_max_retrans, sasoc_cookie_life=_ms(config.cookie_life)),
         ),
         (sctp, c.SCTP_PEER_ADDR_PARAMS, _path(config)),
-        (
-            sctp,
-            c.SCTP_PEER_ADDR_THLDS,
-            PaddrThlds(spt_pathmaxrxt=config.path_max_retrans, spt_pathpfthld=config.potentially_failed_max_retrans),
-        ),
+        _thresholds(config, other),
         (sctp, c.SCTP_MAX_BURST, AssocValue(assoc_value=config.max_burst)),
         (sctp, c.SCTP_NODELAY, int(config.nodelay)),
     ]
@@ -180,6 +181,20 @@ def _path(config: AssociationConfig) -> PaddrParams:
         spp_ipv6_flowlabel=config.flow_label,
         spp_dscp=config.dscp << 2,
     )
+
+
+def _thresholds(config: AssociationConfig, other: AssociationConfig) -> Setting:
+    """RFC 7829. Kernels before 5.5 know two of the three thresholds; the third is off unless it is set.
+
+    Linux wants PSMR not to be below PFMR even where no path turns potentially failed, which PFMR = PMR says as well.
+    """
+    pmr, pfmr = config.path_max_retrans, config.potentially_failed_max_retrans
+    psmr = config.primary_switchover_max_retrans
+    if psmr is None and other.primary_switchover_max_retrans is None:
+        return c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_THLDS, PaddrThlds(spt_pathmaxrxt=pmr, spt_pathpfthld=pfmr)
+    limit = NO_PRIMARY_CHANGE if psmr is None else psmr
+    thresholds = PaddrThldsV2(spt_pathmaxrxt=pmr, spt_pathpfthld=min(pfmr, pmr), spt_pathcpthld=limit)
+    return c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_THLDS_V2, thresholds
 
 
 def _ms(seconds: float) -> int:

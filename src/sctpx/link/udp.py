@@ -21,6 +21,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from socket import socket
 from typing import Final, final
 from weakref import WeakValueDictionary
 
@@ -43,7 +44,7 @@ _PORT_ATTEMPTS: Final = 16
 _SEGMENTS_LIMIT: Final = 64
 _GSO_BYTES_LIMIT: Final = 65507
 
-_bound: WeakValueDictionary[tuple[bytes, int], UdpSocket] = WeakValueDictionary()
+_bound: WeakValueDictionary[tuple[bytes, int], socket] = WeakValueDictionary()
 """The sockets of this process's links by address and port, to say so when one of them is in the way."""
 
 
@@ -141,7 +142,8 @@ class UdpLink:
             return
         sock = UdpSocket(ip, self._port, self._capabilities)
         self._port = sock.port
-        self._sockets[ip] = _bound[ip, sock.port] = sock
+        self._sockets[ip] = sock
+        _bound[ip, sock.port] = sock.socket
         self._nearest.clear()
 
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:

@@ -59,7 +59,6 @@ class UdpSocket:
     """A UDP socket bound to one local address."""
 
     __slots__ = (
-        "__weakref__",
         "_ancillary",
         "_destinations",
         "_error_queue",

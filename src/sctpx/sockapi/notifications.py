@@ -117,8 +117,9 @@ def notifications(
             found += send_failed(association.id, message, 0, subscribed)
         found.append(_change(association, c.SCTP_SHUTDOWN_COMP))
     elif isinstance(event, core.PathChange):
-        if expose_pf or event.state != states.PATH_POTENTIALLY_FAILED or event.what != core.CHANGE_STATE:
-            found = [_path_change(event, mapped_v4)]
+        state = _exposed(event.state, expose_pf)
+        if event.what != core.CHANGE_STATE or expose_pf or state != _exposed(event.before, expose_pf):
+            found = [_path_change(event, state, mapped_v4)]
     elif isinstance(event, core.RemoteError):
         found = _remote_errors(event)
     elif isinstance(event, core.PeerShutdown):
@@ -313,10 +314,17 @@ _ADDRESS_CHANGES: Final = {
 }
 
 
-def _path_change(event: core.PathChange, mapped_v4: bool) -> PaddrChange:
+def _exposed(state: int, expose_pf: bool) -> int:
+    """The state of a path as the user sees it. Where PF is not exposed, "the simpler state transition model" holds (RFC
+    7829 section 3.2, 12), in which such a path has not failed.
+    """
+    return states.PATH_ACTIVE if state == states.PATH_POTENTIALLY_FAILED and not expose_pf else state
+
+
+def _path_change(event: core.PathChange, state: int, mapped_v4: bool) -> PaddrChange:
     return PaddrChange(
         spc_aaddr=socket_address(event.remote, association_of(event).peer_port, mapped_v4),
-        spc_state=_ADDRESS_CHANGES.get(event.what, _ADDRESS_STATES[event.state]),
+        spc_state=_ADDRESS_CHANGES.get(event.what, _ADDRESS_STATES[state]),
         spc_error=event.error,
         spc_assoc_id=event.association.id,
     )

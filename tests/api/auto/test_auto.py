@@ -16,7 +16,7 @@ import pytest
 import sctpx
 from sctpx.blocking.hub import hub
 from sctpx.link import LinkKind, RawLink, kernel_sctp
-from tests.api.raw.child import Child
+from tests.api.raw.child import Child, Children
 from tests.api.sockets.support import no_sockets_are_left
 from tests.api.support import raises_errno
 from tests.namespaces import Host, two_hosts
@@ -49,11 +49,18 @@ def there(hosts: tuple[Host, Host]) -> Host:
     return hosts[1]
 
 
+@pytest.fixture(scope="module")
+def children(hosts: tuple[Host, Host]) -> Iterator[Children]:
+    """Programs on the second host."""
+    with Children(hosts[1].command()) as programs:
+        yield programs
+
+
 @pytest.fixture
-def child(hosts: tuple[Host, Host], here: Host) -> Iterator[Child]:
-    """A program on the second host."""
-    with Child(hosts[1].command()) as program:
-        yield program
+def child(children: Children, here: Host) -> Iterator[Child]:
+    """A program on the second host, with nothing open."""
+    with children.lent() as give:
+        yield give()
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ from tests.api.sockets.support import (
     fill,
     listening,
     new_socket,
+    notification,
 )
 from tests.api.support import linux_only, raises_errno
 
@@ -121,6 +122,48 @@ def test_a_message_goes_as_its_ancillary_data_says_in_bytes_or_as_a_struct() -> 
             told = sctpx.sctp_recvmsg(b, 100)[2]
             assert told is not None
             assert (told.sinfo_stream, told.sinfo_ppid, told.sinfo_flags) == (3, 60, c.SCTP_UNORDERED)
+
+
+SNDINFO_AT_ONCE = s.SndInfo(snd_flags=c.SCTP_SACK_IMMEDIATELY)
+
+
+def _as_default(sock: sctpx.Socket, data: bytes) -> None:
+    sock.setsockopt(IPPROTO_SCTP, c.SCTP_DEFAULT_SNDINFO, SNDINFO_AT_ONCE)
+    sock.send(data)
+
+
+AT_ONCE: dict[str, Send] = {
+    "default": _as_default,
+    "sendmsg": lambda sock, data: sock.sendmsg([data], [(IPPROTO_SCTP, c.SCTP_SNDINFO, SNDINFO_AT_ONCE)]),
+    "sendv": lambda sock, data: sctpx.sctp_sendv(sock, [data], info=SNDINFO_AT_ONCE),
+    "sctp_sendmsg": lambda sock, data: sctpx.sctp_sendmsg(sock, data, flags=c.SCTP_SACK_IMMEDIATELY),
+    "sctp_send": lambda sock, data: sctpx.sctp_send(sock, data, s.SndRcvInfo(sinfo_flags=c.SCTP_SACK_IMMEDIATELY)),
+}
+
+
+def dry_after(send: Send) -> bool:
+    """A message is acknowledged within 0.4 s by a peer that waits 0.5 s, but for the first one."""
+    slow = s.SackInfo(sack_delay=500)
+    with connected(configure=lambda b: b.setsockopt(IPPROTO_SCTP, c.SCTP_DELAYED_SACK, slow)) as (a, b):
+        a.send(b"first")
+        b.recvmsg(100)
+        a.setsockopt(IPPROTO_SCTP, c.SCTP_EVENT, s.Event(se_type=c.SCTP_SENDER_DRY_EVENT, se_on=1))
+        a.settimeout(0.4)
+        notification(a)  # It is dry now.
+        send(a, b"second")
+        b.recvmsg(100)
+        try:
+            return isinstance(notification(a), s.SenderDryEvent)
+        except TimeoutError:
+            return False
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("send", AT_ONCE.values(), ids=AT_ONCE)
+def test_an_acknowledgement_can_be_asked_for_at_once(send: Send) -> None:
+    """RFC 7053, by SCTP_SACK_IMMEDIATELY."""
+    assert dry_after(send)
+    assert not dry_after(lambda sock, data: sock.send(data))
 
 
 def test_messages_without_attributes_go_as_the_default_says() -> None:

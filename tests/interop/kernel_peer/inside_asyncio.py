@@ -120,6 +120,23 @@ def test_an_endpoint_connects_and_listens_on_one_port() -> None:
     run(body)
 
 
+def test_an_endpoint_connects_with_other_thresholds_than_its_own() -> None:
+    """RFC 7829: the third threshold is set for one association, and taken back for those that follow."""
+
+    async def body() -> None:
+        async with (
+            await sctpx.start_server(echo, HOST, 0, **KERNEL) as server,
+            await sctpx.open_endpoint([HOST], 0, **KERNEL) as endpoint,
+        ):
+            for config in (sctpx.AssociationConfig(primary_switchover_max_retrans=2), None):
+                async with endpoint.connect(HOST, server.port, config=config) as association:
+                    await association.send(b"hello")
+                    assert (await association.recv()).data == b"hello"
+                    await association.shutdown()
+
+    run(body)
+
+
 def test_a_reader_that_is_slow_makes_the_sender_wait_and_loses_nothing() -> None:
     async def body() -> None:
         async with (

@@ -239,6 +239,44 @@ def test_a_config_becomes_options(opened: Any, family: int) -> None:
     assert (paths.spp_hbinterval, paths.spp_dscp) == (5000, 46 << 2)
 
 
+def test_the_thresholds_of_rfc_7829_are_the_kernels(opened: Any) -> None:
+    config = sctpx.AssociationConfig(potentially_failed_max_retrans=1, primary_switchover_max_retrans=3)
+    sock = opened(config=config)
+    thresholds = sctpx.PaddrThldsV2(spt_pathmaxrxt=5, spt_pathpfthld=1, spt_pathcpthld=3)
+    assert sock.getsockopt(SCTP, c.SCTP_PEER_ADDR_THLDS_V2) == thresholds
+    with pytest.raises(OSError, match=r".") as caught:
+        sock.setsockopt(SCTP, c.SCTP_PEER_ADDR_THLDS_V2, sctpx.PaddrThldsV2(spt_pathpfthld=3, spt_pathcpthld=2))
+    assert caught.value.errno == errno.EINVAL
+    assert opened().getsockopt(SCTP, c.SCTP_PEER_ADDR_THLDS_V2).spt_pathcpthld == 0xFFFF
+    without_pf = sctpx.AssociationConfig(potentially_failed_max_retrans=9, primary_switchover_max_retrans=5)
+    assert opened(config=without_pf).getsockopt(SCTP, c.SCTP_PEER_ADDR_THLDS_V2).spt_pathcpthld == 5
+    exposed = sctpx.AssocValue(assoc_value=1)
+    sock.setsockopt(SCTP, c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, exposed)
+    assert sock.getsockopt(SCTP, c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE) == exposed
+
+
+def test_an_acknowledgement_can_be_asked_for_at_once(opened: Any) -> None:
+    """RFC 7053: the kernel's receiver waits 500 ms with others."""
+    server, address = listening(opened)
+    server.setsockopt(SCTP, c.SCTP_DELAYED_SACK, sctpx.SackInfo(sack_delay=500, sack_freq=2))
+    client = opened()
+    client.connect(address)
+    accepted, _ = server.accept()
+    opened.closing.enter_context(accepted)
+    client.send(b"the first is acknowledged at once")
+    accepted.recv(100)
+    took = []
+    for flags in (c.SCTP_SACK_IMMEDIATELY, 0):
+        begin = time.monotonic()
+        client.sendv(b"data", None, sctpx.SndInfo(snd_flags=flags))
+        accepted.recv(100)
+        while client.getsockopt(SCTP, c.SCTP_STATUS).sstat_unackdata:
+            time.sleep(0.005)
+        took.append(time.monotonic() - begin)
+    assert took[0] < took[1]
+    assert took[1] > 0.2
+
+
 def test_what_the_kernel_cannot_do_is_said(opened: Any) -> None:
     client, _ = pair(opened)
     assert code(client.report) == errno.EOPNOTSUPP

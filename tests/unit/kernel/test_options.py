@@ -72,3 +72,14 @@ def test_every_option_of_the_table_can_be_asked_of_the_kernel_unless_linux_has_n
         if option.number < 1000:
             given, room = to_ask(option.level, option.number, None, None)
             assert room >= len(given)
+
+
+@pytest.mark.parametrize(("asked", "linux", "told"), [(0, 1, 0), (1, 2, 1), (2, 2, 1)])
+def test_the_exposure_of_potentially_failed_paths_has_the_numbers_of_the_rfc(asked: int, linux: int, told: int) -> None:
+    """RFC 7829 section 7.3: "exposed if, and only if, this parameter is non-zero"; with 1 Linux hides them."""
+    name = c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE
+    packed = s.AssocValue(assoc_id=7, assoc_value=linux).pack()
+    assert to_set(SCTP, name, s.AssocValue(assoc_id=7, assoc_value=asked)) == packed
+    assert answer(SCTP, name, packed) == s.AssocValue(assoc_id=7, assoc_value=told)
+    assert answer(SCTP, name, bytes(8)) == s.AssocValue()  # Linux's default: not set.
+    assert to_set(SCTP, c.SCTP_MAXSEG, s.AssocValue(assoc_value=1)) == s.AssocValue(assoc_value=1).pack()

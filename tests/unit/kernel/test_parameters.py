@@ -24,6 +24,7 @@ OTHERS: dict[str, Any] = {
     "association_max_retrans": 4,
     "path_max_retrans": 3,
     "potentially_failed_max_retrans": 1,
+    "primary_switchover_max_retrans": 2,
     "max_init_retransmits": 2,
     "max_init_timeout": 5.0,
     "heartbeat_interval": 11.0,
@@ -94,6 +95,24 @@ def test_times_are_milliseconds_and_a_dscp_stands_above_the_ecn_bits() -> None:
     assert (paths.spp_dscp, paths.spp_hbinterval) == (184, 5000)
     assert paths.spp_flags & c.SPP_DSCP
     assert paths.spp_flags & c.SPP_HB_ENABLE
+
+
+def test_the_thresholds_are_set_by_the_option_that_has_all_three_where_the_third_is_or_was_set() -> None:
+    off = AssociationConfig(potentially_failed_max_retrans=1)
+    on = replace(off, primary_switchover_max_retrans=3)
+    two = s.PaddrThlds(spt_pathmaxrxt=5, spt_pathpfthld=1)
+    old, new = (c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_THLDS), (c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_THLDS_V2)
+    assert (told(off)[old], new in told(off)) == (two, False)
+    assert told(on)[new] == s.PaddrThldsV2(spt_pathmaxrxt=5, spt_pathpfthld=1, spt_pathcpthld=3)
+    found = {(level, name): value for level, name, value in settings(off, on)}
+    assert found[new] == s.PaddrThldsV2(spt_pathmaxrxt=5, spt_pathpfthld=1, spt_pathcpthld=0xFFFF)
+
+
+def test_without_potentially_failed_paths_the_kernel_is_told_a_threshold_that_it_takes() -> None:
+    """RFC 7829 section 5 (1) has PSMR at least PMR then; Linux compares it with PFMR alone."""
+    config = AssociationConfig(potentially_failed_max_retrans=9, primary_switchover_max_retrans=5)
+    found = told(config)[c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_THLDS_V2]
+    assert found == s.PaddrThldsV2(spt_pathmaxrxt=5, spt_pathpfthld=5, spt_pathcpthld=5)
 
 
 def test_heartbeats_and_delayed_acknowledgements_can_be_off() -> None:

@@ -243,6 +243,32 @@ def test_potentially_failed_paths_are_told_only_where_they_are_exposed(pair: Pai
         assert (c.SCTP_ADDR_POTENTIALLY_FAILED in states) is exposed
 
 
+ACTIVE, PF, INACTIVE = path_states.PATH_ACTIVE, path_states.PATH_POTENTIALLY_FAILED, path_states.PATH_INACTIVE
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told_as"),
+    [
+        (ACTIVE, PF, None),
+        (PF, ACTIVE, None),
+        (ACTIVE, INACTIVE, c.SCTP_ADDR_UNREACHABLE),
+        (PF, INACTIVE, c.SCTP_ADDR_UNREACHABLE),
+        (INACTIVE, ACTIVE, c.SCTP_ADDR_AVAILABLE),
+        (INACTIVE, PF, c.SCTP_ADDR_AVAILABLE),
+    ],
+)
+def test_where_potentially_failed_paths_are_not_exposed_their_changes_are_those_of_rfc_9260(
+    pair: Pair, before: int, now: int, told_as: int | None
+) -> None:
+    """RFC 7829 section 3.2 (12): "the means to suppress exposure of the PF state and the associated state
+    transitions".
+    """
+    event = core.PathChange(pair.a.association, REMOTE, core.CHANGE_STATE, now, before=before)
+    found = [one.spc_state for one in notifications(event, ALL, expose_pf=False) if isinstance(one, PaddrChange)]
+    assert found == ([] if told_as is None else [told_as])
+    assert len(notifications(event, ALL)) == 1
+
+
 def test_a_path_that_fails_and_recovers_is_told() -> None:
     pair = Pair(seed=1, paths=2, config=AssociationConfig(path_max_retrans=0, heartbeat_interval=1)).connect()
     pair.network.run_for(5)

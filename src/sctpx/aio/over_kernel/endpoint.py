@@ -69,6 +69,12 @@ class KernelEndpoint(Endpoint):
         self._host_addresses: list[str] = []
         for kind in SUBSCRIBED:
             sock.set_option(c.IPPROTO_SCTP, c.SCTP_EVENT, s.Event(se_type=kind, se_on=1))
+        try:
+            # Else nobody is told of potentially failed paths.
+            sock.set_option(c.IPPROTO_SCTP, c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, s.AssocValue(assoc_value=1))
+        except OSError as error:
+            if error.errno != errno.ENOPROTOOPT:  # Linux before 5.5 tells nothing of them.
+                raise
         self._loop.add_reader(sock.fileno(), self._on_readable)
 
     @property
@@ -155,8 +161,10 @@ class KernelEndpoint(Endpoint):
         """Associate with a peer whose addresses are known. ``TimeoutError`` (a ``ConnectError``) after ``timeout``."""
         self._check_open()
         timeout = config.connect_timeout if timeout is None else timeout
-        wanted = parameters.settings(replace(config, connect_timeout=None)) if config != self.config else []
-        before = parameters.settings(replace(self.config, connect_timeout=None)) if wanted else []
+        own = replace(self.config, connect_timeout=None)
+        other = replace(config, connect_timeout=None)
+        wanted = parameters.settings(other, own) if config != self.config else []
+        before = parameters.settings(own, other) if wanted else []
         self._set(wanted)
         try:
             attempt = self._sock.connect(peer)

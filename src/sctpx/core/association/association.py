@@ -287,7 +287,7 @@ class Association(ExtensionVerbs):
         if not path.confirmed:
             raise OSError(EINVAL, "the address is not confirmed yet")
         self.begin_round()
-        reachability.set_primary(self.tcb, path)
+        self.tcb.set_primary(path)
         self.keeper.touch(self)
 
     def stream_value(self, stream: int) -> int:
@@ -373,15 +373,17 @@ class Association(ExtensionVerbs):
         mtu: int = -1,
         dscp: int = -1,
         flow_label: int = -1,
+        primary_switchover_max_retrans: int = -1,
     ) -> None:
         """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port, PFMR,
-        the largest SCTP packet, the DSCP and the IPv6 flow label of its packets.
+        the largest SCTP packet, the DSCP and the IPv6 flow label of its packets, PSMR (``NO_SWITCHOVER``: none).
 
-        Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer.
+        Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer, or PSMR is too low.
         """
         path = self.tcb.find_path(remote)
         if path is None:
             raise OSError(EINVAL, "not an address of the peer")
+        settings.check_switchover(path, max_retrans, potentially_failed_max_retrans, primary_switchover_max_retrans)
         settings.configure_path(
             self.tcb,
             now,
@@ -394,6 +396,7 @@ class Association(ExtensionVerbs):
             mtu,
             dscp,
             flow_label,
+            primary_switchover_max_retrans,
         )
         self.keeper.touch(self)
 

@@ -353,8 +353,7 @@ def _handle_t1_cookie(tcb: Tcb, now: int, opening: Opening) -> None:
         shutdown.give_up(tcb)  # The association may be up at the peer: the COOKIE ACKs are lost, too.
         return
     opening.retries += 1
-    if failover.on_timeout(path):
-        tcb.tell_state(path)
+    tcb.count_error(path)
     rto.back_off(path, tcb.config)
     _send_cookie_echo(tcb, now, opening, tcb.data_destination(avoid=path))
 
@@ -370,6 +369,7 @@ def handle_cookie_ack(tcb: Tcb, now: int, path: Path) -> None:
     establish(tcb, now)
     if echoed:
         reachability.on_reached(tcb, now, path)
+    tcb.leave_failed_primary()
 
 
 def establish(tcb: Tcb, now: int) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from ...wire import control
 from ...wire.tlv import ParseError
-from ..events import CHANGE_CONFIRMED, CHANGE_PRIMARY, PathChange
+from ..events import CHANGE_CONFIRMED, PathChange
 from ..ip import without_zone, zone_of
 from ..path import failover, heartbeat, rto
 from ..path.path import Path
@@ -156,8 +156,7 @@ def _on_loss(tcb: Tcb, path: Path, counts: bool, error: int = 0) -> None:
         if tcb.error_count > tcb.config.association_max_retrans:
             shutdown.give_up(tcb)
             return
-    if failover.on_timeout(path):
-        tcb.tell_state(path, error)
+    tcb.count_error(path, error)
 
 
 def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
@@ -192,6 +191,7 @@ def refuse(tcb: Tcb, now: int, path: Path, error: int) -> None:
     if path.state != PATH_INACTIVE:
         path.state = PATH_INACTIVE
         tcb.tell_state(path, error)
+    tcb.leave_failed_primary()
     path.heartbeat_timeout = NEVER
     schedule(tcb, now, path)
 
@@ -236,17 +236,10 @@ def on_reached(tcb: Tcb, now: int, path: Path, fresh: bool = True) -> None:
     if failover.on_reached(path, now, fresh):
         tcb.tell_state(path)
         schedule(tcb, now, path)
+        tcb.leave_failed_primary()
     if path is tcb.preferred_primary:
         # The caller's first address answers after all (CX10).
-        set_primary(tcb, path)
-
-
-def set_primary(tcb: Tcb, path: Path) -> None:
-    """New data goes to ``path`` from now on (section 6.4)."""
-    tcb.preferred_primary = None
-    if path is not tcb.primary:
-        tcb.primary = path
-        tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_PRIMARY, path.state))
+        tcb.set_primary(path)
 
 
 def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
@@ -271,6 +264,7 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
     if not path.confirmed:
         path.confirmed = True
         tcb.moved = True  # It is an address of the peer only now.
+        tcb.leave_failed_primary()
         if tcb.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
             tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
     failed = path.error_count > 0

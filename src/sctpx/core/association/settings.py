@@ -10,10 +10,12 @@ that has begun asks the addresses.
 
 from __future__ import annotations
 
-from ..config import AssociationConfig
+from errno import EINVAL
+
+from ..config import AssociationConfig, least_switchover
 from ..events import Writable
 from ..path import failover, rto
-from ..path.path import Path, largest_packet
+from ..path.path import NO_SWITCHOVER, Path, largest_packet
 from ..timers import NEVER, nanoseconds
 from . import reachability, transfer
 from .state import CLOSED
@@ -59,12 +61,18 @@ def configure_path(
     mtu: int = -1,
     dscp: int = -1,
     flow_label: int = -1,
+    primary_switchover_max_retrans: int = -1,
 ) -> None:
     """Change what is set for one path. Left out, or below 0: as it is."""
     if max_retrans >= 0:
         path.max_retrans = max_retrans
     if potentially_failed_max_retrans >= 0:
         path.potentially_failed_max_retrans = potentially_failed_max_retrans
+    if primary_switchover_max_retrans >= 0:
+        path.primary_switchover_max_retrans = primary_switchover_max_retrans
+    # Where the association's parameters change, a path's own PSMR rises with them.
+    least = least_switchover(path.max_retrans, path.potentially_failed_max_retrans)
+    path.primary_switchover_max_retrans = max(path.primary_switchover_max_retrans, least)
     if encaps_port >= 0:
         tcb.learn_port(path, encaps_port)
     if mtu >= 0:
@@ -86,6 +94,19 @@ def configure_path(
         tcb.tell_state(path)
     if judged or heartbeats is not None or heartbeat_interval >= 0:
         reachability.schedule(tcb, now, path)
+    tcb.leave_failed_primary()
+
+
+def check_switchover(path: Path, pmr: int, pfmr: int, psmr: int) -> None:
+    """OSError EINVAL if a path cannot have these thresholds; below 0: the one that it has.
+
+    "Implementations MUST reject any other values of PSMR" (RFC 7829 section 5, 1).
+    """
+    pmr = pmr if pmr >= 0 else path.max_retrans
+    pfmr = pfmr if pfmr >= 0 else path.potentially_failed_max_retrans
+    psmr = psmr if psmr >= 0 else path.primary_switchover_max_retrans
+    if psmr < least_switchover(pmr, pfmr):
+        raise OSError(EINVAL, "the primary path would be left before it has failed (RFC 7829 section 5)")
 
 
 def _bound_rto(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
@@ -111,6 +132,8 @@ def _follow(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
     interval = config.heartbeat_interval
     other_interval = interval != old.heartbeat_interval
     pf = config.potentially_failed_max_retrans
+    switchover = config.primary_switchover_max_retrans
+    limit = NO_SWITCHOVER if switchover is None else switchover
     configure_path(
         tcb,
         now,
@@ -119,6 +142,7 @@ def _follow(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
         heartbeat_interval=nanoseconds(interval) if other_interval and interval > 0 else -1,
         max_retrans=config.path_max_retrans if config.path_max_retrans != old.path_max_retrans else -1,
         potentially_failed_max_retrans=pf if pf != old.potentially_failed_max_retrans else -1,
+        primary_switchover_max_retrans=limit if switchover != old.primary_switchover_max_retrans else -1,
     )
 
 

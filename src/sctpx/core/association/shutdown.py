@@ -16,7 +16,7 @@ from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, ETIMEDOUT
 from ...wire import control
 from ...wire.causes import Cause
 from ..events import CannotStart, CommunicationLost, Event, PartialDeliveryAborted, ShutdownComplete
-from ..path import failover, rto
+from ..path import rto
 from ..path.path import Path
 from ..timers import NEVER
 from .closing import Closing
@@ -201,8 +201,7 @@ def _handle_t2(tcb: Tcb, now: int, closing: Closing) -> None:
     path = closing.t2_path
     assert path is not None
     tcb.error_count += 1
-    if failover.on_timeout(path):
-        tcb.tell_state(path)
+    tcb.count_error(path)
     rto.back_off(path, tcb.config)
     if tcb.error_count > tcb.config.association_max_retrans:
         give_up(tcb)

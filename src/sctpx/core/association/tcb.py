@@ -27,7 +27,7 @@ from ..authentication import Authentication
 from ..capabilities import AUTHENTICATION, INTERLEAVING, SENDS_ZERO_CHECKSUM, TAKES_ZERO_CHECKSUM, authenticated
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
-from ..events import CHANGE_STATE, Event, PathChange
+from ..events import CHANGE_PRIMARY, CHANGE_STATE, Event, PathChange
 from ..extension import Extension
 from ..ip import choose_source
 from ..local_side import LocalSide
@@ -497,7 +497,35 @@ class Tcb:
         if path is self.preferred_primary and path.state == PATH_INACTIVE:
             self.preferred_primary = None  # It failed since: the caller's wish has lapsed (CX10).
         if self.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
-            self.events.append(PathChange(self.association, path.remote, CHANGE_STATE, path.state, error))
+            told = path.told_state
+            path.told_state = path.state
+            self.events.append(PathChange(self.association, path.remote, CHANGE_STATE, path.state, error, told))
+
+    def count_error(self, path: Path, error: int = 0) -> None:
+        """Something was not answered on ``path``; ``error`` is an errno if the network said why. What it changes
+        follows: the state of the path, and the primary path.
+        """
+        if failover.on_timeout(path):
+            self.tell_state(path, error)
+        self.leave_failed_primary()
+
+    def leave_failed_primary(self) -> None:
+        """A primary path with more errors than PSMR gives way to the one that carries the data (RFC 7829 section 5).
+
+        To be asked whenever its errors grow, and whenever another path becomes one for data: there may have been none.
+        """
+        primary = self.primary
+        if primary is None or primary.error_count <= primary.primary_switchover_max_retrans:
+            return
+        if self.state not in (COOKIE_ECHOED, CLOSED):  # Before it is up, there is nobody to tell.
+            self.set_primary(self.data_destination())
+
+    def set_primary(self, path: Path) -> None:
+        """New data goes to ``path`` from now on (section 6.4)."""
+        self.preferred_primary = None
+        if path is not self.primary:
+            self.primary = path
+            self.events.append(PathChange(self.association, path.remote, CHANGE_PRIMARY, path.state))
 
     def data_destination(self, avoid: Path | None = None) -> Path:
         """Where data goes by default: the primary path or what stands in for it."""

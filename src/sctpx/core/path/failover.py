@@ -9,6 +9,9 @@ so one that has been PF for longer has left more unanswered. Choosing a path nev
 After a timeout, acknowledgements of data that was sent before it make a path active again (RFC 7829 section
 3.2 (10)). They prove that it worked then, not that it works now: while other active paths exist, new data
 returns only when a HEARTBEAT or data sent since was answered. Until then the path is *doubtful*.
+
+Data returns to the primary path when that is active again. Where the user sets Primary.Switchover.Max.Retrans (section
+5), a primary path with more errors than that gives way instead: the path that carries the data is primary from then on.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ from .states import PATH_ACTIVE
 UDP_HEADER: Final = 8
 IPV4_HEADER: Final = 20
 IPV6_HEADER: Final = 40
+NO_SWITCHOVER: Final = 1 << 30
+"""More errors than are ever counted."""
 
 
 def largest_packet(mtu: int, remote: bytes, encaps_port: int) -> int:
@@ -72,6 +74,7 @@ class Path:
         "packets_sent",
         "pmdcs",
         "potentially_failed_max_retrans",
+        "primary_switchover_max_retrans",
         "remote",
         "rto",
         "rto_highest",
@@ -82,6 +85,7 @@ class Path:
         "state",
         "t3_deadline",
         "timeout_foreseen",
+        "told_state",
         "unanswered_inits",
     )
 
@@ -93,6 +97,8 @@ class Path:
         self.encaps_port = encaps_port
         """The peer's UDP encapsulation port at this address (RFC 6951 section 5.1); 0 for none."""
         self.state: int = PATH_ACTIVE
+        self.told_state: int = PATH_ACTIVE
+        """The state that the user was told last."""
         self.confirmed = False
         """Whether the peer has been shown to own the address (RFC 9260 section 5.4)."""
         self.error_count = 0
@@ -106,6 +112,9 @@ class Path:
         """Path.Max.Retrans."""
         self.potentially_failed_max_retrans = config.potentially_failed_max_retrans
         """PFMR of RFC 7829."""
+        switchover = config.primary_switchover_max_retrans
+        self.primary_switchover_max_retrans = NO_SWITCHOVER if switchover is None else switchover
+        """PSMR of RFC 7829; ``NO_SWITCHOVER``: as the primary path it is never replaced."""
 
         self.srtt = 0
         """Smoothed round-trip time, ns; 0 before the first measurement."""
@@ -211,6 +220,7 @@ class Path:
         """This is the same destination as ``other``, anew: what the user has set for it stays set."""
         self.max_retrans = other.max_retrans
         self.potentially_failed_max_retrans = other.potentially_failed_max_retrans
+        self.primary_switchover_max_retrans = other.primary_switchover_max_retrans
         self.heartbeat_enabled = other.heartbeat_enabled
         self.heartbeat_interval = other.heartbeat_interval
         self.dscp = other.dscp

@@ -39,8 +39,13 @@ _U16: Final = 0xFFFF
 
 def reconfigured(scope: Scope, **changes: Any) -> AssociationConfig:
     """The parameters with changes; those that are None stay. OSError EINVAL if the core does not take them."""
+    return changed(scope, {name: value for name, value in changes.items() if value is not None})
+
+
+def changed(scope: Scope, changes: dict[str, Any]) -> AssociationConfig:
+    """The parameters with changes. OSError EINVAL if the core does not take them."""
     try:
-        return replace(scope.config, **{name: value for name, value in changes.items() if value is not None})
+        return replace(scope.config, **changes)
     except ValueError as error:
         raise OSError(errno.EINVAL, str(error)) from None
 

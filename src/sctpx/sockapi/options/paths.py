@@ -8,22 +8,25 @@ from __future__ import annotations
 import errno
 from typing import Final
 
+from ...core.association.settings import check_switchover
 from ...core.ip import is_ipv4
 from ...core.outputs import DSCP_SHIFT, FLOW_LABEL
-from ...core.path.path import Path, flowinfo, largest_packet
+from ...core.path.path import NO_SWITCHOVER, Path, flowinfo, largest_packet
 from ...wire.codes import COMMON_HEADER
 from ...wire.params import IPV6_LENGTH
 from .. import constants as c
+from ..addresses import SocketAddress
 from ..settings import AssociationSettings
 from ..structs import PaddrParams, PaddrThlds, PaddrThldsV2, SackInfo, UdpEncaps
-from .association import MILLISECOND, reconfigured, set_delayed_sack
+from .association import MILLISECOND, changed, reconfigured, set_delayed_sack
 from .scope import Scope
 from .whole import Change
 
 _DSCP_IN_OCTET: Final = 2
 """Where the DSCP begins in ``spp_dscp``: two bits are ECN's."""
 _EXCLUSIVE: Final = (c.SPP_HB, c.SPP_PMTUD, c.SPP_SACKDELAY)
-NO_SWITCHOVER: Final = 0xFFFF
+NO_PRIMARY_CHANGE: Final = 0xFFFF
+"""``spt_pathcpthld`` "disables the selection of a new primary peer address"."""
 _MAX_HEARTBEAT_INTERVAL: Final = 86_400_000
 SMALLEST_PATH_MTU: Final = 512
 _ALMOST_ZERO: Final = 0.001
@@ -90,6 +93,9 @@ def set_paddrparams(scope: Scope, value: PaddrParams) -> Change:
     if interval > _MAX_HEARTBEAT_INTERVAL:
         raise OSError(errno.EINVAL, f"a heartbeat interval of {interval} ms")
     max_retrans = value.spp_pathmaxrxt or -1
+    if path is None:
+        reconfigured(scope, path_max_retrans=value.spp_pathmaxrxt or None)
+    _check_switchover(paths, max_retrans)
 
     def change() -> None:
         if sack is not None:
@@ -148,7 +154,7 @@ def _configure_marks(scope: Scope, dscp: int, flow_label: int) -> None:
 
 
 def get_thresholds(scope: Scope, asked: PaddrThlds) -> PaddrThlds:
-    """RFC 7829 section 7.2, without the switchover."""
+    """RFC 7829 section 7.2, without the third threshold, as Linux has it."""
     path = scope.path(asked.spt_address)
     return PaddrThlds(
         spt_assoc_id=scope.id,
@@ -159,47 +165,68 @@ def get_thresholds(scope: Scope, asked: PaddrThlds) -> PaddrThlds:
 
 
 def set_thresholds(scope: Scope, value: PaddrThlds) -> Change:
-    """RFC 7829 section 7.2."""
-    path = scope.path(value.spt_address)
-    max_retrans, pf_max_retrans = value.spt_pathmaxrxt, value.spt_pathpfthld
-    config = reconfigured(scope, path_max_retrans=max_retrans or None, potentially_failed_max_retrans=pf_max_retrans)
+    """RFC 7829 section 7.2: the third threshold stays as it is."""
+    return _set_thresholds(scope, value.spt_address, value.spt_pathmaxrxt or -1, value.spt_pathpfthld, -1)
+
+
+def _set_thresholds(
+    scope: Scope, address: SocketAddress | None, max_retrans: int, pf_max_retrans: int, switchover: int
+) -> Change:
+    """Path.Max.Retrans, PFMR and PSMR, for a path or for all; below 0: as it is."""
+    path = scope.path(address)
     association = scope.association
+    paths = [path] if path is not None else association.paths if association is not None else []
+    changes: dict[str, int | None] = {"potentially_failed_max_retrans": pf_max_retrans}
+    if max_retrans >= 0:
+        changes["path_max_retrans"] = max_retrans
+    if switchover >= 0:
+        changes["primary_switchover_max_retrans"] = None if switchover == NO_SWITCHOVER else switchover
+    config = scope.config if path is not None else changed(scope, changes)
+    _check_switchover(paths, max_retrans, pf_max_retrans, switchover)
 
     def change() -> None:
         if path is None:
             scope.configure(config)
         if association is not None:
-            for one in association.paths if path is None else [path]:
+            for one in paths:
                 association.configure_path(
                     scope.now,
                     one.remote,
-                    max_retrans=max_retrans or -1,
+                    max_retrans=max_retrans,
                     potentially_failed_max_retrans=pf_max_retrans,
+                    primary_switchover_max_retrans=switchover,
                 )
 
     return change
 
 
+def _check_switchover(paths: list[Path], max_retrans: int, pf_max_retrans: int = -1, switchover: int = -1) -> None:
+    """OSError EINVAL if a path cannot have these thresholds (RFC 7829 sections 5 and 7.2)."""
+    for path in paths:
+        check_switchover(path, max_retrans, pf_max_retrans, switchover)
+
+
 def get_thresholds_v2(scope: Scope, asked: PaddrThldsV2) -> PaddrThldsV2:
     """RFC 7829 section 7.2."""
-    found = get_thresholds(scope, PaddrThlds(spt_address=asked.spt_address))
+    path = scope.path(asked.spt_address)
+    switchover = scope.config.primary_switchover_max_retrans
+    if path is not None:
+        switchover = path.primary_switchover_max_retrans
+    two = get_thresholds(scope, PaddrThlds(spt_address=asked.spt_address))
     return PaddrThldsV2(
-        spt_assoc_id=found.spt_assoc_id,
-        spt_address=found.spt_address,
-        spt_pathmaxrxt=found.spt_pathmaxrxt,
-        spt_pathpfthld=found.spt_pathpfthld,
-        spt_pathcpthld=NO_SWITCHOVER,
+        spt_assoc_id=two.spt_assoc_id,
+        spt_address=two.spt_address,
+        spt_pathmaxrxt=two.spt_pathmaxrxt,
+        spt_pathpfthld=two.spt_pathpfthld,
+        spt_pathcpthld=NO_PRIMARY_CHANGE if switchover is None else min(switchover, NO_PRIMARY_CHANGE),
     )
 
 
 def set_thresholds_v2(scope: Scope, value: PaddrThldsV2) -> Change:
-    """RFC 7829 section 7.2: without the switchover of the primary path, EINVAL for all but 0xffff."""
-    if value.spt_pathcpthld != NO_SWITCHOVER:
-        raise OSError(errno.EINVAL, f"spt_pathcpthld {value.spt_pathcpthld:#x}: the primary path is not switched over")
-    thresholds = PaddrThlds(
-        spt_address=value.spt_address, spt_pathmaxrxt=value.spt_pathmaxrxt, spt_pathpfthld=value.spt_pathpfthld
-    )
-    return set_thresholds(scope, thresholds)
+    """RFC 7829 section 7.2."""
+    limit = value.spt_pathcpthld
+    switchover = NO_SWITCHOVER if limit == NO_PRIMARY_CHANGE else limit
+    return _set_thresholds(scope, value.spt_address, value.spt_pathmaxrxt or -1, value.spt_pathpfthld, switchover)
 
 
 def get_encapsulation(scope: Scope, asked: UdpEncaps) -> UdpEncaps:

@@ -28,7 +28,7 @@ from sctpx.core.events import (
     Writable,
 )
 from sctpx.core.overhead import MESSAGE
-from sctpx.core.path.path import Path
+from sctpx.core.path.path import NO_SWITCHOVER, Path
 from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.testing import SECOND, LinkSettings, Network, Pair
 from sctpx.wire import control
@@ -164,6 +164,20 @@ def the_state_that_fewer_errors_call_for() -> None:
         for limit, state in ((4, PATH_ACTIVE), (1, PATH_POTENTIALLY_FAILED)):
             change_a(pair, potentially_failed_max_retrans=limit)
             assert pair.a.events_of(PathChange)[-1].state == first_path(pair).state == state
+
+
+@of("primary_switchover_max_retrans")
+def which_path_is_primary() -> None:
+    with Pair(1, paths=2).connect() as pair:
+        pair.cut(1)
+        pair.a.send(b"goes by the other path")
+        pair.drain()
+        for limit in (4, 0):
+            assert pair.a.association.primary is first_path(pair)
+            change_a(pair, primary_switchover_max_retrans=limit)
+        assert pair.a.association.primary is pair.a.association.paths[1]
+        change_a(pair, primary_switchover_max_retrans=None)
+        assert first_path(pair).primary_switchover_max_retrans == NO_SWITCHOVER
 
 
 def starting(config: AssociationConfig | None = None) -> Pair:
@@ -501,6 +515,17 @@ def test_what_was_set_for_one_path_stays_when_other_parameters_change() -> None:
         assert kept == (7, 8, 1, 600)
         change_a(pair, path_max_retrans=3)
         assert (path.max_retrans, other.max_retrans, path.heartbeat_interval) == (3, 3, 7)
+
+
+def test_a_paths_own_switchover_threshold_rises_with_what_it_must_not_be_below() -> None:
+    """RFC 7829 section 5 (1): PSMR is at least PFMR."""
+    with Pair(1, paths=2).connect() as pair:
+        association, (path, other) = pair.a.association, pair.a.association.paths
+        association.configure_path(pair.a.host.now, path.remote, primary_switchover_max_retrans=1)
+        change_a(pair, sack_delay=0.1)
+        assert path.primary_switchover_max_retrans == 1
+        change_a(pair, potentially_failed_max_retrans=3)
+        assert (path.primary_switchover_max_retrans, other.primary_switchover_max_retrans) == (3, NO_SWITCHOVER)
 
 
 def test_switching_heartbeats_off_ends_a_doubt_that_only_they_could_end() -> None:

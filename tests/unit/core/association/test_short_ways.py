@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sctpx.core.association import probe
@@ -18,6 +18,7 @@ from sctpx.core.timers import SECOND
 from sctpx.wire.codes import CHUNK_ABORT, CHUNK_I_DATA, COMMON_HEADER, DATA_HEADER
 from sctpx.wire.tlv import chunk
 from tests.conformance.peer import PMDCS, Peer
+from tests.sweeps import examples
 
 DETOUR = chunk(0xBE, 0, b"")
 """Skipped by every receiver."""
@@ -80,7 +81,7 @@ def everything(peer: Peer) -> object:
     )
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     packets=st.lists(PACKET, min_size=1, max_size=12),
     buffer=st.sampled_from([4096, 1 << 20]),
@@ -141,7 +142,7 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(steps=st.lists(STEP, max_size=30), sizes=st.sampled_from([(1400,), (10, 1000), (1, 5000, 30)]))
 def test_sacks_take_the_short_way_or_the_long_one_to_the_same_end(
     steps: Sequence[tuple[str, int, int]], sizes: tuple[int, ...]
@@ -174,7 +175,7 @@ def test_the_detour_is_skipped_without_a_word() -> None:
     assert peer.path().cwnd == 4404 > PMDCS
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     bursts=st.lists(st.tuples(st.integers(1, 45), st.integers(1, 20)), min_size=1, max_size=8),
     length=st.sampled_from([60, 64, 512, 1444]),
@@ -263,7 +264,7 @@ I_DATA_PACKET = st.lists(
 """Chunks as (how far the TSN is from the next one, size, flags, stream, MID, how far the FSN is from the next one)."""
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     packets=st.lists(I_DATA_PACKET, min_size=1, max_size=12),
     buffer=st.sampled_from([4096, 1 << 20]),
@@ -300,7 +301,7 @@ def test_i_data_takes_the_short_way_or_the_long_one_to_the_same_end(
     assert everything(together) == everything(long)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     bursts=st.lists(st.tuples(st.integers(1, 45), st.integers(1, 20)), min_size=1, max_size=8),
     length=st.sampled_from([60, 64, 512, 1440]),

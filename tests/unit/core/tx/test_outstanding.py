@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -29,6 +28,7 @@ from sctpx.wire.packet import prefix
 from sctpx.wire.ranges import Ranges
 from sctpx.wire.seal import Seal
 from sctpx.wire.serial import TSN_MASK
+from tests.sweeps import examples
 from tests.unit.core.tx.packets import data_chunks, split_packets
 
 CONFIG = AssociationConfig()
@@ -400,7 +400,7 @@ class OutstandingMachine(RuleBasedStateMachine):
 
 
 TestOutstanding = OutstandingMachine.TestCase
-TestOutstanding.settings = settings(max_examples=60, stateful_step_count=50)
+TestOutstanding.settings = examples(60, stateful_step_count=50)
 
 
 def send(outstanding: Outstanding, path: Path, *sizes: int) -> Batch:

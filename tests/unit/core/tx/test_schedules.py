@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -19,6 +18,7 @@ from sctpx.wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_UNORDERED
 from sctpx.wire.framing import DATA_FRAMING, I_DATA_FRAMING, Framing
 from sctpx.wire.packet import prefix
 from sctpx.wire.seal import Seal
+from tests.sweeps import examples
 from tests.unit.core.tx.packets import split_packets
 
 PATH = Path(bytes((10, 0, 1, 2)), b"", 0, AssociationConfig())
@@ -188,7 +188,7 @@ class ScheduleMachine(RuleBasedStateMachine):
 
 
 TestSchedules = ScheduleMachine.TestCase
-TestSchedules.settings = settings(max_examples=150, stateful_step_count=25)
+TestSchedules.settings = examples(150, stateful_step_count=25)
 
 
 def figures(framing: Framing) -> list[tuple[int, int]]:

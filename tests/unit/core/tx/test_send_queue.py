@@ -9,7 +9,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -23,6 +22,7 @@ from sctpx.wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, D
 from sctpx.wire.packet import prefix
 from sctpx.wire.seal import Seal
 from sctpx.wire.serial import SSN_MASK, TSN_MASK
+from tests.sweeps import examples
 from tests.unit.core.tx.packets import DataChunk, data_chunks, split_packets
 
 PATH = Path(bytes((10, 0, 1, 2)), b"", 0, AssociationConfig())
@@ -199,7 +199,7 @@ class SendQueueMachine(RuleBasedStateMachine):
 
 
 TestSendQueue = SendQueueMachine.TestCase
-TestSendQueue.settings = settings(max_examples=150, stateful_step_count=25)
+TestSendQueue.settings = examples(150, stateful_step_count=25)
 
 
 def test_a_large_message_fills_its_packets_and_its_tail_is_bundled_with_what_follows() -> None:

@@ -298,6 +298,24 @@ def test_a_potentially_failed_path_is_told_as_such_where_that_is_exposed() -> No
     assert path_state(socket, "10.0.1.2") == c.SCTP_ACTIVE
 
 
+@pytest.mark.parametrize("assoc_id", [c.SCTP_CURRENT_ASSOC, c.SCTP_ALL_ASSOC])
+def test_whether_potentially_failed_paths_are_exposed_is_not_for_current_or_all_associations(assoc_id: int) -> None:
+    """RFC 7829 section 7.3: "It is an error to use SCTP_{CURRENT|ALL}_ASSOC in assoc_id"."""
+    socket, _ = connected(one_to_many=True)
+    with raises(errno.EINVAL):
+        socket.set(c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, AssocValue(assoc_id=assoc_id))
+    with raises(errno.EINVAL):
+        socket.get(c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, AssocValue(assoc_id=assoc_id))
+
+
+@pytest.mark.parametrize(("value", "told"), [(0, 0), (1, 1), (2, 1), (0xFFFFFFFF, 1)])
+def test_they_are_exposed_if_the_value_is_not_0(value: int, told: int) -> None:
+    socket = make_socket()
+    assert socket.get(c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE) == AssocValue(assoc_value=1)
+    socket.set(c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, AssocValue(assoc_value=value))
+    assert socket.get(c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE) == AssocValue(assoc_value=told)
+
+
 def test_a_path_that_failed_is_inactive() -> None:
     socket, pair = connected(config=AssociationConfig(path_max_retrans=0))
     pair.cut(1)

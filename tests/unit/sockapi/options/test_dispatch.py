@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sctpx.sockapi import constants as c
@@ -30,6 +30,7 @@ from sctpx.sockapi.structs import (
     Struct,
 )
 from sctpx.sockapi.structs.layout import Counted
+from tests.sweeps import examples
 from tests.unit.sockapi.holder import Socket, connected, make_socket, raises
 
 USABLE = [option for option in OPTIONS if option.usable]
@@ -47,7 +48,13 @@ def snapshot(socket: Socket) -> Any:
             member.settings,
             member.core.config,
             [
-                (path.max_retrans, path.potentially_failed_max_retrans, path.heartbeat_interval, path.encaps_port)
+                (
+                    path.max_retrans,
+                    path.potentially_failed_max_retrans,
+                    path.primary_switchover_max_retrans,
+                    path.heartbeat_interval,
+                    path.encaps_port,
+                )
                 for path in member.core.paths
             ],
         )
@@ -163,7 +170,7 @@ def errno_of(call: Callable[[], object]) -> int:
     return 0
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(option=st.sampled_from(USABLE), one_to_many=st.booleans(), data=st.data())
 def test_any_bytes_are_a_value_or_an_error_and_then_nothing_changes(
     option: Option, one_to_many: bool, data: st.DataObject

@@ -10,7 +10,8 @@ import pytest
 from sctpx.core.config import AssociationConfig
 from sctpx.core.path.states import PATH_ACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.sockapi import constants as c
-from sctpx.sockapi.structs import PaddrParams, PaddrThlds, PaddrThldsV2, SackInfo, UdpEncaps
+from sctpx.sockapi.notifications import notifications
+from sctpx.sockapi.structs import PaddrChange, PaddrParams, PaddrThlds, PaddrThldsV2, SackInfo, SetPrim, UdpEncaps
 from sctpx.testing import Pair
 from tests.unit.sockapi.holder import Socket, connected, make_socket, raises
 
@@ -230,6 +231,12 @@ def thresholds(pair: Pair) -> list[tuple[int, int]]:
     return [(path.max_retrans, path.potentially_failed_max_retrans) for path in pair.a.association.paths]
 
 
+def switchover(socket: Socket, address: tuple[str, int] | None = None, assoc_id: int = 0) -> int:
+    value = socket.get(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_assoc_id=assoc_id, spt_address=address))
+    assert isinstance(value, PaddrThldsV2)
+    return value.spt_pathcpthld
+
+
 def test_the_thresholds_of_paths() -> None:
     socket, pair = connected()
     assoc_id = pair.a.association.id
@@ -246,11 +253,109 @@ def test_the_thresholds_of_paths() -> None:
     assert socket.get(c.SCTP_PEER_ADDR_THLDS) == PaddrThlds(spt_assoc_id=assoc_id, spt_pathmaxrxt=4, spt_pathpfthld=2)
 
 
-def test_a_switchover_of_the_primary_path_is_invalid() -> None:
+@pytest.mark.parametrize("wildcard", [None, ("0.0.0.0", 0)])
+def test_the_switchover_threshold_of_all_paths_and_of_those_to_come(wildcard: tuple[str, int] | None) -> None:
+    """ "If a wildcard address is provided, this socket option applies to all current and future peer addresses." """
     socket, pair = connected()
+    assert switchover(socket) == switchover(socket, SECOND) == 0xFFFF
+    socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_address=wildcard, spt_pathmaxrxt=4, spt_pathcpthld=3))
+    assert [path.primary_switchover_max_retrans for path in pair.a.association.paths] == [3, 3]
+    assert pair.a.association.config.primary_switchover_max_retrans == 3
+    assert switchover(socket) == switchover(socket, FIRST) == 3
+    socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_pathmaxrxt=4))
+    assert pair.a.association.config.primary_switchover_max_retrans is None
+    assert switchover(socket) == switchover(socket, FIRST) == 0xFFFF
+
+
+def test_the_switchover_threshold_of_one_path() -> None:
+    socket, pair = connected()
+    socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_address=SECOND, spt_pathcpthld=2))
+    assert (switchover(socket), switchover(socket, FIRST), switchover(socket, SECOND)) == (0xFFFF, 0xFFFF, 2)
+    assert thresholds(pair) == [(5, 0), (5, 0)]  # 0 leaves Path.Max.Retrans as it is.
+
+
+def test_the_option_with_two_thresholds_leaves_the_third() -> None:
+    socket, _ = connected()
+    socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_pathpfthld=1, spt_pathcpthld=2))
+    socket.set(c.SCTP_PEER_ADDR_THLDS, PaddrThlds(spt_pathpfthld=2))
+    assert switchover(socket) == 2
     with raises(errno.EINVAL):
-        socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_pathmaxrxt=3, spt_pathcpthld=3))
+        socket.set(c.SCTP_PEER_ADDR_THLDS, PaddrThlds(spt_pathpfthld=3))
+    assert (switchover(socket), socket.get(c.SCTP_PEER_ADDR_THLDS)) == (
+        2,
+        PaddrThlds(spt_assoc_id=next(iter(socket.members)), spt_pathmaxrxt=5, spt_pathpfthld=2),
+    )
+
+
+@pytest.mark.parametrize("address", [None, FIRST])
+@pytest.mark.parametrize(("pmr", "pfmr", "psmr"), [(0, 2, 1), (4, 4, 3), (4, 9, 3)])
+def test_a_switchover_before_the_path_has_failed_is_invalid(
+    address: tuple[str, int] | None, pmr: int, pfmr: int, psmr: int
+) -> None:
+    """ "For SCTP-PF, the setting of spt_pathcpthld < spt_pathpfthld should be rejected with errno set to EINVAL. For
+    standard SCTP, the setting of spt_pathcpthld < spt_pathmaxrxt".
+    """
+    socket, pair = connected()
+    wrong = PaddrThldsV2(spt_address=address, spt_pathmaxrxt=pmr, spt_pathpfthld=pfmr, spt_pathcpthld=psmr)
+    with raises(errno.EINVAL):
+        socket.set(c.SCTP_PEER_ADDR_THLDS_V2, wrong)
     assert thresholds(pair) == [(5, 0), (5, 0)]
+    assert switchover(socket) == switchover(socket, FIRST) == 0xFFFF
+
+
+@pytest.mark.parametrize("address", [None, SECOND])
+def test_path_max_retrans_does_not_rise_above_the_switchover_threshold_where_no_path_is_potentially_failed(
+    address: tuple[str, int] | None,
+) -> None:
+    socket, pair = connected()
+    socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_pathpfthld=9, spt_pathcpthld=5))
+    before = params(socket, SECOND)
+    with raises(errno.EINVAL):
+        socket.set(
+            c.SCTP_PEER_ADDR_PARAMS,
+            PaddrParams(spp_address=address, spp_pathmaxrxt=6, spp_hbinterval=77, spp_flags=c.SPP_HB_ENABLE),
+        )
+    assert params(socket, SECOND) == before
+    assert thresholds(pair) == [(5, 9), (5, 9)]
+
+
+def test_the_thresholds_of_future_associations() -> None:
+    socket = make_socket(one_to_many=True)
+    socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_pathmaxrxt=4, spt_pathpfthld=1, spt_pathcpthld=2))
+    config = socket.settings.future.config
+    found = config.path_max_retrans, config.potentially_failed_max_retrans, config.primary_switchover_max_retrans
+    assert found == (4, 1, 2)
+    with raises(errno.EINVAL):
+        socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_pathpfthld=3, spt_pathcpthld=2))
+    assert switchover(socket) == 2
+
+
+@pytest.mark.parametrize("assoc_id", [c.SCTP_CURRENT_ASSOC, c.SCTP_ALL_ASSOC])
+@pytest.mark.parametrize("option", [c.SCTP_PEER_ADDR_THLDS, c.SCTP_PEER_ADDR_THLDS_V2])
+def test_thresholds_are_not_for_current_or_all_associations(option: int, assoc_id: int) -> None:
+    """ "It is an error to use SCTP_{CURRENT|ALL}_ASSOC in spt_assoc_id." """
+    socket, _ = connected(one_to_many=True)
+    kind = PaddrThlds if option == c.SCTP_PEER_ADDR_THLDS else PaddrThldsV2
+    with raises(errno.EINVAL):
+        socket.set(option, kind(spt_assoc_id=assoc_id, spt_pathmaxrxt=4))
+    with raises(errno.EINVAL):
+        socket.get(option, kind(spt_assoc_id=assoc_id))
+
+
+def test_a_program_sets_the_switchover_and_the_primary_path_moves_and_is_told() -> None:
+    socket, pair = connected()
+    socket.set(c.SCTP_PEER_ADDR_THLDS_V2, PaddrThldsV2(spt_pathcpthld=0))
+    pair.cut(1)
+    pair.a.send(b"moves")
+    pair.drain()
+    told = socket.get(c.SCTP_PRIMARY_ADDR, SetPrim(ssp_assoc_id=pair.a.association.id))
+    assert isinstance(told, SetPrim)
+    assert told.ssp_addr == SECOND
+    notices = [one for event in pair.a.host.events for one in notifications(event, {PaddrChange.TYPE})]
+    assert [(one.spc_aaddr, one.spc_state) for one in notices if isinstance(one, PaddrChange)][-2:] == [
+        (FIRST, c.SCTP_ADDR_POTENTIALLY_FAILED),
+        (SECOND, c.SCTP_ADDR_MADE_PRIM),
+    ]
 
 
 @pytest.mark.parametrize(
