@@ -81,6 +81,6 @@ def test_nothing_that_asks_the_core_is_left_over_for_the_kernel(kind: type, base
 
 UNREACHED: dict[type, list[str]] = {
     Association: ["handle_event", "wait_established"],
-    Endpoint: ["adopt", "associate", "hand_over", "is_left"],
+    Endpoint: ["adopt", "associate", "change_addresses", "hand_over", "is_left"],
 }
 """What only the driver of the core calls, or an endpoint of the core."""

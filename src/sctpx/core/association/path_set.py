@@ -56,7 +56,7 @@ def remove(tcb: Tcb, now: int, path: Path) -> None:
     tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_REMOVED, path.state))
     if tcb.primary is path:
         preferred = tcb.preferred_primary
-        reachability.set_primary(tcb, heir)
+        tcb.set_primary(heir)
         tcb.preferred_primary = preferred if preferred is not heir else None
 
 

@@ -23,7 +23,7 @@ from ...wire.codes import (
     PARAM_SKIP,
 )
 from ...wire.params import address as address_parameter
-from ..association import path_set, reachability
+from ..association import path_set
 from ..association.tcb import Tcb
 from ..init_answer import peer_addresses
 from ..ip import place, zone_of
@@ -140,7 +140,7 @@ def _prefer(tcb: Tcb, source: Path, request: Request) -> list[Cause]:
     if path is None:
         return [causes.unresolvable_address(address_parameter(ip))]
     if path.confirmed:
-        reachability.set_primary(tcb, path)
+        tcb.set_primary(path)
     else:
         tcb.preferred_primary = path  # It carries no data before it is confirmed.
     return []
