@@ -57,6 +57,7 @@ def a_host(
     )
     network = NetworkFacts(
         gso=True,
+        df=True,
         gro=True,
         port_holders=(),
         raw_users=(),

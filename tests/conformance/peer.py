@@ -11,6 +11,7 @@ Heartbeats are off unless asked for. The largest packet has 1472 bytes, PMDCS is
 from __future__ import annotations
 
 from collections.abc import Sequence
+from errno import EMSGSIZE
 from typing import Any, Final, NamedTuple, TypeVar, final
 
 from sctpx.core.association.association import Association
@@ -99,7 +100,7 @@ class Forward(NamedTuple):
 class Sent:
     """A packet of the stack."""
 
-    def __init__(self, at: float, path: int, data: bytes, tsn: int, peer_tsn: int) -> None:
+    def __init__(self, at: float, path: int, data: bytes, tsn: int, peer_tsn: int, fragments: bool) -> None:
         self.at = at
         """Seconds since the association was up."""
         self.path = path
@@ -107,6 +108,8 @@ class Sent:
         self.source = b""
         self.destination = b""
         self.bytes = data
+        self.fragments = fragments
+        """IP may fragment it."""
         self.chunks = chunks(data)
         """(type, flags, value) of each chunk."""
         self._tsn = tsn
@@ -191,17 +194,22 @@ class Peer:
         forwards: bool = False,
         limits: Limits | None = None,
         auth: AuthParameters | None = None,
+        link_mtu: int = 0,
         **config: Any,
     ) -> None:
         """``a_rwnd``, ``streams`` and ``peer_tsn`` are what the peer says in its INIT ACK, ``extensions`` are the chunk
         types it says it supports, and with ``forwards`` it supports FORWARD-TSN (RFC 3758 section 3.3); ``auth`` is
         what it says of authentication (RFC 4895 section 3). ``rtt`` is how
         long it takes to answer. ``tsn`` is the stack's Initial TSN; 0 leaves it to chance. Not ``bound``, the stack
-        leaves its own address to the link. The rest goes into the config.
+        leaves its own address to the link. With ``link_mtu`` the link takes packets of that size, and path MTUs are
+        discovered. The rest goes into the config.
         """
         seeded = seeded_bytes(1)
         self.now = START
         self.stack = Stack(lambda count: tsn.to_bytes(4, "big") if tsn and count == 4 else seeded(count), START)
+        if link_mtu:
+            self.stack.ask_link_mtu = lambda remote, local, anew: link_mtu
+            self.stack.forbids_fragments = True
         self.events: list[Event] = []
         self.a_rwnd = a_rwnd
         self.peer_tsn = peer_tsn
@@ -438,6 +446,13 @@ class Peer:
         self.advance(after)
         self.deliver(self.sack_chunk(cumulative, *gaps, a_rwnd=a_rwnd), path=path)
 
+    def icmp(self, sent: Sent, mtu: int, tag: int = PEER_TAG) -> None:
+        """A router says that a packet was too big for a link of that MTU; it returns this tag."""
+        returned = sent.bytes[:4] + tag.to_bytes(4, "big") + sent.bytes[8:28]
+        remote = self._remotes[sent.path - 1]
+        self.stack.handle_icmp(self.now, remote, UDP_PORT, EMSGSIZE, returned, mtu)
+        self._drain()
+
     # What the peer hears.
 
     def take(self) -> list[Sent]:
@@ -489,7 +504,7 @@ class Peer:
                 assert verify_packet(data)
                 known = transmit.remote in self._remotes
                 path = self._remotes.index(transmit.remote) + 1 if known else 0
-                sent = Sent(self.elapsed, path, data, self.tsn, self.peer_tsn)
+                sent = Sent(self.elapsed, path, data, self.tsn, self.peer_tsn, transmit.fragments)
                 sent.source, sent.destination = transmit.local, transmit.remote
                 self._sent.append(sent)
         while (event := self.stack.poll_event()) is not None:

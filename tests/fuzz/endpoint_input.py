@@ -185,6 +185,8 @@ def listening() -> Target:
 def cookie_wait() -> Target:
     """A client whose first INITs are under way; it listens as well."""
     stack = Stack(seeded_bytes(1), START)
+    stack.ask_link_mtu = lambda remote, local, anew: 9000
+    stack.forbids_fragments = True
     endpoint = stack.open_endpoint(PORT, [bytes((10, 0, 1, 1)), bytes((10, 0, 2, 1))], CONFIG)
     endpoint.listen()
     association = endpoint.connect(START, [PeerAddress(ip, UDP_PORT) for ip in REMOTES[:2]], PORT)
@@ -612,10 +614,12 @@ def move(target: Target, source: Input) -> None:
 def icmp(target: Target, source: Input) -> None:
     """An ICMP error."""
     remote = REMOTES[source.number() % len(REMOTES)]
-    error = [errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOPROTOOPT][source.number() % 4]
+    error = [errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENOPROTOOPT, errno.EMSGSIZE][
+        source.number() % 5
+    ]
     tag = [PEER_TAG, 0][source.number() & 1]
     payload = target.packet(source.rest(60), tag) if source.number() & 1 else source.rest(60)
-    target.stack.handle_icmp(target.now, remote, UDP_PORT, error, payload)
+    target.stack.handle_icmp(target.now, remote, UDP_PORT, error, payload, source.number() * 40)
     target.settle()
 
 

@@ -154,7 +154,7 @@ async def test_an_idle_association_lives_by_the_heartbeats_of_both_sides(way: Wa
 async def test_the_kernel_probes_the_path_mtu_and_gets_every_answer(kernel: KernelPeer, figure: Figure) -> None:
     """PLPMTUD, on all kinds of links at once. The first probe comes after the interval, each further one by an answer.
 
-    A probe is a HEARTBEAT with a PAD chunk, which sctpx does not know and has to pass over.
+    A probe is a HEARTBEAT with a PAD chunk, which sctpx has to pass over.
     """
     before = kernel.call("sysctl", plpmtud_probe_interval=PROBE_INTERVAL)
     associations: list[sctpx.Association] = []
@@ -174,3 +174,21 @@ async def test_the_kernel_probes_the_path_mtu_and_gets_every_answer(kernel: Kern
         kernel.call("sysctl", **before)
         for association in associations:
             association.abort()
+
+
+async def test_the_kernel_answers_our_probes_of_the_path_mtu(kernel: KernelPeer, figure: Figure) -> None:
+    """On all kinds of links: what the interface takes is in use after two probes."""
+    for number, way in enumerate(way for way in ALL_WAYS if way.addresses == 1):
+        port = PORT + 50 + number
+        kernel.post("accept", socket=kernel.open(theirs(way), port=port, listen=True))
+        association = await sctpx.connect(theirs(way), port, link=way.link)
+        accepted = await kernel.answer()
+        (path,) = association.paths
+        before = path.mtu
+        await association.send(content(1, 100_000))
+        await kernel.ask("receive", socket=accepted["socket"])
+        await until(lambda: association.paths[0].mtu > before)  # noqa: B023
+        stats = association.stats
+        assert (stats.path_mtu_probes_sent, stats.path_mtu_probes_lost) == (2, 0)
+        figure("SCTP packets", association.paths[0].mtu, "bytes")
+        association.abort()

@@ -148,6 +148,28 @@ def test_messages_arrive_whole_in_both_directions(meet: Meet, start_usrsctp: Sta
 
 
 @both_ways
+def test_they_answer_probes_of_the_path_mtu(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
+    """RFC 8899: the loopback takes more than usrsctp ever sends."""
+
+    async def scene() -> None:
+        async with meet(start_usrsctp(THEIRS, OURS)) as met:
+            await met.both_paths()
+            before = [path.mtu for path in met.association.paths]
+            await met.association.send(content(1, 100_000))
+            await met.peer.ask("receive", socket=met.socket)
+            async with asyncio.timeout(10):
+                while any(path.mtu in before for path in met.association.paths):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            assert met.association.stats.path_mtu_probes_lost == 0
+            await met.association.send(content(2, 1 << 20))
+            (received,) = (await met.peer.ask("receive", socket=met.socket))["messages"]
+            assert received["sha256"] == digest(content(2, 1 << 20))
+            assert {path.mtu for path in met.association.paths} == {65504}
+
+    asyncio.run(scene())
+
+
+@both_ways
 def test_a_thousand_messages_keep_their_streams_and_their_order(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
     async def scene() -> None:
         async with meet(start_usrsctp(THEIRS, OURS)) as met:

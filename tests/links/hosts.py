@@ -73,6 +73,16 @@ class Host:
         """Take an address away from an interface."""
         self.ip(f"addr del {address} dev {interface}")
 
+    def forward(self) -> None:
+        """Be a router."""
+        for switch in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            self._there.run("sh", "-c", f"echo 1 > /proc/sys/net/{switch}")
+
+    def ignore(self, address: str) -> None:
+        """Drop what an IPv4 address sends: it has no way back."""
+        self._there.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter")
+        self.ip(f"route add blackhole {address}/32")
+
     def run(self, call: Callable[[], T]) -> T:
         """Run a call there, and return what it returns."""
 

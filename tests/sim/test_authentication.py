@@ -335,3 +335,18 @@ def test_any_demands_agree_on_a_key_and_data_flows(
             assert side.association.stats.unauthenticated_chunks == 0
             assert side.association.stats.auth_chunks_rejected == 0
         pair.shutdown()
+
+
+@pytest.mark.parametrize("demanded", [(CHUNK_HEARTBEAT,), EVERYTHING])
+def test_a_path_mtu_is_found_where_the_probes_are_authenticated(demanded: tuple[int, ...]) -> None:
+    """RFC 8899 section 6.2: a probe with an AUTH chunk before it is as large as what it probes."""
+    with Pair(1, config=config(*demanded), mtu=1400).connect() as pair:
+        pair.a.send(bytes(100_000))
+        pair.drain()
+        pair.network.run_for(10)
+        [path] = pair.a.association.paths
+        assert path.mtu == 1400 - 28
+        pair.a.send(bytes(100_000))
+        pair.drain()
+        assert pair.b.messages() == [bytes(100_000)] * 2
+        assert pair.a.association.stats.path_mtu_black_holes == 0

@@ -55,6 +55,8 @@ class Scenario:
     """Bytes a side sends, about."""
     seconds: float
     """In which the traffic starts and paths fail."""
+    mtu: int = 0
+    """That of the interfaces, where path MTUs are discovered; else 0."""
 
 
 def draw(random: Random) -> Scenario:
@@ -99,7 +101,12 @@ def draw(random: Random) -> Scenario:
     )
     scheduler = random.choice(SCHEDULERS)
     interleaving = random.random() < 0.4
-    return replace(scenario, config=replace(config, interleaving=interleaving, scheduler=scheduler))
+    config = replace(config, interleaving=interleaving, scheduler=scheduler)
+    interface = random.choice((0, 0, 1500, 9000))
+    if interface:
+        config = replace(config, mtu=None)
+        link = replace(link, mtu=random.choice((1280, 1400, 1500, 9000)), reports=random.random() < 0.5)
+    return replace(scenario, config=config, link=link, mtu=interface)
 
 
 def make_pair(seed: int, scenario: Scenario) -> Pair:
@@ -111,6 +118,7 @@ def make_pair(seed: int, scenario: Scenario) -> Pair:
         link=scenario.link,
         config=scenario.config,
         udp_port=scenario.udp_port,
+        mtu=scenario.mtu,
     )
 
 
@@ -184,9 +192,10 @@ def check_inside(side: Side) -> None:
     for path in side.association.paths:
         assert path.earliest_tsn == tcb.outstanding.find_earliest(path)
         assert path.flight_size == 0 or path.t3_deadline != NEVER
-        assert path.cwnd >= path.pmdcs
+        # A path MTU that is found to be larger changes no window (RFC 8899 section 3 (7)).
+        assert path.cwnd >= min(path.pmdcs, path.minimum - 12)
     held = sum(len(message[0]) for message in tcb.reassembly.ready)
-    assert held <= tcb.window.held <= 2 * tcb.window.size + 1500
+    assert held <= tcb.window.held <= 2 * tcb.window.size + 9000
 
 
 def check_rest(side: Side) -> None:

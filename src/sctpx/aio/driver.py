@@ -34,7 +34,7 @@ from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
 from ..deferral import Guard
-from ..link import Link, Received, ReturnedPacket, reads_ecn
+from ..link import Link, Received, ReturnedPacket, forbids_fragments, reads_ecn
 from ..link.addresses import AddressLike
 from ..link.interfaces import zone_of_local
 from .following import Following
@@ -121,6 +121,8 @@ class Driver:
         self.link = link
         self.stack = Stack(random_bytes, clock(), zone_of_local=zone_of_local)
         self.stack.reads_ecn = reads_ecn(link)
+        self.stack.ask_link_mtu = link.max_packet
+        self.stack.forbids_fragments = forbids_fragments(link)
         self.closed = False
         self.guard = Guard()
         """Defers signals: whoever changes the stack, or hears of it, does so under it and its lock."""
@@ -186,10 +188,6 @@ class Driver:
             if receiver is not None and running:
                 receiver.cancel()
         self.link.remove_address(address)
-
-    def max_packet(self, local: bytes) -> int:
-        """The largest IP packet that can be sent from a local address, bytes."""
-        return self.link.max_packet(local, local)
 
     def watch_addresses(self) -> None:
         """From now on, tell the holders of ports whenever the addresses of the host may have changed."""

@@ -63,21 +63,19 @@ def tuned(
     streams: int | None = None,
     attempt_delay: float | Unset | None = UNSET,
     timeout: float | None = None,
-    mtu: int = 0,
 ) -> AssociationConfig:
     """A configuration with these fields changed where they are given. ``ValueError`` if one is out of bounds.
 
     Equal ones that are changed in the same way are one object, however many associations have it.
     """
-    mtu = mtu if mtu < config.mtu else 0
-    if streams is None and attempt_delay is UNSET and timeout is None and not mtu:
+    if streams is None and attempt_delay is UNSET and timeout is None:
         return config
-    return _changed(config, streams, attempt_delay, timeout, mtu)
+    return _changed(config, streams, attempt_delay, timeout)
 
 
 @lru_cache(maxsize=256)
 def _changed(
-    config: AssociationConfig, streams: int | None, attempt_delay: float | Unset | None, timeout: float | None, mtu: int
+    config: AssociationConfig, streams: int | None, attempt_delay: float | Unset | None, timeout: float | None
 ) -> AssociationConfig:
     changes: dict[str, Any] = {}
     if streams is not None:
@@ -86,8 +84,6 @@ def _changed(
         changes["attempt_delay"] = attempt_delay
     if timeout is not None:
         changes["connect_timeout"] = timeout
-    if mtu:
-        changes["mtu"] = mtu
     return replace(config, **changes)
 
 
@@ -131,7 +127,6 @@ class Endpoint:
         "_fleeting",
         "_heir",
         "_local",
-        "_mtu",
         "_named",
         "_races",
         "_reuse",
@@ -189,7 +184,7 @@ class Endpoint:
                     self._local = LocalAddresses(driver, local, wildcards=wildcards, beside=beside, announce=announce)
                     self._core = self._open(driver, port, self._local, limits)
                 self._core.scope = announced_in_scope if announce == "auto" else None
-                self._on_addresses()
+                self._core.config = config
                 driver.register(self._core.port, self)
             except BaseException:
                 driver.flush_here()  # One that was opened for this port alone closes itself.
@@ -209,11 +204,6 @@ class Endpoint:
             raise OSError(errno.EADDRINUSE, text) from None
         local.belong_to(core)
         return core
-
-    def _on_addresses(self) -> None:
-        """The local addresses are others than before, and may take packets of another size."""
-        self._mtu = self._local.mtu
-        self._core.config = tuned(self._config, mtu=self._mtu)
 
     def __repr__(self) -> str:
         carried = f"UDP port {self.udp_port}" if self.udp_port else "without UDP"
@@ -286,8 +276,8 @@ class Endpoint:
             if self._races and peer_udp_port is None:
                 peer.race_natively()
             self._check_open()
-            if self._local.wildcards and self._local.add(peer.find_sources(source_for)):
-                self._on_addresses()
+            if self._local.wildcards:
+                self._local.add(peer.find_sources(source_for))
             chosen = tuned(config or self._core.config, streams, attempt_delay, timeout)
             return await self.associate(peer, chosen)
 
@@ -305,12 +295,11 @@ class Endpoint:
             if existing is not None:
                 starting = existing.state in (COOKIE_WAIT, COOKIE_ECHOED)
                 raise OSError(errno.EALREADY if starting else errno.EISCONN, taken(existing, address.ip))
-        chosen = tuned(config, mtu=self._mtu)
         core: CoreAssociation | None = None
         guard = self._driver.guard
         try:
             with guard, guard.lock:
-                core = self._core.connect(now, peer.addresses, peer.port, chosen)
+                core = self._core.connect(now, peer.addresses, peer.port, config)
                 association = Association(core, self._driver, self, started=now, unusable=tuple(peer.unusable))
                 core.owner = association
                 self._driver.flush_here()
@@ -484,8 +473,7 @@ class Endpoint:
         """The driver: the addresses of the host may be others than before. Those of a wildcard follow them."""
         if self._local.wildcards:
             found = [ip for wildcard in self._local.wildcards for ip in bindable_addresses(wildcard)]
-            if self._local.follow(found):
-                self._on_addresses()
+            self._local.follow(found)
 
     def change_addresses(self, core: CoreAssociation, added: Sequence[bytes], removed: Sequence[bytes]) -> None:
         """An association: have more and fewer addresses. ``OSError`` as ``LocalAddresses.change`` says."""
@@ -507,7 +495,6 @@ class Endpoint:
         ip = local_address(address)
         with self._driver.guard, self._driver.guard.lock:
             self._local.add([ip])
-            self._on_addresses()
             self._local.change(self._changeable(), [ip], [])
             self._driver.flush_here()
 
@@ -527,7 +514,6 @@ class Endpoint:
         with self._driver.guard, self._driver.guard.lock:
             self._local.change(having, [], [ip])
             self._local.remove([ip])
-            self._on_addresses()
             self._driver.flush_here()
 
     def _changeable(self) -> list[CoreAssociation]:

@@ -23,7 +23,7 @@ from ..core.events import Event
 from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
-from ..link import Link, reads_ecn, ways_of
+from ..link import Link, forbids_fragments, reads_ecn, ways_of
 from ..link.address_watch import AddressWatch
 from ..link.addresses import AddressLike
 from ..link.interfaces import zone_of_local
@@ -69,6 +69,8 @@ class Driver:
         self.link = link
         self.stack = Stack(os.urandom, time.monotonic_ns(), _ids.__next__, zone_of_local)
         self.stack.reads_ecn = reads_ecn(link)
+        self.stack.ask_link_mtu = link.max_packet
+        self.stack.forbids_fragments = forbids_fragments(link)
         self.closed = False
         self.ports = Ports()
         self._by_descriptor: dict[int, Any] = {}
@@ -138,10 +140,6 @@ class Driver:
     def has_sctp_port(self, port: int) -> bool:
         """Whether an endpoint of the stack has this SCTP port."""
         return port in self.stack.endpoints
-
-    def max_packet(self, local: bytes) -> int:
-        """The largest IP packet that can be sent from a local address, bytes."""
-        return self.link.max_packet(local, local)
 
     # --- for the hub ---
 

@@ -15,6 +15,11 @@ from . import capabilities
 Scheduler: TypeAlias = Literal["fcfs", "rr", "rr_pkt", "prio", "fc", "wfq"]
 
 NANOSECONDS: Final = 1_000_000_000
+SMALLEST_MTU: Final = 576
+LARGEST_MTU: Final = 65535
+"""The largest IP packet that may be asked for: at least, and at most what IP has a length for, bytes."""
+USUAL_MTU: Final = 1500
+"""The largest IP packet of most links, bytes: what is sent where the path MTU cannot be discovered."""
 MIN_SEGMENT: Final = 484
 """User data that a packet of 512 bytes has room for."""
 
@@ -99,10 +104,16 @@ class AssociationConfig:
     it costs to hold it. A message is taken as long as there is any room, whatever its size."""
     max_message_size: int = 16 << 20
     """Largest message ``send`` takes, bytes."""
-    mtu: int = 1500
-    """Largest IP packet sent, bytes, headers and all, until path MTU discovery exists. Packets are never larger than
-    the MTU of the interfaces that they leave from, whatever is asked for here: the ``mtu`` of a path tells what holds.
-    More than 1500 needs a network that takes that much all the way to the peer."""
+    path_mtu_discovery: bool = True
+    """Discover how large a packet each path takes, by probes (RFC 8899). False: packets of a fixed size, which IP may
+    fragment on their way. It is False in effect where the link cannot forbid IP to fragment packets."""
+    path_mtu_probe_timer: float = 1.0
+    """PROBE_TIMER of RFC 8899 at least, seconds, at least 1: what a probe is waited for that may be too large. It is
+    never shorter than the path's RTO."""
+    mtu: int | None = None
+    """Largest IP packet sent, bytes, headers and all, 576 to 65535. None: what the path is found to take, up to the MTU
+    of the interface; without discovery at most 1500. Packets are never larger than the MTU of the interface that they
+    leave from, whatever is asked for here: the ``mtu`` of a path tells what holds."""
     dscp: int = 0
     """The Differentiated Services code point of every IP packet sent, 0 to 63 (RFC 2474)."""
     flow_label: int = 0
@@ -215,6 +226,11 @@ class AssociationConfig:
         return capabilities.offered(self)
 
     @property
+    def usual_mtu(self) -> int:
+        """The largest IP packet that is expected of a path of which nothing is known yet, bytes."""
+        return USUAL_MTU if self.mtu is None else self.mtu
+
+    @property
     def t5_shutdown_guard(self) -> float:
         """How long a shutdown may take, seconds."""
         return 5 * self.rto_max if self.shutdown_guard is None else self.shutdown_guard
@@ -225,7 +241,7 @@ class AssociationConfig:
 
         All of the buffer but two packets, or the window would close before it is reached.
         """
-        return max(self.receive_buffer - 2 * self.mtu, self.receive_buffer // 2)
+        return max(self.receive_buffer - 2 * self.usual_mtu, self.receive_buffer // 2)
 
     @cached_property
     def partial_limit(self) -> int:
@@ -288,9 +304,10 @@ def least_switchover(max_retrans: int, potentially_failed_max_retrans: int) -> i
 def _check(values: Any, bounds: tuple[tuple[str, float, float], ...]) -> None:
     """TypeError, ValueError: a field that counts is no int, or a field is out of bounds."""
     for one in fields(values):
-        counted = one.type == "int" or (one.type == "int | None" and getattr(values, one.name) is not None)
-        if counted and not isinstance(getattr(values, one.name), int):
-            raise TypeError(f"{one.name} is {getattr(values, one.name)!r}: it counts, and is an int")
+        value = getattr(values, one.name)
+        counts = one.type == "int" or (one.type == "int | None" and value is not None)
+        if counts and not isinstance(value, int):
+            raise TypeError(f"{one.name} is {value!r}: it counts, and is an int")
     for name, low, high in bounds:
         value = getattr(values, name)
         if value is not None and not low <= value <= high:
@@ -342,7 +359,8 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("receive_buffer", 4096, 1 << 31),
     ("send_buffer", 1, 1 << 31),
     ("max_message_size", 1, 1 << 31),
-    ("mtu", 576, 65535),
+    ("path_mtu_probe_timer", 1, 3600),
+    ("mtu", SMALLEST_MTU, LARGEST_MTU),
     ("dscp", 0, 63),
     ("flow_label", 0, 0xFFFFF),
     ("max_segment", 0, 65535),

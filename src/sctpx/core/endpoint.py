@@ -12,7 +12,7 @@ from .association.identity import Keeper
 from .association.state import COOKIE_ECHOED, COOKIE_WAIT
 from .config import AssociationConfig, Limits
 from .ip import choose_source, zone_of
-from .local_side import LocalSide
+from .local_side import LinkMtu, LocalSide
 from .timers import nanoseconds
 from .token_bucket import TokenBucket
 
@@ -44,6 +44,9 @@ class EndpointKeeper(Keeper):
     """
     reads_ecn: bool = False
     """Whether the link reads and sets the ECN bits of packets; said at the same time."""
+    ask_link_mtu: LinkMtu | None = None
+    forbids_fragments: bool = False
+    """What the link takes, and whether it can forbid IP to fragment packets; said at the same time."""
 
     def find_association(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
         """The association with that transport address of a peer; of several the first one."""
@@ -98,6 +101,8 @@ class Endpoint(LocalSide):
     ) -> None:
         self.keeper = keeper
         super().__init__(port, local, announce, config, limits)
+        self.ask_link_mtu = keeper.ask_link_mtu
+        self.forbids_fragments = keeper.forbids_fragments
         self.aborts = TokenBucket(limits.aborts_per_second)
         """For answers to packets out of the blue."""
         self.refusals = TokenBucket(limits.aborts_per_second)

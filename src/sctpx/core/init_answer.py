@@ -130,5 +130,5 @@ def init_ack(
     ack.auth = cookie.local_auth
     # "MAY elect to omit some or all of the 'Unrecognized Parameter' parameters to reduce the size" (section 12.4): what
     # the INIT ACK repeats of the INIT, in reports and in the cookie, takes hardly more bytes than it took there.
-    limit = largest_packet(config.mtu, cookie.source, cookie.udp_port) - COMMON_HEADER
+    limit = largest_packet(config.usual_mtu, cookie.source, cookie.udp_port) - COMMON_HEADER
     return ack.encode(ack=True, limit=limit, reports=setup.parameters - cookie.spoken + REPORT_HEADERS)

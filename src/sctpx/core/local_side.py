@@ -7,17 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .config import AssociationConfig, Limits
+from .config import LARGEST_MTU, SMALLEST_MTU, AssociationConfig, Limits
 from .ip import same_family
 from .path.path import flowinfo
 
 Scope = Callable[[list[bytes], list[bytes]], list[bytes]]
+LinkMtu = Callable[[bytes, bytes, bool], int]
+"""Tells the largest IP packet that the link takes to a remote address from a local one, bytes; asked anew if true."""
 
 
 class LocalSide:
     """One SCTP port, without its associations."""
 
-    __slots__ = ("announce", "config", "hides", "limits", "local", "port", "scope", "wildcards")
+    __slots__ = (
+        "announce",
+        "ask_link_mtu",
+        "config",
+        "forbids_fragments",
+        "hides",
+        "limits",
+        "local",
+        "port",
+        "scope",
+        "wildcards",
+    )
 
     def __init__(
         self, port: int, local: list[bytes], announce: list[bytes], config: AssociationConfig, limits: Limits
@@ -42,6 +55,15 @@ class LocalSide:
         """For associations that peers set up, and the default for ours."""
         self.limits = limits
         """What strangers can have of it."""
+        self.ask_link_mtu: LinkMtu | None = None
+        """None where the link does not tell."""
+        self.forbids_fragments = False
+        """The link can forbid IP to fragment packets (DF): path MTUs can be discovered over it."""
+
+    def link_mtu(self, remote: bytes, local: bytes, anew: bool = False) -> int:
+        """The largest IP packet that the link takes to ``remote``, bytes; 0 if it does not tell."""
+        ask = self.ask_link_mtu
+        return 0 if ask is None else min(max(ask(remote, local, anew), SMALLEST_MTU), LARGEST_MTU)
 
     def change_addresses(self, local: list[bytes], announce: list[bytes], wildcards: Sequence[bytes] = ()) -> None:
         """Other addresses for associations to come; those that there are keep the lists that they have."""

@@ -25,13 +25,21 @@ class Transmit:
     """One or more SCTP packets for one destination, to be sent now.
 
     ``data`` holds the packets one behind the other; each is ``segment`` bytes long but the last, which may
-    be shorter. A packet alone (``len(data) <= segment``) must not be segmented by the link, whatever its
-    size: it may be meant for fragmentation by IP (RFC 9260 section 6.9).
+    be shorter. A packet alone (``len(data) <= segment``) must not be segmented by the link, whatever its size.
     """
 
-    __slots__ = ("data", "flowinfo", "local", "port", "remote", "segment")
+    __slots__ = ("data", "expendable", "flowinfo", "fragments", "local", "port", "remote", "segment")
 
-    def __init__(self, local: bytes, remote: bytes, port: int, data: bytes, segment: int, flowinfo: int = 0) -> None:
+    def __init__(
+        self,
+        local: bytes,
+        remote: bytes,
+        port: int,
+        data: bytes,
+        segment: int,
+        flowinfo: int = 0,
+        fragments: bool = True,
+    ) -> None:
         self.local = local
         """Source IP address, packed (4 or 16 bytes); ``b""`` leaves the choice to the link."""
         self.remote = remote
@@ -45,4 +53,13 @@ class Transmit:
 
         The bits are those of ``sin6_flowinfo`` (RFC 3493 section 3.3), in host byte order: the label in the low 20, the
         class in the eight above them. 0 marks nothing.
+        """
+        self.expendable = False
+        """A probe of the path MTU: if a queue of this host has no room for it, it is lost like any other packet. The
+        reason may be its size, and what comes behind it must not wait for that."""
+        self.fragments = fragments
+        """IP may fragment the packets (DF off); else a packet that is too big for the path is lost.
+
+        Packets are fragmented that were cut before the path MTU fell (RFC 9260 section 6.9), and those to addresses of
+        which no path MTU is discovered.
         """

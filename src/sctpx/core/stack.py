@@ -476,12 +476,15 @@ class Stack(EndpointKeeper):
             inbound.receive_rest(association.tcb, arrival)
             self._after(association, arrival.local, arrival.remote, arrival.port)
 
-    def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes) -> None:
-        """An ICMP error about a packet of ours to ``remote``: ``payload`` is as much of it as came back."""
+    def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes, mtu: int = 0) -> None:
+        """An ICMP error about a packet of ours to ``remote``: ``payload`` is as much of it as came back.
+
+        ``mtu``: what the next link takes, bytes of IP, if the packet was too big for it.
+        """
         self.working = association = self._find_by_packet(remote, payload)
         if association is not None:
             association.begin_round()
-            returned.handle_icmp(association.tcb, now, remote, port, error, payload)
+            returned.handle_icmp(association.tcb, now, remote, port, error, payload, mtu)
             self.touch(association)
             self.working = None
 
@@ -489,7 +492,8 @@ class Stack(EndpointKeeper):
         """The link could not send this and will not: ``error`` is the errno."""
         self.working = association = self._find_by_packet(transmit.remote, transmit.data)
         if association is not None:
-            returned.handle_send_error(association.tcb, now, transmit.remote, transmit.port, error, transmit.data)
+            first = transmit.data[: transmit.segment]
+            returned.handle_send_error(association.tcb, now, transmit.remote, transmit.port, error, first)
             self.touch(association)
             self.working = None
 
@@ -544,13 +548,13 @@ class Stack(EndpointKeeper):
         """
         packets = [transmit.data]
         size = len(transmit.data)
-        place = transmit.local, transmit.remote, transmit.port, transmit.flowinfo
+        place = transmit.local, transmit.remote, transmit.port, transmit.flowinfo, transmit.fragments
         while len(packets) < MAX_GATHERED:
             other = self._poll_ready(now)
             if other is None:
                 break
             alike = len(other.data) == size < other.segment
-            if not alike or (other.local, other.remote, other.port, other.flowinfo) != place:
+            if not alike or (other.local, other.remote, other.port, other.flowinfo, other.fragments) != place:
                 self._put_off = other
                 break
             packets.append(other.data)

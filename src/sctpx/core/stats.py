@@ -38,6 +38,10 @@ class AssociationStats:
         "packets_discarded",
         "packets_received",
         "packets_sent",
+        "path_mtu_black_holes",
+        "path_mtu_probes_lost",
+        "path_mtu_probes_sent",
+        "path_mtu_reports",
         "reconfigurations",
         "reconfigurations_refused",
         "reconfigurations_retransmitted",
@@ -115,6 +119,14 @@ class AssociationStats:
         that there is not (RFC 4895 section 6.3)."""
         self.unauthenticated_chunks = 0
         """Chunks of types that have to be authenticated, and were not."""
+        self.path_mtu_probes_sent = 0
+        """Packets that were sent to discover a path MTU (RFC 8899)."""
+        self.path_mtu_probes_lost = 0
+        """Those of them that were not answered in time."""
+        self.path_mtu_black_holes = 0
+        """How often packets of the size in use were found not to pass any more, and smaller ones were sent."""
+        self.path_mtu_reports = 0
+        """ICMP messages "packet too big" that counted."""
 
     def __repr__(self) -> str:
         return _counted(self)

@@ -51,6 +51,7 @@ NOT_THE_KERNELS: Final = frozenset(
         "stream_values",
         "max_outbound_streams",
         "unauthenticated_asconf",
+        "path_mtu_probe_timer",
     }
 )
 """The parameters that have no option in the kernel."""
@@ -169,13 +170,12 @@ def _path(config: AssociationConfig) -> PaddrParams:
         flags |= c.SPP_DSCP
     if config.flow_label:
         flags |= c.SPP_IPV6_FLOWLABEL
-    fixed = config.mtu != _DEFAULT.mtu
-    if fixed:
+    if config.mtu is not None or not config.path_mtu_discovery:
         flags |= c.SPP_PMTUD_DISABLE
     return PaddrParams(
         spp_hbinterval=_ms(config.heartbeat_interval),
         spp_pathmaxrxt=config.path_max_retrans,
-        spp_pathmtu=config.mtu if fixed else 0,
+        spp_pathmtu=config.mtu or 0,
         spp_sackdelay=_ms(config.sack_delay),
         spp_flags=flags,
         spp_ipv6_flowlabel=config.flow_label,

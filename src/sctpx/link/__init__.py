@@ -8,7 +8,7 @@
 from .base import Link, LinkSocket, Received, ReturnedPacket
 from .capabilities import Capabilities, probe
 from .choice import Choice, HostFacts, Named, Way, choose, choose_here, host_facts
-from .opening import LINK_KINDS, LinkKind, check_kind, open_link, open_ways, reads_ecn, ways_of
+from .opening import LINK_KINDS, LinkKind, check_kind, forbids_fragments, open_link, open_ways, reads_ecn, ways_of
 from .raw import RawLink
 from .raw_socket import RawSocket
 from .several import SeveralLinks
@@ -36,6 +36,7 @@ __all__ = [
     "check_kind",
     "choose",
     "choose_here",
+    "forbids_fragments",
     "host_facts",
     "open_link",
     "open_ways",

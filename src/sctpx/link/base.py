@@ -16,9 +16,10 @@ The driver's side of the bargain:
 
   * ``EAGAIN``, ``ENOBUFS``: a queue of this host is full, nothing is lost. Keep the Transmit, stop polling the core,
     and hand in the same Transmit again when ``socket_for(transmit)`` is writable. After ``ENOBUFS`` the full queue is
-    the interface's and the socket may be writable all the while: try again by a timer, a millisecond or so.
-  * Any other errno is about the destination (``ENETUNREACH``, ``EADDRNOTAVAIL``, ...): tell
-    ``Stack.handle_send_error`` and drop the Transmit.
+    the interface's and the socket may be writable all the while: try again by a timer, a millisecond or so. A Transmit
+    that is ``expendable`` is dropped instead, and the answer is 0.
+  * Any other errno is about the destination (``ENETUNREACH``, ``EADDRNOTAVAIL``, ...), or ``EMSGSIZE``: the packet is
+    too big for the interface, and IP must not fragment it. Tell ``Stack.handle_send_error`` and drop the Transmit.
 """
 
 from __future__ import annotations
@@ -37,11 +38,12 @@ or several ``segment`` bytes apart of which the last may be shorter; it is never
 bits of the IP header, 0 where the link does not read them.
 """
 
-ReturnedPacket: TypeAlias = tuple[bytes, int, int, bytes]
-"""``(remote, port, error, payload)``, as ``Stack.handle_icmp`` takes them: an ICMP error about a packet of ours.
+ReturnedPacket: TypeAlias = tuple[bytes, int, int, bytes, int]
+"""``(remote, port, error, payload, mtu)``, as ``Stack.handle_icmp`` takes them: an ICMP error about a packet of ours.
 
 ``remote`` and ``port`` are what that packet was sent to, ``error`` is the errno the system makes of the ICMP
-message, ``payload`` the first bytes of the SCTP packet, as many as came back (perhaps none).
+message, ``payload`` the first bytes of the SCTP packet, as many as came back (perhaps none). ``mtu`` is what the next
+link takes, bytes of IP, with the error EMSGSIZE.
 """
 
 
@@ -106,8 +108,11 @@ class Link(Protocol[SocketT]):
     def send(self, transmit: Transmit) -> int:
         """Send the packets of a Transmit: 0, or an errno with ``transmit.data`` cut to what was not sent."""
 
-    def max_packet(self, remote: bytes, local: bytes = b"") -> int:
-        """The largest IP packet for a destination, bytes with all headers, as ``AssociationConfig.mtu`` counts."""
+    def max_packet(self, remote: bytes, local: bytes = b"", anew: bool = False) -> int:
+        """The largest IP packet for a destination, bytes with all headers, as ``AssociationConfig.mtu`` counts.
+
+        It is what the interface takes, and not what the path takes. ``anew``: ask the system again.
+        """
 
     def close(self) -> None:
         """Free the sockets. What was handed to the system is still sent; closing twice does nothing."""

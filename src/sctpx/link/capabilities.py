@@ -16,6 +16,10 @@ SOL_UDP: Final = 17
 # linux/udp.h
 UDP_SEGMENT: Final = 103
 UDP_GRO: Final = 104
+# linux/in.h, linux/in6.h: IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
+_MTU_DISCOVER: Final = ((socket.IPPROTO_IP, 10), (socket.IPPROTO_IPV6, 23))
+_PMTUDISC_DONT: Final = 0
+_PMTUDISC_PROBE: Final = 3
 
 
 @final
@@ -34,6 +38,8 @@ class Capabilities:
     """The ECN bits of a packet can be read and set beside it."""
     marks: bool = False
     """The traffic class and the flow label of a packet can be set beside it; else the class is set on the socket."""
+    df: bool = False
+    """IP can be told not to fragment packets, and not to judge by itself what the path takes (IP_PMTUDISC_PROBE)."""
     error_queue: bool = False
     """ICMP errors are kept with the packet that drew them (IP_RECVERR)."""
 
@@ -51,8 +57,19 @@ def probe() -> Capabilities:
             gro=_accepts(asking, UDP_GRO, 1),
             ecn=True,
             marks=True,
+            df=set_fragmentation(asking, False),
             error_queue=True,
         )
+
+
+def set_fragmentation(sock: socket.socket, allowed: bool) -> bool:
+    """Let IP fragment the packets of a socket (DF off), or not, whatever ICMP said of the path: whether that went."""
+    level, option = _MTU_DISCOVER[sock.family == socket.AF_INET6]
+    try:
+        sock.setsockopt(level, option, _PMTUDISC_DONT if allowed else _PMTUDISC_PROBE)
+    except OSError:
+        return False
+    return True
 
 
 def _accepts(asking: socket.socket, option: int, value: int) -> bool:

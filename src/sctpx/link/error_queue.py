@@ -7,6 +7,7 @@ it does is the core's question. This module reads and parses, and leaves out wha
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import sys
@@ -58,6 +59,11 @@ class QueuedError:
     """The next hop's MTU, for a packet that was too big."""
     offender: bytes
     """IP address of the host that sent the ICMP message; ``b""`` if unknown."""
+
+    @property
+    def mtu(self) -> int:
+        """The MTU of the next hop, bytes of IP; 0 if the error is not that the packet was too big."""
+        return self.info if self.error == errno.EMSGSIZE else 0
 
     @property
     def concerns_destination(self) -> bool:

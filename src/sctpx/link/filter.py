@@ -85,6 +85,11 @@ class FilteredLink:
         return bool(getattr(self.inner, "ecn", False))
 
     @property
+    def forbids_fragments(self) -> bool:
+        """IP can be told not to fragment packets."""
+        return bool(getattr(self.inner, "forbids_fragments", False))
+
+    @property
     def port(self) -> int:
         """The UDP port of the link behind."""
         return self.inner.port
@@ -146,9 +151,9 @@ class FilteredLink:
             local = sock.address if sock is not None else b""
         return self.inner.send(transmit) if self.passes(local, transmit.remote) else 0
 
-    def max_packet(self, remote: bytes, local: bytes = b"") -> int:
+    def max_packet(self, remote: bytes, local: bytes = b"", anew: bool = False) -> int:
         """The largest IP packet for a destination."""
-        return self.inner.max_packet(remote, local)
+        return self.inner.max_packet(remote, local, anew)
 
     def close(self) -> None:
         """Close the link behind."""

@@ -34,6 +34,7 @@ LARGEST_PACKET: Final = 65535
 DEFAULT_MTU: Final = 1500
 """The MTU of an interface that cannot be asked, bytes."""
 
+_LOOPBACK: Final = bytes((127, 0, 0, 1))
 _ASKING_PORT: Final = 9899
 _SIOCGIFMTU: Final = 0x8921
 _IFREQ: Final = struct.Struct("16si20x")
@@ -200,6 +201,11 @@ def interface_mtu(name: str) -> int:
 
 
 def address_mtu(ip: bytes) -> int:
-    """The largest IP packet to send from a local address: its interface's MTU, at most what IP takes."""
+    """The largest IP packet to send from a local address: its interface's MTU, at most what IP takes.
+
+    On Linux every address of 127.0.0.0/8 is one of the loopback interface, though that has only 127.0.0.1.
+    """
     address = interface_address(ip)
+    if address is None and same_family(ip, _LOOPBACK) and scope_of(ip) == LOOPBACK:
+        address = interface_address(_LOOPBACK)
     return min(interface_mtu(address.interface), LARGEST_PACKET) if address else DEFAULT_MTU

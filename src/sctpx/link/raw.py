@@ -23,11 +23,12 @@ from ..core.ip import choose_source, same_family
 from ..core.outputs import Transmit
 from .addresses import AddressLike, address_text
 from .base import Received, ReturnedPacket
+from .capabilities import probe
 from .heap import keep_freed_memory
 from .interfaces import DEFAULT_MTU, local_address
 from .kernel_sctp import check_absent
 from .marks import ECN
-from .raw_socket import RawSocket
+from .raw_socket import QUEUE_FULL, RawSocket
 from .remembered import Remembered
 
 _PORT_BYTES: Final = 2
@@ -41,6 +42,8 @@ class RawLink:
         """A link without addresses yet; ``open`` makes one that has them."""
         self.ecn = ecn
         """Whether the ECN bits of packets are read and set."""
+        self.forbids_fragments = probe().df
+        """Whether IP can be told not to fragment packets."""
         self._sockets: dict[bytes, RawSocket] = {}
         self._nearest: Remembered[tuple[bytes, bytes], RawSocket] = Remembered()
 
@@ -113,10 +116,10 @@ class RawLink:
         for sock in self._sockets.values():
             sock.close()
 
-    def max_packet(self, remote: bytes, local: bytes = b"") -> int:
-        """The largest IP packet for a destination: the MTU of the interface it leaves by, at most 1500 bytes."""
+    def max_packet(self, remote: bytes, local: bytes = b"", anew: bool = False) -> int:
+        """The largest IP packet for a destination: the MTU of the interface that has the local address."""
         sock = self._sockets.get(local) or self._sockets.get(choose_source(list(self._sockets), remote, []))
-        return sock.max_packet() if sock else DEFAULT_MTU
+        return sock.max_packet(anew) if sock else DEFAULT_MTU
 
     # --- SCTP ports ---
 
@@ -190,8 +193,10 @@ class RawLink:
             return errno.EPROTONOSUPPORT  # The packet is meant for UDP.
         if len(transmit.remote) != len(sock.address) and not same_family(transmit.remote, sock.address):
             return errno.EAFNOSUPPORT
+        if transmit.fragments is not sock.fragments:
+            sock.let_fragment(transmit.fragments)
         flowinfo = transmit.flowinfo if self.ecn else transmit.flowinfo & ~ECN
         sent, code = sock.send(transmit.data, transmit.segment, flowinfo, sock.destination(transmit.remote))
         if code:
             transmit.data = transmit.data[sent:]
-        return code
+        return 0 if code in QUEUE_FULL and transmit.expendable else code

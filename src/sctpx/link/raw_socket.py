@@ -35,6 +35,7 @@ from ..core.outputs import FLOW_LABEL
 from .addresses import SocketAddress, family_of, packed_address, socket_address
 from .base import Received, ReturnedPacket
 from .buffers import enlarge_buffers
+from .capabilities import set_fragmentation
 from .error_queue import IP_RECVERR, IPV6_RECVERR, read_error_queue
 from .interfaces import address_mtu
 from .marks import TRAFFIC_CLASS, ancillary, lease_flow_label
@@ -53,11 +54,8 @@ _SMALLEST_PACKET: Final = 12
 """What is shorter than an SCTP common header is not merged: it has no place among packets."""
 
 # linux/in.h, linux/in6.h
-_IP_MTU_DISCOVER: Final = 10
 _IPV6_CHECKSUM: Final = 7
-_IPV6_MTU_DISCOVER: Final = 23
 _IPV6_RECVTCLASS: Final = 66
-_PMTUDISC_DONT: Final = 0
 _NO_CHECKSUM: Final = -1
 
 # An IPv4 header: the length in 32-bit words with the version, the ECN bits in the second byte, where the source is.
@@ -67,6 +65,9 @@ _IPV4_SOURCE: Final = slice(12, 16)
 _ECN_MASK: Final = 3
 _PORT: Final = slice(2, 4)
 """Where an SCTP packet has its destination port."""
+
+QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
+"""A queue of this host is full."""
 
 _Packet: TypeAlias = tuple[bytes, bytes, int]
 """An SCTP packet, the IP address it came from, its ECN bits."""
@@ -90,6 +91,7 @@ class RawSocket:
         "_unlabelled",
         "_view",
         "address",
+        "fragments",
         "ports",
         "socket",
     )
@@ -107,6 +109,8 @@ class RawSocket:
         except OSError:
             self.socket.close()
             raise
+        self.fragments = True
+        """IP may fragment what is sent."""
         self._max_packet = 0
         self._errors_waiting = False
         self._gave_one = False
@@ -128,9 +132,14 @@ class RawSocket:
         self.socket.close()
         self.ports.close()
 
-    def max_packet(self) -> int:
-        """The largest IP packet to send from here, bytes: the interface's MTU as first seen."""
-        if not self._max_packet:
+    def let_fragment(self, allowed: bool) -> None:
+        """Let IP fragment what is sent from now on, or not."""
+        self.fragments = allowed
+        set_fragmentation(self.socket, allowed)
+
+    def max_packet(self, anew: bool = False) -> int:
+        """The largest IP packet to send from here, bytes: the interface's MTU as first seen, or as it is (``anew``)."""
+        if anew or not self._max_packet:
             self._max_packet = address_mtu(self.address)
         return self._max_packet
 
@@ -206,7 +215,13 @@ class RawSocket:
         entries = read_error_queue(self.socket, _ERRORS_AT_ONCE)
         self._errors_waiting = len(entries) == _ERRORS_AT_ONCE
         return [
-            (entry.remote, 0, errno.ENOPROTOOPT if entry.protocol_unreachable else entry.error, entry.payload)
+            (
+                entry.remote,
+                0,
+                errno.ENOPROTOOPT if entry.protocol_unreachable else entry.error,
+                entry.payload,
+                entry.mtu,
+            )
             for entry in entries
             if entry.concerns_destination and not entry.port_unreachable
         ]
@@ -274,6 +289,7 @@ def _bound_socket(ip: bytes, *, ecn: bool) -> socket.socket:
         attach(sock, program((), Others.NONE, ipv6=family == socket.AF_INET6))
         sock.setblocking(False)
         enlarge_buffers(sock)
+        set_fragmentation(sock, True)
         for option in _options(family, ecn=ecn):
             sock.setsockopt(*option)
         sock.bind(socket_address(ip, 0))
@@ -285,16 +301,15 @@ def _bound_socket(ip: bytes, *, ecn: bool) -> socket.socket:
 
 
 def _options(family: int, *, ecn: bool) -> Iterable[tuple[int, int, int]]:
-    """DF off, so that a packet too big for its path is fragmented by IP (RFC 9260 section 6.9); ICMP errors; ECN bits.
+    """ICMP errors; ECN bits.
 
     The SCTP checksum is the core's work, so the kernel is told to write none into IPv6 packets.
     """
     if family == socket.AF_INET:
-        return (socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT), (socket.IPPROTO_IP, IP_RECVERR, 1)
+        return ((socket.IPPROTO_IP, IP_RECVERR, 1),)
     level = socket.IPPROTO_IPV6
     return (
         (level, _IPV6_CHECKSUM, _NO_CHECKSUM),
-        (level, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT),
         (level, IPV6_RECVERR, 1),
         (level, _IPV6_RECVTCLASS, int(ecn)),
     )

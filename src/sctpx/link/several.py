@@ -58,6 +58,11 @@ class SeveralLinks:
         return self.raw.ecn and bool(getattr(self.udp, "ecn", False))
 
     @property
+    def forbids_fragments(self) -> bool:
+        """Both can tell IP not to fragment packets."""
+        return self.raw.forbids_fragments and bool(getattr(self.udp, "forbids_fragments", False))
+
+    @property
     def addresses(self) -> list[bytes]:
         """The local addresses that both links have."""
         other = self.udp.addresses
@@ -133,9 +138,9 @@ class SeveralLinks:
         """Send the packets of a Transmit, by UDP if it has a UDP port."""
         return self._carrier(transmit).send(transmit)
 
-    def max_packet(self, remote: bytes, local: bytes = b"") -> int:
+    def max_packet(self, remote: bytes, local: bytes = b"", anew: bool = False) -> int:
         """The largest IP packet for a destination that both links can send."""
-        return min(link.max_packet(remote, local) for link in (self.raw, self.udp))
+        return min(link.max_packet(remote, local, anew) for link in (self.raw, self.udp))
 
     def close(self) -> None:
         """Close both links."""

@@ -9,8 +9,8 @@ Packets that are marked (DSCP, IPv6 flow label) have the marks beside them, pack
 different marks share a socket: ``marks``.
 
 A batch leaves by UDP_SEGMENT, one system call for up to 64 packets, where the system has it. Where it has not, or
-refuses it for this batch, the packets go one by one. One packet alone always goes plain, so that IP may fragment it
-(RFC 9260 section 6.9).
+refuses it for this batch, the packets go one by one. One packet alone always goes plain. Whether IP may fragment a
+packet is a setting of the socket, which is changed when a packet differs from those before: that is seldom.
 
 ``open`` takes the addresses as they are; what a wildcard stands for and which addresses a client needs is answered by
 ``interfaces``. The sockets and their system calls are in ``udp_socket``.
@@ -35,7 +35,7 @@ from .interfaces import DEFAULT_MTU, interface_addresses, local_address
 from .marks import ECN, traffic_class
 from .port_holder import port_holder
 from .remembered import Remembered
-from .udp_socket import GSO_REFUSALS, UdpSocket
+from .udp_socket import GSO_REFUSALS, QUEUE_FULL, UdpSocket
 
 SCTP_TUNNELING_PORT: Final = 9899
 """The UDP port IANA assigned to SCTP (RFC 6951 section 5.1)."""
@@ -60,6 +60,8 @@ class UdpLink:
         """Whether packets arrive merged."""
         self.ecn = capabilities.ecn
         """Whether the ECN bits of packets are read and set."""
+        self.forbids_fragments = capabilities.df
+        """Whether IP can be told not to fragment packets."""
         self._capabilities = capabilities
         self._port = udp_port
         self._sockets: dict[bytes, UdpSocket] = {}
@@ -157,10 +159,10 @@ class UdpLink:
         for sock in self._sockets.values():
             sock.close()
 
-    def max_packet(self, remote: bytes, local: bytes = b"") -> int:
-        """The largest IP packet for a destination: the MTU of the interface it leaves by, at most 1500 bytes."""
+    def max_packet(self, remote: bytes, local: bytes = b"", anew: bool = False) -> int:
+        """The largest IP packet for a destination: the MTU of the interface that has the local address."""
         sock = self._sockets.get(local) or self._socket_near(remote)
-        return sock.max_packet() if sock else DEFAULT_MTU
+        return sock.max_packet(anew) if sock else DEFAULT_MTU
 
     # --- receiving ---
 
@@ -187,10 +189,13 @@ class UdpLink:
             return errno.EADDRNOTAVAIL if transmit.local else errno.EAFNOSUPPORT
         if len(transmit.remote) != len(sock.address) and not same_family(transmit.remote, sock.address):
             return errno.EAFNOSUPPORT
+        if transmit.fragments is not sock.fragments:
+            sock.let_fragment(transmit.fragments)
         destination = sock.destination(transmit.remote, transmit.port)
         segment = transmit.segment
         if len(transmit.data) <= segment and not transmit.flowinfo:
-            return sock.send(transmit.data, 0, 0, destination)
+            code = sock.send(transmit.data, 0, 0, destination)
+            return 0 if code in QUEUE_FULL and transmit.expendable else code
         flowinfo = transmit.flowinfo if self.ecn else transmit.flowinfo & ~ECN
         if flowinfo and not self._capabilities.marks:
             with traffic_class(sock.socket, flowinfo >> CLASS_SHIFT):
@@ -207,7 +212,7 @@ class UdpLink:
             sent, code = _send_pieces(sock, transmit, destination, flowinfo, segment, sent)
         if code:
             transmit.data = transmit.data[sent:]
-        return code
+        return 0 if code in QUEUE_FULL and transmit.expendable else code
 
     def _socket_near(self, remote: bytes) -> UdpSocket | None:
         known = self._nearest.get(remote)

@@ -26,7 +26,7 @@ from ..core.outputs import FLOW_LABEL
 from .addresses import SocketAddress, family_of, packed_address, socket_address
 from .base import Received, ReturnedPacket
 from .buffers import enlarge_buffers
-from .capabilities import SOL_UDP, UDP_GRO, Capabilities
+from .capabilities import SOL_UDP, UDP_GRO, Capabilities, set_fragmentation
 from .error_queue import IP_RECVERR, IPV6_RECVERR, read_error_queue
 from .interfaces import address_mtu
 from .marks import TRAFFIC_CLASS, ancillary, lease_flow_label
@@ -37,11 +37,8 @@ _ANCILLARY_LIMIT: Final = 128
 _ERRORS_AT_ONCE: Final = 64
 
 # linux/in.h, linux/in6.h
-_IP_MTU_DISCOVER: Final = 10
 _IP_RECVTOS: Final = 13
-_IPV6_MTU_DISCOVER: Final = 23
 _IPV6_RECVTCLASS: Final = 66
-_PMTUDISC_DONT: Final = 0
 
 GSO_REFUSALS: Final = frozenset((errno.EIO, errno.EINVAL, errno.EMSGSIZE))
 """A GSO send refused as such: the route cannot (EIO), or the packets do not fit the interface (EINVAL, EMSGSIZE)."""
@@ -49,7 +46,7 @@ _DATAGRAMS_PER_BATCH: Final = 8
 """Single datagrams that count as much as one batch that the system merged."""
 _SMALLEST_PACKET: Final = 12
 """What is shorter than an SCTP common header is not merged: it has no place among packets."""
-_QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
+QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
 
 _Ancillary: TypeAlias = Iterable[tuple[int, int, bytes]]
 
@@ -61,6 +58,7 @@ class UdpSocket:
     __slots__ = (
         "_ancillary",
         "_destinations",
+        "_df",
         "_error_queue",
         "_errors_waiting",
         "_gave_one",
@@ -71,6 +69,7 @@ class UdpSocket:
         "_sendto",
         "_unlabelled",
         "address",
+        "fragments",
         "port",
         "socket",
     )
@@ -81,6 +80,9 @@ class UdpSocket:
         self.socket = _bound_socket(ip, port, capabilities)
         """The socket itself, for an event loop that receives by its own means; see ``received``."""
         self.port: int = self.socket.getsockname()[1]
+        self.fragments = True
+        """IP may fragment what is sent."""
+        self._df = capabilities.df
         self._max_packet = 0
         self._error_queue = capabilities.error_queue
         self._errors_waiting = False
@@ -106,9 +108,15 @@ class UdpSocket:
         """Close the socket. Closing twice does nothing."""
         self.socket.close()
 
-    def max_packet(self) -> int:
-        """The largest IP packet to send from here, bytes: the interface's MTU as first seen."""
-        if not self._max_packet:
+    def let_fragment(self, allowed: bool) -> None:
+        """Let IP fragment what is sent from now on, or not, if the system can."""
+        self.fragments = allowed
+        if self._df:
+            set_fragmentation(self.socket, allowed)
+
+    def max_packet(self, anew: bool = False) -> int:
+        """The largest IP packet to send from here, bytes: the interface's MTU as first seen, or as it is (``anew``)."""
+        if anew or not self._max_packet:
             self._max_packet = address_mtu(self.address)
         return self._max_packet
 
@@ -181,7 +189,7 @@ class UdpSocket:
             return []
         entries = read_error_queue(self.socket, _ERRORS_AT_ONCE)
         self._errors_waiting = len(entries) == _ERRORS_AT_ONCE
-        return [(e.remote, e.port, e.error, e.payload) for e in entries if e.concerns_destination]
+        return [(e.remote, e.port, e.error, e.payload, e.mtu) for e in entries if e.concerns_destination]
 
     # --- sending ---
 
@@ -213,7 +221,7 @@ class UdpSocket:
         code = self._try_send(piece, segment, flowinfo, destination)
         if code == errno.EINVAL and flowinfo & FLOW_LABEL and not self._unlabelled:
             code = self._send_labelled(piece, segment, flowinfo, destination)
-        if not code or not self._error_queue or code in _QUEUE_FULL or (segment and code in GSO_REFUSALS):
+        if not code or not self._error_queue or code in QUEUE_FULL or (segment and code in GSO_REFUSALS):
             return code
         self._errors_waiting = True
         return self._try_send(piece, segment, flowinfo, destination)
@@ -276,10 +284,11 @@ def _bound_socket(ip: bytes, port: int, capabilities: Capabilities) -> socket.so
 
 
 def _set_linux_options(sock: socket.socket, capabilities: Capabilities) -> None:
-    """DF off, so that a packet too big for its path is fragmented by IP (RFC 9260 section 6.9); the rest as able."""
+    """DF off, until the core asks for it packet by packet; the rest as able."""
+    set_fragmentation(sock, True)
     wide = sock.family == socket.AF_INET6
     level = socket.IPPROTO_IPV6 if wide else socket.IPPROTO_IP
-    wanted = [(level, _IPV6_MTU_DISCOVER if wide else _IP_MTU_DISCOVER, _PMTUDISC_DONT)]
+    wanted = []
     if capabilities.gro:
         wanted.append((SOL_UDP, UDP_GRO, 1))
     if capabilities.error_queue:

@@ -64,9 +64,6 @@ class StackDriver(Protocol):
     def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
         """Carry no more packets of an SCTP port at these local addresses, or at any."""
 
-    def max_packet(self, local: bytes) -> int:
-        """The largest IP packet that can be sent from a local address, bytes with all headers."""
-
 
 class NameHost(Protocol):
     """What every socket needs of its host, whoever carries its associations."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final, Protocol, final
 
 from ..core.association.association import Association
@@ -22,9 +21,6 @@ from ..core.endpoint import Endpoint
 from ..core.stack import Stack
 from .addresses import ip_text
 from .sctp_port import PortCarrier
-
-SMALLEST_MTU: Final = 576
-"""What ``AssociationConfig.mtu`` has at least, bytes."""
 
 _log: Final = logging.getLogger("sctpx")
 
@@ -50,9 +46,6 @@ class Carrier(PortCarrier, Protocol):
 
     def watch_addresses(self) -> None:
         """From now on, tell the users of ports whenever the addresses of the host may have changed."""
-
-    def max_packet(self, local: bytes) -> int:
-        """The largest IP packet that can be sent from a local address, bytes with all headers."""
 
 
 @final
@@ -94,11 +87,6 @@ class LocalAddresses:
         """Those that peers may be told."""
         tells = self._announce == "all" or (self._announce == "auto" and len(self.ips) > 1)
         return list(self.ips) if tells else []
-
-    @property
-    def mtu(self) -> int:
-        """The largest IP packet that can be sent from each of them, bytes."""
-        return max(min([self._carrier.max_packet(ip) for ip in self.ips], default=SMALLEST_MTU), SMALLEST_MTU)
 
     def belong_to(self, endpoint: Endpoint) -> None:
         """They are those of this endpoint from now on, which is open at them."""
@@ -154,7 +142,6 @@ class LocalAddresses:
     def take_along(self, association: Association) -> None:
         """Have the peer of an association told what the wildcards stand for now, if that is wanted."""
         if self._wildcards and association.config.auto_asconf:
-            self._fit(association, self.ips)
             association.follow_addresses(self._carrier.now(), self.ips)
 
     def change(self, associations: Iterable[Association], added: Sequence[bytes], removed: Sequence[bytes]) -> None:
@@ -167,16 +154,9 @@ class LocalAddresses:
         self._gone += fresh  # They are carried as long as an association uses them.
         try:
             for association in associations:
-                self._fit(association, added)
                 association.change_addresses(self._carrier.now(), added, removed)
         finally:
             self.let_go()
-
-    def _fit(self, association: Association, ips: Sequence[bytes]) -> None:
-        """Packets of an association are no larger than these addresses take."""
-        mtu = max(min([self._carrier.max_packet(ip) for ip in ips], default=SMALLEST_MTU), SMALLEST_MTU)
-        if mtu < association.config.mtu:
-            association.reconfigure(self._carrier.now(), replace(association.config, mtu=mtu))
 
     def _can_have(self, ip: bytes) -> bool:
         try:

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final, final
 
 from ..core.association.association import Association
@@ -37,12 +35,6 @@ _DRAWS: Final = 64
 """How often an SCTP port is drawn again if another driver has the same one."""
 
 
-@lru_cache(maxsize=256)
-def with_mtu(config: AssociationConfig, mtu: int) -> AssociationConfig:
-    """The config for a link of that MTU; equal configs are one object."""
-    return replace(config, mtu=mtu) if mtu < config.mtu else config
-
-
 @final
 class Port:
     """One SCTP port that sockets use."""
@@ -51,7 +43,6 @@ class Port:
         "_host",
         "_lingering",
         "_local",
-        "_mtu",
         "_sockets",
         "_unbound",
         "driver",
@@ -87,7 +78,6 @@ class Port:
         self._sockets = 1
         self._lingering: list[SocketState] = []
         self._local = LocalAddresses(driver, addresses, wildcards=wildcards)
-        self._mtu = self._local.mtu
         self.endpoint = self._open(driver, self._local, number)
         driver.ports.register(self.endpoint.port, self)
         self.configure()
@@ -113,7 +103,7 @@ class Port:
 
     def _draw(self, driver: StackDriver, local: LocalAddresses, number: int) -> Endpoint:
         settings = self.owner.settings
-        config = self._config(settings.future.config)
+        config = settings.future.config
         return open_endpoint(driver.stack, driver, driver.now(), number, local.ips, config, settings.limits)
 
     def _is_used_elsewhere(self, driver: StackDriver, number: int) -> bool:
@@ -147,14 +137,10 @@ class Port:
         """The local addresses, packed."""
         return self._local.ips
 
-    def _config(self, config: AssociationConfig) -> AssociationConfig:
-        """A config for associations of this port."""
-        return with_mtu(config, self._mtu)
-
     def configure(self) -> None:
         """Options of the owner may have changed: they hold for the associations that peers will set up."""
         owner = self.owner
-        self.endpoint.config = self._config(owner.settings.future.config)
+        self.endpoint.config = owner.settings.future.config
         if owner.has_deadlines:
             self.driver.ports.timed.add(self)
         else:
@@ -175,7 +161,7 @@ class Port:
 
     def connect(self, now: int, peer: Peer, config: AssociationConfig) -> Association:
         """Begin to set up an association. ``OSError`` (EISCONN, EALREADY) as ``Endpoint.connect`` says."""
-        return self.endpoint.connect(now, peer.addresses, peer.port, self._config(config))
+        return self.endpoint.connect(now, peer.addresses, peer.port, config)
 
     def find(self, ip: bytes, peer_port: int) -> Association | None:
         """The association of this port with a peer that has this address, packed."""
@@ -185,14 +171,12 @@ class Port:
 
     def add(self, addresses: Iterable[bytes]) -> None:
         """Add local addresses for future associations. ``OSError`` as ``StackDriver`` says: none was added."""
-        if self._local.add(addresses):
-            self._on_addresses()
+        self._local.add(addresses)
 
     def remove(self, addresses: Iterable[bytes]) -> None:
         """Remove local addresses for future associations. ``OSError`` (EINVAL): no such address, or the last one."""
         self.check_removal(addresses)
         self._local.remove(addresses)
-        self._on_addresses()
 
     def check_removal(self, addresses: Iterable[bytes]) -> None:
         """``OSError`` (EINVAL) if the port has no such address, or cannot do without them."""
@@ -223,11 +207,6 @@ class Port:
         """A peer has answered a request to change our addresses: some may be of no use any more."""
         self._local.let_go()
 
-    def _on_addresses(self) -> None:
-        """The local addresses are others than before, and may take packets of another size."""
-        self._mtu = self._local.mtu
-        self.configure()
-
     # --- sockets ---
 
     def take_over(self, owner: SocketState, addresses: Sequence[bytes], wildcards: Sequence[bytes]) -> None:
@@ -240,7 +219,7 @@ class Port:
         self.named = True
         self.owner = owner
         self.retain()
-        self._on_addresses()
+        self.configure()
 
     @property
     def can_be_taken_over(self) -> bool:
@@ -303,8 +282,7 @@ class Port:
         """The addresses of the host may be others than before: those of a wildcard follow them."""
         if self._local.wildcards:
             found = [ip for wildcard in self._local.wildcards for ip in self._host.wildcard_addresses(wildcard)]
-            if self._local.follow(found):
-                self._on_addresses()
+            self._local.follow(found)
 
     def next_deadline(self) -> int:
         """When ``handle_timeout`` has something to do, ns."""

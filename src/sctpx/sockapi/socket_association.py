@@ -209,7 +209,8 @@ class SocketAssociation:
 
     def check_length(self, length: int) -> None:
         """``OSError`` (EMSGSIZE) for a message that does not fit a packet (SCTP_DISABLE_FRAGMENTS, section 8.1.11)."""
-        _check_fits(length, min([path.mtu for path in self.core.paths], default=self.core.config.mtu))
+        expected = [path.expected_mtu for path in self.core.paths]
+        _check_fits(length, min(expected, default=self.core.config.usual_mtu))
 
     def _hold(self, now: int, message: Outgoing) -> None:
         """Keep a message until the association is up.
@@ -369,7 +370,7 @@ def check_first_message(message: Outgoing, config: AssociationConfig, *, whole: 
     if len(message.data) > config.max_message_size:
         raise OSError(EMSGSIZE, f"a message of {len(message.data)} bytes, the limit is {config.max_message_size}")
     if whole:
-        _check_fits(len(message.data), config.mtu)
+        _check_fits(len(message.data), config.usual_mtu)
 
 
 def _check_fits(length: int, mtu: int) -> None:

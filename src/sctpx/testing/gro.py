@@ -40,7 +40,7 @@ def joined(packets: Sequence[Packet]) -> Iterator[Batch]:
             and length > 0
             and size % segment == 0
             and min(packet.segment, length) <= segment
-            and (length <= segment or packet.segment == segment)
+            and (length <= packet.segment or packet.segment == segment)
             and size + length <= MAX_BYTES
             and size + length <= MAX_PACKETS * segment
             and packet.flowinfo == first.flowinfo

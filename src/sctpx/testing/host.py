@@ -59,7 +59,13 @@ class Host:
     """One machine: made by ``Network.add_host``."""
 
     def __init__(
-        self, name: str, addresses: Sequence[str], udp_port: int, network: Surroundings, native: bool = False
+        self,
+        name: str,
+        addresses: Sequence[str],
+        udp_port: int,
+        network: Surroundings,
+        native: bool = False,
+        mtu: int = 0,
     ) -> None:
         self.name = name
         self.addresses: tuple[str, ...] = tuple(addresses)
@@ -76,6 +82,8 @@ class Host:
         """How many stacks it has had."""
         self.busy_udp_ports: set[int] = set()
         """UDP ports that other programs of the host have: its sockets cannot have them."""
+        self.mtu = mtu
+        """What its interfaces take, bytes of IP, where its stacks discover path MTUs; else 0. It can be changed."""
         self._network = network
         self._native = native
         self._clock = network.clock
@@ -90,6 +98,7 @@ class Host:
         random_bytes = seeded_bytes(self._network.seed, "host", self.name, self.boots)
         stack = self._network.make_stack(random_bytes, self._clock.now)
         stack.reads_ecn = True
+        self.tell_mtu(stack)
         if self._network.error_detection_method:
             stack.error_detection_method = self._network.error_detection_method
         self._own = StackRunner(self, stack, self.packed, udp_port, lasting=True, native=self._native)
@@ -168,6 +177,15 @@ class Host:
     def fail_sends(self, destination: str, error: int = errno.EHOSTUNREACH) -> None:
         """Make sending to an address fail on this host with an errno; 0 lets it work again."""
         self._send_errors[pack_address(destination)] = error
+
+    def tell_mtu(self, stack: Any) -> None:
+        """Tell a stack that starts of the interfaces."""
+        if self.mtu:
+            stack.ask_link_mtu = self._link_mtu
+            stack.forbids_fragments = True
+
+    def _link_mtu(self, remote: bytes, local: bytes, anew: bool) -> int:
+        return self.mtu
 
     def source_for(self, destination: bytes) -> bytes | None:
         """The own address for packets to a destination: the one with the longest common prefix."""

@@ -60,7 +60,9 @@ class LinkSettings:
     mtu: int = 1500
     """Largest IP packet, bytes, headers included."""
     fragment: bool = False
-    """Larger packets are fragmented by IP instead of dropped."""
+    """Larger packets are fragmented by IP instead of dropped; those whose sender allows it always are."""
+    reports: bool = False
+    """The sender of a packet that is too big is told so by ICMP. Else such packets vanish: the link is a black hole."""
     batches: bool = True
     """Packets that arrive together reach the receiver as one buffer; false: one by one."""
     coalesce: float = 0.0
@@ -224,7 +226,7 @@ class Link:
         leaves = self._clock.now
         size = packet.ip_size
         fragments = -(-size // settings.mtu)
-        if fragments > 1 and not settings.fragment:
+        if fragments > 1 and not (settings.fragment or packet.fragments):
             self._lose(packet, TOO_BIG)
             return
         if settings.rate is not None:

@@ -29,7 +29,7 @@ from .gro import joined, one_by_one
 from .host import Host, SimulationError
 from .ladder import Rung, check_ladder, climb, draw_ladder
 from .link import Filter, Link, LinkSettings
-from .packet import ANSWERED, CUT, DELIVERED, NO_ROUTE, REFUSED, Packet, address_text, pack_address
+from .packet import ANSWERED, CUT, DELIVERED, NO_ROUTE, REFUSED, TOO_BIG, Packet, address_text, pack_address
 from .pcap import write_pcap
 from .recording import Recording
 from .tasks import Task
@@ -97,9 +97,13 @@ class Network:
         """How its links protect each packet, for stacks that start: an identifier of RFC 9653, 0 for not at all."""
         return self._settings.error_detection_method
 
-    def add_host(self, name: str, addresses: Sequence[str], udp_port: int = 9899, *, native: bool = False) -> Host:
+    def add_host(
+        self, name: str, addresses: Sequence[str], udp_port: int = 9899, *, native: bool = False, mtu: int = 0
+    ) -> Host:
         """A new host; ``native``: its own stack sends and receives SCTP directly over IP, too.
 
+        With the ``mtu`` of its interfaces, bytes of IP, its stacks discover how large a packet each path takes (RFC
+        8899). Without, their packets have at most 1500 bytes, and that is what the links of the network are made for.
         Several hosts may have one address if their UDP ports differ, as programs on one machine, or behind a NAT, have.
         Raises ValueError if the name (one word) is taken, or an address is malformed or taken with that UDP port.
         """
@@ -108,7 +112,7 @@ class Network:
             raise ValueError(f"{name!r} is no name for a new host")
         if not packed or len(set(packed)) < len(packed):
             raise ValueError(f"a host needs addresses, each once: {', '.join(addresses) or 'there are none'}")
-        host = Host(name, addresses, udp_port, self, native)
+        host = Host(name, addresses, udp_port, self, native, mtu)
         ports = host.ports
         if any(not ports.isdisjoint(self._by_address.get(address, ())) for address in packed):
             raise ValueError(f"one of {', '.join(addresses)} belongs to another host, with that UDP port")
@@ -326,6 +330,10 @@ class Network:
 
     def on_settled(self, packet: Packet) -> None:
         """It is known what became of a packet."""
+        if packet.fate == TOO_BIG and not packet.icmp:
+            settings = self._link(packet.source, packet.destination).settings
+            if settings.reports:
+                self._return(packet, packet.data[: _quote(packet)], errno.EMSGSIZE, settings.mtu)
         for trace in self.traces:
             for single in packet.singles():
                 trace(single)
@@ -458,7 +466,7 @@ class Network:
     def _refuse(self, packet: Packet, error: int, quote: int | None = None) -> None:
         packet.fate = REFUSED
         if quote is None:
-            quote = _QUOTE_IPV4 if len(packet.source) == 4 else _QUOTE_IPV6
+            quote = _quote(packet)
         for single in packet.singles():
             self._return(single, single.data[:quote], error)
 
@@ -468,7 +476,7 @@ class Network:
             for answer in responder(single):
                 self._return(single, answer)
 
-    def _return(self, packet: Packet, data: bytes, icmp: int = 0) -> None:
+    def _return(self, packet: Packet, data: bytes, icmp: int = 0, mtu: int = 0) -> None:
         self.carry(
             Packet(
                 self.clock.now,
@@ -478,8 +486,14 @@ class Network:
                 packet.source_port,
                 data,
                 icmp=icmp,
+                mtu=mtu,
             )
         )
+
+
+def _quote(packet: Packet) -> int:
+    """Bytes of an SCTP packet that an ICMP error returns."""
+    return _QUOTE_IPV4 if len(packet.source) == 4 else _QUOTE_IPV6
 
 
 def _look_again() -> None:

@@ -85,7 +85,9 @@ class Packet:
         "destination_port",
         "fate",
         "flowinfo",
+        "fragments",
         "icmp",
+        "mtu",
         "segment",
         "sent",
         "source",
@@ -104,6 +106,8 @@ class Packet:
         flowinfo: int = 0,
         copy: bool = False,
         icmp: int = 0,
+        fragments: bool = False,
+        mtu: int = 0,
     ) -> None:
         self.sent = sent
         """When it was sent, nanoseconds."""
@@ -121,6 +125,10 @@ class Packet:
         """A duplicate that the network made."""
         self.icmp = icmp
         """The errno of an ICMP error that returns ``data`` to its sender; 0 for everything else."""
+        self.fragments = fragments
+        """IP may fragment it (DF off)."""
+        self.mtu = mtu
+        """Of an ICMP error EMSGSIZE: the MTU of the link that took no packet so large."""
         self.fate = UNDER_WAY
         """What became of it: ``DELIVERED``, ``LOST``, ``CUT``, ..."""
         self.arrived = -1
@@ -216,6 +224,8 @@ class Packet:
             self.flowinfo,
             self.copy,
             self.icmp,
+            self.fragments,
+            self.mtu,
         )
         piece.carrier = self.carrier
         return piece

@@ -174,16 +174,18 @@ class Pair:
         b_config: AssociationConfig | None = None,
         port: int = 5000,
         udp_port: int = 9899,
+        mtu: int = 0,
     ) -> None:
         """``a`` and ``b`` are the hosts' addresses, ``b_config`` is the config of B if it differs from ``config``.
 
-        Both hosts use the SCTP port ``port`` and the UDP port ``udp_port`` (0: SCTP directly over IP).
+        Both hosts use the SCTP port ``port`` and the UDP port ``udp_port`` (0: SCTP directly over IP). With ``mtu``,
+        that of their interfaces, they discover path MTUs; see ``Network.add_host``.
         """
         form = "2001:db8:{}::{}" if ipv6 else "10.0.{}.{}"
         numbers = range(1, paths + 1)
         self.network = Network(seed, link=link)
-        host_a = self.network.add_host("A", a or [form.format(number, 1) for number in numbers], udp_port)
-        host_b = self.network.add_host("B", b or [form.format(number, 2) for number in numbers], udp_port)
+        host_a = self.network.add_host("A", a or [form.format(number, 1) for number in numbers], udp_port, mtu=mtu)
+        host_b = self.network.add_host("B", b or [form.format(number, 2) for number in numbers], udp_port, mtu=mtu)
         self.a = Side(host_a, port, config)
         self.b = Side(host_b, port, b_config or config)
 

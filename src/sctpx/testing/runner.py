@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 # What a stack may do at one instant before it is taken to go round in circles.
 _OUTPUTS: Final = 100_000
 _WAKES: Final = 1000
-_MTU: Final = 1500
 
 
 class SimulationError(AssertionError):
@@ -104,10 +103,6 @@ class StackRunner:
     def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
         """Nothing."""
 
-    def max_packet(self, local: bytes) -> int:
-        """The largest IP packet the interface of a local address takes, bytes."""
-        return _MTU
-
     # --- input ---
 
     def receive(self, packet: Packet, data: bytes, segment: int) -> None:
@@ -117,7 +112,7 @@ class StackRunner:
 
     def handle_icmp(self, packet: Packet) -> None:
         """Take in an ICMP error."""
-        self.stack.handle_icmp(self.now(), packet.source, packet.source_port, packet.icmp, packet.data)
+        self.stack.handle_icmp(self.now(), packet.source, packet.source_port, packet.icmp, packet.data, packet.mtu)
         self.flush()
 
     # --- output ---
@@ -189,15 +184,18 @@ class StackRunner:
         if error or source is None:
             self.stack.handle_send_error(self.now(), transmit, error)
             return
-        host.carry(
-            Packet(
-                self.now(),
-                source,
-                transmit.remote,
-                self.udp_port if transmit.port else 0,
-                transmit.port,
-                transmit.data,
-                transmit.segment,
-                transmit.flowinfo,
-            )
+        packet = Packet(
+            self.now(),
+            source,
+            transmit.remote,
+            self.udp_port if transmit.port else 0,
+            transmit.port,
+            transmit.data,
+            transmit.segment,
+            transmit.flowinfo,
+            fragments=transmit.fragments and host.mtu > 0,
         )
+        if 0 < host.mtu < packet.ip_size and not packet.fragments:
+            self.stack.handle_send_error(self.now(), transmit, errno.EMSGSIZE)
+            return
+        host.carry(packet)

@@ -6,13 +6,16 @@ from .causes import Cause
 from .causes import encode as encode_causes
 from .codes import (
     CHUNK_ABORT,
+    CHUNK_AUTH,
     CHUNK_COOKIE_ACK,
     CHUNK_COOKIE_ECHO,
     CHUNK_CWR,
     CHUNK_ECNE,
     CHUNK_ERROR,
+    CHUNK_HEADER,
     CHUNK_HEARTBEAT,
     CHUNK_HEARTBEAT_ACK,
+    CHUNK_PAD,
     CHUNK_SHUTDOWN,
     CHUNK_SHUTDOWN_ACK,
     CHUNK_SHUTDOWN_COMPLETE,
@@ -36,6 +39,24 @@ def error(causes: list[Cause]) -> bytes:
 def heartbeat(info: bytes) -> bytes:
     """HEARTBEAT (section 3.3.5) with its Heartbeat Info."""
     return chunk(CHUNK_HEARTBEAT, 0, join([(PARAM_HEARTBEAT_INFO, info)]))
+
+
+def probe(info: bytes, size: int) -> bytes:
+    """A HEARTBEAT with a PAD chunk (RFC 4820): ``size`` bytes together, a multiple of four (RFC 8899 section 6.2).
+
+    There has to be room for the HEARTBEAT and a chunk header.
+    """
+    asking = heartbeat(info)
+    return asking + chunk(CHUNK_PAD, 0, bytes(size - len(asking) - CHUNK_HEADER))
+
+
+def is_probe(chunks: bytes) -> bool:
+    """Whether this is a HEARTBEAT with a PAD chunk behind it; perhaps all of it behind an AUTH chunk."""
+    after = (chunks[2] << 8 | chunks[3]) + 3 & ~3
+    if chunks[0] == CHUNK_AUTH and len(chunks) >= after + CHUNK_HEADER:
+        chunks = chunks[after:]
+        after = (chunks[2] << 8 | chunks[3]) + 3 & ~3
+    return chunks[0] == CHUNK_HEARTBEAT and len(chunks) > after and chunks[after] == CHUNK_PAD
 
 
 def heartbeat_ack(value: bytes) -> bytes:

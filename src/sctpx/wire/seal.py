@@ -72,6 +72,10 @@ class Seal:
         self.reserve = 0
         """Bytes of them that ``Tcb.packet_limit`` leaves free."""
 
+    def added_to(self, kinds: tuple[int, ...]) -> int:
+        """Bytes that are added to a packet of chunks of these types, without user data."""
+        return 0
+
     def packet(self, chunks: bytes) -> bytes:
         """One packet."""
         if not self.checked:
@@ -134,6 +138,10 @@ class AuthSeal(Seal):
             self.reserve = key.length
         if not self._demanded.isdisjoint((CHUNK_DATA, CHUNK_I_DATA)):
             self.ahead = key.length
+
+    def added_to(self, kinds: tuple[int, ...]) -> int:
+        """Bytes that are added to a packet of chunks of these types, without user data."""
+        return 0 if self._demanded.isdisjoint(kinds) else self.control_key.length
 
     def packet(self, chunks: bytes) -> bytes:
         """One packet."""

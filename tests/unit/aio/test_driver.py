@@ -120,7 +120,7 @@ class MemoryLink:
                 asyncio.get_running_loop().call_soon(self.peer.receive, [batch])
         return error
 
-    def max_packet(self, remote: bytes, local: bytes = b"") -> int:
+    def max_packet(self, remote: bytes, local: bytes = b"", anew: bool = False) -> int:
         return 1500
 
     def close(self) -> None:
@@ -294,7 +294,7 @@ async def test_a_round_sends_a_bounded_number_of_bytes_and_then_input_has_its_tu
         before = len(world.link.sent)
         await asyncio.sleep(0)
         rounds.append(sum(len(transmit.data) + SEND for transmit in world.link.sent[before:]))
-    assert ROUND <= max(rounds) <= ROUND + 8 * SEND
+    assert ROUND <= max(rounds) < 2 * ROUND  # Timers and what arrived may have sent something in the same iteration.
     for endpoint in (*clients, *peers):
         endpoint.close()
     world.close()

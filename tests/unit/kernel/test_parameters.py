@@ -34,6 +34,7 @@ OTHERS: dict[str, Any] = {
     "receive_buffer": 50_000,
     "send_buffer": 60_000,
     "mtu": 1400,
+    "path_mtu_discovery": False,
     "dscp": 46,
     "ecn": True,
     "flow_label": 77,

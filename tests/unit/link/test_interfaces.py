@@ -154,4 +154,5 @@ def test_an_address_may_send_up_to_its_interfaces_mtu(own_network: Elsewhere) ->
     assert own_network(1300, lambda: address_mtu(loopback)) == 1300
     assert own_network(9000, lambda: address_mtu(loopback)) == 9000
     assert own_network(65536, lambda: address_mtu(loopback)) == 65535
+    assert own_network(9000, lambda: address_mtu(pack("127.1.2.3"))) == 9000
     assert address_mtu(pack("203.0.113.1")) == DEFAULT_MTU

@@ -121,12 +121,14 @@ def test_a_closed_link_gives_its_ports_back(open_raw: OpenRaw) -> None:
     open_raw("127.0.0.1")
 
 
-def test_ip_fragments_what_is_too_large(open_raw: OpenRaw) -> None:
+def test_ip_fragments_what_it_may(open_raw: OpenRaw) -> None:
     link = open_raw("127.0.0.1", "::1")
-    ipv4, ipv6 = (sock.socket for sock in link.sockets)
-    ip_mtu_discover, ipv6_mtu_discover, pmtudisc_dont = 10, 23, 0
-    assert ipv4.getsockopt(socket.IPPROTO_IP, ip_mtu_discover) == pmtudisc_dont
-    assert ipv6.getsockopt(socket.IPPROTO_IPV6, ipv6_mtu_discover) == pmtudisc_dont
+    assert link.forbids_fragments
+    options = ((socket.IPPROTO_IP, 10), (socket.IPPROTO_IPV6, 23))  # IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
+    for sock, ip, option in zip(link.sockets, ("127.0.0.1", "::1"), options, strict=True):
+        for fragments, mode in ((True, 0), (False, 3), (True, 0)):  # IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE
+            assert link.send(Transmit(b"", packed(ip), 0, packet(size=40), 40, 0, fragments)) == 0
+            assert sock.socket.getsockopt(*option) == mode
 
 
 @both_families
@@ -397,16 +399,16 @@ def test_many_ports_can_be_open(open_raw: OpenRaw) -> None:
 # --- ICMP ---
 
 
-def icmp_about(ip: str, other: str, kind: int, code: int, returned: bytes) -> None:
+def icmp_about(ip: str, other: str, kind: int, code: int, returned: bytes, mtu: int = 0) -> None:
     """A router says that a packet from ``ip`` to ``other`` came to this."""
     checksum_offset = 2
     if ":" in ip:
         inner = struct.pack("!IHBB", 6 << 28, len(returned), 132, 64) + packed(ip) + packed(other)
-        message = struct.pack("!BBHI", kind, code, 0, 0) + inner + returned
+        message = struct.pack("!BBHI", kind, code, 0, mtu) + inner + returned
         family, protocol = socket.AF_INET6, socket.IPPROTO_ICMPV6
     else:
         inner = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(returned), 0, 0, 64, 132, 0) + packed(ip) + packed(other)
-        message = struct.pack("!BBHI", kind, code, 0, 0) + inner + returned
+        message = struct.pack("!BBHI", kind, code, 0, mtu) + inner + returned
         total = sum(struct.unpack(f"!{len(message) // 2}H", message))
         checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
         message = message[:checksum_offset] + checksum.to_bytes(2, "big") + message[checksum_offset + 2 :]
@@ -425,6 +427,8 @@ def icmp_about(ip: str, other: str, kind: int, code: int, returned: bytes) -> No
         ("::1", "::2", 1, 4, 0),
         ("::1", "::2", 4, 1, errno.ENOPROTOOPT),  # Linux itself says EPROTO.
         ("::1", "::2", 4, 0, 0),
+        ("127.0.0.1", "127.0.0.2", 3, 4, errno.EMSGSIZE),
+        ("::1", "::2", 2, 0, errno.EMSGSIZE),
     ],
 )
 def test_an_icmp_error_comes_back_with_the_packet_and_one_errno_for_both_families(
@@ -432,11 +436,12 @@ def test_an_icmp_error_comes_back_with_the_packet_and_one_errno_for_both_familie
 ) -> None:
     link = open_raw(ip)
     (sock,) = link.sockets
-    icmp_about(ip, other, kind, code, packet(size=40))
+    mtu = 1400 if error == errno.EMSGSIZE else 0
+    icmp_about(ip, other, kind, code, packet(size=40), mtu)
     if error:
         assert select.select([sock], [], [], PATIENCE)[0]
     assert link.receive(sock) == []
-    expected = [(packed(other), 0, error, packet(size=40))] if error else []
+    expected = [(packed(other), 0, error, packet(size=40), mtu)] if error else []
     assert link.receive_errors(sock) == expected
     assert link.receive_errors(sock) == []
 
@@ -447,4 +452,4 @@ def test_an_error_about_an_earlier_packet_does_not_stop_a_send(open_raw: OpenRaw
     assert link.send(transmit("127.0.0.3", packet(1), packet(2))) == 0
     assert [batch[3] for batch in collected(there, 2)] == [packet(1) + packet(2)]
     assert link.receive(link.sockets[0]) == []
-    assert link.receive_errors(link.sockets[0]) == [(packed("127.0.0.2"), 0, errno.EHOSTUNREACH, packet(size=40))]
+    assert link.receive_errors(link.sockets[0]) == [(packed("127.0.0.2"), 0, errno.EHOSTUNREACH, packet(size=40), 0)]

@@ -133,4 +133,4 @@ def test_icmp_errors_of_either_come_back(links: tuple[SeveralLinks, SeveralLinks
     assert here.send(Transmit(b"", THERE, closed, PACKET, 32)) == 0
     (sock,), _, _ = select.select(here.sockets, [], [], PATIENCE)
     assert here.receive(sock) == []
-    assert here.receive_errors(sock) == [(THERE, closed, errno.ECONNREFUSED, PACKET)]
+    assert here.receive_errors(sock) == [(THERE, closed, errno.ECONNREFUSED, PACKET, 0)]

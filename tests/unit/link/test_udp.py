@@ -178,15 +178,11 @@ def test_an_ipv6_socket_takes_no_ipv4_packets(open_link: OpenLink) -> None:
 
 
 @linux_only
-def test_sockets_share_no_port_fragment_by_ip_and_have_large_buffers(
-    open_link: OpenLink, open_socket: OpenSocket
-) -> None:
+def test_sockets_share_no_port_and_have_large_buffers(open_link: OpenLink, open_socket: OpenSocket) -> None:
     (sock,) = open_link(["127.0.0.1"]).sockets
     usual = open_socket("127.0.0.1")
-    ip_mtu_discover, pmtudisc_dont = 10, 0
     assert sock.socket.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT) == 0
     assert sock.socket.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == 0
-    assert sock.socket.getsockopt(socket.IPPROTO_IP, ip_mtu_discover) == pmtudisc_dont
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         assert sock.socket.getsockopt(socket.SOL_SOCKET, option) >= usual.getsockopt(socket.SOL_SOCKET, option)
 
@@ -499,7 +495,7 @@ def test_an_error_that_came_back_names_the_link(open_link: OpenLink, own_network
         link.receive(sock)
         return link.receive_errors(sock), sock.address
 
-    [(remote, port, error, _)], address = own_network(1500, refused, ["fe80::1"])
+    [(remote, port, error, _, _)], address = own_network(1500, refused, ["fe80::1"])
     assert (remote, port, error) == (address, 9, errno.ECONNREFUSED)
 
 
@@ -597,7 +593,7 @@ def test_a_packet_to_a_closed_port_comes_back_with_econnrefused(
     assert link.send(Transmit(b"", packed(ip), port, b"our packet", 10)) == 0
     assert select.select([sock], [], [], 5)[0]
     assert link.receive(sock) == []
-    assert link.receive_errors(sock) == [(packed(ip), port, errno.ECONNREFUSED, b"our packet")]
+    assert link.receive_errors(sock) == [(packed(ip), port, errno.ECONNREFUSED, b"our packet", 0)]
     assert select.select([sock], [], [], 0)[0] == []
     assert link.receive_errors(sock) == []
 
@@ -618,7 +614,7 @@ def test_an_error_of_one_destination_does_not_fail_a_send_to_another(
     assert packets(collect(there, there.sockets[0], len(data))) == cut(data, 1000)
     assert select.select([sock], [], [], 0)[0] == [sock], "the driver would not learn of the error"
     assert here.receive(sock) == []
-    assert here.receive_errors(sock) == [(packed(ip), port, errno.ECONNREFUSED, b"our packet")]
+    assert here.receive_errors(sock) == [(packed(ip), port, errno.ECONNREFUSED, b"our packet", 0)]
 
 
 @needs_error_queue
@@ -632,7 +628,7 @@ def test_an_error_is_reported_though_packets_keep_coming(
     assert select.select([sock], [], [], 5)[0]
     assert link.send(transmit_to(link, b"to ourselves")) == 0
     assert [batch[3] for batch in link.receive(sock, 1)] == [b"to ourselves"]
-    assert link.receive_errors(sock) == [(packed("127.0.0.1"), port, errno.ECONNREFUSED, b"our packet")]
+    assert link.receive_errors(sock) == [(packed("127.0.0.1"), port, errno.ECONNREFUSED, b"our packet", 0)]
 
 
 @needs_error_queue
@@ -647,8 +643,50 @@ def test_many_errors_are_all_reported(open_link: OpenLink, closed_port: ClosedPo
         assert link.receive(sock) == []
         errors = link.receive_errors(sock)
         assert errors
-        returned += [payload for _, _, _, payload in errors]
+        returned += [payload for _, _, _, payload, _ in errors]
     assert returned == cut(data, 20)
+
+
+@linux_only
+@pytest.mark.parametrize("ip", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("flowinfo", [0, 46 << 22])
+def test_ip_fragments_what_it_may(open_link: OpenLink, ip: str, flowinfo: int) -> None:
+    link = open_link([ip])
+    (sock,) = link.sockets
+    assert link.forbids_fragments
+    option = (socket.IPPROTO_IPV6, 23) if ":" in ip else (socket.IPPROTO_IP, 10)  # IPV6_, IP_MTU_DISCOVER
+    for fragments, mode in ((True, 0), (False, 3), (True, 0)):  # IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE
+        assert link.send(Transmit(b"", packed(ip), sock.port, b"our packet", 10, flowinfo, fragments)) == 0
+        assert sock.socket.getsockopt(*option) == mode
+
+
+@linux_only
+def test_a_packet_that_ip_must_not_fragment_is_refused_if_the_interface_takes_less(
+    open_link: OpenLink, own_network: Elsewhere
+) -> None:
+    def send() -> list[int]:
+        link = open_link(["127.0.0.1"])
+        port = link.port
+        packets = [Transmit(b"", packed("127.0.0.1"), port, bytes(1400), 1400, 0, may) for may in (False, True)]
+        return [link.send(one) for one in packets]
+
+    assert own_network(1300, send) == [errno.EMSGSIZE, 0]
+
+
+def test_where_df_cannot_be_set_the_link_says_so_and_sends_all_the_same(open_link: OpenLink) -> None:
+    link = open_link(["127.0.0.1"], capabilities=PLAIN)
+    assert not link.forbids_fragments
+    assert link.send(Transmit(b"", packed("127.0.0.1"), link.port, b"our packet", 10, 0, False)) == 0
+
+
+@pytest.mark.parametrize("code", [errno.EAGAIN, errno.ENOBUFS], ids=errno.errorcode.get)
+def test_a_probe_that_finds_a_queue_full_is_lost_and_holds_nothing_up(
+    open_link: OpenLink, refused_by_kernel: Elsewhere, code: int
+) -> None:
+    link = open_link(["127.0.0.1"])
+    probe = transmit_to(link, bytes(400), 400)
+    probe.expendable = True
+    assert refused_by_kernel("sendto", code, lambda: link.send(probe), length=400) == 0
 
 
 def test_without_an_error_queue_errors_pass_unseen(open_link: OpenLink, closed_port: ClosedPort) -> None:

@@ -59,10 +59,14 @@ def make_socket(one_to_many: bool = False, ipv6: bool = False) -> Socket:
 
 
 def connected(
-    one_to_many: bool = False, paths: int = 2, config: AssociationConfig | None = None, ipv6: bool = False
+    one_to_many: bool = False,
+    paths: int = 2,
+    config: AssociationConfig | None = None,
+    ipv6: bool = False,
+    mtu: int = 0,
 ) -> tuple[Socket, Pair]:
     """A socket with an association in virtual time, the side A of a pair."""
-    pair = Pair(seed=1, paths=paths, ipv6=ipv6, config=config or sockets_config()).connect()
+    pair = Pair(seed=1, paths=paths, ipv6=ipv6, config=config or sockets_config(), mtu=mtu).connect()
     socket = make_socket(one_to_many, ipv6)
     socket.now = pair.network.clock.now
     socket.attach(pair.a.association)

@@ -14,7 +14,7 @@ from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import Endpoint, PeerAddress
 from sctpx.core.stack import Stack
 from sctpx.sockapi.addresses import pack_ip
-from sctpx.sockapi.local_addresses import SMALLEST_MTU, LocalAddresses
+from sctpx.sockapi.local_addresses import LocalAddresses
 from sctpx.sockapi.sctp_port import open_endpoint
 
 FIRST, SECOND, THIRD, PEER = map(pack_ip, ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.9"))
@@ -32,7 +32,6 @@ class Carrier:
         self.ports_taken: set[bytes] = set()
         self.open: set[tuple[int, bytes]] = set()
         self.watches = False
-        self.mtus: dict[bytes, int] = {}
 
     def add_address(self, address: bytes) -> None:
         if address in self.taken:
@@ -56,9 +55,6 @@ class Carrier:
 
     def watch_addresses(self) -> None:
         self.watches = True
-
-    def max_packet(self, local: bytes) -> int:
-        return self.mtus.get(local, 1500)
 
 
 def opened(carrier: Carrier, local: LocalAddresses, port: int = 5000) -> Endpoint:
@@ -89,14 +85,6 @@ def following(*addresses: bytes) -> tuple[Carrier, LocalAddresses, Endpoint]:
 )
 def test_peers_are_told_several_addresses_all_or_none(announce: str, addresses: list[bytes], told: list[bytes]) -> None:
     assert LocalAddresses(Carrier(), addresses, announce=announce).told == told
-
-
-def test_the_mtu_is_the_smallest_and_not_too_small() -> None:
-    carrier = Carrier()
-    carrier.mtus = {SECOND: 1400, THIRD: 100}
-    assert LocalAddresses(carrier, [FIRST]).mtu == 1500
-    assert LocalAddresses(carrier, [FIRST, SECOND]).mtu == 1400
-    assert LocalAddresses(carrier, [FIRST, THIRD]).mtu == LocalAddresses(carrier, []).mtu == SMALLEST_MTU
 
 
 def test_addresses_that_are_added_or_removed_hold_for_associations_to_come() -> None:
@@ -237,7 +225,7 @@ def test_addresses_at_which_the_port_cannot_be_had_are_not_kept() -> None:
 def test_a_host_may_lose_all_its_addresses_and_get_others() -> None:
     carrier, local, endpoint = following(FIRST)
     local.follow([])
-    assert (local.ips, endpoint.local, carrier.addresses, local.mtu) == ([], [], [], SMALLEST_MTU)
+    assert (local.ips, endpoint.local, carrier.addresses) == ([], [], [])
     assert endpoint.hears(SECOND)
     local.follow([SECOND])
     assert (local.ips, endpoint.local, carrier.addresses) == ([SECOND], [SECOND], [SECOND])

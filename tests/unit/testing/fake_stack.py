@@ -62,7 +62,7 @@ class FakeStack:
         self.arrivals.append(arrival)
         self.on_arrival(arrival)
 
-    def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes) -> None:
+    def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes, mtu: int = 0) -> None:
         self.icmps.append(Icmp(now, remote, port, error, payload))
 
     def handle_send_error(self, now: int, transmit: Transmit, error: int) -> None:

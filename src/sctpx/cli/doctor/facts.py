@@ -110,6 +110,8 @@ class NetworkFacts:
 
     gso: bool
     gro: bool
+    df: bool
+    """IP can be told not to fragment packets, so that path MTUs are discovered."""
     port_holders: tuple[str, ...]
     """Who has UDP port 9899, and where: ``process 4711 (python3) at 127.0.0.1, ::1``."""
     raw_users: tuple[str, ...]

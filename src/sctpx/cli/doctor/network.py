@@ -29,6 +29,7 @@ def network_facts(kind: str, sysctls: Mapping[str, str]) -> NetworkFacts:
     return NetworkFacts(
         gso=able.gso,
         gro=able.gro,
+        df=able.df,
         port_holders=port_holders(SCTP_TUNNELING_PORT, kind, sysctls),
         raw_users=raw_users(),
         buffer_wanted=WANTED,

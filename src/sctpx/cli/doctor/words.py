@@ -144,7 +144,11 @@ def _udp_text(report: HostReport) -> str:
     port = f"port {SCTP_TUNNELING_PORT} is taken by {' and '.join(network.port_holders)}"
     if not network.port_holders:
         port = f"port {SCTP_TUNNELING_PORT} is free"
-    return f"SCTP over UDP: needs no privilege; {port}; segmentation offload: {', '.join(offload) or 'none'}"
+    sizes = "discovered for each path" if network.df else "at most 1500 bytes, which IP may fragment"
+    return (
+        f"SCTP over UDP: needs no privilege; {port}; segmentation offload: {', '.join(offload) or 'none'}; "
+        f"packet sizes: {sizes}"
+    )
 
 
 def _choice(report: HostReport) -> Iterator[Line]:

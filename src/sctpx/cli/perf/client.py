@@ -127,7 +127,6 @@ class _Client:
         )
 
     async def _greet(self, association: Association) -> None:
-        self._tell_mtu(association)
         words = hello.hello(self._plan.mode, self._plan.size, self._plan.warmup > 0)
         await association.send(words, ppid=hello.PPID)
 
@@ -171,15 +170,18 @@ class _Client:
     # --- bulk ---
 
     def _tell_mtu(self, association: Association) -> None:
-        """Say so if packets are smaller than was asked for: an interface has a smaller MTU."""
+        """Note the largest IP packets that were sent; say so if they are smaller than was asked for."""
         sizes = [
             path.mtu + (UDP_HEADER if path.udp_port else 0) + (IPV6_HEADER if ":" in path.remote else IPV4_HEADER)
             for path in association.paths
         ]
+        if not sizes:
+            return
+        self._result.mtu = min(sizes)
+        asked = self._plan.config.mtu
         # An SCTP packet is a multiple of four bytes.
-        if min(sizes) + 3 < self._plan.config.mtu:
-            self._result.mtu = min(sizes)
-            click.echo(f"sctpx: IP packets have at most {min(sizes)} bytes, the MTU of the interface", err=True)
+        if asked is not None and min(sizes) + 3 < asked:
+            click.echo(f"sctpx: IP packets have at most {min(sizes)} bytes, the MTU of the path", err=True)
 
     async def bulk(self) -> Result:
         """Messages as fast as they go."""
@@ -195,6 +197,7 @@ class _Client:
                 with self._watched(self._tell):
                     await self._send(association, messages, plan.seconds)
             result.size, result.messages, result.bytes = plan.size, self._count, self._count * plan.size
+            self._tell_mtu(association)
             await association.shutdown()
             span.finish()
         return result
@@ -229,6 +232,7 @@ class _Client:
                 with self._watched(self._tell):
                     times = await self._bounce(association, *plan.limits)
             result.size, result.messages, result.bytes = plan.size, len(times), len(times) * plan.size
+            self._tell_mtu(association)
             span.finish()
         if times:
             result.rtt_us_median, result.rtt_us_p99 = median_us(times), percentile_us(times, 99)

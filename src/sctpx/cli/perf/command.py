@@ -32,7 +32,7 @@ def _common(command: _Command) -> _Command:
         link_option,
         click.option("--no-offload", is_flag=True, help="Do without GSO and GRO, the segmentation offload of UDP."),
         click.option("--stretch-sack", is_flag=True, help="Acknowledge packets that arrive together with one SACK."),
-        click.option("--mtu", type=MTU, default="1500", show_default=True, metavar="BYTES", help="Largest IP packet."),
+        click.option("--mtu", type=MTU, metavar="BYTES", help="Largest IP packet.  [default: what the path takes]"),
     ):
         command = option(command)
     return command
@@ -79,7 +79,7 @@ def server(
     port: int,
     udp_port: int | None,
     mode: str,
-    mtu: int,
+    mtu: int | None,
     stretch_sack: bool,
     no_offload: bool,
     link: str,
@@ -161,7 +161,7 @@ def client(
     streams: int,
     bind: list[str] | None,
     client_udp_port: int,
-    mtu: int,
+    mtu: int | None,
     stretch_sack: bool,
     no_offload: bool,
     link: str,

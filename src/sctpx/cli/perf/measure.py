@@ -71,7 +71,7 @@ class Result:
             role=role,
             mode=mode,
             compiled=COMPILED,
-            mtu=config.mtu,
+            mtu=config.usual_mtu,
             nodelay=config.nodelay,
             stretch_sack=config.stretch_sack,
         )

@@ -373,10 +373,11 @@ class Association(ExtensionVerbs):
         mtu: int = -1,
         dscp: int = -1,
         flow_label: int = -1,
+        mtu_discovery: bool | None = None,
+        probe_timer: int = -1,
         primary_switchover_max_retrans: int = -1,
     ) -> None:
-        """Change what is set for one path: heartbeats, HB.interval in ns, Path.Max.Retrans, the peer's UDP port, PFMR,
-        the largest SCTP packet, the DSCP and the IPv6 flow label of its packets, PSMR (``NO_SWITCHOVER``: none).
+        """Change what is set for one path, as ``settings.configure_path`` says; times are in ns.
 
         Left out, or below 0: as it is. OSError EINVAL if ``remote`` is no address of the peer, or PSMR is too low.
         """
@@ -396,6 +397,8 @@ class Association(ExtensionVerbs):
             mtu,
             dscp,
             flow_label,
+            mtu_discovery,
+            probe_timer,
             primary_switchover_max_retrans,
         )
         self.keeper.touch(self)

@@ -30,6 +30,7 @@ from ...wire.codes import (
     CHUNK_I_FORWARD_TSN,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
+    CHUNK_PAD,
     CHUNK_RE_CONFIG,
     CHUNK_REPORT,
     CHUNK_SHUTDOWN,
@@ -42,7 +43,7 @@ from ...wire.serial import extend_tsn
 from ...wire.tlv import ParseError
 from ..capabilities import ADDRESS_RECONFIGURATION, ECN, PARTIAL_RELIABILITY, RECONFIGURATION
 from ..events import PeerShutdown, RemoteError
-from ..ext import asconf, ecn, partial_reliability, stream_reset
+from ..ext import asconf, ecn, partial_reliability, path_mtu, stream_reset
 from ..path.path import Path
 from . import handshake, reachability, shutdown, transfer
 from .state import (
@@ -147,7 +148,8 @@ def _heartbeat(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool
 
 
 def _heartbeat_ack(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
-    reachability.handle_heartbeat_ack(tcb, now, value)
+    if not path_mtu.handle_heartbeat_ack(tcb, now, value):
+        reachability.handle_heartbeat_ack(tcb, now, value)
     return True
 
 
@@ -166,6 +168,11 @@ def _error(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
         last.causes.extend(seen)  # What arrives together is told together, or a packet could fill the memory.
     else:
         tcb.events.append(RemoteError(tcb.association, seen))
+    return True
+
+
+def _padding(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
+    """PAD: "the receiver of the PAD chunk MUST discard this chunk and continue processing" (RFC 4820 section 3)."""
     return True
 
 
@@ -246,6 +253,7 @@ RULES: Final[dict[int, list[Rule]]] = {
     CHUNK_SHUTDOWN_ACK: [Rule(_SETTING_UP, _early_shutdown_ack), Rule(_ACKNOWLEDGED, _shutdown_ack)],
     CHUNK_ERROR: [Rule(_ALWAYS, _error)],
     CHUNK_COOKIE_ACK: [Rule(_in(COOKIE_ECHOED), _cookie_ack)],
+    CHUNK_PAD: [Rule(_ALWAYS, _padding)],
     CHUNK_ECNE: [Rule(_TRANSFER | _in(SHUTDOWN_RECEIVED), ecn.handle_ecne, ECN)],
     CHUNK_CWR: [Rule(_TRANSFER | _in(SHUTDOWN_SENT), ecn.handle_cwr, ECN)],
     CHUNK_SHUTDOWN_COMPLETE: [Rule(_in(SHUTDOWN_ACK_SENT), _shutdown_complete)],

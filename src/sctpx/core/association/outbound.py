@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from ...wire import control
 from ...wire.codes import (
     CHUNK_ABORT,
     CHUNK_ASCONF,
@@ -19,7 +20,7 @@ from ...wire.codes import (
 from ...wire.packet import prefix
 from ...wire.seal import finish_packet
 from ..capabilities import ECN
-from ..ext import auth
+from ..ext import auth, path_mtu
 from ..outputs import CLASS_SHIFT, ECT_0, Transmit
 from ..path import failover, rto
 from ..path.path import Path
@@ -86,7 +87,7 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
     if tcb.control:
         path, lead, local = _take_control(tcb)
         # With an AUTH chunk (RFC 4895), control chunks fill their packets by themselves.
-        if lead[0] in _ALONE or local != path.local or tcb.seal.overhead:
+        if _is_alone(lead) or local != path.local or tcb.seal.overhead:
             return _single(tcb, path, lead, local)
     if tcb.state == CLOSED:
         return None
@@ -152,7 +153,7 @@ def _take_control(tcb: Tcb) -> tuple[Path, bytes, bytes]:
     for other, chunk, source in tcb.control[1:]:
         together = other is path and source == local and not rest
         # COOKIE ECHO comes first in its packet (section 3.2.2).
-        alone = first[0] in _ALONE or chunk[0] in _ALONE or chunk[0] == CHUNK_COOKIE_ECHO
+        alone = _is_alone(first) or _is_alone(chunk) or chunk[0] == CHUNK_COOKIE_ECHO
         if together and not alone and size + len(chunk) <= path.mtu:
             taken.append(chunk)
             size += len(chunk)
@@ -163,17 +164,27 @@ def _take_control(tcb: Tcb) -> tuple[Path, bytes, bytes]:
     return path, b"".join(taken), local
 
 
+def _is_alone(chunks: bytes) -> bool:
+    """Nothing may be bundled with these: a probe of the path MTU has its size."""
+    return chunks[0] in _ALONE or control.is_probe(chunks)
+
+
 def _single(tcb: Tcb, path: Path, chunks: bytes, local: bytes = b"") -> Transmit:
     """One packet."""
     packet = tcb.seal.packet(chunks)
-    return _transmit(tcb, path, packet, max(len(packet), path.mtu), 1, local)
+    transmit = _transmit(tcb, path, packet, max(len(packet), path.mtu), 1, local)
+    if path.discovers and control.is_probe(chunks):
+        transmit.fragments = False
+        transmit.expendable = True
+    return transmit
 
 
 def _transmit(tcb: Tcb, path: Path, data: bytes, segment: int, packets: int, local: bytes = b"") -> Transmit:
     path.packets_sent += packets
     path.bytes_sent += len(data)
     tcb.stats.packets_sent += packets
-    return Transmit(local or path.local, path.remote, path.encaps_port, data, segment, path.flowinfo)
+    size = len(data) if packets == 1 else segment
+    return Transmit(local or path.local, path.remote, path.encaps_port, data, segment, path.flowinfo, size > path.whole)
 
 
 def _sack_path(tcb: Tcb) -> Path:
@@ -325,7 +336,8 @@ def _data(tcb: Tcb, now: int, grant: Grant, lead_path: Path | None, lead: bytes)
         flags = DATA_IMMEDIATE  # This probes, fills cwnd, or ends the association (section 6.1).
     if tcb.keyed is not None:
         auth.begin_data(tcb)
-    batch = tcb.send_queue.fill(tcb.outstanding.next_tsn, path, tcb.seal, tcb.packet_limit, lead, room, flags)
+    limit = min(tcb.packet_limit, path.mtu - tcb.seal.reserve)
+    batch = tcb.send_queue.fill(tcb.outstanding.next_tsn, path, tcb.seal, limit, lead, room, flags)
     if batch is None:
         return None
     if probes and tcb.probe is None:
@@ -352,6 +364,9 @@ def _sent(tcb: Tcb, now: int, path: Path, batch: Batch) -> Transmit:
     if path.rtt_tsn < 0:
         path.rtt_tsn = batch.first_tsn
         path.rtt_sent = now
+        # Once in a round trip: is there more than a packet takes, and nothing known of larger ones?
+        if now >= path.search_from and (batch.packets > 1 or len(tcb.send_queue)):
+            path_mtu.begin(tcb, now)
     transfer.start_t3(path, now)
     return _transmit(tcb, path, batch.data, batch.segment, batch.packets)
 

@@ -10,6 +10,7 @@ An association may be left with addresses that are not confirmed. Then no data l
 from __future__ import annotations
 
 from ..events import CHANGE_ADDED, CHANGE_REMOVED, PathChange
+from ..ext import path_mtu
 from ..ip import choose_source
 from ..path import failover
 from ..path.path import Path
@@ -78,6 +79,7 @@ def use_sources(tcb: Tcb, now: int, locals_: list[bytes], lost: bool = False) ->
         source = choose_source(locals_, path.remote, others)
         if source and source != path.local:
             path.local = source
+            path_mtu.on_new_way(tcb, path)
             if gone:
                 _begin_anew(tcb, now, path, lost)
     if tcb.sack_local and tcb.sack_local not in locals_:

@@ -257,10 +257,6 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
     path.heartbeat_timeout = NEVER
     if not path.heartbeat_repeated:
         rto.measure(path, now - path.heartbeat_sent, tcb.config)
-    if tcb.outstanding.empty:
-        # It "MAY choose not to clear the counter if there is outstanding data" (section 8.1): where HEARTBEATs pass and
-        # DATA does not, the association would never end.
-        tcb.error_count = 0
     if not path.confirmed:
         path.confirmed = True
         tcb.moved = True  # It is an address of the peer only now.
@@ -268,10 +264,19 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
         if tcb.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
             tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
     failed = path.error_count > 0
-    on_reached(tcb, now, path)
+    on_answer(tcb, now, path)
     if failed:
         _repeat_lost(tcb, now, path)
     schedule(tcb, now, path)
+
+
+def on_answer(tcb: Tcb, now: int, path: Path) -> None:
+    """A HEARTBEAT to ``path`` was answered, or a probe of its path MTU."""
+    if tcb.outstanding.empty:
+        # It "MAY choose not to clear the counter if there is outstanding data" (section 8.1): where HEARTBEATs pass and
+        # DATA does not, the association would never end.
+        tcb.error_count = 0
+    on_reached(tcb, now, path)
 
 
 def _repeat_lost(tcb: Tcb, now: int, path: Path) -> None:
@@ -289,9 +294,14 @@ def _repeat_lost(tcb: Tcb, now: int, path: Path) -> None:
         else:
             lost = other.error_count > 0 and now - other.last_data_sent >= rto.without_backoff(other, tcb.config)
         if lost:
-            other.t3_deadline = NEVER
-            other.rtt_tsn = -1
-            # Rule C of section 6.2.1: what is marked counts back into rwnd.
-            before = tcb.outstanding.flight_payload
-            tcb.outstanding.mark_path(other)
-            tcb.peer_rwnd += before - tcb.outstanding.flight_payload
+            repeat_flight(tcb, other)
+
+
+def repeat_flight(tcb: Tcb, path: Path) -> None:
+    """What is in flight to ``path`` is lost, and nothing but the path is to blame: it goes again, within cwnd."""
+    path.t3_deadline = NEVER
+    path.rtt_tsn = -1
+    # Rule C of section 6.2.1: what is marked counts back into rwnd.
+    before = tcb.outstanding.flight_payload
+    tcb.outstanding.mark_path(path)
+    tcb.peer_rwnd += before - tcb.outstanding.flight_payload

@@ -83,7 +83,7 @@ def handle_init(
         added = [ip for ip in named if tcb.find_path(ip) is None]
         if added:
             # As many of them as one packet takes: it goes to whoever sent the INIT.
-            room = largest_packet(tcb.config.mtu, remote, port) - COMMON_HEADER - 2 * CHUNK_HEADER
+            room = largest_packet(tcb.config.usual_mtu, remote, port) - COMMON_HEADER - 2 * CHUNK_HEADER
             cause = causes.restart_with_new_addresses(added[: room // _LARGEST_ADDRESS])
             tcb.replies.append((setup.initiate_tag, control.abort([cause]), None))
             return

@@ -10,6 +10,7 @@ from typing import Final
 
 from ...wire.codes import CHUNK_INIT, COMMON_HEADER
 from ...wire.packet import parse_prefix
+from ..ext import path_mtu
 from . import handshake, reachability, shutdown
 from .state import CLOSED, COOKIE_WAIT
 from .tcb import Tcb
@@ -17,14 +18,18 @@ from .tcb import Tcb
 _INIT: Final = bytes((CHUNK_INIT,))
 
 
-def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payload: bytes) -> None:
+def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payload: bytes, mtu: int = 0) -> None:
     """An ICMP error about a packet to ``remote`` and UDP port ``port``, 0 without encapsulation.
 
-    That the packet was too big (ICMP7) is for path MTU discovery, and says nothing against the path.
+    That the packet was too big, for a link of that ``mtu``, is for path MTU discovery (ICMP7), and says nothing against
+    the path.
     """
-    if error == EMSGSIZE:
-        return
     _, _, tag = parse_prefix(payload)
+    if error == EMSGSIZE:
+        path = tcb.find_path(remote)
+        if tag and tag == tcb.peer_tag and path is not None and path.encaps_port == port:
+            path_mtu.handle_icmp(tcb, now, path, mtu)
+        return
     if tag == 0:
         own = tcb.local_tag.to_bytes(4, "big")
         proven = payload[COMMON_HEADER : COMMON_HEADER + 1] == _INIT and payload[16:20] == own
@@ -44,8 +49,14 @@ def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payloa
 def handle_send_error(tcb: Tcb, now: int, remote: bytes, port: int, error: int, packet: bytes) -> None:
     """The link could not send this packet: that is an answer to an INIT.
 
-    After the handshake it is a loss like any other: T3-rtx and the heartbeats judge the path.
+    After the handshake it is a loss like any other: T3-rtx and the heartbeats judge the path. A packet that is too big
+    for the interface is for path MTU discovery.
     """
     _, _, tag = parse_prefix(packet)
+    if error == EMSGSIZE and tag:
+        path = tcb.find_path(remote)
+        if path is not None:
+            path_mtu.handle_send_error(tcb, now, path, packet)
+        return
     if tag == 0 and tcb.state == COOKIE_WAIT:
         handshake.handle_send_error(tcb, now, remote, port, error)

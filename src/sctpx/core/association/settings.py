@@ -15,7 +15,7 @@ from errno import EINVAL
 from ..config import AssociationConfig, least_switchover
 from ..events import Writable
 from ..path import failover, rto
-from ..path.path import NO_SWITCHOVER, Path, largest_packet
+from ..path.path import NO_SWITCHOVER, Path
 from ..timers import NEVER, nanoseconds
 from . import reachability, transfer
 from .state import CLOSED
@@ -61,9 +61,11 @@ def configure_path(
     mtu: int = -1,
     dscp: int = -1,
     flow_label: int = -1,
+    mtu_discovery: bool | None = None,
+    probe_timer: int = -1,
     primary_switchover_max_retrans: int = -1,
 ) -> None:
-    """Change what is set for one path. Left out, or below 0: as it is."""
+    """Change what is set for one path. Left out, or below 0: as it is. ``mtu`` is for a path that discovers nothing."""
     if max_retrans >= 0:
         path.max_retrans = max_retrans
     if potentially_failed_max_retrans >= 0:
@@ -75,8 +77,13 @@ def configure_path(
     path.primary_switchover_max_retrans = max(path.primary_switchover_max_retrans, least)
     if encaps_port >= 0:
         tcb.learn_port(path, encaps_port)
-    if mtu >= 0:
-        path.set_mtu(mtu)
+    if probe_timer >= 0:
+        path.probe_timer = probe_timer
+    if mtu_discovery:
+        path.discover_mtu()
+    elif mtu_discovery is not None or mtu >= 0:
+        path.fix_mtu(max(mtu, 0))
+    if mtu_discovery is not None or mtu >= 0:
         tcb.limit_packets()
     if dscp >= 0:
         path.dscp = dscp
@@ -125,13 +132,17 @@ def _bound_rto(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
 def _follow(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
     """What the path has from the association's parameters changes if these did."""
     config = tcb.config
+    if config.path_mtu_discovery != old.path_mtu_discovery:
+        if config.path_mtu_discovery:
+            path.discover_mtu()
+        else:
+            path.fix_mtu()
     if config.mtu != old.mtu:
-        before = largest_packet(old.mtu, path.remote, path.encaps_port)
-        largest = largest_packet(config.mtu, path.remote, path.encaps_port)
-        path.set_mtu(largest if path.mtu == before else min(path.mtu, largest))
+        path.limit_mtu(config)
     interval = config.heartbeat_interval
     other_interval = interval != old.heartbeat_interval
     pf = config.potentially_failed_max_retrans
+    timer = config.path_mtu_probe_timer
     switchover = config.primary_switchover_max_retrans
     limit = NO_SWITCHOVER if switchover is None else switchover
     configure_path(
@@ -142,6 +153,7 @@ def _follow(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
         heartbeat_interval=nanoseconds(interval) if other_interval and interval > 0 else -1,
         max_retrans=config.path_max_retrans if config.path_max_retrans != old.path_max_retrans else -1,
         potentially_failed_max_retrans=pf if pf != old.potentially_failed_max_retrans else -1,
+        probe_timer=nanoseconds(timer) if timer != old.path_mtu_probe_timer else -1,
         primary_switchover_max_retrans=limit if switchover != old.primary_switchover_max_retrans else -1,
     )
 

@@ -269,7 +269,7 @@ class Tcb:
 
         # Receiving.
         self.tsn_map = TsnMap(0)
-        self.window = Window(config.receive_buffer, config.mtu)
+        self.window = Window(config.receive_buffer, config.usual_mtu)
         self.sack_policy = SackPolicy(nanoseconds(config.sack_delay), config.stretch_sack)
         self.reassembly: Streams = Reassembly(config.partial_limit)
         self.peer_former_tsn = -1
@@ -395,7 +395,9 @@ class Tcb:
     def add_path(self, remote: bytes, local: bytes, encaps_port: int) -> Path:
         """A new destination address."""
         used = [path.local for path in self.paths]
-        path = Path(remote, local or choose_source(self.local_addresses, remote, used), encaps_port, self.config)
+        local = local or choose_source(self.local_addresses, remote, used)
+        side = self.endpoint
+        path = Path(remote, local, encaps_port, self.config, side.link_mtu(remote, local), side.forbids_fragments)
         self.paths.append(path)
         self.limit_packets()
         self.moved = True
@@ -411,7 +413,10 @@ class Tcb:
 
         A packet larger than the peer's buffer would wait for a window that never opens as far as that.
         """
-        limits = [path.mtu - self.seal.reserve for path in self.paths]
+        # "the smallest PMDCS discovered for all of the peer's destination addresses" (section 7.3): those of which
+        # nothing was discovered yet, such as addresses that do not answer, make no packet smaller.
+        sizes = [path.mtu for path in self.paths if path.sized] or [path.mtu for path in self.paths]
+        limits = [size - self.seal.reserve for size in sizes]
         if self.peer_window:
             limits.append(max(self.peer_window // 2, MINIMUM_RWND) & ~3)
         if self.config.max_segment:

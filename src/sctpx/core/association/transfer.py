@@ -16,6 +16,7 @@ from ...wire.forward import Skipped
 from ...wire.ranges import Ranges
 from ...wire.serial import TSN_MASK, extend_tsn
 from ..events import PartialDeliveryAborted, Readable, SenderDry, Writable
+from ..ext import path_mtu
 from ..path import rto
 from ..path.path import Path
 from ..path.states import PATH_ACTIVE
@@ -202,7 +203,7 @@ def resize(tcb: Tcb) -> None:
     """The receive buffer is as large as the parameters say now (RFC 6458 section 8.1.6)."""
     if tcb.state == CLOSED:
         return
-    tcb.window.resize(tcb.config.receive_buffer, tcb.config.mtu)
+    tcb.window.resize(tcb.config.receive_buffer, tcb.config.usual_mtu)
     ready = len(tcb.reassembly.ready)
     tcb.reassembly.limit(tcb.config.partial_limit, tcb.config.hold_limit)
     tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
@@ -499,6 +500,8 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
         reachability.on_timeout(tcb, path, True)
         if tcb.state == CLOSED:
             return
+        if path.discovers:
+            path_mtu.on_t3(tcb, now, path)
         path.controller.on_timeout()
         path.congestion_answered = tcb.outstanding.next_tsn - 1
     rto.back_off(path, tcb.config)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Final, final
 
 from ...wire.codes import COMMON_HEADER
-from ..config import AssociationConfig
+from ..config import USUAL_MTU, AssociationConfig
 from ..outputs import DSCP_SHIFT
 from ..timers import NEVER, nanoseconds
+from . import pmtu
 from .controller import Controller
 from .newreno import NewReno
 from .states import PATH_ACTIVE
@@ -47,6 +48,8 @@ class Path:
         "confirmed",
         "congestion_answered",
         "controller",
+        "discoverable",
+        "discovers",
         "doubtful",
         "dscp",
         "earliest_tsn",
@@ -65,9 +68,11 @@ class Path:
         "heartbeat_timeout",
         "heartbeats_sent",
         "idle_since",
+        "largest",
         "last_acknowledged",
         "last_data_sent",
         "last_used",
+        "link_mtu",
         "local",
         "max_retrans",
         "mtu",
@@ -75,21 +80,39 @@ class Path:
         "pmdcs",
         "potentially_failed_max_retrans",
         "primary_switchover_max_retrans",
+        "probe_timer",
         "remote",
         "rto",
         "rto_highest",
         "rtt_sent",
         "rtt_tsn",
         "rttvar",
+        "search_from",
+        "sized",
         "srtt",
         "state",
         "t3_deadline",
+        "timed_out_tsn",
         "timeout_foreseen",
         "told_state",
+        "too_big_from",
         "unanswered_inits",
+        "whole",
     )
 
-    def __init__(self, remote: bytes, local: bytes, encaps_port: int, config: AssociationConfig) -> None:
+    def __init__(
+        self,
+        remote: bytes,
+        local: bytes,
+        encaps_port: int,
+        config: AssociationConfig,
+        link_mtu: int = 0,
+        discoverable: bool = False,
+    ) -> None:
+        """``link_mtu``: the largest IP packet that the link takes, 0 if it does not say.
+
+        ``discoverable``: the link can forbid IP to fragment packets.
+        """
         self.remote = remote
         """The peer's IP address, packed."""
         self.local = local
@@ -126,8 +149,30 @@ class Path:
         """The TSN whose round trip is being measured; -1 for none."""
         self.rtt_sent = 0
 
-        self.mtu = largest_packet(config.mtu, remote, encaps_port)
-        """The largest SCTP packet, bytes."""
+        self.link_mtu = link_mtu
+        """The largest IP packet that the link takes, bytes; 0 if it does not say."""
+        self.discoverable = discoverable
+        """The link can forbid IP to fragment packets."""
+        self.discovers = discoverable and config.path_mtu_discovery
+        """The path MTU is discovered (``pmtu``); else the size of packets is fixed, and IP may fragment them."""
+        self.largest = largest_packet(_limit(config, link_mtu), remote, encaps_port)
+        """MAX_PLPMTU: no larger SCTP packet is sent here, bytes."""
+        start = self.base if self.discovers else largest_packet(config.usual_mtu, remote, encaps_port)
+        self.mtu = min(start, self.largest)
+        """The largest SCTP packet, bytes: PLPMTU, if it is discovered."""
+        self.whole = self.mtu if self.discovers else 0
+        """The largest SCTP packet that IP must not fragment, bytes. Larger ones than ``mtu`` were cut before the path
+        MTU fell, and IP has to fragment them (RFC 9260 section 6.9)."""
+        self.sized = not self.discovers
+        """``mtu`` is what the path takes, and not only where the search for it begins."""
+        self.search_from = 0 if self.discovers else NEVER
+        """Data that is sent from then on begins a search; ``NEVER`` while one is under way."""
+        self.probe_timer = nanoseconds(config.path_mtu_probe_timer)
+        """PROBE_TIMER at least, ns."""
+        self.timed_out_tsn = -1
+        """The lowest TSN in flight when T3-rtx last expired with more in flight than the smallest packet takes."""
+        self.too_big_from = 0
+        """From then on it counts if the network says that packets are too big."""
         self.pmdcs = self.mtu - COMMON_HEADER
         """Path Maximum DATA Chunk Size."""
         self.dscp = -1
@@ -211,10 +256,57 @@ class Path:
         self.heartbeat_timeout = NEVER
         self.heartbeat_nonce = b""
 
-    def set_mtu(self, mtu: int) -> None:
-        """The largest SCTP packet is one of so many bytes."""
+    @property
+    def base(self) -> int:
+        """BASE_PLPMTU: where discovery begins, and what it falls back to (RFC 8899 section 5.1.2)."""
+        return pmtu.base_size(self.remote, self.encaps_port)
+
+    @property
+    def minimum(self) -> int:
+        """MIN_PLPMTU: discovery goes no lower."""
+        return pmtu.minimum_size(self.remote, self.encaps_port)
+
+    @property
+    def expected_mtu(self) -> int:
+        """The largest SCTP packet as far as is known; until something is, that of most paths."""
+        if self.sized:
+            return self.mtu
+        return min(largest_packet(USUAL_MTU, self.remote, self.encaps_port), self.largest)
+
+    def set_mtu(self, mtu: int, whole: int = 0) -> None:
+        """The largest SCTP packet is one of so many bytes, and the largest one that IP must not fragment ``whole``."""
         self.mtu = mtu & ~3
+        self.whole = whole & ~3
         self.pmdcs = self.controller.pmdcs = self.mtu - COMMON_HEADER
+
+    def fix_mtu(self, mtu: int = 0) -> None:
+        """The path MTU is not discovered: packets have so many bytes, whatever the path takes. 0: as they are."""
+        if not mtu:
+            mtu = self.expected_mtu
+        self.discovers = False
+        self.sized = True
+        self.search_from = NEVER
+        self.set_mtu(mtu)
+
+    def discover_mtu(self) -> None:
+        """Discover the path MTU, if the link is able to: with the data that is sent next."""
+        if self.discoverable and not self.discovers:
+            self.discovers = True
+            self.sized = False
+            self.search_from = 0
+            start = min(self.base, self.largest)
+            self.set_mtu(start, start)
+
+    def limit_mtu(self, config: AssociationConfig) -> None:
+        """``config`` or ``link_mtu`` have changed: no larger packets than these allow, and larger ones if they do."""
+        before = self.largest
+        self.largest = largest_packet(_limit(config, self.link_mtu), self.remote, self.encaps_port)
+        if not self.discovers:
+            self.set_mtu(self.largest if self.mtu == before else min(self.mtu, self.largest))
+        elif self.mtu > self.largest:
+            self.set_mtu(self.largest, min(self.whole, self.largest))
+        elif self.largest > before and self.search_from != NEVER:
+            self.search_from = 0
 
     def keep_settings(self, other: Path) -> None:
         """This is the same destination as ``other``, anew: what the user has set for it stays set."""
@@ -226,7 +318,12 @@ class Path:
         self.dscp = other.dscp
         self.flow_label = other.flow_label
         self.flowinfo = other.flowinfo
-        self.set_mtu(min(self.mtu, other.mtu))
+        self.probe_timer = other.probe_timer
+        if not other.discovers:
+            self.fix_mtu(min(self.largest, other.mtu))
+        elif self.discovers and other.sized:
+            self.sized = True
+            self.set_mtu(min(self.largest, other.mtu), min(self.largest, other.whole))
 
     def mark(self, config: AssociationConfig) -> None:
         """Packets to this address are marked as is set for it, and otherwise as for the association."""
@@ -236,8 +333,15 @@ class Path:
 
     def set_encapsulation(self, port: int) -> None:
         """The peer is at another UDP port; PMTU follows if encapsulation begins or ends (RFC 6951 section 5.6)."""
-        if not self.encaps_port and port:
-            self.set_mtu(self.mtu - UDP_HEADER)
-        elif self.encaps_port and not port:
-            self.set_mtu(self.mtu + UDP_HEADER)
+        change = UDP_HEADER * (bool(self.encaps_port) - bool(port))
         self.encaps_port = port
+        if change:
+            self.largest += change
+            self.set_mtu(self.mtu + change, self.whole + change if self.whole else 0)
+
+
+def _limit(config: AssociationConfig, link_mtu: int) -> int:
+    """The largest IP packet, bytes: what the link takes and the user allows."""
+    if config.mtu is None:
+        return link_mtu or USUAL_MTU
+    return min(config.mtu, link_mtu or config.mtu)

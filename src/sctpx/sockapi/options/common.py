@@ -119,9 +119,7 @@ def _refused(name: str, level: int, linux: int, reason: str) -> Option:
 
 
 _SHARED: Final = "several SCTP sockets of a process send through one UDP socket, so that a single one cannot have a"
-_NO_DISCOVERY: Final = (
-    "there is no path MTU discovery (RFC 8899) yet: packets have at most 1500 bytes, and IP may fragment them"
-)
+_BY_SCTP: Final = "SCTP discovers path MTUs itself (RFC 8899): SCTP_PEER_ADDR_PARAMS with SPP_PMTUD_DISABLE ends that"
 _OWN_ADDRESSES: Final = "an SCTP socket is bound to addresses that the host has"
 
 COMMON: Final[tuple[Option, ...]] = (
@@ -144,8 +142,8 @@ COMMON: Final[tuple[Option, ...]] = (
         "SO_BINDTODEVICE", c.SOL_SOCKET, 25, "bind the addresses of the interface instead: packets leave from them"
     ),
     _refused("SO_DONTROUTE", c.SOL_SOCKET, 5, f"{_SHARED} way around the routing table"),
-    _refused("IP_MTU_DISCOVER", socket.IPPROTO_IP, 10, _NO_DISCOVERY),
-    _refused("IPV6_MTU_DISCOVER", socket.IPPROTO_IPV6, 23, _NO_DISCOVERY),
+    _refused("IP_MTU_DISCOVER", socket.IPPROTO_IP, 10, _BY_SCTP),
+    _refused("IPV6_MTU_DISCOVER", socket.IPPROTO_IPV6, 23, _BY_SCTP),
     _refused("IP_FREEBIND", socket.IPPROTO_IP, 15, _OWN_ADDRESSES),
     _refused("IP_TRANSPARENT", socket.IPPROTO_IP, 19, _OWN_ADDRESSES),
 )

@@ -11,13 +11,13 @@ from typing import Final
 from ...core.association.settings import check_switchover
 from ...core.ip import is_ipv4
 from ...core.outputs import DSCP_SHIFT, FLOW_LABEL
-from ...core.path.path import NO_SWITCHOVER, Path, flowinfo, largest_packet
+from ...core.path.path import NO_SWITCHOVER, Path, flowinfo
 from ...wire.codes import COMMON_HEADER
 from ...wire.params import IPV6_LENGTH
 from .. import constants as c
 from ..addresses import SocketAddress
 from ..settings import AssociationSettings
-from ..structs import PaddrParams, PaddrThlds, PaddrThldsV2, SackInfo, UdpEncaps
+from ..structs import PaddrParams, PaddrThlds, PaddrThldsV2, ProbeInterval, SackInfo, UdpEncaps
 from .association import MILLISECOND, changed, reconfigured, set_delayed_sack
 from .scope import Scope
 from .whole import Change
@@ -29,6 +29,9 @@ NO_PRIMARY_CHANGE: Final = 0xFFFF
 """``spt_pathcpthld`` "disables the selection of a new primary peer address"."""
 _MAX_HEARTBEAT_INTERVAL: Final = 86_400_000
 SMALLEST_PATH_MTU: Final = 512
+_SHORTEST_PROBE_INTERVAL: Final = 1000
+"""Milliseconds: PROBE_TIMER "MUST NOT be smaller than 1 second" (RFC 8899 section 5.1.1)."""
+_MAX_PROBE_INTERVAL: Final = 3_600_000
 _ALMOST_ZERO: Final = 0.001
 """Seconds: an interval of 0 would switch heartbeats off in the core's parameters."""
 
@@ -38,7 +41,8 @@ def get_paddrparams(scope: Scope, asked: PaddrParams) -> PaddrParams:
     settings, config = scope.settings, scope.config
     path = scope.path(asked.spp_address)
     heartbeats = settings.heartbeats if path is None else path.heartbeat_enabled
-    flags = c.SPP_PMTUD_DISABLE
+    discovers = config.path_mtu_discovery if path is None else path.discovers
+    flags = c.SPP_PMTUD_ENABLE if discovers else c.SPP_PMTUD_DISABLE
     flags |= c.SPP_HB_ENABLE if heartbeats else c.SPP_HB_DISABLE
     flags |= c.SPP_SACKDELAY_DISABLE if settings.sack_every == 1 else c.SPP_SACKDELAY_ENABLE
     flags |= c.SPP_DSCP
@@ -65,8 +69,6 @@ def set_paddrparams(scope: Scope, value: PaddrParams) -> Change:
     association = scope.association
     if any(flags & both == both for both in _EXCLUSIVE):
         raise OSError(errno.EINVAL, f"spp_flags {flags:#x} contradict each other")
-    if flags & c.SPP_PMTUD_ENABLE:
-        raise OSError(errno.EOPNOTSUPP, "SPP_PMTUD_ENABLE needs path MTU discovery (RFC 8899)")
     if flags & c.SPP_IPV6_FLOWLABEL and not scope.holder.ipv6:
         raise OSError(errno.EINVAL, "SPP_IPV6_FLOWLABEL on a socket of family AF_INET")
     # "The 6 most significant bits are used for the DSCP", and of the label "the 20 least significant bits".
@@ -78,8 +80,11 @@ def set_paddrparams(scope: Scope, value: PaddrParams) -> Change:
     fixed = value.spp_pathmtu if flags & c.SPP_PMTUD_DISABLE else 0
     if fixed and association is None:
         raise OSError(errno.EOPNOTSUPP, "the MTU of paths to come cannot be set")
-    paths = [path] if path is not None else association.paths if association is not None else []
-    if fixed and not SMALLEST_PATH_MTU <= fixed <= min([_largest(scope, one) for one in paths], default=0):
+    discovery = {c.SPP_PMTUD_ENABLE: True, c.SPP_PMTUD_DISABLE: False}.get(flags & c.SPP_PMTUD)
+    paths = _paths(scope, path)
+    if discovery and not all(one.discoverable for one in paths):
+        raise OSError(errno.EOPNOTSUPP, "SPP_PMTUD_ENABLE: IP cannot be told here not to fragment packets")
+    if fixed and not SMALLEST_PATH_MTU <= fixed <= min([_largest(one) for one in paths], default=0):
         raise OSError(errno.EINVAL, f"a path MTU of {fixed} bytes")
     sack: Change | None = None
     if flags & c.SPP_SACKDELAY_DISABLE:
@@ -103,6 +108,7 @@ def set_paddrparams(scope: Scope, value: PaddrParams) -> Change:
         if path is None:
             _configure_heartbeats(scope, heartbeats, interval, max_retrans)
             _configure_marks(scope, dscp, flow_label)
+            scope.configure(reconfigured(scope, path_mtu_discovery=discovery))
         if association is not None:
             nanoseconds = interval * MILLISECOND if interval >= 0 else -1
             mtu = fixed + COMMON_HEADER if fixed else -1
@@ -116,6 +122,7 @@ def set_paddrparams(scope: Scope, value: PaddrParams) -> Change:
                     mtu=mtu,
                     dscp=dscp,
                     flow_label=flow_label,
+                    mtu_discovery=discovery,
                 )
             if path is not None and flags & c.SPP_HB_DEMAND:
                 association.request_heartbeat(scope.now, path.remote)
@@ -123,9 +130,16 @@ def set_paddrparams(scope: Scope, value: PaddrParams) -> Change:
     return change
 
 
-def _largest(scope: Scope, path: Path) -> int:
+def _paths(scope: Scope, path: Path | None) -> list[Path]:
+    """The path that is meant, or all that there are."""
+    if path is not None:
+        return [path]
+    return scope.association.paths if scope.association is not None else []
+
+
+def _largest(path: Path) -> int:
     """The largest path MTU of a path as the RFC counts it, "the number of bytes available [...] for chunks"."""
-    return largest_packet(scope.config.mtu, path.remote, path.encaps_port) - COMMON_HEADER
+    return path.largest - COMMON_HEADER
 
 
 def _configure_heartbeats(scope: Scope, heartbeats: bool | None, interval: int, max_retrans: int) -> None:
@@ -249,3 +263,37 @@ def set_encapsulation(scope: Scope, value: UdpEncaps) -> Change:
         return name
     remote = path.remote
     return lambda: scope.live().configure_path(scope.now, remote, encaps_port=value.sue_port)
+
+
+def get_probe_interval(scope: Scope, asked: ProbeInterval) -> ProbeInterval:
+    """PROBE_TIMER of RFC 8899, as Linux has it: in milliseconds, 0 where the path MTU is not discovered."""
+    path = scope.path(asked.spi_address)
+    if path is None:
+        interval = round(scope.config.path_mtu_probe_timer * 1000) if scope.config.path_mtu_discovery else 0
+    else:
+        interval = path.probe_timer // MILLISECOND if path.discovers else 0
+    return ProbeInterval(spi_assoc_id=scope.id, spi_address=asked.spi_address, spi_interval=interval)
+
+
+def set_probe_interval(scope: Scope, value: ProbeInterval) -> Change:
+    """The same. 0 switches discovery off, as SPP_PMTUD_DISABLE does; anything else switches it on."""
+    interval = value.spi_interval
+    if interval and not _SHORTEST_PROBE_INTERVAL <= interval <= _MAX_PROBE_INTERVAL:
+        raise OSError(errno.EINVAL, f"spi_interval {interval}: between {_SHORTEST_PROBE_INTERVAL} and an hour, or 0")
+    path = scope.path(value.spi_address)
+    paths = _paths(scope, path)
+    if interval and not all(one.discoverable for one in paths):
+        raise OSError(errno.EOPNOTSUPP, "IP cannot be told here not to fragment packets")
+    timer = interval / 1000 if interval else None
+    config = reconfigured(scope, path_mtu_discovery=interval > 0, path_mtu_probe_timer=timer)
+    association = scope.association
+
+    def change() -> None:
+        if path is None:
+            scope.configure(config)
+        if association is not None:
+            for one in paths:
+                nanoseconds = interval * MILLISECOND if interval else -1
+                association.configure_path(scope.now, one.remote, mtu_discovery=interval > 0, probe_timer=nanoseconds)
+
+    return change

@@ -254,5 +254,12 @@ OPTIONS: Final[tuple[Option, ...]] = (
         authentication.set_supported,
     ),
     Option("SCTP_ECN_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs="RFC 4960 appendix A"),
-    Option("SCTP_PLPMTUD_PROBE_INTERVAL", "Linux", s.ProbeInterval, Reach.PATH, needs="RFC 8899"),
+    Option(
+        "SCTP_PLPMTUD_PROBE_INTERVAL",
+        "Linux",
+        s.ProbeInterval,
+        Reach.PATH,
+        paths.get_probe_interval,
+        paths.set_probe_interval,
+    ),
 )

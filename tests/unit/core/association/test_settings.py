@@ -415,6 +415,30 @@ def the_largest_packet() -> None:
         assert max([len(packet.data) for packet in pair.network.packets()]) == 572
 
 
+@of("path_mtu_discovery")
+def whether_the_path_mtu_is_discovered() -> None:
+    with Pair(1, mtu=9000, link=LinkSettings(mtu=9000)).connect() as pair:
+        path = first_path(pair)
+        change_a(pair, path_mtu_discovery=False)
+        pair.a.send(bytes(20_000))
+        pair.drain()
+        assert (path.mtu, path.whole, pair.a.association.stats.path_mtu_probes_sent) == (1472, 0, 0)
+        change_a(pair, path_mtu_discovery=True)
+        pair.a.send(bytes(20_000))
+        pair.drain()
+        assert (path.mtu, path.whole) == (8972, 8972)
+
+
+@of("path_mtu_probe_timer")
+def how_long_a_probe_is_waited_for() -> None:
+    with Pair(1, mtu=9000).connect() as pair:
+        change_a(pair, path_mtu_probe_timer=5.0)
+        begin = pair.network.elapsed
+        pair.a.send(bytes(20_000))
+        pair.network.run(lambda: pair.a.association.stats.path_mtu_probes_lost)
+        assert 5.0 <= pair.network.elapsed - begin < 5.1
+
+
 @of("max_segment")
 def the_largest_chunk() -> None:
     with Pair(1).connect() as pair:

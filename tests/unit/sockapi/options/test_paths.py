@@ -11,7 +11,17 @@ from sctpx.core.config import AssociationConfig
 from sctpx.core.path.states import PATH_ACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.sockapi import constants as c
 from sctpx.sockapi.notifications import notifications
-from sctpx.sockapi.structs import PaddrChange, PaddrParams, PaddrThlds, PaddrThldsV2, SackInfo, SetPrim, UdpEncaps
+from sctpx.sockapi.structs import (
+    PaddrChange,
+    PaddrInfo,
+    PaddrParams,
+    PaddrThlds,
+    PaddrThldsV2,
+    ProbeInterval,
+    SackInfo,
+    SetPrim,
+    UdpEncaps,
+)
 from sctpx.testing import Pair
 from tests.unit.sockapi.holder import Socket, connected, make_socket, raises
 
@@ -140,10 +150,84 @@ def test_what_contradicts_itself_is_refused_and_nothing_changes(value: PaddrPara
     assert [path.max_retrans for path in pair.a.association.paths] == [5, 5]
 
 
-def test_path_mtu_discovery_is_not_there_yet() -> None:
+# --- path MTU discovery ---
+
+
+def discovers(socket: Socket, address: tuple[str, int] | None = None) -> bool:
+    flags = params(socket, address).spp_flags & c.SPP_PMTUD
+    assert flags in (c.SPP_PMTUD_ENABLE, c.SPP_PMTUD_DISABLE)
+    return flags == c.SPP_PMTUD_ENABLE
+
+
+def interval(socket: Socket, address: tuple[str, int] | None = None) -> int:
+    value = socket.get(c.SCTP_PLPMTUD_PROBE_INTERVAL, ProbeInterval(spi_address=address))
+    assert isinstance(value, ProbeInterval)
+    return value.spi_interval
+
+
+def test_discovery_takes_a_link_that_can_forbid_ip_to_fragment_packets() -> None:
     socket, _ = connected()
+    assert not discovers(socket, FIRST)
     with raises(errno.EOPNOTSUPP):
         socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_flags=c.SPP_PMTUD_ENABLE))
+    with raises(errno.EOPNOTSUPP):
+        socket.set(c.SCTP_PLPMTUD_PROBE_INTERVAL, ProbeInterval(spi_interval=5000))
+
+
+def test_discovery_is_switched_off_for_one_path_and_for_all() -> None:
+    socket, pair = connected(mtu=9000)
+    paths = pair.a.association.paths
+    assert [discovers(socket, address) for address in (None, FIRST, SECOND)] == [True, True, True]
+    fixed = PaddrParams(spp_flags=c.SPP_PMTUD_DISABLE, spp_pathmtu=4000, spp_address=SECOND)
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, fixed)
+    assert [discovers(socket, address) for address in (None, FIRST, SECOND)] == [True, True, False]
+    assert (paths[1].pmdcs, paths[1].whole) == (4000, 0)
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_flags=c.SPP_PMTUD_DISABLE))
+    assert [discovers(socket, address) for address in (None, FIRST, SECOND)] == [False, False, False]
+    assert [path.mtu for path in paths] == [1472, 4012]
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_flags=c.SPP_PMTUD_ENABLE))
+    assert [discovers(socket, address) for address in (None, FIRST, SECOND)] == [True, True, True]
+    assert [path.mtu for path in paths] == [1192, 1192]
+
+
+def test_discovery_is_switched_off_for_associations_to_come() -> None:
+    socket = make_socket()
+    assert discovers(socket)
+    socket.set(c.SCTP_PEER_ADDR_PARAMS, PaddrParams(spp_flags=c.SPP_PMTUD_DISABLE))
+    assert not discovers(socket)
+    assert not socket.settings.begin().config.path_mtu_discovery
+
+
+def test_the_size_that_was_found_is_told() -> None:
+    socket, pair = connected(mtu=1500)
+    pair.a.send(bytes(20_000))
+    pair.drain()
+    assert params(socket, FIRST).spp_pathmtu == 1472 - 12
+    info = socket.get(c.SCTP_GET_PEER_ADDR_INFO, PaddrInfo(spinfo_address=FIRST))
+    assert isinstance(info, PaddrInfo)
+    assert info.spinfo_mtu == 1472 - 12
+
+
+def test_the_probe_interval_is_that_of_a_path_or_of_all() -> None:
+    socket, pair = connected(mtu=1500)
+    assert [interval(socket, address) for address in (None, FIRST, SECOND)] == [1000, 1000, 1000]
+    socket.set(c.SCTP_PLPMTUD_PROBE_INTERVAL, ProbeInterval(spi_address=SECOND, spi_interval=7000))
+    assert [interval(socket, address) for address in (None, FIRST, SECOND)] == [1000, 1000, 7000]
+    socket.set(c.SCTP_PLPMTUD_PROBE_INTERVAL, ProbeInterval(spi_interval=5000))
+    assert [interval(socket, address) for address in (None, FIRST, SECOND)] == [5000, 5000, 5000]
+    socket.set(c.SCTP_PLPMTUD_PROBE_INTERVAL, ProbeInterval(spi_address=FIRST, spi_interval=0))
+    assert [interval(socket, address) for address in (None, FIRST, SECOND)] == [5000, 0, 5000]
+    assert not discovers(socket, FIRST)
+    socket.set(c.SCTP_PLPMTUD_PROBE_INTERVAL, ProbeInterval(spi_interval=0))
+    assert [interval(socket, address) for address in (None, FIRST, SECOND)] == [0, 0, 0]
+    assert not pair.a.association.config.path_mtu_discovery
+
+
+@pytest.mark.parametrize("value", [1, 999, 3_600_001, 0xFFFFFFFF])
+def test_a_probe_interval_below_a_second_is_refused(value: int) -> None:
+    socket, _ = connected(mtu=1500)
+    with raises(errno.EINVAL):
+        socket.set(c.SCTP_PLPMTUD_PROBE_INTERVAL, ProbeInterval(spi_interval=value))
 
 
 # --- DSCP and flow label ---
