@@ -140,6 +140,8 @@ def test_an_association_of_a_socket_moves_with_its_host(joined: tuple[Laptop, Ho
             assert sock.recv(100) == b"from nowhere"
             peers(server, "sockets", f"{CAFE}.1")
             assert [address[0] for address in sock.getladdrs()] == [f"{CAFE}.1"]
+            sock.shutdown(sctpx.SHUT_WR)
+            assert sock.recv(100) == b""
 
     with host.start(SERVER, ADDRESS, link) as server:
         assert server.line() == "up"

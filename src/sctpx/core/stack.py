@@ -58,12 +58,10 @@ from .state_cookie import CookieJar
 from .stats import StackStats
 from .timers import NEVER
 
-# Stacks of peers behind one IP address that may use one SCTP port.
-MAX_STACKS: Final = 8
+MAX_STACKS: Final = 8  # Of peers behind one IP address that may use one SCTP port.
 # The bits in which the types of COOKIE ECHO and AUTH are alike.
 _ALIKE: Final = 0xFF & ~(CHUNK_COOKIE_ECHO ^ CHUNK_AUTH)
-# Packets of different associations that leave together: what one system call takes.
-MAX_GATHERED: Final = 64
+MAX_GATHERED: Final = 64  # Packets of different associations that leave together: what one system call takes.
 
 
 @final
