@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, TypeVar, final
 
 from sctpx.core.association.association import Association
 from sctpx.core.association.state import ESTABLISHED
-from sctpx.core.config import AssociationConfig
+from sctpx.core.config import AssociationConfig, Limits
 from sctpx.core.endpoint import PeerAddress
 from sctpx.core.events import Event
 from sctpx.core.path.newreno import NewReno
@@ -104,6 +104,9 @@ class Sent:
         self.at = at
         """Seconds since the association was up."""
         self.path = path
+        """Its number; 0 for an address that the peer has got since."""
+        self.source = b""
+        self.destination = b""
         self.bytes = data
         self.fragments = fragments
         """IP may fragment it."""
@@ -189,6 +192,7 @@ class Peer:
         rtt: float = 0.0,
         extensions: Sequence[int] = (),
         forwards: bool = False,
+        limits: Limits | None = None,
         auth: AuthParameters | None = None,
         link_mtu: int = 0,
         **config: Any,
@@ -218,7 +222,8 @@ class Peer:
         own = [bytes((10, 0, number, 1)) for number in range(1, paths + 1)]
         self._remotes = [bytes((10, 0, number, 2)) for number in range(1, paths + 1)]
         settings = AssociationConfig(**{"heartbeat_interval": 0.0, "streams": max(streams, 10), **config})
-        endpoint = self.stack.open_endpoint(PORT, own if bound else (), settings, own if paths > 1 else ())
+        announced = own if paths > 1 else ()
+        self.endpoint = endpoint = self.stack.open_endpoint(PORT, own if bound else (), settings, announced, limits)
         targets = [PeerAddress(ip, UDP_PORT) for ip in self._remotes]
         self.association: Association = endpoint.connect(self.now, targets, PORT)
         self._drain()
@@ -479,6 +484,11 @@ class Peer:
         self.take()
         return self.last_tsn
 
+    def deliver_between(self, remote: bytes, local: bytes, *said: bytes) -> None:
+        """One packet with these chunks arrives from any address, at any."""
+        self.stack.receive(self.now, local, remote, UDP_PORT, self._packet(*said), 1 << 16)
+        self._drain()
+
     def _packet(self, *said: bytes) -> bytes:
         return finish_packet(prefix(PORT, PORT, self.tag), b"".join(said))
 
@@ -492,7 +502,10 @@ class Peer:
             for start in range(0, len(transmit.data), transmit.segment):
                 data = transmit.data[start : start + transmit.segment]
                 assert verify_packet(data)
-                path = self._remotes.index(transmit.remote) + 1
-                self._sent.append(Sent(self.elapsed, path, data, self.tsn, self.peer_tsn, transmit.fragments))
+                known = transmit.remote in self._remotes
+                path = self._remotes.index(transmit.remote) + 1 if known else 0
+                sent = Sent(self.elapsed, path, data, self.tsn, self.peer_tsn, transmit.fragments)
+                sent.source, sent.destination = transmit.local, transmit.remote
+                self._sent.append(sent)
         while (event := self.stack.poll_event()) is not None:
             self.events.append(event)

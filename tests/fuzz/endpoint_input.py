@@ -23,9 +23,13 @@ from sctpx.core.stack import Stack
 from sctpx.core.timers import NEVER, SECOND
 from sctpx.core.tx.reliability import PRIORITY, RETRANSMISSIONS, TIMED
 from sctpx.testing import seeded_bytes
-from sctpx.wire import control, forward, reconfig, sack
+from sctpx.wire import asconf, control, forward, reconfig, sack
 from sctpx.wire.auth import AssociationKey, AuthParameters
 from sctpx.wire.codes import (
+    CAUSE_DELETE_LAST_IP,
+    CAUSE_UNRECOGNIZED_PARAMETERS,
+    CHUNK_ASCONF,
+    CHUNK_ASCONF_ACK,
     CHUNK_DATA,
     CHUNK_I_DATA,
     CHUNK_I_FORWARD_TSN,
@@ -292,6 +296,24 @@ def reconfiguring() -> Target:
     return Target(peer.stack, peer.now, peer.association, peer)
 
 
+def moving() -> Target:
+    """An association that changes addresses, without authentication, with data and an ASCONF under way."""
+    peer = Peer(
+        paths=2,
+        extensions=[CHUNK_ASCONF, CHUNK_ASCONF_ACK],
+        address_reconfiguration=True,
+        unauthenticated_asconf=True,
+        receive_buffer=20_000,
+        heartbeat_interval=30.0,
+        a_rwnd=1 << 16,
+    )
+    peer.send(3000, 10, 20_000, stream=1)
+    peer.sack(1, (3, 3))
+    peer.association.change_addresses(peer.now, [bytes((10, 0, 3, 1))], [bytes((10, 0, 2, 1))])
+    peer.settle()
+    return Target(peer.stack, peer.now, peer.association, peer)
+
+
 def authenticating() -> Target:
     """An association in the midst of a transfer, whose sides both demand that most chunks are authenticated."""
     demanded = (CHUNK_DATA, CHUNK_SACK, 4, 6, 7, 10)
@@ -328,6 +350,7 @@ STATES: Final[list[Callable[[], Target]]] = [
     reconfiguring,
     interleaving,
     giving_up,
+    moving,
     authenticating,
 ]
 
@@ -536,6 +559,58 @@ def reconfigure(target: Target, source: Input) -> None:
     target.settle()
 
 
+def any_address(source: Input, side: int) -> bytes:
+    """An address of the peer (2) or of the stack (1), or one that nobody has."""
+    number = source.number() % 8
+    return [bytes(4), bytes(16), b"\xff" * 4][number - 5] if number > 4 else bytes((10, 0, number + 1, side))
+
+
+def asconf_chunks(target: Target, source: Input) -> None:
+    """A packet with ASCONFs whose numbers are near the right ones, and perhaps data behind them."""
+    path = source.number()
+    chunks = []
+    for _ in range(source.number() % 3 + 1):
+        requests = []
+        for correlation in range(source.number() % 5):
+            kind = asconf.REQUESTS[source.number() % len(asconf.REQUESTS)]
+            requests.append(asconf.request(kind, correlation, any_address(source, 2)))
+        serial = (target.peer_tsn + source.number() % 8) & TSN_MASK
+        chunks.append(asconf.encode(serial, any_address(source, 2), requests))
+    if source.number() & 1:
+        chunks.append(data_chunk(target, source))
+    target.receive(target.packet(b"".join(chunks), target.tag), 1 << 16, path)
+
+
+def asconf_answers(target: Target, source: Input) -> None:
+    """An answer to an ASCONF near those that were sent."""
+    path = source.number()
+    serial = (target.tsn + source.number() % 8) & TSN_MASK
+    answers = []
+    for correlation in range(source.number() % 5):
+        refused = [CAUSE_DELETE_LAST_IP, CAUSE_UNRECOGNIZED_PARAMETERS][source.number() & 1]
+        why = [(refused, source.rest(30))] if source.number() & 1 else []
+        answers.append(asconf.Answer((correlation + source.small()) & TSN_MASK, why))
+    target.receive(target.packet(asconf.encode_ack(serial, answers), target.tag), 1 << 16, path)
+
+
+def move(target: Target, source: Input) -> None:
+    """The user changes addresses, or the host moves."""
+    association = target.association
+    if association is None:
+        return
+    what = source.number()
+    with suppress(OSError):
+        if what & 3 == 0:
+            association.set_peer_primary(target.now, any_address(source, 1))
+        elif what & 3 == 1:
+            association.follow_addresses(target.now, [any_address(source, 1) for _ in range(what >> 2 & 3)])
+        else:
+            added = [any_address(source, 1) for _ in range(what >> 2 & 3)]
+            removed = [any_address(source, 1) for _ in range(what >> 4 & 3)]
+            association.change_addresses(target.now, added, removed)
+    target.settle()
+
+
 def icmp(target: Target, source: Input) -> None:
     """An ICMP error."""
     remote = REMOTES[source.number() % len(REMOTES)]
@@ -617,6 +692,9 @@ STEPS: Final[list[Callable[[Target, Input], None]]] = [
     i_data_in_sequence,
     forward_tsn,
     give_up,
+    asconf_chunks,
+    asconf_answers,
+    move,
 ]
 
 

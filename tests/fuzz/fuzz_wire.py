@@ -17,7 +17,7 @@ from contextlib import suppress
 import atheris
 
 with atheris.instrument_imports(include=["sctpx.wire"]):
-    from sctpx.wire import causes, control, forward, packet, params, reconfig, sack, setup, tlv
+    from sctpx.wire import asconf, causes, control, forward, packet, params, reconfig, sack, setup, tlv
     from sctpx.wire.codes import PARAM_IPV4, PARAM_IPV6
     from sctpx.wire.describe import LIMIT, chunk_names, describe
 
@@ -130,6 +130,25 @@ def fuzz_reconfig(data: bytes) -> None:
         assert [one.value() for one in again] == [one.value() for one in found]
 
 
+def fuzz_asconf(data: bytes) -> None:
+    serial, requests = asconf.parse(data)
+    values = [(one.kind, one.value) for one in requests]
+    if sum(len(value) + 7 for _, value in values) < tlv.MAX_LENGTH - 28:
+        number, again = asconf.parse(asconf.encode(serial, bytes(4), requests)[4:])
+        assert (number, [(one.kind, one.value) for one in again]) == (serial, values)
+    for one in requests:
+        with suppress(tlv.ParseError):
+            asconf.parse_request(one.kind, one.value)
+
+
+def fuzz_asconf_ack(data: bytes) -> None:
+    serial, answers, _ = asconf.parse_ack(data)
+    if sum(len(one.parameter[1]) + 7 for one in answers) < tlv.MAX_LENGTH - 8:
+        number, again, _ = asconf.parse_ack(asconf.encode_ack(serial, answers)[4:])
+        assert number == serial
+        assert [one.parameter for one in again] == [one.parameter for one in answers]
+
+
 TARGETS: list[Callable[[bytes], None]] = [
     fuzz_packet,
     fuzz_chunks,
@@ -144,6 +163,8 @@ TARGETS: list[Callable[[bytes], None]] = [
     fuzz_forward_tsn,
     fuzz_i_forward_tsn,
     fuzz_reconfig,
+    fuzz_asconf,
+    fuzz_asconf_ack,
 ]
 
 

@@ -1,8 +1,9 @@
-"""A program for another host: servers of both APIs that are bound to a wildcard, and say which addresses they have.
+"""A program for another host: servers of both APIs that say which addresses they and their peers have.
 
-``python wildcard.py WILDCARD LINK``, LINK "udp" or "raw". It prints a line when it is up. A line ``aio`` or ``sockets``
-is answered with the local addresses of that server, ``associations`` with those of the associations of the asyncio
-server.
+``python wildcard.py ADDRESS LINK``, ADDRESS a wildcard or not, LINK "udp" or "raw". It prints a line when it is up. A
+line ``aio`` or ``sockets`` is answered with the local addresses of that server, ``associations`` with those of the
+associations of the asyncio server, ``peers aio`` and ``peers sockets`` with those of their peers. Peers may change
+their addresses (RFC 5061).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sctpx.link import LinkKind, check_kind
 
 ASYNCIO = 5015
 SOCKETS = 5016
+CONFIG = sctpx.AssociationConfig(address_reconfiguration=True)
 UDP_PORTS = {ASYNCIO: 9902, SOCKETS: 9903}
 """By SCTP port."""
 
@@ -45,15 +47,21 @@ def udp_port(port: int, link: LinkKind) -> int | None:
     return UDP_PORTS[port] if link == "udp" else None
 
 
+def peers_of(listening: sctpx.Socket) -> list[str]:
+    """The addresses of the peers of a socket."""
+    found = listening.getsockopt(sctpx.IPPROTO_SCTP, sctpx.SCTP_GET_ASSOC_ID_LIST)
+    return [address[0] for number in found.gaids_assoc_id for address in listening.getpaddrs(number)]
+
+
 async def main(wildcard: str, link: LinkKind) -> None:
     """Serve, and answer questions."""
     family = sctpx.AF_INET6 if ":" in wildcard else sctpx.AF_INET
-    listening = sctpx.socket(family, sctpx.SOCK_SEQPACKET, udp_port=udp_port(SOCKETS, link), link=link)
+    listening = sctpx.socket(family, sctpx.SOCK_SEQPACKET, udp_port=udp_port(SOCKETS, link), link=link, config=CONFIG)
     listening.bind((wildcard, SOCKETS))
     listening.listen()
     threading.Thread(target=serve_sockets, args=(listening,), daemon=True).start()
     own = udp_port(ASYNCIO, link) or 0
-    async with await sctpx.start_server(echo, wildcard, ASYNCIO, udp_port=own, link=link) as server:
+    async with await sctpx.start_server(echo, wildcard, ASYNCIO, udp_port=own, link=link, config=CONFIG) as server:
         tell("up")
         loop = asyncio.get_running_loop()
         while question := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
@@ -61,6 +69,10 @@ async def main(wildcard: str, link: LinkKind) -> None:
                 tell(" ".join(server.local_addresses))
             elif question == "sockets":
                 tell(" ".join(address[0] for address in listening.getladdrs()))
+            elif question == "peers aio":
+                tell(" ".join(address for one in server.associations for address in one.peer_addresses))
+            elif question == "peers sockets":
+                tell(" ".join(peers_of(listening)))
             else:
                 tell(" ".join(address for one in server.associations for address in one.local_addresses))
 

@@ -32,6 +32,7 @@ from ..sockapi.message_calls import REFUSALS
 from ..sockapi.receive import Message, to_message, to_messages
 from ..sockapi.send import Outgoing, Undelivered, parse_outgoing, parse_policy, to_undelivered
 from ..sockapi.status import AddressReport, address_reports
+from .address_calls import AddressCalls
 from .driver import Driver
 from .event_stream import EventStream
 from .facts import Facts
@@ -60,7 +61,7 @@ _FLUSH_BYTES: Final = 1 << 18
 _STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
 
 
-class Association(Facts, StreamCalls, KeyCalls):
+class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
     """An SCTP association with a peer. Made by ``connect`` and by servers; it cannot be made directly.
 
     As an asynchronous context manager it is closed in the end, and aborted if an exception leaves the context. As an
@@ -516,6 +517,8 @@ class Association(Facts, StreamCalls, KeyCalls):
         elif kind is core_events.Restarted:
             self._peer_done = False
         elif kind is not core_events.CommunicationUp:
+            if kind is core_events.LocalAddressChange:
+                self._endpoint.on_local_change()
             self._tell(event)
             return
         self._driver.wake(self._readers)

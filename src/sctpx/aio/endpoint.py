@@ -29,8 +29,8 @@ from ..core.endpoint import Endpoint as CoreEndpoint
 from ..core.stats import StackStats
 from ..link import SCTP_TUNNELING_PORT, ways_of
 from ..link.addresses import announced_in_scope
-from ..link.interfaces import bindable_addresses, source_for
-from ..sockapi.addresses import check_port, ip_text
+from ..link.interfaces import bindable_addresses, local_address, source_for
+from ..sockapi.addresses import check_port, find_alike, ip_text, pack_ip
 from ..sockapi.backend import USERSPACE
 from ..sockapi.failures import taken
 from ..sockapi.local_addresses import LocalAddresses
@@ -309,6 +309,9 @@ class Endpoint:
                 self._driver.flush()
             raise
         await association.wait_established()
+        with guard, guard.lock:
+            self._local.take_along(core)  # The addresses of the host may have changed meanwhile.
+            self._driver.flush_here()
         return association
 
     def _abort_what_is_ending(self, now: int, peer: Peer) -> None:
@@ -471,6 +474,51 @@ class Endpoint:
         if self._local.wildcards:
             found = [ip for wildcard in self._local.wildcards for ip in bindable_addresses(wildcard)]
             self._local.follow(found)
+
+    def change_addresses(self, core: CoreAssociation, added: Sequence[bytes], removed: Sequence[bytes]) -> None:
+        """An association: have more and fewer addresses. ``OSError`` as ``LocalAddresses.change`` says."""
+        if added and not core.can_change_addresses:
+            core.change_addresses(self._driver.now())  # It says why not.
+        self._local.change([core], added, removed)
+
+    def on_local_change(self) -> None:
+        """An association: its peer has answered a request to change our addresses. Some may be of no use any more."""
+        self._local.let_go()
+
+    def add_address(self, address: str) -> None:
+        """Have one more address of this host, also in the associations whose peers can be told (RFC 5061).
+
+        Nothing if it has the address already. ``OSError``: EADDRNOTAVAIL (not an address of this host), EADDRINUSE
+        (another program has the UDP port there), EINVAL, EBADF (closed).
+        """
+        self._check_open()
+        ip = local_address(address)
+        with self._driver.guard, self._driver.guard.lock:
+            self._local.add([ip])
+            self._local.change(self._changeable(), [ip], [])
+            self._driver.flush_here()
+
+    def remove_address(self, address: str) -> None:
+        """Have one address less, also in the associations whose peers can be told (RFC 5061); the others keep it.
+
+        ``OSError``: EADDRNOTAVAIL (not an address of the endpoint), EINVAL (the last one, here or of an association),
+        EBADF (closed).
+        """
+        self._check_open()
+        ip = find_alike(pack_ip(address), self._local.ips)
+        if ip not in self._local.ips:
+            raise OSError(errno.EADDRNOTAVAIL, f"{address} is not an address of the endpoint")
+        having = [core for core in self._changeable() if ip in core.wanted_addresses]
+        if self._local.ips == [ip] or any(core.wanted_addresses == [ip] for core in having):
+            raise OSError(errno.EINVAL, f"{address} is the last address")
+        with self._driver.guard, self._driver.guard.lock:
+            self._local.change(having, [], [ip])
+            self._local.remove([ip])
+            self._driver.flush_here()
+
+    def _changeable(self) -> list[CoreAssociation]:
+        """The associations whose peers can be told of other addresses."""
+        return [core for core in self._core.associations.values() if core.can_change_addresses]
 
     def on_association_ended(self) -> None:
         """An association: it is over."""

@@ -179,7 +179,7 @@ class OwnStack:
             peer.check_without_udp()
         elif client.link is None or isinstance(client.link, str):
             find_listeners(peer, encaps_port)
-        driver, addresses = await self._side(peer)
+        driver, addresses, wildcards = await self._side(peer, follows=chosen.auto_asconf)
         if client.peer_udp_port is None and len(self._ways) > 1 and len(ways_of(driver.link)) > 1:
             peer.race_natively()
         self._endpoint = endpoint = Endpoint(
@@ -187,6 +187,7 @@ class OwnStack:
             client.local_port,
             addresses,
             chosen,
+            wildcards=wildcards,
             announce=client.announce,
             close_timeout=client.close_timeout,
             on_event=client.on_event,
@@ -197,23 +198,28 @@ class OwnStack:
         finally:
             endpoint.close_when_idle()
 
-    async def _side(self, peer: Peer) -> tuple[Driver, list[bytes]]:
-        """The driver for an association with a peer, and the local addresses to use."""
+    async def _side(self, peer: Peer, *, follows: bool) -> tuple[Driver, list[bytes], list[bytes]]:
+        """The driver for an association with a peer, the local addresses to use, and the wildcards they come from.
+
+        Of wildcards, and of all addresses if none is named, those are used that reach the peer; all of them if the
+        association ``follows`` the addresses of the host.
+        """
         client = self._client
+        wildcards: list[bytes] = []
         if client.link is not None and not isinstance(client.link, str):
-            return link_driver(client.link), list(client.link.addresses)
-        if client.local is None:
+            return link_driver(client.link), list(client.link.addresses), wildcards
+        if client.local is None and not follows:
             addresses = peer.find_sources(source_for)
         else:
             addresses, wildcards, _ = await resolve_local(client.local)
             peer.keep_reachable(addresses)
-            if wildcards:
-                addresses = peer.find_sources(source_for)
+            if wildcards and not follows:
+                addresses, wildcards = peer.find_sources(source_for), []
         if "udp" not in self._ways:
-            return raw_driver(addresses, client.local_port), addresses
+            return raw_driver(addresses, client.local_port), addresses, wildcards
         if client.udp_port:
-            return port_driver(addresses, client.udp_port), addresses
-        return client_driver(addresses, self._ways), addresses
+            return port_driver(addresses, client.udp_port), addresses, wildcards
+        return client_driver(addresses, self._ways), addresses, wildcards
 
     def report(self, error: OSError | None) -> Sequence[AddressReport]:
         """What each address answered so far."""

@@ -24,7 +24,7 @@ from ..wire.auth import (
     identifiers_at,
 )
 from ..wire.causes import Cause, missing_parameter, protocol_violation
-from ..wire.codes import CHUNK_AUTH, CHUNK_DATA, CHUNK_I_DATA, CHUNK_SACK, PARAM_HMAC_ALGO, PARAM_RANDOM
+from ..wire.codes import CHUNK_ASCONF, CHUNK_AUTH, CHUNK_DATA, CHUNK_I_DATA, CHUNK_SACK, PARAM_HMAC_ALGO, PARAM_RANDOM
 from ..wire.setup import Setup
 from .capabilities import AUTHENTICATION
 from .config import AssociationConfig
@@ -66,6 +66,9 @@ def refusal(setup: Setup, config: AssociationConfig) -> Cause | None:
     if said is None or not said.complete:
         if said is not None and said.random is not None and len(said.random) != RANDOM_LENGTH:
             return protocol_violation("RANDOM of a wrong length")
+        if CHUNK_ASCONF in setup.extensions and config.address_reconfiguration and not config.unauthenticated_asconf:
+            # "under NO circumstance is an implementation allowed to proceed" (RFC 5061 section 6).
+            return protocol_violation("ASCONF without AUTH")
         if config.authenticated_chunks:
             return missing_parameter([PARAM_RANDOM, PARAM_HMAC_ALGO])
         return None
@@ -233,6 +236,10 @@ class Authentication:
                 parts.append(body[start:at])
                 start = stop
                 missing += 1
+                if kind == CHUNK_ASCONF:
+                    # "MUST silently discard this chunk and the rest of the packet" (RFC 5061 section 5.2, D5)
+                    start = end
+                    break
             at = stop
         if start == offset:
             return body, missing, verdict

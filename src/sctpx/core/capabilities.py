@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import Any, Final, final
 
 from ..wire.codes import (
+    CHUNK_ASCONF,
+    CHUNK_ASCONF_ACK,
     CHUNK_AUTH,
     CHUNK_I_DATA,
     CHUNK_I_FORWARD_TSN,
@@ -67,6 +69,9 @@ TAKES_ZERO_CHECKSUM: Final = 1 << 7
 """We have said that we take packets with a checksum of 0: that holds whatever the peer says (RFC 9653 section 5.3)."""
 SENDS_ZERO_CHECKSUM: Final = 1 << 8
 """The peer has said so too, and names the same method: both sides send packets with a checksum of 0."""
+ADDRESS_RECONFIGURATION: Final = 1 << 9
+UNAUTHENTICATED_ASCONF: Final = 1 << 10
+"""Addresses may be changed without RFC 4895, as far as we are concerned. It is not told to the peer."""
 
 CAPABILITIES: Final[tuple[Capability, ...]] = (
     Capability(
@@ -118,6 +123,24 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         -1,  # It has a value.
         "RFC 9653 section 4",
     ),
+    Capability(
+        ADDRESS_RECONFIGURATION,
+        "address reconfiguration",
+        "address_reconfiguration",
+        bytes((CHUNK_ASCONF, CHUNK_ASCONF_ACK)),
+        -1,
+        "RFC 5061 section 4.2.7",
+        needs=AUTHENTICATION,
+        authenticated=bytes((CHUNK_ASCONF, CHUNK_ASCONF_ACK)),
+    ),
+    Capability(
+        UNAUTHENTICATED_ASCONF,
+        "address reconfiguration without authentication",
+        "unauthenticated_asconf",
+        b"",
+        -1,  # Nothing tells it.
+        "",
+    ),
 )
 """The extensions there are."""
 
@@ -166,8 +189,9 @@ def agreed(ours: int, setup: Setup, method: int) -> int:
     """What both sides can do: we said ``ours`` and ``method``, the peer sends this INIT or INIT ACK."""
     bits = ours & said(setup)
     for row in CAPABILITIES:
-        if bits & row.needs != row.needs:
+        waived = row.bit == ADDRESS_RECONFIGURATION and ours & UNAUTHENTICATED_ASCONF
+        if bits & row.needs != row.needs and not waived:
             bits &= ~row.bit
     if bits & TAKES_ZERO_CHECKSUM and setup.error_detection_method == method:
         bits |= SENDS_ZERO_CHECKSUM
-    return bits | ours & TAKES_ZERO_CHECKSUM
+    return bits | ours & (TAKES_ZERO_CHECKSUM | UNAUTHENTICATED_ASCONF)

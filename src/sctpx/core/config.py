@@ -157,6 +157,19 @@ class AssociationConfig:
     max_outbound_streams: int = 65535
     """Outbound streams that there may be when the peer has asked for more of them, 1 to 65535."""
 
+    address_reconfiguration: bool = False
+    """Offer the peer to add and delete addresses of either side while the association lives (RFC 5061). The requests
+    are authenticated (RFC 4895), which this offers as well; a peer that would do without is refused."""
+    unauthenticated_asconf: bool = False
+    """Do without authentication where the peer does not offer it: whoever learns the Verification Tag of an association
+    can then take the association over. RFC 5061 forbids it; for networks of which every host is trusted."""
+    auto_asconf: bool = False
+    """Tell the peer when this host gets or loses an address, if the SCTP port was bound to all addresses (RFC 6458
+    section 8.1.23)."""
+    adaptation_layer: int | None = None
+    """A number of 32 bits for whatever the peer has above SCTP, sent when the association is set up (RFC 5061 section
+    4.2.6). None: nothing is sent."""
+
     error_detection_method: int = 0
     """Take packets with a checksum of 0, and send them to a peer that takes them by the same method (RFC 9653).
 
@@ -353,6 +366,7 @@ _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (
     ("max_segment", 0, 65535),
     ("partial_delivery_point", 0, 1 << 31),
     ("error_detection_method", 0, 0xFFFFFFFF),
+    ("adaptation_layer", 0, 0xFFFFFFFF),
 )
 
 _LIMITS: Final[tuple[tuple[str, float, float], ...]] = (

@@ -130,13 +130,7 @@ class Endpoint(LocalSide):
         """True if this is an address of the endpoint, or one that an association sends from."""
         if local in self.local:
             return True
-        for association in self.associations.values():
-            opening = association.tcb.opening
-            if opening is not None and local in [candidate.source for candidate in opening.attempt.candidates]:
-                return True
-            if local in [path.local for path in association.tcb.paths]:
-                return True
-        return False
+        return any(association.uses(local) for association in self.associations.values())
 
     def accept(self, association: Association) -> None:
         """The user took an incoming association: it does not count against the backlog any more."""

@@ -27,6 +27,17 @@ KEY_FREE: Final = 1
 CHANGE_STATE: Final = 0
 CHANGE_CONFIRMED: Final = 1
 CHANGE_PRIMARY: Final = 2
+CHANGE_ADDED: Final = 3
+CHANGE_REMOVED: Final = 4
+"""The peer has added the address to the association, or deleted it (RFC 5061)."""
+
+# What became of a change to our own addresses (RFC 5061).
+ADDRESS_ADDED: Final = 0
+ADDRESS_REMOVED: Final = 1
+ADDRESS_MADE_PRIMARY: Final = 2
+ASCONF_DONE: Final = 0
+ASCONF_REFUSED: Final = 1
+ASCONF_FAILED: Final = 2
 
 
 class Event:
@@ -136,6 +147,38 @@ class PathChange(Event):
         """An errno where the network said why."""
         self.before = before
         """The state that was told before, if it is the state that changed."""
+
+
+@final
+class LocalAddressChange(Event):
+    """The peer has answered a request to change our addresses (RFC 5061), or it came to nothing."""
+
+    __slots__ = ("causes", "local", "result", "what")
+
+    def __init__(
+        self, association: Identity, local: bytes, what: int, result: int, causes: list[tuple[int, bytes]]
+    ) -> None:
+        super().__init__(association)
+        self.local = local
+        """Our IP address, packed."""
+        self.what = what
+        """One of the ``ADDRESS_*``."""
+        self.result = result
+        """``ASCONF_DONE``; ``ASCONF_REFUSED``: by the peer; ``ASCONF_FAILED``: there was no answer, or there is none
+        to be had, since the peer cannot do it."""
+        self.causes = causes
+        """Why it was refused."""
+
+
+@final
+class AdaptationIndication(Event):
+    """The peer has said what it has above SCTP (RFC 5061 section 4.2.6)."""
+
+    __slots__ = ("code_point",)
+
+    def __init__(self, association: Identity, code_point: int) -> None:
+        super().__init__(association)
+        self.code_point = code_point
 
 
 @final

@@ -7,6 +7,7 @@ what is to be sent in ``Tcb.control``. An association without extensions pays fo
 
 from __future__ import annotations
 
+from .path.path import Path
 from .timers import NEVER
 
 
@@ -16,6 +17,8 @@ class Extension:
     def __init__(self) -> None:
         self.deadline: int = NEVER
         """When ``handle_timeout`` is to be called, ns. An association that is over has no deadlines."""
+        self.holds = False
+        """Nothing but an ASCONF may leave: there is no address to send from (RFC 5061 section 5.3, F1 and F4)."""
 
     def handle_timeout(self, now: int) -> None:
         """The deadline has come. It sets the next one, or ``NEVER``."""
@@ -23,6 +26,9 @@ class Extension:
 
     def on_new_tsns(self) -> None:
         """Our TSNs begin anew elsewhere (RFC 6525 section 5.2.7 H5): ``Tcb.outstanding`` is another one, and empty."""
+
+    def on_path_removed(self, path: Path, heir: Path) -> None:
+        """There is no ``path`` any more (RFC 5061): what belongs to it belongs to ``heir``."""
 
     def before_sending(self, now: int) -> None:
         """Packets are about to be built: leave in ``Tcb.control`` what is to go with them."""

@@ -101,6 +101,9 @@ def make_cookie(
     cookie.udp_port = udp_port
     cookie.addresses = peer_addresses(source, setup.addresses, locals_, most)
     cookie.capabilities = capabilities.agreed(config.capabilities, setup, config.error_detection_method)
+    cookie.adaptation = setup.adaptation
+    if setup.primary in cookie.addresses:
+        cookie.primary = cookie.addresses.index(setup.primary)
     if cookie.capabilities & capabilities.AUTHENTICATION:
         cookie.peer_auth = setup.auth
         cookie.local_auth = authentication.our_parameters(config, None)
@@ -121,6 +124,7 @@ def init_ack(
     )
     ack.addresses = announce
     ack.unrecognized = setup.unrecognized
+    ack.adaptation = -1 if config.adaptation_layer is None else config.adaptation_layer
     capabilities.offer(ack, cookie.capabilities, method=config.error_detection_method)
     ack.cookie = jar.sign(cookie, now)
     ack.auth = cookie.local_auth

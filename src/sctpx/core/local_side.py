@@ -24,6 +24,7 @@ class LocalSide:
         "ask_link_mtu",
         "config",
         "forbids_fragments",
+        "hides",
         "limits",
         "local",
         "port",
@@ -46,6 +47,8 @@ class LocalSide:
         the wildcard of each family, packed."""
         self.announce = announce
         """Addresses told to peers in INIT and INIT ACK; none when single-homed or behind a NAT."""
+        self.hides = False
+        """Its addresses mean nothing to peers: it is behind a NAT."""
         self.scope: Scope | None = None
         """Chooses those of ``announce`` that a peer known by some addresses is told; None for all."""
         self.config = config
@@ -74,6 +77,12 @@ class LocalSide:
             return self.announce
         told = self.scope(self.announce, peer)
         return self.announce if told == self.announce else told
+
+    def tells(self, ip: bytes, peer: list[bytes]) -> bool:
+        """Whether a peer known by these addresses may be told that one of ours, whatever others there are."""
+        if self.scope is None:
+            return not self.hides
+        return ip in self.scope([ip, ip], peer)  # Of a single address the packets tell: so it is there twice.
 
     def known_to(self, peer: list[bytes], local: bytes) -> list[bytes]:
         """Our addresses as a peer knows them that set an association up at ``local``, and is known by these."""

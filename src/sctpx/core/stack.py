@@ -36,7 +36,7 @@ from ..wire.setup import parse as parse_setup
 from ..wire.tlv import ParseError
 from .answers import Answers
 from .arrival import Arrival, ZoneOfLocal, echoes_cookie
-from .association import handshake, inbound, outbound, reachability, reflected, restart, returned, timing
+from .association import elsewhere, handshake, inbound, outbound, reachability, reflected, restart, returned, timing
 from .association.association import Association, association_of
 from .association.identity import Identity
 from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
@@ -58,12 +58,10 @@ from .state_cookie import CookieJar
 from .stats import StackStats
 from .timers import NEVER
 
-# Stacks of peers behind one IP address that may use one SCTP port.
-MAX_STACKS: Final = 8
+MAX_STACKS: Final = 8  # Of peers behind one IP address that may use one SCTP port.
 # The bits in which the types of COOKIE ECHO and AUTH are alike.
 _ALIKE: Final = 0xFF & ~(CHUNK_COOKIE_ECHO ^ CHUNK_AUTH)
-# Packets of different associations that leave together: what one system call takes.
-MAX_GATHERED: Final = 64
+MAX_GATHERED: Final = 64  # Packets of different associations that leave together: what one system call takes.
 
 
 @final
@@ -364,6 +362,9 @@ class Stack(EndpointKeeper):
                 self._after(association, arrival.local, arrival.remote, arrival.port)
         elif waiting and kind != CHUNK_SHUTDOWN_ACK:
             self.stats.discarded += 1
+        elif elsewhere.handle(tcb, arrival):
+            association.begin_round()
+            self._after(association, arrival.local, arrival.remote, arrival.port)
         else:
             self._answers.out_of_the_blue(arrival)
 

@@ -39,9 +39,9 @@ MAX_EXTENSION_MS: Final = 60_000
 
 # The low bits of created; its two highest bits, lifespan (22 bits) and what follows (8 bits); peer's tag, our TSN,
 # peer's TSN, peer's a_rwnd, peer's outbound streams, peer's inbound streams, UDP port of the peer, number of the peer's
-# other addresses. "What follows" is whether our address and the source are IPv6, and whether there are Tie-Tags and
-# capabilities. If our address or the source has a zone, which is rare, ``_ZONES`` stands in place of the number
-# of addresses, and two more bytes have which of both, and that number.
+# other addresses. "What follows" is whether our address and the source are IPv6, and whether there are Tie-Tags,
+# capabilities, an adaptation layer and a preferred address. If our address or the source has a zone, which is rare,
+# ``_ZONES`` stands in place of the number of addresses, and two more bytes have which of both, and that number.
 _FIXED: Final = Struct(">IIIIIIHHHB")
 _TIE_TAGS: Final = Struct(">II")
 _LOW: Final = 0xFFFFFFFF
@@ -50,7 +50,10 @@ _LOCAL_IS_V6: Final = 0x80
 _SOURCE_IS_V6: Final = 0x40
 _HAS_TIE_TAGS: Final = 0x20
 _HAS_CAPABILITIES: Final = 0x10
+_HAS_ADAPTATION: Final = 0x08
+_HAS_PRIMARY: Final = 0x04
 _CAPABILITIES_LENGTH: Final = 2
+_ADAPTATION_LENGTH: Final = 4
 _AUTH: Final = Struct(">BH")
 _HAS_RANDOM: Final = 0x80
 _RANDOM_LABEL: Final = b"RANDOM of RFC 4895"
@@ -64,6 +67,7 @@ class Cookie:
     """The contents of a State Cookie."""
 
     __slots__ = (
+        "adaptation",
         "addresses",
         "capabilities",
         "created",
@@ -82,6 +86,7 @@ class Cookie:
         "peer_port",
         "peer_tag",
         "peer_tie_tag",
+        "primary",
         "source",
         "udp_port",
     )
@@ -110,6 +115,10 @@ class Cookie:
         """All addresses of the peer; ``source`` is the first."""
         self.capabilities = 0
         """What both sides can do (``capabilities``): 16 bits."""
+        self.adaptation = -1
+        """The peer's Adaptation Layer Indication; -1 for none."""
+        self.primary = 0
+        """Which of ``addresses`` the peer would be sent to; 0, where it is heard from, if it does not say."""
         self.local_auth: AuthParameters | None = None
         """What we say of authentication, if it is agreed on. ``CookieJar.sign`` makes the RANDOM if it has none."""
         self.peer_auth: AuthParameters | None = None
@@ -124,6 +133,7 @@ class Cookie:
     def spoken(self) -> int:
         """Bytes for what the peer said of itself: its other addresses, and what it can do."""
         size = sum([1 + len(ip) for ip in self.addresses[1:]]) + (_CAPABILITIES_LENGTH if self.capabilities else 0)
+        size += (_ADAPTATION_LENGTH if self.adaptation >= 0 else 0) + (1 if self.primary else 0)
         return size if self.peer_auth is None else size + len(_encode_auth(self.peer_auth))
 
     def encode(self) -> bytes:
@@ -143,6 +153,13 @@ class Cookie:
         if self.capabilities:
             follows |= _HAS_CAPABILITIES
             agreed = self.capabilities.to_bytes(_CAPABILITIES_LENGTH, "big")
+        wishes = b""
+        if self.adaptation >= 0:
+            follows |= _HAS_ADAPTATION
+            wishes = self.adaptation.to_bytes(_ADAPTATION_LENGTH, "big")
+        if self.primary:
+            follows |= _HAS_PRIMARY
+            wishes += bytes((self.primary,))
         created = -(-self.created // MICROSECOND) & _CREATED
         fixed = _FIXED.pack(
             created & _LOW,
@@ -161,7 +178,7 @@ class Cookie:
             for auth in (self.local_auth, self.peer_auth):
                 agreed += _encode_auth(auth or AuthParameters())
         listed = [bytes((len(ip),)) + ip for ip in self.addresses[1:]]
-        return b"".join([fixed, placed, tie_tags, agreed, self.local, self.source, *listed])
+        return b"".join([fixed, placed, tie_tags, agreed, wishes, self.local, self.source, *listed])
 
 
 def decode(data: bytes, header: bytes, now: int) -> Cookie:
@@ -198,6 +215,12 @@ def decode(data: bytes, header: bytes, now: int) -> Cookie:
     if cookie.capabilities & AUTHENTICATION:
         cookie.local_auth, offset = _decode_auth(data, offset)
         cookie.peer_auth, offset = _decode_auth(data, offset)
+    if more & _HAS_ADAPTATION:
+        cookie.adaptation = int.from_bytes(data[offset : offset + _ADAPTATION_LENGTH], "big")
+        offset += _ADAPTATION_LENGTH
+    if more & _HAS_PRIMARY:
+        cookie.primary = data[offset]
+        offset += 1
     length = _length(more & _LOCAL_IS_V6, zones & _LOCAL_HAS_ZONE)
     cookie.local = data[offset : offset + length]
     offset += length

@@ -11,6 +11,8 @@ class AssociationStats:
 
     __slots__ = (
         "addresses_passed_over",
+        "asconfs",
+        "asconfs_retransmitted",
         "auth_chunks_rejected",
         "bytes_received",
         "bytes_sent",
@@ -74,7 +76,7 @@ class AssociationStats:
         self.sacks_received = 0
         self.gap_sacks_received = 0
         self.addresses_passed_over = 0
-        """Addresses in the peer's INIT ACK that were too many (``Limits.peer_addresses``)."""
+        """Addresses in the peer's INIT ACK, or in its ASCONFs, that were too many (``Limits.peer_addresses``)."""
         self.invalid_streams = 0
         """Streams in DATA and FORWARD-TSN chunks that the peer was not allowed (``max_inbound_streams``)."""
         self.duplicate_tsns = 0
@@ -86,6 +88,10 @@ class AssociationStats:
         """Those that were denied, or that broke a rule."""
         self.reconfigurations_retransmitted = 0
         """RE-CONFIG chunks with requests of ours that were sent again."""
+        self.asconfs = 0
+        """Requests of the peer to change its addresses that were processed: ASCONF chunks (RFC 5061)."""
+        self.asconfs_retransmitted = 0
+        """ASCONF chunks of ours that were sent again."""
         self.chunks_retransmitted = 0
         self.fast_retransmits = 0
         """DATA chunks retransmitted after three miss indications."""

@@ -26,6 +26,7 @@ from ..sockapi.structs import (
     PaddrThlds,
     PaddrThldsV2,
     RtoInfo,
+    SetAdaptation,
     Struct,
 )
 
@@ -49,10 +50,13 @@ NOT_THE_KERNELS: Final = frozenset(
         "interleaving",
         "stream_values",
         "max_outbound_streams",
+        "unauthenticated_asconf",
         "path_mtu_probe_timer",
     }
 )
 """The parameters that have no option in the kernel."""
+AFTER_BIND: Final = frozenset({"auto_asconf"})
+"""Those that have one which the kernel takes from sockets that are bound (``aio.over_kernel.endpoint``)."""
 
 
 def not_the_kernels(config: AssociationConfig) -> list[str]:
@@ -113,10 +117,14 @@ def settings(config: AssociationConfig, other: AssociationConfig = _DEFAULT) -> 
     allowed = sum([flag for flag, name in ALLOWED.items() if getattr(config, name)])
     if allowed:
         found.append((sctp, c.SCTP_ENABLE_STREAM_RESET, AssocValue(assoc_value=allowed)))
+    if config.adaptation_layer is not None:
+        found.append((sctp, c.SCTP_ADAPTATION_LAYER, SetAdaptation(ssb_adaptation_ind=config.adaptation_layer)))
     if config.ecn:
         found.append((sctp, c.SCTP_ECN_SUPPORTED, AssocValue(assoc_value=1)))
-    if config.authenticates:
+    if config.authenticates or config.address_reconfiguration:
         found.extend(_authentication(config))
+    if config.address_reconfiguration:  # The kernel wants to have authentication before.
+        found.append((sctp, c.SCTP_ASCONF_SUPPORTED, AssocValue(assoc_value=1)))
     if config.max_segment:
         found.append((sctp, c.SCTP_MAXSEG, AssocValue(assoc_value=config.max_segment)))
     if config.partial_delivery_point:

@@ -112,6 +112,46 @@ class PrimaryChanged(Event):
 
 @final
 @dataclass(frozen=True, slots=True)
+class PeerAddressAdded(Event):
+    """The peer has one more address (RFC 5061). Data goes there once ``PathConfirmed`` has come."""
+
+    address: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PeerAddressRemoved(Event):
+    """The peer has given this address up (RFC 5061): nothing is sent there any more."""
+
+    address: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LocalAddressChanged(Event):
+    """The peer has answered what it was told of one of our addresses (RFC 5061)."""
+
+    address: str
+    change: str
+    """``"added"``, ``"removed"``, or made the ``"primary"`` one."""
+    result: str = "done"
+    """``"done"``; or the peer ``"refused"`` it; or it ``"failed"``, since the peer cannot do it, or the association
+    ended before."""
+    causes: Causes = ()
+    """Why it was refused."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AdaptationIndicated(Event):
+    """The peer has said what it has above SCTP (RFC 5061 section 4.2.6). Comes behind ``CommunicationUp``."""
+
+    adaptation_layer: int
+    """What the peer has as ``AssociationConfig.adaptation_layer``."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class RemoteError(Event):
     """The peer reported an error that did not end the association."""
 
@@ -202,6 +242,14 @@ RESULTS: Final = {core.RECONFIG_DONE: "done", core.RECONFIG_DENIED: "denied", co
 """What ``result`` is, by the numbers of the core."""
 
 
+_CHANGES: Final = {
+    core.ADDRESS_ADDED: "added",
+    core.ADDRESS_REMOVED: "removed",
+    core.ADDRESS_MADE_PRIMARY: "primary",
+}
+_OUTCOMES: Final = {core.ASCONF_DONE: "done", core.ASCONF_REFUSED: "refused", core.ASCONF_FAILED: "failed"}
+
+
 def to_event(event: core.Event) -> Event | None:
     """An event of the core as users see it; ``None`` if they do not."""
     convert = _CONVERSIONS.get(type(event))
@@ -214,6 +262,10 @@ def _path_event(event: core.PathChange) -> Event:
         return PathConfirmed(address)
     if event.what == core.CHANGE_PRIMARY:
         return PrimaryChanged(address)
+    if event.what == core.CHANGE_ADDED:
+        return PeerAddressAdded(address)
+    if event.what == core.CHANGE_REMOVED:
+        return PeerAddressRemoved(address)
     return PathStateChanged(address, PATH_STATES[event.state], event.error)
 
 
@@ -227,6 +279,10 @@ _CONVERSIONS: Final[dict[type[core.Event], Callable[[Any], Event]]] = {
     core.PeerShutdown: lambda _: PeerShutdown(),
     core.ShutdownComplete: lambda _: ShutdownComplete(),
     core.PathChange: _path_event,
+    core.LocalAddressChange: lambda event: LocalAddressChanged(
+        ip_text(event.local), _CHANGES[event.what], _OUTCOMES[event.result], tuple(event.causes)
+    ),
+    core.AdaptationIndication: lambda event: AdaptationIndicated(event.code_point),
     core.RemoteError: lambda event: RemoteError(tuple(event.causes)),
     core.PartialDeliveryAborted: lambda event: PartialDeliveryAborted(event.stream, event.ssn),
     core.Abandoned: lambda event: MessageAbandoned(to_undelivered([event.message])[0]),

@@ -1,7 +1,8 @@
 """The local addresses of an SCTP port: those that associations to come use, and those that their peers are told.
 
 An association keeps the addresses that it began with. Its peer knows no others: what came from another one would be out
-of the blue there and draw an ABORT (RFC 9260 section 8.4). Changing them takes RFC 5061.
+of the blue there and draw an ABORT (RFC 9260 section 8.4). Only a peer that speaks RFC 5061 can be told of others: when
+the user says so, or when the host's addresses change (``AssociationConfig.auto_asconf``).
 
 A port that was bound to a wildcard has the addresses of the interfaces, as these come and go (``follow``): from then
 on, peers can set up associations at a new address, and are told of it. An address that is gone is told no more. A port
@@ -15,6 +16,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, final
 
+from ..core.association.association import Association
 from ..core.endpoint import Endpoint
 from ..core.stack import Stack
 from .addresses import ip_text
@@ -38,6 +40,9 @@ class Carrier(PortCarrier, Protocol):
 
     def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
         """Carry no more packets of an SCTP port at these local addresses, or at any."""
+
+    def now(self) -> int:
+        """The time, ns."""
 
     def watch_addresses(self) -> None:
         """From now on, tell the users of ports whenever the addresses of the host may have changed."""
@@ -128,8 +133,30 @@ class LocalAddresses:
         if not fresh and len(kept) == len(self.ips):
             return False
         self._change([*kept, *fresh])
+        if self._endpoint is not None:
+            for association in list(self._endpoint.associations.values()):
+                self.take_along(association)
         self.let_go()
         return True
+
+    def take_along(self, association: Association) -> None:
+        """Have the peer of an association told what the wildcards stand for now, if that is wanted."""
+        if self._wildcards and association.config.auto_asconf:
+            association.follow_addresses(self._carrier.now(), self.ips)
+
+    def change(self, associations: Iterable[Association], added: Sequence[bytes], removed: Sequence[bytes]) -> None:
+        """More and fewer addresses for associations that live; the port itself keeps those that it has.
+
+        ``OSError`` as ``Carrier`` and ``Association.change_addresses`` say.
+        """
+        fresh = [ip for ip in dict.fromkeys(added) if ip not in self.ips and ip not in self._gone]
+        self._open(fresh)
+        self._gone += fresh  # They are carried as long as an association uses them.
+        try:
+            for association in associations:
+                association.change_addresses(self._carrier.now(), added, removed)
+        finally:
+            self.let_go()
 
     def _can_have(self, ip: bytes) -> bool:
         try:
@@ -177,3 +204,4 @@ class LocalAddresses:
             self._carrier.watch_addresses()
         if self._endpoint is not None:
             self._endpoint.change_addresses(ips, self.told, self._wildcards)
+            self._endpoint.hides = self._announce == "none"

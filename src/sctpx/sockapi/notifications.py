@@ -20,6 +20,7 @@ from . import constants as c
 from .addresses import socket_address
 from .structs import (
     NOTIFICATIONS,
+    AdaptationEvent,
     AssocChange,
     AssocResetEvent,
     AuthkeyEvent,
@@ -129,6 +130,8 @@ def notifications(
         found = [_key_event(association.id, _KEY_CHANGES[event.indication], event.key_id)]
     elif isinstance(event, core.SenderDry):
         found = [SenderDryEvent(sender_dry_assoc_id=association.id)]
+    elif isinstance(event, core.AdaptationIndication):
+        found = [AdaptationEvent(sai_adaptation_ind=event.code_point, sai_assoc_id=association.id)]
     elif isinstance(event, core.PartialDeliveryAborted):
         aborted = PdapiEvent(
             pdapi_indication=c.SCTP_PARTIAL_DELIVERY_ABORTED,
@@ -282,6 +285,8 @@ def _supported(association: Association) -> bytes:
         found.append(c.SCTP_ASSOC_SUPPORTS_AUTH)
     if association.interleaving:
         found.append(c.SCTP_ASSOC_SUPPORTS_INTERLEAVING)
+    if association.address_reconfigurable:
+        found.append(c.SCTP_ASSOC_SUPPORTS_ASCONF)
     return bytes(found)
 
 
@@ -304,6 +309,8 @@ _ADDRESS_STATES: Final = {
 _ADDRESS_CHANGES: Final = {
     core.CHANGE_CONFIRMED: c.SCTP_ADDR_CONFIRMED,
     core.CHANGE_PRIMARY: c.SCTP_ADDR_MADE_PRIM,
+    core.CHANGE_ADDED: c.SCTP_ADDR_ADDED,
+    core.CHANGE_REMOVED: c.SCTP_ADDR_REMOVED,
 }
 
 

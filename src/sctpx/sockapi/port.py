@@ -175,12 +175,37 @@ class Port:
 
     def remove(self, addresses: Iterable[bytes]) -> None:
         """Remove local addresses for future associations. ``OSError`` (EINVAL): no such address, or the last one."""
+        self.check_removal(addresses)
+        self._local.remove(addresses)
+
+    def check_removal(self, addresses: Iterable[bytes]) -> None:
+        """``OSError`` (EINVAL) if the port has no such address, or cannot do without them."""
         gone = set(addresses)
         if not gone <= set(self.addresses):
             raise OSError(errno.EINVAL, "the socket is not bound to that address")
         if gone == set(self.addresses):
             raise OSError(errno.EINVAL, "a socket cannot do without an address")
-        self._local.remove(gone)
+
+    def change(self, associations: Sequence[Association], added: Sequence[bytes], removed: Sequence[bytes]) -> None:
+        """More and fewer addresses for associations of the port that live (RFC 5061).
+
+        Those that a peer was never told of are passed over. ``OSError``, before anything changes: EINVAL (an
+        association would be left without an address); or as ``LocalAddresses.change`` says.
+        """
+        for association in associations:
+            if set(association.wanted_addresses) <= set(removed) and not added:
+                raise OSError(errno.EINVAL, "an association cannot do without an address")
+        for association in associations:
+            known = [ip for ip in removed if ip in association.wanted_addresses]
+            self._local.change([association], added, known)
+
+    def on_up(self, association: Association) -> None:
+        """An association is up: the addresses of the host may have changed meanwhile."""
+        self._local.take_along(association)
+
+    def on_local_change(self) -> None:
+        """A peer has answered a request to change our addresses: some may be of no use any more."""
+        self._local.let_go()
 
     # --- sockets ---
 

@@ -74,8 +74,12 @@ class SettingUp(SocketState):
     ) -> None:
         """Add or remove local addresses, all or none of them (section 9.1); ``ports`` are the ports beside them.
 
-        ``OSError``: EINVAL, EOPNOTSUPP (the socket has associations, or the port is another socket's: that takes RFC
-        5061), EADDRINUSE, EADDRNOTAVAIL.
+        Associations of the socket whose peers speak RFC 5061 get and lose the addresses, too. Of a port that is
+        another socket's, as after ``accept``, the associations alone do.
+
+        ``OSError``: EINVAL (another port, a wildcard, an address that the socket or an association does not have, or
+        cannot do without), EOPNOTSUPP (there are associations, and no peer of them speaks RFC 5061), EADDRINUSE,
+        EADDRNOTAVAIL.
         """
         self.check_open()
         port = self.port
@@ -89,12 +93,22 @@ class SettingUp(SocketState):
             return
         if wildcards:
             raise OSError(errno.EINVAL, "the socket is bound already")
-        if self.members or port.owner is not self:
-            raise OSError(errno.EOPNOTSUPP, "the addresses of associations cannot be changed (RFC 5061) yet")
-        if flags == c.SCTP_BINDX_ADD_ADDR:
-            port.add(addresses)
+        cores = [one.core for one in self.members.values() if one.core.can_change_addresses]
+        if not cores and (self.members or port.owner is not self):
+            raise OSError(errno.EOPNOTSUPP, "no peer can be told of other addresses: that takes RFC 5061 on both sides")
+        removing = flags == c.SCTP_BINDX_REM_ADDR
+        if port.owner is not self:
+            known = {ip for core in cores for ip in core.wanted_addresses}
+            if removing and not known.issuperset(addresses):
+                raise OSError(errno.EINVAL, "the socket is not bound to that address")
+        elif removing:
+            port.check_removal(addresses)
         else:
+            port.add(addresses)
+        port.change(cores, () if removing else addresses, addresses if removing else ())
+        if removing and port.owner is self:
             port.remove(addresses)
+        port.driver.flush()
 
     def listen(self, backlog: int, addresses: Sequence[bytes] = (), wildcards: Sequence[bytes] = ()) -> None:
         """Take associations from peers; with a backlog of 0, take no more.
@@ -155,7 +169,7 @@ class SettingUp(SocketState):
             peer.find_listeners(lambda ip: listening_udp_port(self.host.drivers(), ip, peer.port))
         port = self.port
         if port is None:
-            port = self._take_port(peer.find_sources(self.host.source_for), 0, unbound=True)
+            port = self._take_any_port(peer)
         else:
             port.reach(peer)
         if self.host.races and port.driver.native_too and not self.settings.future.encaps_port_named:
@@ -167,6 +181,15 @@ class SettingUp(SocketState):
             return self.attach(core, now, tuple(peer.unusable))
         finally:
             port.driver.flush()
+
+    def _take_any_port(self, peer: Peer) -> Port:
+        """A port at the addresses from which the peer is reached; at all addresses if it is to follow the host's."""
+        sources = peer.find_sources(self.host.source_for)
+        if not self.settings.future.config.auto_asconf:
+            return self._take_port(sources, 0, unbound=True)
+        wildcards = [bytes(4)] if not self.ipv6 else [bytes(16)] if self.v6only else [bytes(4), bytes(16)]
+        found = [ip for wildcard in wildcards for ip in self.host.wildcard_addresses(wildcard)]
+        return self._take_port(list(dict.fromkeys([*sources, *found])), 0, wildcards)
 
     def _check_free(self, port: Port, peer: Peer) -> None:
         """``OSError``: EALREADY, EISCONN, EADDRNOTAVAIL if there is an association with one of these addresses.

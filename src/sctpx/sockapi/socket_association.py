@@ -21,7 +21,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple, final
 from ..core.association.association import Association
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from ..core.config import AssociationConfig
-from ..core.events import ENDS, CommunicationUp, Event, PeerShutdown, Readable, Restarted, SenderDry
+from ..core.events import (
+    ENDS,
+    CommunicationUp,
+    Event,
+    LocalAddressChange,
+    PeerShutdown,
+    Readable,
+    Restarted,
+    SenderDry,
+)
 from ..core.overhead import MESSAGE
 from ..core.timers import NEVER
 from ..core.tx.reliability import RELIABLE, TIMED
@@ -309,6 +318,8 @@ class SocketAssociation:
         elif kind in ENDS:
             self.end = event
             self.core.owner = None
+        elif kind is LocalAddressChange and self.socket is not None and self.socket.port is not None:
+            self.socket.port.on_local_change()
         refused = self._on_up(now) if kind is CommunicationUp else []
         if self.socket is not None:
             self.socket.on_event(now, self, event, refused)
@@ -317,6 +328,8 @@ class SocketAssociation:
         """Send the messages that waited; those that are too old, or for streams that the peer does not take, are
         returned."""
         self.active = now
+        if self.socket is not None and self.socket.port is not None:
+            self.socket.port.on_up(self.core)
         refused = []
         waiting, self._waiting, self._waiting_bytes = self._waiting, None, 0
         kept = {path.remote for path in self.core.paths}

@@ -146,10 +146,10 @@ class SocketCalls(MessageCalls):
     def bindx(self, addresses: Addresses, flags: int = c.SCTP_BINDX_ADD_ADDR, addrcnt: int | None = None) -> None:
         """Add or remove local addresses, all or none of them (RFC 6458 section 9.1).
 
-        They hold for associations to come; those that were accepted or peeled off keep theirs. ``OSError``: EOPNOTSUPP
-        (the socket has associations, or came from accept or peeloff: that takes RFC 5061),
-        EINVAL (ports that differ from each other or the socket's, both flags, a wildcard beside others, the last
-        address), ENODEV, E2BIG, EADDRNOTAVAIL, EADDRINUSE.
+        They hold for associations to come and for those that the socket has, if their peers speak RFC 5061; those that
+        were accepted or peeled off keep theirs. ``OSError``: EOPNOTSUPP (the socket has associations, or came from
+        accept or peeloff, and no peer speaks RFC 5061), EINVAL (ports that differ from each other or the socket's, both
+        flags, a wildcard beside others, the last address), ENODEV, E2BIG, EADDRNOTAVAIL, EADDRINUSE, ENOBUFS.
         """
         state = self._state
         state.check_open()

@@ -91,6 +91,8 @@ def path_info(path: Path, primary: Path | None) -> PathInfo:
 def local_ips(association: Association) -> list[bytes]:
     """Our addresses in an association, packed: those told to the peer, or the one in use if none was."""
     paths, own = association.paths, association.local_addresses
+    if association.has_changed_addresses:
+        return list(own)
     told = association.endpoint.announced_to([path.remote for path in paths])
     # The endpoint may have been bound to others since (RFC 6458 section 9.1).
     told = [ip for ip in told if not own or ip in own]

@@ -123,6 +123,11 @@ class Host:
         self._own.udp_port = port
 
     @property
+    def ports(self) -> set[int]:
+        """The UDP ports of its own stack, 0 for SCTP directly over IP."""
+        return {self.udp_port, 0} if self._native else {self.udp_port}
+
+    @property
     def peer_addresses(self) -> list[PeerAddress]:
         """All its addresses, for ``Endpoint.connect`` on another host; in both ways if it has both."""
         if not self._native:
@@ -187,6 +192,14 @@ class Host:
         return choose_source(list(self.packed), destination, []) or None
 
     # --- for the network ---
+
+    def on_moved(self, addresses: Sequence[str]) -> None:
+        """It has other addresses."""
+        self.addresses = tuple(addresses)
+        self.packed = tuple(pack_address(address) for address in addresses)
+        self._own.addresses = list(self.packed)
+        for runner in list(self._runners):
+            runner.on_moved()
 
     def hears(self, address: bytes, udp_port: int) -> bool:
         """Some stack of the host takes packets at that address and UDP port."""

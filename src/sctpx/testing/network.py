@@ -112,14 +112,34 @@ class Network:
             raise ValueError(f"{name!r} is no name for a new host")
         if not packed or len(set(packed)) < len(packed):
             raise ValueError(f"a host needs addresses, each once: {', '.join(addresses) or 'there are none'}")
-        ports = {udp_port, 0} if native else {udp_port}
+        host = Host(name, addresses, udp_port, self, native, mtu)
+        ports = host.ports
         if any(not ports.isdisjoint(self._by_address.get(address, ())) for address in packed):
             raise ValueError(f"one of {', '.join(addresses)} belongs to another host, with that UDP port")
-        host = Host(name, addresses, udp_port, self, native, mtu)
         self.hosts[name] = host
         for address in packed:
             self._by_address.setdefault(address, {}).update(dict.fromkeys(ports, host))
         return host
+
+    def move(self, name: str, addresses: Sequence[str]) -> None:
+        """Give a host other addresses, or none, at once: what is sent to its old ones reaches nobody.
+
+        Sockets that are bound to a wildcard follow; the host's own stack does what it is told. Raises ValueError if
+        another host has one of the addresses with the same UDP port.
+        """
+        host = self.hosts[name]
+        packed = [pack_address(address) for address in addresses]
+        ports = host.ports
+        for address in packed:
+            if any(self._by_address.get(address, {}).get(port, host) is not host for port in ports):
+                raise ValueError(f"{address_text(address)} belongs to another host, with that UDP port")
+        for hosts in self._by_address.values():
+            for port in [port for port, there in hosts.items() if there is host]:
+                del hosts[port]
+        for address in packed:
+            self._by_address.setdefault(address, {}).update(dict.fromkeys(ports, host))
+        self._handled = True
+        host.on_moved(addresses)
 
     def link(self, source: str, destination: str) -> Link:
         """The link from one address to another."""
@@ -358,7 +378,7 @@ class Network:
     def _host_at(self, address: bytes, udp_port: int) -> Host | None:
         """The host with this address and UDP port; the first one with the address if no host has that UDP port."""
         hosts = self._by_address.get(address)
-        if hosts is None:
+        if not hosts:
             return None
         return next((host for host in hosts.values() if host.hears(address, udp_port)), next(iter(hosts.values())))
 

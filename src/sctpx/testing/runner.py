@@ -62,6 +62,7 @@ class StackRunner:
         """The runner runs nothing any more: its last socket is gone, or the host has started anew."""
         self._host = host
         self._lasting = lasting
+        self._watches = False
         self._alarm = NEVER
         self._woken_at = 0
         self._wakes = 0
@@ -87,7 +88,14 @@ class StackRunner:
             self.addresses.remove(address)
 
     def watch_addresses(self) -> None:
-        """The addresses of a simulated host do not change."""
+        """From now on, tell the users of SCTP ports when the host moves."""
+        self._watches = True
+
+    def on_moved(self) -> None:
+        """The host has other addresses."""
+        if self._watches and not self.closed:
+            self.ports.on_addresses_changed()
+            self.flush()
 
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Nothing: no other program of the host has SCTP ports behind this UDP port."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from . import params
 from .codes import (
     CAUSE_COOKIE_WHILE_SHUTTING_DOWN,
+    CAUSE_ILLEGAL_ASCONF_ACK,
     CAUSE_INVALID_PARAMETER,
     CAUSE_INVALID_STREAM,
     CAUSE_MISSING_PARAMETER,
@@ -108,6 +109,16 @@ def user_abort(reason: bytes) -> Cause:
 def protocol_violation(text: str) -> Cause:
     """Section 3.3.10.13."""
     return CAUSE_PROTOCOL_VIOLATION, text.encode()
+
+
+def refused(code: int, parameter: tuple[int, bytes]) -> Cause:
+    """RFC 5061 sections 4.3.1 to 4.3.3 and 4.3.5: why a request to change an address is refused, and that request."""
+    return code, join([parameter])
+
+
+def illegal_asconf_ack() -> Cause:
+    """RFC 5061 section 4.3.4."""
+    return CAUSE_ILLEGAL_ASCONF_ACK, b""
 
 
 def unsupported_hmac(identifier: int) -> Cause:

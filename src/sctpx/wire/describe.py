@@ -34,6 +34,8 @@ from .codes import (
     CAUSE_UNSUPPORTED_HMAC,
     CAUSE_USER_ABORT,
     CHUNK_ABORT,
+    CHUNK_ASCONF,
+    CHUNK_ASCONF_ACK,
     CHUNK_AUTH,
     CHUNK_CWR,
     CHUNK_DATA,
@@ -52,10 +54,14 @@ from .codes import (
     CHUNK_SHUTDOWN,
     CHUNK_SHUTDOWN_COMPLETE,
     COMMON_HEADER,
+    PARAM_ADAPTATION,
     PARAM_ADD_INCOMING,
+    PARAM_ADD_IP,
     PARAM_ADD_OUTGOING,
     PARAM_CHUNK_LIST,
     PARAM_COOKIE_PRESERVATIVE,
+    PARAM_DELETE_IP,
+    PARAM_ERROR_CAUSE,
     PARAM_HMAC_ALGO,
     PARAM_HOST_NAME,
     PARAM_INCOMING_RESET,
@@ -64,6 +70,8 @@ from .codes import (
     PARAM_NAMES,
     PARAM_OUTGOING_RESET,
     PARAM_RECONFIG_RESPONSE,
+    PARAM_SET_PRIMARY,
+    PARAM_SUCCESS,
     PARAM_SUPPORTED_ADDRESS_TYPES,
     PARAM_SUPPORTED_EXTENSIONS,
     PARAM_TSN_RESET,
@@ -200,6 +208,18 @@ def _parameter_type(value: bytes) -> str:
     return _parameter_types(value[:2])
 
 
+def _address(value: bytes) -> str:
+    """The address that a request is about."""
+    found, _ = split(value)
+    return _PARAMETERS.tell(*found[0]) if found and found[0][0] in (PARAM_IPV4, PARAM_IPV6) else _size(value)
+
+
+def _cause_types(value: bytes) -> str:
+    """The names of error causes: what is in them would be parameters in parameters."""
+    found, _ = split(value)
+    return _several([_CAUSES.name(code) for code, _ in found[:_SHOWN]], len(found), ", ") or _size(value)
+
+
 def _streams(value: bytes) -> str:
     """The streams that are reset."""
     shown = [str(int.from_bytes(value[at : at + 2], "big")) for at in range(0, min(len(value) - 1, 2 * _SHOWN), 2)]
@@ -329,6 +349,8 @@ _CHUNKS: Final = _Types(
         CHUNK_FORWARD_TSN: _Format(rest=_forward_tsn),
         CHUNK_I_FORWARD_TSN: _Format(rest=_i_forward_tsn),
         CHUNK_RE_CONFIG: _WITH_PARAMETERS,
+        CHUNK_ASCONF: _Format("I", "serial {}", _parameters),
+        CHUNK_ASCONF_ACK: _Format("I", "serial {}", _parameters),
         CHUNK_AUTH: _Format("HH", "key {} hmac {}"),
         CHUNK_ECNE: _Format("I", "tsn {}"),
         CHUNK_CWR: _Format("I", "tsn {}"),
@@ -353,6 +375,12 @@ _PARAMETERS: Final = _Types(
         PARAM_ADD_OUTGOING: _Format("IH2x", "request {} streams {}"),
         PARAM_ADD_INCOMING: _Format("IH2x", "request {} streams {}"),
         PARAM_ZERO_CHECKSUM: _Format("I", "method {}"),
+        PARAM_ADD_IP: _Format("I", "request {}", _address),
+        PARAM_DELETE_IP: _Format("I", "request {}", _address),
+        PARAM_SET_PRIMARY: _Format("I", "request {}", _address),
+        PARAM_ERROR_CAUSE: _Format("I", "request {}", _cause_types),
+        PARAM_SUCCESS: _Format("I", "request {}"),
+        PARAM_ADAPTATION: _Format("I", "{:#x}"),
         PARAM_CHUNK_LIST: _Format(rest=_chunk_types),
         PARAM_HMAC_ALGO: _Format(rest=_identifiers),
     },

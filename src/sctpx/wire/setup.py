@@ -12,11 +12,13 @@ from struct import Struct
 from typing import Final, final
 
 from . import params
+from .asconf import MISPLACED, parse_request
 from .auth import AuthParameters
 from .codes import (
     CHUNK_HEADER,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
+    PARAM_ADAPTATION,
     PARAM_CHUNK_LIST,
     PARAM_COOKIE_PRESERVATIVE,
     PARAM_ECN_CAPABLE,
@@ -27,6 +29,7 @@ from .codes import (
     PARAM_IPV6,
     PARAM_RANDOM,
     PARAM_REPORT,
+    PARAM_SET_PRIMARY,
     PARAM_SKIP,
     PARAM_STATE_COOKIE,
     PARAM_SUPPORTED_ADDRESS_TYPES,
@@ -50,6 +53,7 @@ class Setup:
 
     __slots__ = (
         "a_rwnd",
+        "adaptation",
         "addresses",
         "auth",
         "cookie",
@@ -64,6 +68,7 @@ class Setup:
         "initiate_tag",
         "outbound_streams",
         "parameters",
+        "primary",
         "unrecognized",
     )
 
@@ -76,6 +81,10 @@ class Setup:
         self.inbound_streams = inbound_streams
         self.initial_tsn = initial_tsn
         self.addresses: list[bytes] = []
+        self.adaptation = -1
+        """Adaptation Layer Indication (RFC 5061 section 4.2.6): a number for whoever is above SCTP; -1 for none."""
+        self.primary = b""
+        """The address that the sender prefers to be sent to, by its Set Primary IP Address; ``b""`` for none."""
         self.auth: AuthParameters | None = None
         """What the sender says of authentication (RFC 4895 section 3), whole or not; None for nothing."""
         self.cookie: bytes | None = None
@@ -119,6 +128,8 @@ class Setup:
         parameters.extend([(kind, b"") for kind in self.flags])
         if self.error_detection_method:
             parameters.append((PARAM_ZERO_CHECKSUM, self.error_detection_method.to_bytes(4, "big")))
+        if self.adaptation >= 0:
+            parameters.append((PARAM_ADAPTATION, self.adaptation.to_bytes(4, "big")))
         if self.auth is not None:
             parameters.extend(self.auth.parameters())
         if ack and self.unrecognized:
@@ -173,6 +184,14 @@ def parse(value: bytes, ack: bool = False) -> Setup:
                 raise ParseError("Zero Checksum Acceptable of a wrong length")
             # "The parameter MUST NOT appear more than once" (RFC 9653 section 4): the first one counts.
             setup.error_detection_method = setup.error_detection_method or int.from_bytes(content, "big")
+        elif kind == PARAM_ADAPTATION:
+            if len(content) != 4:
+                raise ParseError("Adaptation Layer Indication of a wrong length")
+            setup.adaptation = int.from_bytes(content, "big")
+        elif kind == PARAM_SET_PRIMARY:
+            setup.primary = parse_request(kind, content).ip
+        elif kind in MISPLACED:
+            continue  # "the parameter MUST be ignored" (RFC 5061 section 4.2)
         elif kind in _AUTHENTICATION:
             _take_authentication(setup, kind, content)
         elif kind in (PARAM_UNRECOGNIZED, PARAM_STATE_COOKIE):

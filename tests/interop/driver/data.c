@@ -47,6 +47,11 @@ static void add_event(struct peer *p, const union sctp_notification *n)
 		snprintf(e->details, sizeof(e->details), ", \"address\": \"%s\"",
 		         address_text((const struct sockaddr *)&n->sn_paddr_change.spc_aaddr));
 		break;
+	case SCTP_ADAPTATION_INDICATION:
+		e->name = "adaptation";
+		e->association = n->sn_adaptation_event.sai_assoc_id;
+		snprintf(e->details, sizeof(e->details), ", \"layer\": %u", n->sn_adaptation_event.sai_adaptation_ind);
+		break;
 	case SCTP_SHUTDOWN_EVENT:
 		e->name = "shutdown";
 		e->association = n->sn_shutdown_event.sse_assoc_id;

@@ -25,6 +25,8 @@
  *   primary socket= address= | heartbeat socket= address= | status socket= | local socket=   [association=]
  *   reset socket= [outgoing=1] [incoming=1] [streams=] | reset_all socket= | add socket= [outgoing=] [incoming=]
  *                                                  RFC 6525; all streams if none is listed
+ *   change socket= addresses= [remove=1] | prefer socket= address= | adaptation socket= layer=
+ *                                                  RFC 5061; the layer is for associations to come
  *   auth socket= [chunks=] [hmac=] [key= secret=] [active=] [deactivate=] [delete=] [association=] [events=1]
  *                                                  RFC 4895: types of chunks to be authenticated, HMAC identifiers,
  *                                                  numbers of keys       -> peer_chunks, local_chunks, counters
@@ -296,7 +298,9 @@ static const struct { const char *verb; int (*run)(void); } commands[] = {
 	{"socket", do_socket}, {"set", do_set}, {"bind", do_bind}, {"listen", do_listen}, {"accept", do_accept},
 	{"connect", do_connect}, {"connectx", do_connectx}, {"shutdown", do_shutdown}, {"abort", do_abort},
 	{"close", do_close}, {"peeloff", do_peeloff}, {"primary", do_primary}, {"heartbeat", do_heartbeat},
-	{"status", do_status}, {"local", do_local}, {"reset", do_reset}, {"reset_all", do_reset_all}, {"add", do_add}, {"auth", do_auth}, {"send", do_send}, {"receive", do_receive}, {"events", do_events},
+	{"status", do_status}, {"local", do_local}, {"reset", do_reset}, {"reset_all", do_reset_all}, {"add", do_add},
+	{"auth", do_auth}, {"change", do_change}, {"prefer", do_prefer}, {"adaptation", do_adaptation},
+	{"send", do_send}, {"receive", do_receive}, {"events", do_events},
 	{"echo", do_echo}, {"sink", do_sink}, {"source", do_source},
 };
 

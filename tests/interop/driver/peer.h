@@ -77,6 +77,7 @@ struct event *find_event(const struct peer *peer, const char *name, uint32_t ass
 /* The commands. */
 int do_socket(void), do_set(void), do_bind(void), do_listen(void), do_accept(void), do_connect(void), do_connectx(void);
 int do_shutdown(void), do_close(void), do_abort(void), do_peeloff(void), do_primary(void), do_heartbeat(void);
+int do_change(void), do_prefer(void), do_adaptation(void);
 int do_status(void), do_local(void), do_reset(void), do_reset_all(void), do_add(void), do_auth(void);
 int do_send(void), do_receive(void), do_events(void), do_echo(void), do_sink(void), do_source(void);
 

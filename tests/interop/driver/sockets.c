@@ -42,7 +42,7 @@ int do_socket(void)
 {
 	static const uint16_t types[] = {SCTP_ASSOC_CHANGE, SCTP_PEER_ADDR_CHANGE, SCTP_SHUTDOWN_EVENT,
 	                                 SCTP_REMOTE_ERROR, SCTP_SEND_FAILED_EVENT, SCTP_STREAM_RESET_EVENT,
-	                                 SCTP_ASSOC_RESET_EVENT, SCTP_STREAM_CHANGE_EVENT};
+	                                 SCTP_ASSOC_RESET_EVENT, SCTP_STREAM_CHANGE_EVENT, SCTP_ADAPTATION_INDICATION};
 	bool many = strcmp(word("style", "one-to-one"), "one-to-many") == 0;
 	int family = number("family", 4) == 6 ? AF_INET6 : AF_INET, on = 1;
 	struct socket *so =

@@ -43,7 +43,12 @@ ABORT = b"\x06\x00\x00\x0b\x00\x0c\x00\x07why"
         ),
         (s.PaddrChange(spc_aaddr=("192.0.2.1", 7), spc_state=c.SCTP_ADDR_CONFIRMED), e.PathConfirmed("192.0.2.1")),
         (s.PaddrChange(spc_aaddr=("192.0.2.1", 7), spc_state=c.SCTP_ADDR_MADE_PRIM), e.PrimaryChanged("192.0.2.1")),
-        (s.PaddrChange(spc_aaddr=("192.0.2.1", 7), spc_state=c.SCTP_ADDR_ADDED), None),
+        (s.PaddrChange(spc_aaddr=("192.0.2.1", 7), spc_state=c.SCTP_ADDR_ADDED), e.PeerAddressAdded("192.0.2.1")),
+        (
+            s.PaddrChange(spc_aaddr=("192.0.2.1", 7), spc_state=c.SCTP_ADDR_REMOVED),
+            e.PeerAddressRemoved("192.0.2.1"),
+        ),
+        (s.AdaptationEvent(sai_adaptation_ind=7), e.AdaptationIndicated(7)),
         (s.RemoteError(sre_error=9, sre_data=b"x"), e.RemoteError(((9, b"x"),))),
     ],
 )
@@ -76,6 +81,6 @@ def test_nothing_that_asks_the_core_is_left_over_for_the_kernel(kind: type, base
 
 UNREACHED: dict[type, list[str]] = {
     Association: ["handle_event", "wait_established"],
-    Endpoint: ["adopt", "associate", "hand_over", "is_left"],
+    Endpoint: ["adopt", "associate", "change_addresses", "hand_over", "is_left"],
 }
 """What only the driver of the core calls, or an endpoint of the core."""

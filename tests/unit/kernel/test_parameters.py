@@ -10,7 +10,7 @@ import pytest
 
 from sctpx import structs as s
 from sctpx.core.config import AssociationConfig
-from sctpx.kernel.parameters import NOT_THE_KERNELS, check, settings
+from sctpx.kernel.parameters import AFTER_BIND, NOT_THE_KERNELS, check, settings
 from sctpx.sockapi import constants as c
 
 # Another value for each parameter that has an option in the kernel.
@@ -46,6 +46,8 @@ OTHERS: dict[str, Any] = {
     "allow_stream_reset": True,
     "allow_association_reset": True,
     "allow_added_streams": True,
+    "address_reconfiguration": True,
+    "adaptation_layer": 7,
     "authentication": True,
     "authenticated_chunks": (0, 6),
 }
@@ -64,7 +66,9 @@ def told(config: AssociationConfig) -> dict[tuple[int, int], Any]:
 
 
 def test_each_parameter_is_an_option_of_the_kernel_or_is_refused() -> None:
-    assert {field.name for field in fields(AssociationConfig)} == OTHERS.keys() | OF_KEYS.keys() | NOT_THE_KERNELS
+    assert {field.name for field in fields(AssociationConfig)} == (
+        OTHERS.keys() | OF_KEYS.keys() | NOT_THE_KERNELS | AFTER_BIND
+    )
 
 
 @pytest.mark.parametrize("name", OTHERS)

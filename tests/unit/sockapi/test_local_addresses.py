@@ -50,6 +50,9 @@ class Carrier:
     def close_port(self, port: int, addresses: Iterable[bytes] | None = None) -> None:
         self.open -= {(port, ip) for ip in self.addresses if addresses is None or ip in addresses}
 
+    def now(self) -> int:
+        return 0
+
     def watch_addresses(self) -> None:
         self.watches = True
 

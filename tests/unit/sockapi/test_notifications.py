@@ -22,6 +22,7 @@ from sctpx.sockapi.notifications import (
 )
 from sctpx.sockapi.structs import (
     NOTIFICATIONS,
+    AdaptationEvent,
     AssocChange,
     AssocResetEvent,
     AuthkeyEvent,
@@ -199,6 +200,8 @@ def test_a_failed_message_is_told_in_the_old_form_too() -> None:
         (core.CHANGE_STATE, path_states.PATH_POTENTIALLY_FAILED, c.SCTP_ADDR_POTENTIALLY_FAILED),
         (core.CHANGE_STATE, path_states.PATH_INACTIVE, c.SCTP_ADDR_UNREACHABLE),
         (core.CHANGE_CONFIRMED, path_states.PATH_ACTIVE, c.SCTP_ADDR_CONFIRMED),
+        (core.CHANGE_ADDED, path_states.PATH_ACTIVE, c.SCTP_ADDR_ADDED),
+        (core.CHANGE_REMOVED, path_states.PATH_INACTIVE, c.SCTP_ADDR_REMOVED),
         (core.CHANGE_PRIMARY, path_states.PATH_ACTIVE, c.SCTP_ADDR_MADE_PRIM),
         (core.CHANGE_PRIMARY, path_states.PATH_POTENTIALLY_FAILED, c.SCTP_ADDR_MADE_PRIM),
     ],
@@ -281,6 +284,12 @@ def test_a_path_that_fails_and_recovers_is_told() -> None:
 # --- the rest ---
 
 
+def test_the_adaptation_layer_of_the_peer_is_told(pair: Pair) -> None:
+    """Section 6.1.6."""
+    [found] = notifications(core.AdaptationIndication(pair.a.association, 0xFFFFFFFF), ALL)
+    assert found == AdaptationEvent(sai_adaptation_ind=0xFFFFFFFF, sai_assoc_id=pair.a.association.id)
+
+
 def test_an_error_of_the_peer_comes_as_its_chunk(pair: Pair) -> None:
     [found] = notifications(core.RemoteError(pair.a.association, [(1, b"\0\7\0\0")]), ALL)
     assert found == RemoteError(
@@ -351,6 +360,7 @@ def test_every_notification_that_can_be_subscribed_to_comes_of_some_event(pair: 
         core.PartialDeliveryAborted(association, 3, 5),
         core.SenderDry(association),
         core.PeerShutdown(association),
+        core.AdaptationIndication(association, 7),
         core.StreamsReset(association, True, False, [], core.RECONFIG_DONE),
         core.AssociationReset(association, 1, 2, core.RECONFIG_DONE),
         core.StreamsAdded(association, 1, 2, core.RECONFIG_DONE),

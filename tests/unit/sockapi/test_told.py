@@ -58,6 +58,18 @@ def test_every_event_of_the_core_is_told_but_that_one_can_read_or_write(pair: Pa
         ),
         core.PathChange(association, REMOTE, core.CHANGE_CONFIRMED, 0): events.PathConfirmed("192.0.2.1"),
         core.PathChange(association, REMOTE, core.CHANGE_PRIMARY, 0): events.PrimaryChanged("192.0.2.1"),
+        core.PathChange(association, REMOTE, core.CHANGE_ADDED, 0): events.PeerAddressAdded("192.0.2.1"),
+        core.PathChange(association, REMOTE, core.CHANGE_REMOVED, 0): events.PeerAddressRemoved("192.0.2.1"),
+        core.LocalAddressChange(association, REMOTE, core.ADDRESS_ADDED, core.ASCONF_DONE, []): (
+            events.LocalAddressChanged("192.0.2.1", "added")
+        ),
+        core.LocalAddressChange(association, REMOTE, core.ADDRESS_REMOVED, core.ASCONF_REFUSED, [(0xA1, b"")]): (
+            events.LocalAddressChanged("192.0.2.1", "removed", "refused", ((0xA1, b""),))
+        ),
+        core.LocalAddressChange(association, REMOTE, core.ADDRESS_MADE_PRIMARY, core.ASCONF_FAILED, []): (
+            events.LocalAddressChanged("192.0.2.1", "primary", "failed")
+        ),
+        core.AdaptationIndication(association, 7): events.AdaptationIndicated(7),
         core.RemoteError(association, [(1, b"\0\1")]): events.RemoteError(((1, b"\0\1"),)),
         core.PartialDeliveryAborted(association, 3, 9): events.PartialDeliveryAborted(3, 9),
         core.Abandoned(association, (b"old", 1, 7, True, False, None, True)): events.MessageAbandoned(

@@ -22,7 +22,7 @@ from ...kernel.socket import KernelSocket
 from ...sockapi import constants as c
 from ...sockapi import events as e
 from ...sockapi import structs as s
-from ...sockapi.addresses import check_port
+from ...sockapi.addresses import check_port, pack_ip
 from ...sockapi.ancillary import Item, from_policy
 from ...sockapi.buffers import Data, to_bytes
 from ...sockapi.failures import loss
@@ -537,6 +537,28 @@ class KernelAssociation(KernelKeys, Association):
         self._check_open()
         wanted = s.AddStreams(sas_outstrms=outgoing, sas_instrms=incoming)
         self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_ADD_STREAMS, wanted)
+
+    def add_address(self, address: str) -> None:
+        """Have one more address of this host, and the peer told. ``OSError`` as the kernel has it."""
+        self._check_open()
+        self._sock.bindx([pack_ip(address)], [0], c.SCTP_BINDX_ADD_ADDR)
+
+    def remove_address(self, address: str) -> None:
+        """Have the peer send to this address no more. ``OSError`` as the kernel has it."""
+        self._check_open()
+        self._sock.bindx([pack_ip(address)], [0], c.SCTP_BINDX_REM_ADDR)
+
+    def set_peer_primary(self, address: str) -> None:
+        """Ask the peer to send to this address of ours. ``OSError`` as the kernel has it."""
+        self._check_open()
+        wanted = s.SetPeerPrim(sspp_addr=(address, self.port))
+        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_SET_PEER_PRIMARY_ADDR, wanted)
+
+    @property
+    def address_reconfigurable(self) -> bool:
+        """Whether the kernel and the peer have agreed on RFC 5061."""
+        found = self._sock.get_option(c.IPPROTO_SCTP, c.SCTP_ASCONF_SUPPORTED, s.AssocValue())
+        return isinstance(found, s.AssocValue) and found.assoc_value != 0
 
     @property
     def reconfigurable(self) -> bool:

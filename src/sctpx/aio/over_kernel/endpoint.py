@@ -104,6 +104,19 @@ class KernelEndpoint(Endpoint):
         self._look()
         return self._host_addresses
 
+    def add_address(self, address: str) -> None:
+        """Have one more address of this host. ``OSError`` as the kernel has it."""
+        self._bindx(address, c.SCTP_BINDX_ADD_ADDR)
+
+    def remove_address(self, address: str) -> None:
+        """Have one address less. ``OSError`` as the kernel has it."""
+        self._bindx(address, c.SCTP_BINDX_REM_ADDR)
+
+    def _bindx(self, address: str, flag: int) -> None:
+        if self.closed:
+            raise OSError(errno.EBADF, "the endpoint is closed")
+        self._sock.bindx([pack_ip(address)], [0], flag)
+
     def _look(self) -> None:
         """The kernel may have chosen the port by now; a closed endpoint is what it was."""
         if not self.closed:
@@ -356,8 +369,10 @@ async def open_kernel_endpoint(
         sock.set_option(c.SOL_SOCKET, socket.SO_REUSEADDR, int(reuse_address))
         if not wildcards:
             sock.bind(addresses, port)
-        elif port or peer is None:
+        elif port or peer is None or chosen.auto_asconf:
             sock.bind([], port, [_WILDCARD[family]])
+            if chosen.auto_asconf:  # The kernel takes that from sockets that are bound.
+                sock.set_option(c.IPPROTO_SCTP, c.SCTP_AUTO_ASCONF, 1)
         return KernelEndpoint(sock, chosen, close_timeout=close_timeout, on_event=on_event)
     except BaseException:
         sock.sock.close()

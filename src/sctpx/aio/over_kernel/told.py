@@ -23,6 +23,7 @@ SUBSCRIBED: Final = (
     c.SCTP_STREAM_RESET_EVENT,
     c.SCTP_ASSOC_RESET_EVENT,
     c.SCTP_STREAM_CHANGE_EVENT,
+    c.SCTP_ADAPTATION_INDICATION,
     c.SCTP_AUTHENTICATION_EVENT,
 )
 """The notifications that an association asks for, whether anybody looks at its events or not."""
@@ -52,6 +53,8 @@ def to_event(notice: s.Notification) -> e.Event | None:
         return e.PartialDeliveryAborted(notice.pdapi_stream, notice.pdapi_seq)
     if isinstance(notice, s.SenderDryEvent):
         return e.SenderDry()
+    if isinstance(notice, s.AdaptationEvent):
+        return e.AdaptationIndicated(notice.sai_adaptation_ind)
     if isinstance(notice, s.AuthkeyEvent):
         what = _KEYS.get(notice.auth_indication)
         return None if what is None else e.KeyChanged(notice.auth_keynumber, what)
@@ -110,6 +113,10 @@ def _path_event(notice: s.PaddrChange) -> e.Event | None:
         return e.PathConfirmed(address)
     if notice.spc_state == c.SCTP_ADDR_MADE_PRIM:
         return e.PrimaryChanged(address)
+    if notice.spc_state == c.SCTP_ADDR_ADDED:
+        return e.PeerAddressAdded(address)
+    if notice.spc_state == c.SCTP_ADDR_REMOVED:
+        return e.PeerAddressRemoved(address)
     state = _STATES.get(notice.spc_state)
     return None if state is None else e.PathStateChanged(address, state, notice.spc_error)
 

@@ -48,10 +48,11 @@ HAVE_SCTP_SAT_NETWORK_CAPABILITY: Final = 128
 
 
 def features() -> int:
-    """What there is, as a sum of ``HAVE_*``: sctpx's own stack is no kernel's SCTP, and has no extensions yet."""
+    """What there is, as a sum of ``HAVE_*``: sctpx's own stack is no kernel's SCTP, and has the same extensions."""
     here = HAVE_SCTP | HAVE_SCTP_MULTIBUF | HAVE_SCTP_NOCONNECT
+    here |= HAVE_SCTP_PRSCTP | HAVE_SCTP_ADDIP | HAVE_SCTP_CANSET_PRIMARY
     if choose_here(Named(backend=check_backend(default_backend()))).kernel:
-        here |= HAVE_KERNEL_SCTP | HAVE_SCTP_PRSCTP | HAVE_SCTP_ADDIP | HAVE_SCTP_CANSET_PRIMARY
+        here |= HAVE_KERNEL_SCTP
     return here
 
 

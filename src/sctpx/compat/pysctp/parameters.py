@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ...sockapi import constants as c
 from ...sockapi import structs as s
-from ...sockapi.backend import USERSPACE
 from .constants import SOL_SCTP
 from .fields import NOWHERE
 
@@ -68,13 +67,8 @@ class _Group:
 
     def flush(self) -> None:
         """Set all values."""
-        values = self._settable()
-        struct = self.KIND(**{field: int(values[name]) for name, field in self.FIELDS.items()})
+        struct = self.KIND(**{field: int(self.values[name]) for name, field in self.FIELDS.items()})
         self.container.sock().setsockopt(SOL_SCTP, self.OPTION, struct)
-
-    def _settable(self) -> dict[str, int]:
-        """The values as the socket can take them."""
-        return self.values
 
 
 class initparams(_Group):
@@ -101,9 +95,7 @@ class initparams(_Group):
 class event_subscribe(_Group):
     """Which notifications ``sctp_recv`` gives: ``sctpsocket.events``. All are off in the beginning.
 
-    What is known of a message always comes with it, with ``data_io`` or without. ``adaptation_layer`` may be subscribed
-    to where it never comes, since sctpx does not speak RFC 5061: programs switch it on beside the others, and a peer
-    that indicates no adaptation layer is usual.
+    What is known of a message always comes with it, with ``data_io`` or without.
     """
 
     OPTION = c.SCTP_EVENTS
@@ -140,11 +132,6 @@ class event_subscribe(_Group):
         self.values = {name: name == "data_io" for name in self.FIELDS}
         if self.autoflush:
             self.flush()
-
-    def _settable(self) -> dict[str, int]:
-        if self.container.sock().backend == USERSPACE:
-            return {**self.values, "adaptation_layer": False}
-        return self.values
 
 
 # --- values ---

@@ -135,7 +135,8 @@ class sctpsocket:
         self._set(c.SCTP_PRIMARY_ADDR, s.SetPrim(ssp_assoc_id=assoc_id, ssp_addr=addr))
 
     def set_peer_primary(self, assoc_id: int, addr: SocketAddress) -> None:
-        """Ask the peer to send to this address of ours. ``OSError`` (EOPNOTSUPP): that takes RFC 5061."""
+        """Ask the peer to send to this address of ours. ``OSError``: EADDRNOTAVAIL (it is none), EOPNOTSUPP (the peer
+        cannot be asked: both sides have to speak RFC 5061)."""
         self._check_id(assoc_id, needed=False)
         self._set(c.SCTP_SET_PEER_PRIMARY_ADDR, s.SetPeerPrim(sspp_assoc_id=assoc_id, sspp_addr=addr))
 
@@ -215,12 +216,12 @@ class sctpsocket:
         self._set(c.SCTP_NODELAY, int(rvalue))
 
     def get_adaptation(self) -> int:
-        """The adaptation layer indication. ``OSError`` (EOPNOTSUPP): that takes RFC 5061."""
+        """The adaptation layer indication for associations to come."""
         found: int = self._get(c.SCTP_ADAPTATION_LAYER).ssb_adaptation_ind
         return found
 
     def set_adaptation(self, rvalue: int) -> None:
-        """Set the adaptation layer indication, the PPID of messages sent without one. Raises like the getter."""
+        """Set the adaptation layer indication, which is the PPID of messages sent without one, too."""
         self._set(c.SCTP_ADAPTATION_LAYER, s.SetAdaptation(ssb_adaptation_ind=rvalue))
         self._adaptation = rvalue
 

@@ -7,8 +7,8 @@ verb that takes ``now`` the driver drains the stack.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from errno import EINTR, EINVAL, EMSGSIZE, ENOTCONN, EPIPE
+from collections.abc import Callable, Iterator
+from errno import EINTR, EINVAL, EMSGSIZE, ENOTCONN
 from typing import Any, Final, final
 
 from ...wire import causes, control
@@ -16,8 +16,7 @@ from ...wire.codes import DATA_IMMEDIATE, DATA_UNORDERED
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CommunicationLost, Event, Undelivered
-from ..ext import auth, partial_reliability, stream_reset
-from ..ext.stream_reset import StreamReset
+from ..ext import auth, partial_reliability
 from ..local_side import LocalSide
 from ..overhead import MESSAGE
 from ..path.path import Path
@@ -25,7 +24,7 @@ from ..rx.streams import Message
 from ..tx.out_message import OutMessage
 from ..tx.reliability import PRIORITY, RELIABLE
 from . import reachability, settings, shutdown, timing, transfer
-from .facts import Facts
+from .extension_verbs import ExtensionVerbs
 from .identity import Keeper
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from .tcb import Reply, Tcb
@@ -40,10 +39,10 @@ _EXHAUSTED: Final = object()
 
 
 @final
-class Association(Facts):
+class Association(ExtensionVerbs):
     """One association of an endpoint. Made by ``Endpoint.connect`` or by a peer."""
 
-    __slots__ = ("__weakref__", "endpoint", "keeper")
+    __slots__ = ("__weakref__", "endpoint")
 
     def __init__(
         self,
@@ -58,8 +57,7 @@ class Association(Facts):
         local_tag: int,
         initial_tsn: int,
     ) -> None:
-        super().__init__(association_id)
-        self.keeper = keeper
+        super().__init__(association_id, keeper)
         self.endpoint = endpoint
         """What it knows of its SCTP port."""
         self.tcb = Tcb(
@@ -106,7 +104,7 @@ class Association(Facts):
         Raises OSError: ``EINVAL`` (empty, no such stream, PPID, address, policy or key), ``EMSGSIZE``, ``ENOTCONN``
         (not up yet: the number of streams is not known), ``EPIPE`` (shutting down or over).
         """
-        self._check_sendable()
+        self.check_sendable()
         self._check_message(data, stream, ppid)
         if remote and self.tcb.find_path(remote) is None:
             raise OSError(EINVAL, "not an address of the peer")
@@ -160,7 +158,7 @@ class Association(Facts):
         Each is ``bytes`` or what ``convert`` makes (data, stream, PPID, unordered) of. Returns how many were taken and
         whether there are no more. Raises like ``send``; those before the one that cannot be sent have been queued.
         """
-        self._check_sendable()
+        self.check_sendable()
         tcb = self.tcb
         room = tcb.config.send_buffer - tcb.buffered
         count = 0
@@ -172,12 +170,12 @@ class Association(Facts):
                 if type(message) is bytes:
                     data = message
                     if not 0 < len(data) <= tcb.config.max_message_size or tcb.state != ESTABLISHED:
-                        self._check_sendable()
+                        self.check_sendable()
                         self._check_message(data, 0, 0)
                     self._push(OutMessage(data, 0, 0, 0, b"", None))
                 else:
                     data, stream, ppid, unordered = convert(message)
-                    self._check_sendable()
+                    self.check_sendable()
                     self._check_message(data, stream, ppid)
                     if unordered:
                         tcb.stats.unordered_sent += 1
@@ -188,13 +186,6 @@ class Association(Facts):
         finally:
             self._after_push()
         return count, False
-
-    def _check_sendable(self) -> None:
-        state = self.tcb.state
-        if state in (COOKIE_WAIT, COOKIE_ECHOED):
-            raise OSError(ENOTCONN, "the association is not up yet")
-        if state != ESTABLISHED:
-            raise OSError(EPIPE, "the association is shutting down or over")
 
     def _check_message(self, data: bytes, stream: int, ppid: int) -> None:
         tcb = self.tcb
@@ -338,46 +329,6 @@ class Association(Facts):
         settings.reconfigure(self.tcb, now, config)
         self.keeper.touch(self)
 
-    def reset_streams(
-        self, now: int, outgoing: bool = False, incoming: bool = False, streams: Sequence[int] = ()
-    ) -> None:
-        """Have the SSNs of ``streams``, or of all if none is named, begin at 0 again (RFC 6525 sections 5.1.2, 5.1.3).
-
-        ``outgoing`` are our streams: what was sent on them before is delivered first, and what is sent from now on
-        waits for the peer's answer. ``incoming`` are the peer's: the peer is asked to reset them. ``StreamsReset``
-        events tell how it went, one for each direction.
-
-        Raises OSError: ``EINVAL`` (no direction, or no such stream), ``EMSGSIZE`` (more streams than a packet holds),
-        ``EALREADY`` (a request is under way, of the user or one that the peer has asked for), ``EOPNOTSUPP`` (the two
-        sides have not agreed on RFC 6525), ``ENOTCONN`` and ``EPIPE`` as ``send``.
-        """
-        self._reconfiguration().reset_streams(outgoing, incoming, list(streams))
-        self.keeper.touch(self)
-
-    def reset_association(self, now: int) -> None:
-        """Have all SSNs begin at 0 again, both ways, and the TSNs elsewhere (RFC 6525 section 5.1.4).
-
-        What was sent before is delivered first. Data that the peer has in flight then may be lost: it counts as
-        acknowledged. An ``AssociationReset`` event tells how it went. Raises OSError as ``reset_streams`` does, and
-        ``EAGAIN`` within 30 seconds after the last time.
-        """
-        self._reconfiguration().reset_association(now)
-        self.keeper.touch(self)
-
-    def add_streams(self, now: int, outgoing: int = 0, incoming: int = 0) -> None:
-        """Have so many more streams, behind those that there are (RFC 6525 sections 5.1.5 and 5.1.6).
-
-        ``StreamsAdded`` events tell how it went, one for each direction. Raises OSError as ``reset_streams`` does, with
-        ``EINVAL`` for no stream at all, or more than there can be.
-        """
-        self._reconfiguration().add_streams(outgoing, incoming)
-        self.keeper.touch(self)
-
-    def _reconfiguration(self) -> StreamReset:
-        self._check_sendable()
-        self.begin_round()
-        return stream_reset.find(self.tcb)
-
     def set_key(self, now: int, key_id: int, key: bytes) -> None:
         """Add a shared key, or replace the one with that identifier (RFC 6458 section 8.3.3).
 
@@ -483,11 +434,6 @@ class Association(Facts):
         self.tcb.report = old.report
         self.tcb.stream_values.update(old.stream_values)
         return self.tcb
-
-    def begin_round(self) -> None:
-        """Input, a timer or a verb begins a new round of sending (section 6.1 D)."""
-        if self.tcb.burst < self.tcb.config.max_burst:
-            self.tcb.burst = self.tcb.config.max_burst
 
     def handle_timeout(self, now: int) -> None:
         """Time has passed."""

@@ -18,6 +18,8 @@ from ...wire import causes, control
 from ...wire.codes import (
     CAUSE_STALE_COOKIE,
     CHUNK_ABORT,
+    CHUNK_ASCONF,
+    CHUNK_ASCONF_ACK,
     CHUNK_COOKIE_ACK,
     CHUNK_CWR,
     CHUNK_ECNE,
@@ -39,9 +41,9 @@ from ...wire.codes import (
 )
 from ...wire.serial import extend_tsn
 from ...wire.tlv import ParseError
-from ..capabilities import ECN, PARTIAL_RELIABILITY, RECONFIGURATION
+from ..capabilities import ADDRESS_RECONFIGURATION, ECN, PARTIAL_RELIABILITY, RECONFIGURATION
 from ..events import PeerShutdown, RemoteError
-from ..ext import ecn, partial_reliability, path_mtu, stream_reset
+from ..ext import asconf, ecn, partial_reliability, path_mtu, stream_reset
 from ..path.path import Path
 from . import handshake, reachability, shutdown, transfer
 from .state import (
@@ -125,7 +127,7 @@ def _late_init_ack(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> 
 def _abort(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
     """ABORT in a packet with our tag: with the T bit set, the packet is silently discarded (section 8.5.1 B)."""
     seen = causes.parse_or_none(value)
-    if flags & FLAG_T or seen is None:
+    if flags & FLAG_T or seen is None or asconf.is_unsettled(tcb, tcb.answering.local, False):
         tcb.discard_packet()
     elif not handshake.handle_abort(tcb, now, path.remote, tcb.answering.udp_port, seen):
         shutdown.handle_abort(tcb, seen)
@@ -156,10 +158,11 @@ def _error(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
     seen = causes.parse(value)
     if not seen:
         raise ParseError("ERROR without a cause")  # It "contains one or more error causes".
-    for code, _ in seen:
+    for code, content in seen:
         if code == CAUSE_STALE_COOKIE:
             handshake.handle_stale_cookie(tcb, now)
             return True
+        asconf.on_error(tcb, code, content)
     last = tcb.events[-1] if tcb.events else None
     if isinstance(last, RemoteError) and last.association is tcb.association:
         last.causes.extend(seen)  # What arrives together is told together, or a packet could fill the memory.
@@ -260,5 +263,7 @@ RULES: Final[dict[int, list[Rule]]] = {
     CHUNK_RE_CONFIG: [
         Rule(_TRANSFER | _in(SHUTDOWN_SENT, SHUTDOWN_RECEIVED), stream_reset.handle_re_config, RECONFIGURATION)
     ],
+    CHUNK_ASCONF: [Rule(_in(*asconf.COUNTS), asconf.handle_asconf, ADDRESS_RECONFIGURATION)],
+    CHUNK_ASCONF_ACK: [Rule(_in(*asconf.COUNTS), asconf.handle_asconf_ack, ADDRESS_RECONFIGURATION)],
 }
 """By chunk type: its rules, of which the first one that fits counts."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...wire.serial import TSN_MASK
-from ..capabilities import AUTHENTICATION, INTERLEAVING, RECONFIGURATION
+from ..capabilities import ADDRESS_RECONFIGURATION, AUTHENTICATION, INTERLEAVING, RECONFIGURATION
 from ..config import AssociationConfig
-from ..ext import auth, partial_reliability
+from ..ext import asconf, auth, partial_reliability
 from ..path.path import Path
 from ..shared_keys import SharedKeys
 from ..stats import AssociationStats
@@ -157,6 +157,41 @@ class Facts(Identity):
     def reconfigurable(self) -> bool:
         """Whether streams can be reset and added: both sides have offered it (RFC 6525 section 5.1.1)."""
         return self.tcb.capabilities & RECONFIGURATION != 0
+
+    # --- addresses (RFC 5061) ---
+
+    @property
+    def address_reconfigurable(self) -> bool:
+        """Whether addresses can be added and deleted: both sides have offered it (RFC 5061 section 4.2.7)."""
+        return self.tcb.capabilities & ADDRESS_RECONFIGURATION != 0
+
+    @property
+    def can_change_addresses(self) -> bool:
+        """Whether the peer can be asked now to take other addresses of ours."""
+        return self.address_reconfigurable and asconf.may_ask(self.tcb)
+
+    @property
+    def wanted_addresses(self) -> list[bytes]:
+        """Our addresses, when all is done that the peer has been asked for, or will be."""
+        room = asconf.find_room(self.tcb)
+        return list(self.tcb.local_addresses) if room is None else room.wanted()
+
+    @property
+    def has_changed_addresses(self) -> bool:
+        """Whether the peer has added or deleted an address of ours since the setup."""
+        room = asconf.find_room(self.tcb)
+        return room is not None and room.has_changed
+
+    def uses(self, local: bytes) -> bool:
+        """Whether packets may leave from that address of ours, or come to it although it is being added or deleted."""
+        tcb = self.tcb
+        opening = tcb.opening
+        if opening is not None and local in [candidate.source for candidate in opening.attempt.candidates]:
+            return True
+        if local in [path.local for path in tcb.paths]:
+            return True
+        room = asconf.find_room(tcb)
+        return room is not None and room.uses(local)
 
     # --- authentication (RFC 4895) ---
 

@@ -20,7 +20,7 @@ from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError
 from .. import authentication, capabilities
-from ..events import CannotStart, CommunicationUp
+from ..events import AdaptationIndication, CannotStart, CommunicationUp
 from ..ext import table
 from ..init_answer import named_host, passed_over, peer_addresses
 from ..ip import place, without_zone
@@ -65,6 +65,8 @@ def start(tcb: Tcb, now: int, candidates: list[AddressReport], announce: list[by
     setup.families = [len(without_zone(ip)) for ip in tcb.own_addresses] or [IPV4_LENGTH, IPV6_LENGTH]
     tcb.capabilities = tcb.config.capabilities
     capabilities.offer(setup, tcb.capabilities, method=tcb.config.error_detection_method)
+    if tcb.config.adaptation_layer is not None:
+        setup.adaptation = tcb.config.adaptation_layer
     setup.auth = authentication.draw_parameters(tcb.config, tcb.random_bytes)
     tcb.opening = Opening(Attempt(candidates, now, tcb.config), setup.encode())
     tcb.report = candidates
@@ -247,6 +249,8 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
             tcb.add_path(ip, local if ip == remote else b"", port)
     report_learnt(tcb, attempt)
     choose_primary(tcb, tcb.find_path(remote), attempt.candidates[0].ip)
+    tcb.peer_adaptation = setup.adaptation
+    take_advice(tcb, tcb.find_path(setup.primary))
     opening.cookie = cookie
     tcb.transition(COOKIE_ECHOED)
     opening.retries = 0
@@ -293,6 +297,17 @@ def choose_primary(tcb: Tcb, winner: Path | None, first_listed: bytes) -> None:
     tcb.primary = winner
     preferred = tcb.find_path(first_listed)
     tcb.preferred_primary = preferred if preferred is not None and preferred is not winner else None
+
+
+def take_advice(tcb: Tcb, path: Path | None) -> None:
+    """The peer prefers this address of its (RFC 5061 section 5.4): it counts once it is confirmed, if the user has no
+    wish of its own."""
+    if path is None or path is tcb.primary or tcb.preferred_primary is not None:
+        return
+    if path.confirmed:
+        tcb.primary = path
+    else:
+        tcb.preferred_primary = path
 
 
 def load_peer(tcb: Tcb, initial_tsn: int, a_rwnd: int, peer_inbound: int, peer_outbound: int) -> None:
@@ -367,12 +382,19 @@ def establish(tcb: Tcb, now: int) -> None:
         path.last_used = now
         path.heartbeat_timeout = NEVER  # What was bundled with the COOKIE ECHO has had its answer, or is sent again.
     tcb.events.append(CommunicationUp(tcb.association, tcb.incoming))
+    tell_adaptation(tcb)
     for path in tcb.paths:
         if path.state == PATH_INACTIVE:
             tcb.tell_state(path)  # It failed while there was nobody to tell.
     reachability.start(tcb, now)
     if tcb.shutdown_requested:
         shutdown.shutdown(tcb, now)
+
+
+def tell_adaptation(tcb: Tcb) -> None:
+    """The association is up, or up again: the user hears what the peer has above SCTP, if it said so."""
+    if tcb.peer_adaptation >= 0:
+        tcb.events.append(AdaptationIndication(tcb.association, tcb.peer_adaptation))
 
 
 def handle_stale_cookie(tcb: Tcb, now: int) -> None:
@@ -435,8 +457,11 @@ def load_cookie(tcb: Tcb, cookie: Cookie, local: bytes, remote: bytes, port: int
             # "the only CONFIRMED address is the address to which the packet containing the INIT ACK chunk
             # was sent" (section 5.4, rule 2)
             path.confirmed = True
+    tcb.peer_adaptation = cookie.adaptation
     if tcb.primary is None:
         tcb.primary = tcb.find_path(cookie.source)
+        if cookie.primary:
+            take_advice(tcb, tcb.find_path(cookie.addresses[cookie.primary]))
 
 
 def begin_setup_packet(tcb: Tcb, local: bytes, remote: bytes) -> Path:

@@ -11,6 +11,7 @@ from typing import Final, final
 from ...wire import control
 from ...wire.codes import (
     CHUNK_ABORT,
+    CHUNK_ASCONF,
     CHUNK_COOKIE_ECHO,
     CHUNK_SHUTDOWN_COMPLETE,
     COMMON_HEADER,
@@ -65,8 +66,12 @@ def poll(tcb: Tcb, now: int) -> Transmit | None:
     if tcb.opening is not None and tcb.opening.init_targets:
         return _init(tcb, tcb.opening)
     if tcb.extensions and tcb.state not in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):
+        held = False
         for extension in tcb.extensions:
             extension.before_sending(now)
+            held = held or extension.holds
+        if held:
+            return _asconf(tcb)
     if not tcb.control and not tcb.sack_chunks and not _has_data(tcb):
         _settle(tcb)
         return None
@@ -107,6 +112,18 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
         if transmit is not None:
             return transmit
     return _single(tcb, path, lead) if path is not None else None
+
+
+def _asconf(tcb: Tcb) -> Transmit | None:
+    """The ASCONF that waits to be sent, while nothing else may leave."""
+    for entry in tcb.control:
+        path, chunk, local = entry
+        if chunk[0] == CHUNK_ASCONF:
+            tcb.control.remove(entry)
+            tcb.stats.control_chunks_sent += 1
+            return _single(tcb, path, chunk, local)
+    _settle(tcb)
+    return None
 
 
 def _settle(tcb: Tcb) -> None:

@@ -83,11 +83,11 @@ def _burst_allows(tcb: Tcb, now: int) -> bool:
     return tcb.heartbeat_burst < tcb.config.heartbeat_max_burst
 
 
-def send_heartbeat(tcb: Tcb, now: int, path: Path) -> None:
+def send_heartbeat(tcb: Tcb, now: int, path: Path, local: bytes = b"") -> None:
     """Send a HEARTBEAT now; the one that is under way once more, or asking often would keep it from ever being lost."""
     under_way = path.heartbeat_timeout != NEVER
     info = heartbeat.repeat(path) if under_way else heartbeat.begin(path, now, tcb.random_bytes)
-    tcb.send_control(path, control.heartbeat(info))
+    tcb.send_control(path, control.heartbeat(info), local)
 
 
 def ask(tcb: Tcb, now: int, path: Path) -> int:
@@ -130,14 +130,17 @@ def _on_heartbeat_lost(tcb: Tcb, now: int, path: Path) -> None:
     """A HEARTBEAT was not acknowledged within an RTO (sections 5.4, 8.1 and 8.3)."""
     path.heartbeat_timeout = NEVER
     # "Unacknowledged HEARTBEAT chunks observed on paths different from the path currently used for data
-    # transfer SHOULD NOT increment the association error counter"; nor do probes of unconfirmed addresses.
+    # transfer SHOULD NOT increment the association error counter"; nor do probes of unconfirmed addresses, but where no
+    # address is confirmed (RFC 5061): nothing else would tell that the peer is gone.
     # While data is outstanding there, T3-rtx counts (RFC 7829 section 3.2 (6)).
     if path.flight_size == 0:
-        on_timeout(tcb, path, path.confirmed and path is tcb.data_destination())
+        on_timeout(tcb, path, path is tcb.data_destination())
         if tcb.state == CLOSED:
             return
         rto.back_off(path, tcb.config)
     schedule(tcb, path.heartbeat_sent, path)
+    if path.heartbeat_deadline == NEVER and not tcb.data_destination().confirmed and heartbeats_run(tcb):
+        heartbeat.ask(path, now)  # Without HEARTBEATs to inactive addresses, none would ever be confirmed.
 
 
 def on_timeout(tcb: Tcb, path: Path, counts: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...wire import causes
 from ...wire.codes import CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE, FLAG_T
 from ..arrival import Arrival
-from ..ext import auth
+from ..ext import asconf, auth
 from . import shutdown
 from .state import COOKIE_WAIT, SHUTDOWN_ACK_SENT
 from .tcb import Tcb
@@ -19,7 +19,7 @@ def handle(tcb: Tcb, arrival: Arrival) -> bool:
         if not flags & FLAG_T:
             continue
         seen = causes.parse_or_none(value) if kind == CHUNK_ABORT else None
-        if seen is not None and tcb.state != COOKIE_WAIT:
+        if seen is not None and tcb.state != COOKIE_WAIT and not asconf.is_unsettled(tcb, arrival.local, True):
             shutdown.handle_abort(tcb, seen, reflected=True)
             return True
         if kind == CHUNK_SHUTDOWN_COMPLETE and tcb.state == SHUTDOWN_ACK_SENT:

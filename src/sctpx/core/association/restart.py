@@ -226,6 +226,7 @@ def _restart(
     _keep_settings(old, tcb)
     _keep_received(old, tcb)
     tcb.events.append(Restarted(tcb.association, undelivered(old)))
+    handshake.tell_adaptation(tcb)
     if old.wants_writable:
         tcb.events.append(Writable(tcb.association))
     reachability.start(tcb, now)

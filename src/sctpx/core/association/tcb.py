@@ -12,6 +12,7 @@ from typing import Final, final
 from ...wire.auth import AuthParameters
 from ...wire.checksum import NO_CHECKSUM, crc32c, header_checksum
 from ...wire.codes import (
+    CHUNK_ASCONF_ACK,
     CHUNK_COOKIE_ACK,
     CHUNK_COOKIE_ECHO,
     CHUNK_HEARTBEAT,
@@ -23,7 +24,7 @@ from ...wire.packet import prefix
 from ...wire.seal import AuthSeal, Seal
 from ...wire.setup import MINIMUM_RWND
 from ..authentication import Authentication
-from ..capabilities import AUTHENTICATION, INTERLEAVING, SENDS_ZERO_CHECKSUM, TAKES_ZERO_CHECKSUM
+from ..capabilities import AUTHENTICATION, INTERLEAVING, SENDS_ZERO_CHECKSUM, TAKES_ZERO_CHECKSUM, authenticated
 from ..config import AssociationConfig
 from ..entropy import RandomBytes
 from ..events import CHANGE_PRIMARY, CHANGE_STATE, Event, PathChange
@@ -55,7 +56,14 @@ from .probe import Probe
 from .state import CLOSED, COOKIE_ECHOED, is_legal
 
 # What may go to an address that is not confirmed (section 5.4). The setup chunks have a HEARTBEAT beside them.
-_TO_UNCONFIRMED: Final = (CHUNK_HEARTBEAT, CHUNK_HEARTBEAT_ACK, CHUNK_COOKIE_ECHO, CHUNK_COOKIE_ACK)
+# An ASCONF-ACK answers what came from there (RFC 5061 section 5.3, F1).
+_TO_UNCONFIRMED: Final = (
+    CHUNK_HEARTBEAT,
+    CHUNK_HEARTBEAT_ACK,
+    CHUNK_COOKIE_ECHO,
+    CHUNK_COOKIE_ACK,
+    CHUNK_ASCONF_ACK,
+)
 # Control chunks that may wait to be sent, for answers to be added: the peer may be faster than the link.
 MAX_CONTROL: Final = 256
 
@@ -108,6 +116,7 @@ class Tcb:
         "outstanding",
         "packet_limit",
         "paths",
+        "peer_adaptation",
         "peer_former_tsn",
         "peer_initial_tsn",
         "peer_port",
@@ -190,6 +199,8 @@ class Tcb:
         self.inbound_streams = config.max_inbound_streams
         self.capabilities = 0
         """What both sides can do beyond RFC 9260 (``core.capabilities``); before the peer answered, what we can do."""
+        self.peer_adaptation = -1
+        """The peer's Adaptation Layer Indication (RFC 5061 section 4.2.6); -1 for none."""
 
         self.keys = SharedKeys(config) if config.capabilities & AUTHENTICATION else None
         """The shared keys, if chunks may be authenticated (RFC 4895)."""
@@ -305,7 +316,9 @@ class Tcb:
             self.seal = Seal(start, checked)
         else:
             key = authentication.sending_key(authentication.keys.active)
-            self.seal = AuthSeal(start, checked, authentication.peer_demanded, key)
+            # Extensions whose chunks are always authenticated do not rely on the peer's list.
+            always = frozenset(authenticated(self.capabilities))
+            self.seal = AuthSeal(start, checked, authentication.peer_demanded | always, key)
 
     def agree(self, capabilities: int, local: AuthParameters | None, peer: AuthParameters | None) -> None:
         """What both sides can do is known; no user data was sent or received yet.

@@ -32,6 +32,10 @@ class Ecn(Extension):
         self.unanswered: list[tuple[Path, int]] = []
         """For each path that marked packets came from: the lowest TSN of the first one since the last CWR."""
 
+    def on_path_removed(self, path: Path, heir: Path) -> None:
+        """The peer has no window for it any more."""
+        self.unanswered = [(known, lowest) for known, lowest in self.unanswered if known is not path]
+
     def before_sending(self, now: int) -> None:
         """For each SACK, or some that leave together, an ECNE: before them, or behind one that data has taken along."""
         tcb = self._tcb

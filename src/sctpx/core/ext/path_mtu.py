@@ -137,6 +137,10 @@ class PathMtu(Extension):
         self._probings = [one for one in self._probings if one.path is not path]
         self._schedule()
 
+    def on_path_removed(self, path: Path, heir: Path) -> None:
+        """The peer has deleted the address (RFC 5061)."""
+        self.forget(path)
+
     def _on_passed(self, now: int, probing: _Probing) -> None:
         path, search = probing.path, probing.search
         probing.nonce = b""
@@ -287,3 +291,16 @@ def _fall_back(tcb: Tcb, now: int, path: Path, reported: int) -> None:
     path.set_mtu(base, min(path.minimum, base))
     tcb.limit_packets()
     _searches(tcb).search(now, path, pmtu.BASE, reported)
+
+
+def on_new_way(tcb: Tcb, path: Path) -> None:
+    """Packets leave from another address of ours: what was found for the old way says nothing (RFC 5061)."""
+    room = find(tcb)
+    if room is not None:
+        room.forget(path)
+    path.link_mtu = tcb.endpoint.link_mtu(path.remote, path.local, True)
+    path.limit_mtu(tcb.config)
+    if path.discovers:
+        path.discovers = False
+        path.discover_mtu()
+    tcb.limit_packets()

@@ -124,6 +124,12 @@ class StreamReset(Extension):
             request.rested_to = outstanding.next_tsn - 1
         return outstanding.cumulative_tsn_ack_point >= request.rested_to
 
+    def on_path_removed(self, path: Path, heir: Path) -> None:
+        """A request that went there is repeated on another path."""
+        request = self._current
+        if request is not None and request.path is path:
+            request.path = heir
+
     def before_sending(self, now: int) -> None:
         """Packets are about to be built: is something ready that had to wait?"""
         self._asked = False

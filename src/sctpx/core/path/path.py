@@ -245,6 +245,17 @@ class Path:
             self.controller.on_idle(periods)
             self.last_data_sent = now
 
+    def begin_anew(self, config: AssociationConfig) -> None:
+        """The same destination by another way, as after a move: what was measured on the old way says nothing."""
+        self.srtt = self.rttvar = 0
+        self.rto = nanoseconds(config.rto_initial)
+        self.rtt_tsn = -1
+        self.controller = NewReno(self.pmdcs, len(self.remote) == 4)
+        self.error_count = 0
+        self.doubtful = self.timeout_foreseen = False
+        self.heartbeat_timeout = NEVER
+        self.heartbeat_nonce = b""
+
     @property
     def base(self) -> int:
         """BASE_PLPMTU: where discovery begins, and what it falls back to (RFC 8899 section 5.1.2)."""

@@ -46,6 +46,12 @@ class Earliest:
         self._fresh[path] = end
         self._again.pop(path, None)
 
+    def forget(self, path: Path) -> None:
+        """There is no ``path`` any more."""
+        self._fresh.pop(path, None)
+        self._again.pop(path, None)
+        self._room.pop(path, None)
+
     def find(self, path: Path, tsn: int, end: int, gaps: Ranges) -> int:
         """The lowest TSN in flight to ``path``, which has some; ``tsn`` is the lowest outstanding, ``end`` not sent."""
         fresh = self._find_fresh(path, tsn, end, gaps)

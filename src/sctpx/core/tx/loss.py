@@ -242,6 +242,13 @@ class Loss:
             self._head = 0
         return entry
 
+    def hand_over(self, path: Path, heir: Path) -> None:
+        """There is no ``path`` any more: what was lost there goes to ``heir``, and speaks for no path."""
+        for entry in self.special.values():
+            if entry.path is path:
+                entry.path = heir
+                entry.timed_out = entry.single_destination = False
+
     def forget(self, cumulative: int) -> None:
         """All up to this TSN was acknowledged for good."""
         while self._abandoned and self._abandoned[0] <= cumulative:

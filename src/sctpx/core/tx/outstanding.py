@@ -34,8 +34,7 @@ from .loss import Loss, Special
 from .sack_result import SackResult
 from .sent import Sent
 
-# What a peer may take back beyond what is sent to it from now on, TSNs.
-MAX_PATIENCE: Final = 1 << 16
+MAX_PATIENCE: Final = 1 << 16  # TSNs that a peer may take back beyond what is sent to it from now on.
 
 
 @final
@@ -61,8 +60,7 @@ class Outstanding:
     )
 
     def __init__(self, initial_tsn: int, header: int = DATA_HEADER) -> None:
-        # "each endpoint MUST set its internal Cumulative TSN Ack Point to the value of its transmitted
-        # Initial TSN minus one" (section 5.1).
+        # Section 5.1: "the value of its transmitted Initial TSN minus one".
         self.cumulative_tsn_ack_point = initial_tsn - 1
         self.next_tsn = initial_tsn
         self.advanced_peer_ack_point = initial_tsn - 1
@@ -378,6 +376,12 @@ class Outstanding:
     def mark_path(self, path: Path) -> None:
         """Mark all that is in flight to ``path``: T3-rtx expired (section 6.3.3)."""
         self._mark_flight(path.earliest_tsn, path)
+
+    def leave(self, path: Path, heir: Path) -> None:
+        """There is no ``path`` any more, and nothing in flight there: what was sent there belongs to ``heir``."""
+        self._sent.hand_over(path, heir)
+        self._loss.hand_over(path, heir)
+        self._who_is_first().forget(path)
 
     def mark_all(self) -> None:
         """Mark all that is in flight: the peer dropped it."""

@@ -46,6 +46,12 @@ class Sent:
         """Where ``tsn`` was sent first."""
         return self.find(tsn).path
 
+    def hand_over(self, path: Path, heir: Path) -> None:
+        """There is no ``path`` any more: what was sent there counts as sent to ``heir``."""
+        for batch in self.batches[self.head :]:
+            if batch.path is path:
+                batch.path = heir
+
     def drop_first(self) -> None:
         """The first batch is acknowledged for good."""
         self.head += 1

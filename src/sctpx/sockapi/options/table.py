@@ -9,12 +9,10 @@ from typing import Final
 
 from .. import constants as c
 from .. import structs as s
-from . import association, authentication, partial_reliability, paths, reconfiguration, streams, whole
+from . import addresses, association, authentication, partial_reliability, paths, reconfiguration, streams, whole
 from .option import Option
 from .scope import Reach
 from .whole import flag
-
-_ASCONF: Final = "RFC 5061"
 
 OPTIONS: Final[tuple[Option, ...]] = (
     Option("SCTP_RTOINFO", "8.1.1", s.RtoInfo, Reach.FUTURE, association.get_rtoinfo, association.set_rtoinfo),
@@ -30,7 +28,14 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option(
         "SCTP_PRIMARY_ADDR", "8.1.9", s.SetPrim, Reach.ASSOCIATION, association.get_primary, association.set_primary
     ),
-    Option("SCTP_ADAPTATION_LAYER", "8.1.10", s.SetAdaptation, Reach.SOCKET, needs=_ASCONF),
+    Option(
+        "SCTP_ADAPTATION_LAYER",
+        "8.1.10",
+        s.SetAdaptation,
+        Reach.SOCKET,
+        addresses.get_adaptation,
+        addresses.set_adaptation,
+    ),
     Option("SCTP_DISABLE_FRAGMENTS", "8.1.11", int, Reach.SOCKET, *flag("disable_fragments")),
     Option(
         "SCTP_PEER_ADDR_PARAMS",
@@ -83,7 +88,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         "SCTP_PARTIAL_DELIVERY_POINT", "8.1.21", int, Reach.SOCKET, whole.get_delivery_point, whole.set_delivery_point
     ),
     Option("SCTP_USE_EXT_RCVINFO", "8.1.22", int, Reach.SOCKET, *flag("use_ext_rcvinfo")),
-    Option("SCTP_AUTO_ASCONF", "8.1.23", int, Reach.SOCKET, needs=_ASCONF),
+    Option("SCTP_AUTO_ASCONF", "8.1.23", int, Reach.EVERY, addresses.get_auto, addresses.set_auto),
     Option("SCTP_MAX_BURST", "8.1.24", s.AssocValue, Reach.ANY, association.get_max_burst, association.set_max_burst),
     Option("SCTP_CONTEXT", "8.1.25", s.AssocValue, Reach.ANY, association.get_context, association.set_context),
     Option("SCTP_EXPLICIT_EOR", "8.1.26", int, Reach.SOCKET, *flag("explicit_eor")),
@@ -106,7 +111,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("SCTP_LOCAL_AUTH_CHUNKS", "8.2.4", s.AuthChunks, Reach.FUTURE, authentication.get_local_chunks),
     Option("SCTP_GET_ASSOC_NUMBER", "8.2.5", int, Reach.SOCKET, whole.get_assoc_number),
     Option("SCTP_GET_ASSOC_ID_LIST", "8.2.6", s.AssocIds, Reach.SOCKET, whole.get_assoc_ids),
-    Option("SCTP_SET_PEER_PRIMARY_ADDR", "8.3.1", s.SetPeerPrim, Reach.ASSOCIATION, needs=_ASCONF),
+    Option("SCTP_SET_PEER_PRIMARY_ADDR", "8.3.1", s.SetPeerPrim, Reach.ASSOCIATION, set=addresses.set_peer_primary),
     Option("SCTP_AUTH_CHUNK", "8.3.2", s.AuthChunk, Reach.SOCKET, set=authentication.set_chunk),
     Option("SCTP_AUTH_KEY", "8.3.3", s.AuthKey, Reach.ANY, set=authentication.set_key),
     Option("SCTP_AUTH_DEACTIVATE_KEY", "8.3.4", s.AuthKeyId, Reach.ANY, set=authentication.deactivate_key),
@@ -232,7 +237,14 @@ OPTIONS: Final[tuple[Option, ...]] = (
         reconfiguration.get_supported,
         reconfiguration.set_supported,
     ),
-    Option("SCTP_ASCONF_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs=_ASCONF),
+    Option(
+        "SCTP_ASCONF_SUPPORTED",
+        "Linux",
+        s.AssocValue,
+        Reach.FUTURE,
+        addresses.get_supported,
+        addresses.set_supported,
+    ),
     Option(
         "SCTP_AUTH_SUPPORTED",
         "Linux",

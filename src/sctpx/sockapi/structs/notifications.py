@@ -149,7 +149,6 @@ class AdaptationEvent(Notification):
 
     C_NAME: ClassVar[str] = "sctp_adaptation_event"
     TYPE: ClassVar[int] = c.SCTP_ADAPTATION_INDICATION
-    NEEDS: ClassVar[str] = "RFC 5061"
     sai_type: U16 = 0
     sai_flags: U16 = 0
     sai_length: U32 = 0

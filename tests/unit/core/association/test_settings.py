@@ -47,6 +47,10 @@ NEGOTIATED: Final = {
     "hmac_algorithms",
     "shared_keys",
     "active_key",
+    "address_reconfiguration",
+    "unauthenticated_asconf",
+    "adaptation_layer",
+    "auto_asconf",  # Asked for by ``sockapi.local_addresses`` whenever the host's addresses change.
     "deactivated_keys",
     "ecn",
     "error_detection_method",

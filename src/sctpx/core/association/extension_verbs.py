@@ -1,0 +1,125 @@
+"""What the user of an association can ask of its extensions while it lives: a part of ``Association``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from errno import ENOTCONN, EPIPE
+
+from ..ext import asconf, stream_reset
+from ..ext.stream_reset import StreamReset
+from ..ip import PRIVATE, choose_source, scope_of
+from .facts import Facts
+from .identity import Keeper
+from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
+
+
+class ExtensionVerbs(Facts):
+    """Streams are reset and added, addresses are added and deleted."""
+
+    __slots__ = ("keeper",)
+
+    def __init__(self, association_id: int, keeper: Keeper) -> None:
+        super().__init__(association_id)
+        self.keeper = keeper
+
+    def check_sendable(self) -> None:
+        """OSError if there is no sending: ``ENOTCONN`` before the association is up, ``EPIPE`` when it is ending."""
+        state = self.tcb.state
+        if state in (COOKIE_WAIT, COOKIE_ECHOED):
+            raise OSError(ENOTCONN, "the association is not up yet")
+        if state != ESTABLISHED:
+            raise OSError(EPIPE, "the association is shutting down or over")
+
+    def begin_round(self) -> None:
+        """Input, a timer or a verb begins a new round of sending (section 6.1 D)."""
+        if self.tcb.burst < self.tcb.config.max_burst:
+            self.tcb.burst = self.tcb.config.max_burst
+
+    def reset_streams(
+        self, now: int, outgoing: bool = False, incoming: bool = False, streams: Sequence[int] = ()
+    ) -> None:
+        """Have the SSNs of ``streams``, or of all if none is named, begin at 0 again (RFC 6525 sections 5.1.2, 5.1.3).
+
+        ``outgoing`` are our streams: what was sent on them before is delivered first, and what is sent from now on
+        waits for the peer's answer. ``incoming`` are the peer's: the peer is asked to reset them. ``StreamsReset``
+        events tell how it went, one for each direction.
+
+        Raises OSError: ``EINVAL`` (no direction, or no such stream), ``EMSGSIZE`` (more streams than a packet holds),
+        ``EALREADY`` (a request is under way, of the user or one that the peer has asked for), ``EOPNOTSUPP`` (the two
+        sides have not agreed on RFC 6525), ``ENOTCONN`` and ``EPIPE`` as ``send``.
+        """
+        self._reconfiguration().reset_streams(outgoing, incoming, list(streams))
+        self.keeper.touch(self)
+
+    def reset_association(self, now: int) -> None:
+        """Have all SSNs begin at 0 again, both ways, and the TSNs elsewhere (RFC 6525 section 5.1.4).
+
+        What was sent before is delivered first. Data that the peer has in flight then may be lost: it counts as
+        acknowledged. An ``AssociationReset`` event tells how it went. Raises OSError as ``reset_streams`` does, and
+        ``EAGAIN`` within 30 seconds after the last time.
+        """
+        self._reconfiguration().reset_association(now)
+        self.keeper.touch(self)
+
+    def add_streams(self, now: int, outgoing: int = 0, incoming: int = 0) -> None:
+        """Have so many more streams, behind those that there are (RFC 6525 sections 5.1.5 and 5.1.6).
+
+        ``StreamsAdded`` events tell how it went, one for each direction. Raises OSError as ``reset_streams`` does, with
+        ``EINVAL`` for no stream at all, or more than there can be.
+        """
+        self._reconfiguration().add_streams(outgoing, incoming)
+        self.keeper.touch(self)
+
+    def _reconfiguration(self) -> StreamReset:
+        self.check_sendable()
+        self.begin_round()
+        return stream_reset.find(self.tcb)
+
+    # --- addresses ---
+
+    def change_addresses(self, now: int, added: Sequence[bytes] = (), removed: Sequence[bytes] = ()) -> None:
+        """Ask the peer to send to these addresses of ours too, packed, and to others no more (RFC 5061).
+
+        The link has to have those that are added. ``LocalAddressChange`` events tell how it went, one for each address.
+        What is there already, or waits to be asked for, is no error, and asks for nothing.
+
+        Raises OSError: ``EOPNOTSUPP`` (the two sides have not agreed on RFC 5061, or the peer did not know what it was
+        asked), ``ENOTCONN`` (not up yet, or over), ``EADDRNOTAVAIL`` (one that is removed is not the association's),
+        ``EINVAL`` (none would be left, or one that no host has), ``ENOBUFS`` (too many wait).
+        """
+        room = asconf.find(self.tcb)
+        self.begin_round()
+        room.change(now, list(added), list(removed), False)
+        self.keeper.touch(self)
+
+    def follow_addresses(self, now: int, locals_: Sequence[bytes]) -> None:
+        """The host has these addresses now: the peer is told those that are new, and asked to forget the others.
+
+        While there are none, the association keeps the last one that it had. Nothing for a peer that cannot be asked.
+        """
+        tcb = self.tcb
+        if tcb.state not in asconf.COUNTS or not self.address_reconfigurable:
+            return
+        had = self.wanted_addresses
+        added = [ip for ip in locals_ if ip not in had and tcb.endpoint.tells(ip, tcb.remotes())]
+        removed = [ip for ip in had if ip not in locals_]
+        if len(removed) == len(had) and not added:
+            # Behind a NAT, an address that means nothing to the peer is better than none.
+            remote = tcb.data_destination().remote
+            farthest = max(PRIVATE, scope_of(remote))
+            source = choose_source([ip for ip in locals_ if scope_of(ip) <= farthest], remote, [])
+            added = [source] if source else []
+        if added or removed:
+            self.begin_round()
+            asconf.find(tcb).change(now, added, removed, True)
+            self.keeper.touch(self)
+
+    def set_peer_primary(self, now: int, local: bytes) -> None:
+        """Ask the peer to send to this address of ours while that works (RFC 5061 section 5.4).
+
+        Raises OSError as ``change_addresses``, with ``EADDRNOTAVAIL`` for an address that is none of the association's.
+        """
+        room = asconf.find(self.tcb)
+        self.begin_round()
+        room.prefer(local)
+        self.keeper.touch(self)

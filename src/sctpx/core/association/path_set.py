@@ -1,0 +1,103 @@
+"""Paths that come and go while the association lives: the peer has added or deleted an address (RFC 5061 section 5.3).
+
+A path that goes leaves nothing behind: whoever has it in hand gets another one. The data that was in flight there is
+lost, and goes again over another path. What waits to be sent there is dropped, as the network could have dropped it:
+whatever matters of it is said again.
+
+An association may be left with addresses that are not confirmed. Then no data leaves until one of them is.
+"""
+
+from __future__ import annotations
+
+from ..events import CHANGE_ADDED, CHANGE_REMOVED, PathChange
+from ..ext import path_mtu
+from ..ip import choose_source
+from ..path import failover
+from ..path.path import Path
+from ..timers import NEVER
+from . import reachability
+from .tcb import Tcb
+
+
+def add(tcb: Tcb, now: int, remote: bytes, local: bytes, port: int) -> Path:
+    """A new address of the peer, which is UNCONFIRMED (F14): HEARTBEATs begin to verify it."""
+    path = tcb.add_path(remote, local, port)
+    path.last_used = now
+    tcb.events.append(PathChange(tcb.association, remote, CHANGE_ADDED, path.state))
+    reachability.schedule(tcb, now, path)
+    return path
+
+
+def remove(tcb: Tcb, now: int, path: Path) -> None:
+    """An address is no longer the peer's (F13). It is not the last one."""
+    tcb.paths.remove(path)
+    tcb.moved = True
+    heir = failover.select(tcb.paths, tcb.paths[0])
+    outstanding = tcb.outstanding
+    # Rule C of RFC 9260 section 6.2.1: what is marked counts back into rwnd.
+    before = outstanding.flight_payload
+    if path.flight_size:
+        outstanding.mark_path(path)
+    if path.last_data_sent:
+        outstanding.leave(path, heir)
+        heir.last_data_sent = max(heir.last_data_sent, 1)  # It has something from now on, if only from before.
+    tcb.peer_rwnd += before - outstanding.flight_payload
+    tcb.control = [entry for entry in tcb.control if entry[0] is not path]
+    if tcb.preferred_primary is path:
+        tcb.preferred_primary = None
+    if tcb.data_path is path:
+        tcb.data_path = None
+    if tcb.sack_path is path:
+        tcb.sack_path = None
+    if tcb.closing is not None and tcb.closing.t2_path is path:
+        tcb.closing.t2_path = heir
+    for extension in tcb.extensions:
+        extension.on_path_removed(path, heir)
+    tcb.limit_packets()
+    tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_REMOVED, path.state))
+    if tcb.primary is path:
+        preferred = tcb.preferred_primary
+        tcb.set_primary(heir)
+        tcb.preferred_primary = preferred if preferred is not heir else None
+
+
+def use_sources(tcb: Tcb, now: int, locals_: list[bytes], lost: bool = False) -> None:
+    """Our addresses that packets may leave from are these now.
+
+    A path that used another one has a new way to the peer, of which nothing is known. Data that had timed out on the
+    old way goes again at once, or all data if that is ``lost``. Paths that carry no data move to an address that is
+    new, if that suits them better: the peer is then reached over several networks.
+    """
+    gained = any(ip not in tcb.local_addresses for ip in locals_)
+    tcb.local_addresses = locals_
+    busy = tcb.data_destination()
+    for path in tcb.paths:
+        gone = path.local not in locals_ and path.local != b""
+        if not gone and (path is busy or not gained):
+            continue
+        others = [other.local for other in tcb.paths if other is not path]
+        source = choose_source(locals_, path.remote, others)
+        if source and source != path.local:
+            path.local = source
+            path_mtu.on_new_way(tcb, path)
+            if gone:
+                _begin_anew(tcb, now, path, lost)
+    if tcb.sack_local and tcb.sack_local not in locals_:
+        tcb.sack_local = b""
+    tcb.control = [(path, chunk, local if local in locals_ else path.local) for path, chunk, local in tcb.control]
+
+
+def _begin_anew(tcb: Tcb, now: int, path: Path, lost: bool) -> None:
+    """The way to this address is another one."""
+    lost = lost or path.error_count > 0
+    path.begin_anew(tcb.config)
+    if failover.judge(path):
+        tcb.tell_state(path)
+    if lost and path.flight_size:
+        path.t3_deadline = NEVER
+        before = tcb.outstanding.flight_payload
+        tcb.outstanding.mark_path(path)
+        tcb.peer_rwnd += before - tcb.outstanding.flight_payload
+    elif path.flight_size:
+        path.t3_deadline = min(path.t3_deadline, now + path.rto)
+    reachability.schedule(tcb, now, path)

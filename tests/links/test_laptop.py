@@ -1,0 +1,171 @@
+"""A laptop that moves from one network to another keeps its associations (RFC 5061).
+
+The laptop is on two networks by turns, the server behind both: at each network a router, which is the server itself,
+knows the way to the server's one address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sctpx
+from sctpx import constants as c
+from sctpx.link import LINK_KINDS, LinkKind
+from tests.links.hosts import Host, Program, hosts
+from tests.links.wildcard import ASYNCIO, SOCKETS, udp_port
+
+SERVER = Path(__file__).with_name("wildcard.py")
+ADDRESS = "203.0.113.1"
+HOME, CAFE = "192.0.2", "198.51.100"
+CONFIG = sctpx.AssociationConfig(address_reconfiguration=True, auto_asconf=True)
+PATIENCE = 20.0
+"""Seconds in which what is certain comes about."""
+over_both = pytest.mark.parametrize("link", LINK_KINDS)
+
+
+class Laptop:
+    """A host at the ends of the cables ``home`` and ``cafe``, which are plugged in by turns."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    def arrive(self, network: str) -> None:
+        """Get an address, and the way to the server."""
+        cable = {HOME: "home", CAFE: "cafe"}[network]
+        self.host.add(f"{network}.1/24", cable)
+        self.host.ip(f"route replace {ADDRESS} via {network}.2")
+
+    def leave(self, network: str) -> None:
+        """Lose the address, and the way."""
+        self.host.remove(f"{network}.1/24", {HOME: "home", CAFE: "cafe"}[network])
+
+
+@pytest.fixture
+def joined() -> Iterator[tuple[Laptop, Host]]:
+    """The laptop at home, and the server."""
+    with hosts(2) as (laptop, server):
+        server.ip(f"addr add {ADDRESS}/32 dev lo")
+        for cable, network in (("home", HOME), ("cafe", CAFE)):
+            laptop.connect(cable, server, f"{cable}s")
+            server.add(f"{network}.2/24", f"{cable}s")
+        moving = Laptop(laptop)
+        moving.arrive(HOME)
+        yield moving, server
+
+
+def peers(server: Program, api: str, *wanted: str) -> None:
+    """Wait until the server knows the laptop by these addresses and no other."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := sorted(server.ask(f"peers {api}").split())) != sorted(wanted):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.01)
+
+
+async def say(association: sctpx.Association, text: bytes) -> None:
+    await association.send(text)
+    assert (await asyncio.wait_for(association.recv(), PATIENCE)).data == text
+
+
+@over_both
+@pytest.mark.parametrize("order", ["break before make", "make before break"])
+def test_an_association_of_asyncio_moves_with_its_host(joined: tuple[Laptop, Host], link: LinkKind, order: str) -> None:
+    laptop, host = joined
+
+    async def talk(server: Program) -> list[sctpx.events.Event]:
+        seen: list[sctpx.events.Event] = []
+        connecting = sctpx.connect(
+            ADDRESS,
+            ASYNCIO,
+            peer_udp_port=udp_port(ASYNCIO, link) or 0,
+            link=link,
+            config=CONFIG,
+            timeout=PATIENCE,
+            on_event=lambda _, event: seen.append(event),
+        )
+        async with connecting as association:
+            assert association.address_reconfigurable
+            await say(association, b"at home")
+            await asyncio.to_thread(peers, server, "aio", f"{HOME}.1")
+            for here, there in ((HOME, CAFE), (CAFE, HOME)):
+                if order == "break before make":
+                    laptop.leave(here)
+                    await asyncio.sleep(0.5)
+                    await association.send(b"from nowhere")
+                    laptop.arrive(there)
+                    assert (await asyncio.wait_for(association.recv(), PATIENCE)).data == b"from nowhere"
+                else:
+                    laptop.arrive(there)
+                    while f"{there}.1" not in association.local_addresses:
+                        await say(association, b"while both are there")
+                    laptop.leave(here)
+                await say(association, f"at {there}".encode())
+                await asyncio.to_thread(peers, server, "aio", f"{there}.1")
+                assert association.local_addresses == [f"{there}.1"]
+        return seen
+
+    with host.start(SERVER, ADDRESS, link) as server:
+        assert server.line() == "up"
+        seen = laptop.host.run(lambda: asyncio.run(talk(server)))
+    told = [(one.address, one.change, one.result) for one in seen if isinstance(one, sctpx.events.LocalAddressChanged)]
+    assert told == [
+        (f"{CAFE}.1", "added", "done"),
+        (f"{HOME}.1", "removed", "done"),
+        (f"{HOME}.1", "added", "done"),
+        (f"{CAFE}.1", "removed", "done"),
+    ]
+
+
+@over_both
+def test_an_association_of_a_socket_moves_with_its_host(joined: tuple[Laptop, Host], link: LinkKind) -> None:
+    laptop, host = joined
+
+    def talk(server: Program) -> None:
+        with sctpx.socket(peer_udp_port=udp_port(SOCKETS, link) or 0, link=link) as sock:
+            sock.settimeout(PATIENCE)
+            sock.setsockopt(c.IPPROTO_SCTP, c.SCTP_ASCONF_SUPPORTED, sctpx.structs.AssocValue(assoc_value=1))
+            sock.setsockopt(c.IPPROTO_SCTP, c.SCTP_AUTO_ASCONF, 1)
+            sock.connect((ADDRESS, SOCKETS))
+            sock.send(b"at home")
+            assert sock.recv(100) == b"at home"
+            peers(server, "sockets", f"{HOME}.1")
+            laptop.leave(HOME)
+            time.sleep(0.5)
+            sock.send(b"from nowhere")
+            laptop.arrive(CAFE)
+            assert sock.recv(100) == b"from nowhere"
+            peers(server, "sockets", f"{CAFE}.1")
+            assert [address[0] for address in sock.getladdrs()] == [f"{CAFE}.1"]
+            sock.shutdown(sctpx.SHUT_WR)
+            assert sock.recv(100) == b""
+
+    with host.start(SERVER, ADDRESS, link) as server:
+        assert server.line() == "up"
+        laptop.host.run(lambda: talk(server))
+
+
+def test_an_association_moves_when_the_user_says_so(joined: tuple[Laptop, Host]) -> None:
+    """By the user: ``add_address``, ``remove_address``, ``set_peer_primary``."""
+    laptop, host = joined
+
+    async def talk(server: Program) -> None:
+        port = udp_port(ASYNCIO, "udp") or 0
+        config = sctpx.AssociationConfig(address_reconfiguration=True)
+        async with sctpx.connect(ADDRESS, ASYNCIO, peer_udp_port=port, config=config, timeout=PATIENCE) as association:
+            laptop.arrive(CAFE)
+            association.add_address(f"{CAFE}.1")
+            await asyncio.to_thread(peers, server, "aio", f"{HOME}.1", f"{CAFE}.1")
+            association.set_peer_primary(f"{CAFE}.1")
+            await say(association, b"over both")
+            association.remove_address(f"{HOME}.1")
+            await asyncio.to_thread(peers, server, "aio", f"{CAFE}.1")
+            laptop.leave(HOME)
+            await say(association, b"over one")
+
+    with host.start(SERVER, ADDRESS, "udp") as server:
+        assert server.line() == "up"
+        laptop.host.run(lambda: asyncio.run(talk(server)))

@@ -1,0 +1,168 @@
+"""ASCONF and ASCONF-ACK: what is written is read again, and what is broken is refused (RFC 5061 sections 4.1, 4.2)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sctpx.wire import asconf, causes
+from sctpx.wire.asconf import Answer
+from sctpx.wire.codes import (
+    CAUSE_DELETE_LAST_IP,
+    CAUSE_REFUSED_FOR_RESOURCES,
+    CHUNK_ASCONF,
+    CHUNK_ASCONF_ACK,
+    PARAM_ADD_IP,
+    PARAM_DELETE_IP,
+    PARAM_ERROR_CAUSE,
+    PARAM_HOST_NAME,
+    PARAM_SET_PRIMARY,
+    PARAM_SUCCESS,
+)
+from sctpx.wire.params import address
+from sctpx.wire.tlv import ParseError, item
+
+IPV4 = bytes((192, 0, 2, 1))
+IPV6 = bytes.fromhex("20010db8000000000000000000000001")
+IPS = st.one_of(st.binary(min_size=4, max_size=4), st.binary(min_size=16, max_size=16))
+NUMBERS = st.integers(0, 0xFFFFFFFF)
+
+
+def test_an_add_request_is_the_example_of_the_rfc() -> None:
+    """Section 4.2.1."""
+    request = asconf.request(PARAM_ADD_IP, 0x01023474, IPV4)
+    assert item(request.kind, request.value).hex(" ", 4) == "c0010010 01023474 00050008 c0000201"
+
+
+def test_a_set_primary_request_is_the_example_of_the_rfc() -> None:
+    """Section 4.2.4."""
+    request = asconf.request(PARAM_SET_PRIMARY, 0x01023479, IPV4)
+    assert item(request.kind, request.value).hex(" ", 4) == "c0040010 01023479 00050008 c0000201"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "hexed"),
+    [
+        (PARAM_DELETE_IP, CAUSE_DELETE_LAST_IP, "c003001c 01023476 00a00014 c0020010 01023476 00050008 c0000201"),
+        (PARAM_ADD_IP, CAUSE_REFUSED_FOR_RESOURCES, "c003001c 01023476 00a10014 c0010010 01023476 00050008 c0000201"),
+    ],
+)
+def test_a_refusal_is_the_example_of_the_rfc(kind: int, code: int, hexed: str) -> None:
+    """Sections 4.3.1 and 4.3.2."""
+    request = asconf.request(kind, 0x01023476, IPV4)
+    answer = Answer(request.correlation, [causes.refused(code, (request.kind, request.value))])
+    assert item(*answer.parameter).hex(" ", 4) == hexed
+
+
+def test_success_of_everything_is_eight_bytes() -> None:
+    """Section 4.1.2: "Chunk Length (set to 8)"."""
+    assert asconf.encode_ack(7, []) == bytes((CHUNK_ASCONF_ACK, 0, 0, 8, 0, 0, 0, 7))
+
+
+def test_the_address_parameter_comes_first() -> None:
+    """Section 4.1.1."""
+    chunk = asconf.encode(5, IPV4, [])
+    assert chunk == bytes((CHUNK_ASCONF, 0, 0, 16, 0, 0, 0, 5)) + address(IPV4)
+
+
+@given(NUMBERS, IPS, st.lists(st.tuples(st.sampled_from(asconf.REQUESTS), NUMBERS, IPS), max_size=5))
+def test_what_is_written_is_read_again(serial: int, lookup: bytes, wanted: list[tuple[int, int, bytes]]) -> None:
+    requests = [asconf.request(*one) for one in wanted]
+    chunk = asconf.encode(serial, lookup, requests)
+    assert len(chunk) <= asconf.size(requests)
+    number, found = asconf.parse(chunk[4:])
+    assert number == serial
+    assert [(one.kind, one.correlation, one.ip) for one in found] == wanted
+    assert [one.is_wildcard for one in found] == [not any(ip) for _, _, ip in wanted]
+
+
+@given(
+    NUMBERS,
+    st.lists(st.tuples(NUMBERS, st.lists(st.tuples(st.integers(0, 0xFFFF), st.binary(max_size=9)))), max_size=5),
+)
+def test_answers_that_are_written_are_read_again(serial: int, said: list[tuple[int, list[tuple[int, bytes]]]]) -> None:
+    chunk = asconf.encode_ack(serial, [Answer(*one) for one in said])
+    length = int.from_bytes(chunk[2:4], "big")
+    number, found, others = asconf.parse_ack(chunk[4:length])
+    assert (number, others) == (serial, [])
+    assert [(one.correlation, one.causes) for one in found] == said
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"\0\0\0",
+        bytes(4),
+        bytes(4) + item(PARAM_ADD_IP, bytes(4) + address(IPV4)),
+        bytes(4) + address(IPV4)[:6],
+        bytes(4) + item(5, IPV6),
+        bytes(4) + address(IPV4) + b"\xc0\1\0\3",
+        bytes(4) + address(IPV4) + b"\xc0\1\0\x20",
+    ],
+)
+def test_an_asconf_without_an_address_parameter_or_with_broken_lengths_is_malformed(value: bytes) -> None:
+    with pytest.raises(ParseError):
+        asconf.parse(value)
+
+
+def test_a_host_name_in_place_of_the_address_parameter_is_ignored() -> None:
+    """Section 4.1.1."""
+    _, found = asconf.parse(bytes(4) + item(PARAM_HOST_NAME, b"host") + item(PARAM_ADD_IP, bytes(4) + address(IPV4)))
+    assert [one.ip for one in found] == [IPV4]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"\0\0",
+        bytes(4),
+        bytes(4) + item(5, IPV6),
+        bytes(4) + address(IPV4) * 2,
+        bytes(4) + address(IPV4) + b"\0",
+        bytes(4) + item(99, IPV4),
+    ],
+)
+def test_a_request_that_is_malformed_inside_has_no_address_and_spoils_no_other(value: bytes) -> None:
+    other = item(PARAM_DELETE_IP, bytes(4) + address(IPV6))
+    _, found = asconf.parse(bytes(4) + address(IPV4) + item(PARAM_ADD_IP, value) + other)
+    assert [(one.kind, one.ip, one.is_wildcard) for one in found] == [
+        (PARAM_ADD_IP, b"", False),
+        (PARAM_DELETE_IP, IPV6, False),
+    ]
+
+
+def test_a_host_name_in_a_request_is_seen() -> None:
+    _, [found] = asconf.parse(bytes(4) + address(IPV4) + item(PARAM_ADD_IP, bytes(4) + item(PARAM_HOST_NAME, b"host")))
+    assert found.is_host_name
+    assert not found.ip
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"\0\0\0",
+        bytes(4) + item(PARAM_SUCCESS, b"\0"),
+        bytes(4) + item(PARAM_ERROR_CAUSE, bytes(4)),
+        bytes(4) + item(PARAM_ERROR_CAUSE, bytes(6)),
+    ],
+)
+def test_an_answer_without_what_it_must_have_is_malformed(value: bytes) -> None:
+    with pytest.raises(ParseError):
+        asconf.parse_ack(value)
+
+
+def test_other_parameters_of_an_answer_are_told_apart() -> None:
+    assert asconf.parse_ack(bytes(4) + item(0xC123, b"abcd"))[2] == [(0xC123, b"abcd")]
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_are_read_or_malformed(value: bytes) -> None:
+    for parse in (asconf.parse, asconf.parse_ack):
+        try:
+            parse(value)
+        except ParseError:
+            continue
