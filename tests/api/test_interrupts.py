@@ -66,7 +66,7 @@ async def end_all_tasks() -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        _, pending = await asyncio.wait(tasks, timeout=PATIENCE)
+        _, pending = await asyncio.wait(tasks, timeout=3 * PATIENCE)  # Each context may take its close timeout.
         assert not pending
 
 
