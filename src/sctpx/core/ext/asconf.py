@@ -58,7 +58,7 @@ from ..path.path import Path
 from ..timers import NEVER, nanoseconds
 from .address_requests import carry_out
 
-COUNTS: Final = (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT)
+COUNTS: Final[tuple[int, ...]] = (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT)
 """States in which ASCONF and ASCONF-ACK are sent (rule C4)."""
 MAX_BUNDLED: Final = 8
 """New ASCONFs of the peer that count between two packets that leave: an honest peer waits for the answer, and bundles
