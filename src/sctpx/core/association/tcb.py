@@ -356,9 +356,11 @@ class Tcb:
     def _key_messages(self) -> None:
         """If user data is sent authenticated, each message has a key."""
         authentication = self.authentication
-        self.keyed = None
         if authentication is not None and authentication.covers_data:
             self.keyed = self.send_queue.authenticate(authentication.keys.active)
+        else:
+            self.keyed = None
+            self.send_queue.forget_keys()
 
     def defer(self, deferred: Deferred | None) -> None:
         """Data waits for a reset of its stream from now on, or does not any more."""

@@ -30,6 +30,7 @@ from ...wire.packet import chunks
 from ...wire.seal import AuthSeal
 from ..arrival import Arrival
 from ..association import transfer
+from ..association.state import COOKIE_ECHOED, COOKIE_WAIT
 from ..association.tcb import Tcb
 from ..authentication import NO_AUTH, UNSUPPORTED, Authentication
 from ..events import KEY_FREE, KEY_NEW, KeyChange
@@ -72,11 +73,11 @@ def admitted(tcb: Tcb, arrival: Arrival) -> list[tuple[int, int, bytes]]:
 def admits_cookie(tcb: Tcb | None, endpoint: LocalSide | None, cookie: Cookie, arrival: Arrival) -> bool:
     """Whether a COOKIE ECHO counts, with a cookie of ours, and what is bundled with it behind an AUTH chunk (6.3).
 
-    An association that there is already has the keys: so a peer that has restarted has to know the old ones, if COOKIE
-    ECHO chunks have to be authenticated. Without one, or before it has any, all that they are computed from is in the
-    cookie.
+    An association that is up has the keys: so a peer that has restarted has to know the old ones, if COOKIE ECHO chunks
+    have to be authenticated. Until then, all that they are computed from is in the cookie; in a collision RANDOM is
+    that of the peer's INIT, as its Verification Tag is (section 6.1).
     """
-    authentication = None if tcb is None else tcb.authentication
+    authentication = None if tcb is None or tcb.state in (COOKIE_WAIT, COOKIE_ECHOED) else tcb.authentication
     if authentication is None and cookie.local_auth is not None and cookie.peer_auth is not None:
         keys = None if tcb is None else tcb.keys
         if keys is None and endpoint is not None:

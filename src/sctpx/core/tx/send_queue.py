@@ -120,11 +120,20 @@ class SendQueue:
             self._first_come = _as_first_come(schedule)
 
     def authenticate(self, key_id: int) -> Keyed:
-        """Messages have keys from now on, those that wait have this one. A packet has messages of one key only."""
-        keyed = Keyed(self._schedule, key_id)
-        self._have(keyed)
-        self._keyed = keyed
+        """Messages have keys from now on, those that wait without one have this. A packet has those of one key only."""
+        keyed = self._keyed
+        if keyed is None:
+            keyed = Keyed(self._schedule, key_id)
+            self._have(keyed)
+            self._keyed = keyed
+        keyed.active = key_id
         return keyed
+
+    def forget_keys(self) -> None:
+        """Messages have no keys."""
+        keyed, self._keyed = self._keyed, None
+        if keyed is not None:
+            self._have(keyed.schedule)
 
     def set_value(self, stream: int, value: int) -> None:
         """The priority or the weight of a stream (RFC 8260 section 4.3.3)."""
