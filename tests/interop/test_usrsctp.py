@@ -26,6 +26,7 @@ pytestmark = pytest.mark.matrix(peer="usrsctp", api="asyncio", column="UDP IPv4"
 SIZES = [1, 2, 3, 4, 1000, 1452, 1453, 65536, 1 << 20]
 USER_INITIATED_ABORT = 12
 RTO_MIN = sctpx.AssociationConfig().rto_min
+SACK_DELAY = 0.2  # of usrsctp
 LEAST_GAP = 0.3
 """Shorter pauses are those of a machine at work."""
 
@@ -70,9 +71,12 @@ class Stalls:
             self.longest = max(self.longest, time.monotonic() - begin - 0.01)
 
     def check_one_gap(self, gaps: list[tuple[float, float]]) -> None:
-        """There was one gap, of one RTO, besides what the machine is to blame for."""
+        """There was one gap, of one RTO, besides what the machine is to blame for.
+
+        T3-rtx starts anew with the last SACK, which usrsctp may delay: packets are large, and few are in flight.
+        """
         [gap] = [gap for _, gap in gaps if gap > LEAST_GAP + self.longest]
-        assert gap <= RTO_MIN + 0.1 + self.longest
+        assert gap <= RTO_MIN + SACK_DELAY + 0.1 + self.longest
 
 
 Meet = Callable[..., AbstractAsyncContextManager[Met]]
