@@ -58,6 +58,57 @@ class Schedule:
         """The value that the user has set for this stream is another one now."""
 
 
+class Wrapper(Schedule):
+    """A schedule around another one, which it asks for whatever it does not do in its own way."""
+
+    __slots__ = ("schedule",)
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+
+    def __len__(self) -> int:
+        """How many messages are not wholly cut."""
+        return len(self.schedule)
+
+    def push(self, message: OutMessage) -> None:
+        """Take a message, which comes after all others of its stream."""
+        self.schedule.push(message)
+
+    def peek(self) -> OutMessage | None:
+        """The message that the next chunk is cut from."""
+        return self.schedule.peek()
+
+    def take(self, size: int) -> None:
+        """Chunks with so many bytes of user data were cut from the message that ``peek`` names."""
+        self.schedule.take(size)
+
+    def remove(self, message: OutMessage) -> None:
+        """Take a message back, of which chunks may have been cut: no more will be."""
+        self.schedule.remove(message)
+
+    def messages(self) -> list[OutMessage]:
+        """All messages that are not wholly cut, as they came; one that must go on before all others is first."""
+        return self.schedule.messages()
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the message that ``peek`` names stays the next one until it is cut."""
+        return self.schedule.lasts
+
+    @property
+    def one_stream(self) -> bool:
+        """Whether the chunks of a packet are all of one stream."""
+        return self.schedule.one_stream
+
+    def end_packet(self) -> None:
+        """The packet is full."""
+        self.schedule.end_packet()
+
+    def on_value(self, stream: int) -> None:
+        """The value that the user has set for this stream is another one now."""
+        self.schedule.on_value(stream)
+
+
 class StreamSchedule(Schedule):
     """A line of messages for each stream; what derives from it chooses between the streams."""
 

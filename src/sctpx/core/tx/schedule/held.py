@@ -8,18 +8,18 @@ from __future__ import annotations
 from typing import final
 
 from ..out_message import OutMessage
-from .base import Schedule
+from .base import Schedule, Wrapper
 
 
 @final
-class Held(Schedule):
+class Held(Wrapper):
     """Another schedule, and the messages that are kept back from it."""
 
-    __slots__ = ("_streams", "ahead", "back", "schedule")
+    __slots__ = ("_streams", "ahead", "back")
 
     def __init__(self, schedule: Schedule, streams: list[int]) -> None:
+        super().__init__(schedule)
         self._streams = frozenset(streams)  # None for all.
-        self.schedule = schedule
         self.back: list[OutMessage] = []
         """What is kept back."""
         self.ahead = len([message for message in schedule.messages() if self._rests(message)])
@@ -38,10 +38,6 @@ class Held(Schedule):
             self.back.append(message)
         else:
             self.schedule.push(message)
-
-    def peek(self) -> OutMessage | None:
-        """The message that the next chunk is cut from."""
-        return self.schedule.peek()
 
     def take(self, size: int) -> None:
         """Chunks with so many bytes of user data were cut from the message that ``peek`` names."""
@@ -62,21 +58,3 @@ class Held(Schedule):
     def messages(self) -> list[OutMessage]:
         """All messages that are not wholly cut, as they came; those that are kept back are last."""
         return self.schedule.messages() + self.back
-
-    @property
-    def lasts(self) -> bool:
-        """Whether the message that ``peek`` names stays the next one until it is cut."""
-        return self.schedule.lasts
-
-    @property
-    def one_stream(self) -> bool:
-        """Whether the chunks of a packet are all of one stream."""
-        return self.schedule.one_stream
-
-    def end_packet(self) -> None:
-        """The packet is full."""
-        self.schedule.end_packet()
-
-    def on_value(self, stream: int) -> None:
-        """The value that the user has set for this stream is another one now."""
-        self.schedule.on_value(stream)

@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import final
 
 from ..out_message import OutMessage
-from .base import Schedule
+from .base import Schedule, Wrapper
 
 
 @final
-class Keyed(Schedule):
+class Keyed(Wrapper):
     """Another schedule, and the key of each message in it."""
 
-    __slots__ = ("_in_packet", "_keys", "active", "given", "schedule", "waiting")
+    __slots__ = ("_in_packet", "_keys", "active", "given", "waiting")
 
     def __init__(self, schedule: Schedule, active: int) -> None:
-        self.schedule = schedule
+        super().__init__(schedule)
         self.active = active
         """The key for messages that come."""
         self.given = -1
@@ -50,10 +50,6 @@ class Keyed(Schedule):
         """The key of a message that waits."""
         return self._keys[message]
 
-    def __len__(self) -> int:
-        """How many messages are not wholly cut."""
-        return len(self.schedule)
-
     def push(self, message: OutMessage) -> None:
         """Take a message, which comes after all others of its stream."""
         self._note(message)
@@ -80,25 +76,7 @@ class Keyed(Schedule):
         self.schedule.remove(message)
         self._forget(message)
 
-    def messages(self) -> list[OutMessage]:
-        """All messages that are not wholly cut, as they came; one that must go on before all others is first."""
-        return self.schedule.messages()
-
-    @property
-    def lasts(self) -> bool:
-        """Whether the message that ``peek`` names stays the next one until it is cut."""
-        return self.schedule.lasts
-
-    @property
-    def one_stream(self) -> bool:
-        """Whether the chunks of a packet are all of one stream."""
-        return self.schedule.one_stream
-
     def end_packet(self) -> None:
         """The packet is full."""
         self._in_packet = -1
         self.schedule.end_packet()
-
-    def on_value(self, stream: int) -> None:
-        """The value that the user has set for this stream is another one now."""
-        self.schedule.on_value(stream)
