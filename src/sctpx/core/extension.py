@@ -7,8 +7,13 @@ what is to be sent in ``Tcb.control``. An association without extensions pays fo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from .path.path import Path
 from .timers import NEVER
+
+ExtensionT = TypeVar("ExtensionT", bound="Extension")
 
 
 class Extension:
@@ -32,3 +37,11 @@ class Extension:
 
     def before_sending(self, now: int) -> None:
         """Packets are about to be built: leave in ``Tcb.control`` what is to go with them."""
+
+
+def find(extensions: Sequence[Extension], kind: type[ExtensionT]) -> ExtensionT | None:
+    """The object of this class among the extensions of an association; None if there is none."""
+    for extension in extensions:
+        if isinstance(extension, kind):
+            return extension
+    return None

@@ -68,7 +68,7 @@ def start(tcb: Tcb, now: int, candidates: list[AddressReport], announce: list[by
     if tcb.config.adaptation_layer is not None:
         setup.adaptation = tcb.config.adaptation_layer
     setup.auth = authentication.draw_parameters(tcb.config, tcb.random_bytes)
-    tcb.opening = Opening(Attempt(candidates, now, tcb.config), setup.encode())
+    tcb.opening = Opening(Attempt(candidates, now, tcb.config), setup, tcb.capabilities)
     tcb.report = candidates
     tcb.transition(COOKIE_WAIT)
     _handle_attempt_timer(tcb, now, tcb.opening)
@@ -226,7 +226,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     opening.init_targets.clear()
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
-    said = parse_setup(opening.init_chunk[4:])
+    said = opening.said
     tcb.agree(capabilities.agreed(tcb.capabilities, setup, tcb.config.error_detection_method), said.auth, setup.auth)
     if local and tcb.local_addresses != [local] and not said.addresses:
         # Our INIT has listed none: the peer knows its source "as the only destination transport address" (5.1.2 A).
@@ -300,8 +300,8 @@ def choose_primary(tcb: Tcb, winner: Path | None, first_listed: bytes) -> None:
 
 
 def take_advice(tcb: Tcb, path: Path | None) -> None:
-    """The peer prefers this address of its (RFC 5061 section 5.4): it counts once it is confirmed, if the user has no
-    wish of its own."""
+    """The peer prefers this one of its addresses (RFC 5061 section 5.4): that counts once the address is confirmed, if
+    the user of this side has no wish."""
     if path is None or path is tcb.primary or tcb.preferred_primary is not None:
         return
     if path.confirmed:
@@ -407,12 +407,11 @@ def handle_stale_cookie(tcb: Tcb, now: int) -> None:
         return
     opening.stale_retries += 1
     round_trip_ms = (now - opening.t1_cookie_sent) // 1_000_000
-    setup = parse_setup(opening.init_chunk[4:])
     # "SHOULD use the RTT information measured based on the previous COOKIE ECHO/ERROR chunk exchange and
     # SHOULD add no more than 1 second beyond the measured RTT"
-    tcb.capabilities = capabilities.said(setup)
-    setup.cookie_preservative = round_trip_ms + PRESERVATIVE_MARGIN_MS
-    opening.init_chunk = setup.encode()
+    tcb.capabilities = opening.offered
+    opening.said.cookie_preservative = round_trip_ms + PRESERVATIVE_MARGIN_MS
+    opening.init_chunk = opening.said.encode()
     winner = opening.t1_cookie_path
     again = [c for c in opening.attempt.candidates if c.listed and c.kept]
     if winner is not None:  # It answered last time: it goes first.

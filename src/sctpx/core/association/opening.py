@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import final
 
 from ...wire.causes import Cause
+from ...wire.setup import Setup
 from ..path.path import Path
 from ..timers import NEVER
 from .connect import AddressReport, Attempt
@@ -23,7 +24,9 @@ class Opening:
         "cookie",
         "init_chunk",
         "init_targets",
+        "offered",
         "retries",
+        "said",
         "stale_retries",
         "t1_cookie_deadline",
         "t1_cookie_path",
@@ -31,9 +34,13 @@ class Opening:
         "unrecognized",
     )
 
-    def __init__(self, attempt: Attempt, init_chunk: bytes) -> None:
+    def __init__(self, attempt: Attempt, said: Setup, offered: int) -> None:
         self.attempt = attempt
-        self.init_chunk = init_chunk
+        self.said = said
+        """What the INIT says."""
+        self.offered = offered
+        """What we can do beyond RFC 9260 (``core.capabilities``), whether the INIT says so or not."""
+        self.init_chunk = said.encode()
         self.init_targets: list[AddressReport] = []
         """Where the INIT goes now."""
         self.cookie = b""

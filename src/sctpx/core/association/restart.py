@@ -13,7 +13,6 @@ from ...wire import causes, control
 from ...wire.codes import CHUNK_HEADER, COMMON_HEADER
 from ...wire.serial import TSN_MASK, UNWRAPPED
 from ...wire.setup import Setup
-from ...wire.setup import parse as parse_setup
 from .. import authentication
 from ..arrival import Arrival
 from ..entropy import random_tag, random_u32
@@ -96,7 +95,7 @@ def handle_init(
         # With "the same parameters it sent in its original INIT chunk".
         cookie.local_tag = tcb.local_tag
         cookie.local_initial_tsn = tcb.initial_tsn & TSN_MASK
-        said = parse_setup(tcb.opening.init_chunk[4:])
+        said = tcb.opening.said
         announce = said.addresses
         if cookie.local_auth is not None:
             cookie.local_auth = said.auth

@@ -38,6 +38,7 @@ from ...wire.codes import (
 )
 from ...wire.params import IPV4_LENGTH, IPV6_LENGTH, is_unicast
 from ...wire.serial import TSN_MASK
+from .. import extension
 from ..association import path_set, reachability, shutdown, transfer
 from ..association.state import CLOSED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT
 from ..association.tcb import Tcb
@@ -495,10 +496,7 @@ def _wildcard(ip: bytes) -> bytes:
 
 def find_room(tcb: Tcb) -> AddressReconfiguration | None:
     """The association's object, if it has one."""
-    for extension in tcb.extensions:
-        if isinstance(extension, AddressReconfiguration):
-            return extension
-    return None
+    return extension.find(tcb.extensions, AddressReconfiguration)
 
 
 def find(tcb: Tcb) -> AddressReconfiguration:

@@ -28,6 +28,7 @@ from ...wire.auth import AuthParameters
 from ...wire.codes import CHUNK_COOKIE_ECHO, COMMON_HEADER
 from ...wire.packet import chunks
 from ...wire.seal import AuthSeal
+from .. import extension
 from ..arrival import Arrival
 from ..association import transfer
 from ..association.state import COOKIE_ECHOED, COOKIE_WAIT
@@ -197,7 +198,7 @@ def deactivate_key(tcb: Tcb, key_id: int) -> None:
 
 def watch(tcb: Tcb) -> None:
     """If keys are deactivated, somebody waits until they are not used any more."""
-    if tcb.keys is not None and tcb.keys.deactivated and not any(isinstance(one, KeyWatch) for one in tcb.extensions):
+    if tcb.keys is not None and tcb.keys.deactivated and extension.find(tcb.extensions, KeyWatch) is None:
         tcb.extensions.append(KeyWatch(tcb))
 
 

@@ -16,6 +16,7 @@ from typing import final
 from ...wire import control
 from ...wire.codes import CHUNK_HEADER, COMMON_HEADER
 from ...wire.serial import extend_tsn
+from .. import extension
 from ..association.tcb import Tcb
 from ..extension import Extension
 from ..path.path import Path
@@ -52,10 +53,7 @@ class Ecn(Extension):
 
 
 def _of(tcb: Tcb) -> Ecn | None:
-    for extension in tcb.extensions:
-        if isinstance(extension, Ecn):
-            return extension
-    return None
+    return extension.find(tcb.extensions, Ecn)
 
 
 def lowest_new_tsn(tcb: Tcb, data: bytes, offset: int, segment: int) -> int:

@@ -21,6 +21,7 @@ from typing import Final, final
 from ...wire import causes, forward
 from ...wire.codes import COMMON_HEADER, DATA_END, DATA_UNORDERED
 from ...wire.serial import TSN_MASK, extend_tsn
+from .. import extension
 from ..association import shutdown, transfer
 from ..association.state import CLOSED
 from ..association.tcb import Tcb
@@ -55,10 +56,7 @@ def agreed(tcb: Tcb) -> bool:
 
 def find_room(tcb: Tcb) -> PartialReliability | None:
     """The room of this association, if it has one."""
-    for extension in tcb.extensions:
-        if isinstance(extension, PartialReliability):
-            return extension
-    return None
+    return extension.find(tcb.extensions, PartialReliability)
 
 
 def handle_forward_tsn(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:

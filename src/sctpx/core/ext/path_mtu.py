@@ -29,6 +29,7 @@ from typing import Final, final
 from ...wire import control
 from ...wire.codes import CHUNK_HEARTBEAT, CHUNK_PAD, COMMON_HEADER
 from ...wire.tlv import ParseError
+from .. import extension
 from ..association import reachability
 from ..association.tcb import Tcb
 from ..extension import Extension
@@ -194,10 +195,7 @@ class PathMtu(Extension):
 
 def find(tcb: Tcb) -> PathMtu | None:
     """The searches that are under way."""
-    for extension in tcb.extensions:
-        if isinstance(extension, PathMtu):
-            return extension
-    return None
+    return extension.find(tcb.extensions, PathMtu)
 
 
 def _searches(tcb: Tcb) -> PathMtu:

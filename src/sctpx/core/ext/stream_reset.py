@@ -33,6 +33,7 @@ from ...wire.codes import (
 )
 from ...wire.reconfig import Parameter
 from ...wire.serial import TSN_MASK, extend_tsn
+from .. import extension
 from ..association import reachability, renumbering, transfer
 from ..association.state import CLOSED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
 from ..association.tcb import Tcb
@@ -581,9 +582,9 @@ class StreamReset(Extension):
 
 def find(tcb: Tcb) -> StreamReset:
     """The association's object. OSError EOPNOTSUPP if the two sides have not agreed on the extension."""
-    for extension in tcb.extensions:
-        if isinstance(extension, StreamReset):
-            return extension
+    room = extension.find(tcb.extensions, StreamReset)
+    if room is not None:
+        return room
     if not tcb.capabilities & RECONFIGURATION:
         raise OSError(EOPNOTSUPP, "the peer, or this side, does not reset or add streams (RFC 6525)")
     made = StreamReset(tcb)
