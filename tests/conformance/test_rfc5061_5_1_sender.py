@@ -559,6 +559,20 @@ def test_a_wildcard_that_left_from_two_sources_is_asked_for_again() -> None:
     assert peer.association.local_addresses == [OTHER]
 
 
+def test_a_wish_that_waits_meanwhile_is_asked_for_with_its_address() -> None:
+    """Section 5.4: the address comes before the wish to be sent to there."""
+    peer = behind_a_nat(changing())
+    change(peer, NEW, removed=(ours(1),))
+    peer.association.follow_addresses(peer.now, [OTHER])
+    peer.association.set_peer_primary(peer.now, OTHER)
+    peer.settle()
+    later = answer_one(peer, peer.take())
+    kinds = [PARAM_ADD_IP, PARAM_SET_PRIMARY, PARAM_DELETE_IP]
+    assert asked(later) == [(kind, bytes(4)) for kind in kinds]
+    answer_one(peer, later)
+    assert peer.association.local_addresses == [OTHER]
+
+
 # --- agreement ----------------------------------------------------------------------------------------------
 
 

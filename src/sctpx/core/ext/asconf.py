@@ -71,6 +71,7 @@ MAX_FORMER: Final = 16
 MAX_REPEATS: Final = 4
 """How often in a row a deletion is asked for that was refused because of where the ASCONF came from."""
 _HALF: Final = 1 << 31
+_OPPOSITES: Final = {PARAM_ADD_IP: PARAM_DELETE_IP, PARAM_DELETE_IP: PARAM_ADD_IP}
 _TOLD: Final = {
     PARAM_ADD_IP: ADDRESS_ADDED,
     PARAM_DELETE_IP: ADDRESS_REMOVED,
@@ -162,9 +163,9 @@ class AddressReconfiguration(Extension):
         elif PARAM_ADD_IP in self._unknown_to_peer or len(self._queue) + len(fresh) + len(gone) > MAX_QUEUE:
             return
         for ip in fresh:
-            self._put(PARAM_ADD_IP, PARAM_DELETE_IP, ip)
+            self._put(PARAM_ADD_IP, ip)
         for ip in gone:
-            self._put(PARAM_DELETE_IP, PARAM_ADD_IP, ip)
+            self._put(PARAM_DELETE_IP, ip)
         if follows and self._source in gone and self._under_way:
             self._send(now)  # No answer will come to an address that is no more.
 
@@ -179,10 +180,10 @@ class AddressReconfiguration(Extension):
         if not fresh and len(gone) == len(wanted):
             raise OSError(EINVAL, "an association cannot do without an address (RFC 5061 section 5.3, F5)")
 
-    def _put(self, kind: int, opposite: int, ip: bytes) -> None:
+    def _put(self, kind: int, ip: bytes) -> None:
         """One change more; it and its opposite, not sent yet, are none."""
         for change in self._queue:
-            if change.kind == opposite and change.ip == ip:
+            if change.kind == _OPPOSITES.get(kind) and change.ip == ip:
                 self._queue.remove(change)
                 return
         if kind == PARAM_DELETE_IP:
@@ -388,8 +389,7 @@ class AddressReconfiguration(Extension):
             if change.kind == PARAM_DELETE_IP:
                 self._tcb.local_addresses = [*self._tcb.local_addresses, change.ip]
         for change in waiting:
-            opposite = PARAM_DELETE_IP if change.kind == PARAM_ADD_IP else PARAM_ADD_IP
-            self._put(change.kind, opposite, change.ip)
+            self._put(change.kind, change.ip)
 
     def _conclude(self, now: int, changes: list[Change], answers: dict[int, Answer], held: bool) -> None:
         """What has become of the changes (A6 to A8).
@@ -413,7 +413,7 @@ class AddressReconfiguration(Extension):
                 # It was refused as the source (F6, F8), and so what comes behind it (F11): not for good.
                 again = self._repeats < MAX_REPEATS
                 if again:
-                    self._put(PARAM_DELETE_IP, PARAM_ADD_IP, change.ip)
+                    self._put(PARAM_DELETE_IP, change.ip)
                     continue
             self.has_changed = self.has_changed or (done and change.kind != PARAM_SET_PRIMARY)
             if done and change.kind == PARAM_DELETE_IP:
