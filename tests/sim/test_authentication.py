@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sctpx.core.association.state import ESTABLISHED
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import CannotStart, CommunicationLost, CommunicationUp, Restarted
+from sctpx.core.events import AssociationReset, CannotStart, CommunicationLost, CommunicationUp, Restarted
 from sctpx.testing import LinkSettings, Packet, Pair
 from sctpx.wire import control
 from sctpx.wire.auth import NEVER_LISTED
@@ -335,6 +335,28 @@ def test_any_demands_agree_on_a_key_and_data_flows(
             assert side.association.stats.unauthenticated_chunks == 0
             assert side.association.stats.auth_chunks_rejected == 0
         pair.shutdown()
+
+
+def test_data_sent_again_keeps_its_key_after_tsns_were_reset() -> None:
+    """RFC 6525 section 5.2.7 H5: TSNs begin elsewhere, perhaps below those that other keys were used for."""
+    below = 0
+    for seed in range(4):
+        with Pair(seed, config=config(CHUNK_DATA, allow_association_reset=True)).connect() as pair:
+            association = pair.a.association
+            pair.a.send(b"before")
+            pair.drain()
+            before = association.tcb.outstanding.next_tsn
+            association.reset_association(pair.a.host.now)
+            pair.network.run(lambda: pair.a.events_of(AssociationReset))
+            below += association.tcb.outstanding.next_tsn < before
+            pair.network.drop("DATA", times=1)
+            pair.a.send(b"after")
+            association.activate_key(pair.a.host.now, 2)
+            pair.drain()
+            assert pair.b.messages() == [b"before", b"after"]
+            keys = [packet.data[16:18] for packet in pair.network.packets() if "DATA" in packet.chunks]
+            assert keys == [bytes((0, 1))] * 3
+    assert below
 
 
 @pytest.mark.parametrize("demanded", [(CHUNK_HEARTBEAT,), EVERYTHING])

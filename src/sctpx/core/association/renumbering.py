@@ -76,5 +76,7 @@ def begin_tsns(tcb: Tcb, first_tsn: int) -> None:
     tcb.send_queue.forget_contexts(NEVER)
     for path in tcb.paths:
         path.rtt_tsn = path.earliest_tsn = -1
+    if tcb.authentication is not None:
+        tcb.authentication.forget_all_sent()
     for extension in tcb.extensions:
         extension.on_new_tsns()

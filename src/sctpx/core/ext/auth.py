@@ -155,11 +155,6 @@ class KeyWatch(Extension):
                 keys.freed.add(key_id)
                 self._tcb.events.append(KeyChange(self._tcb.association, KEY_FREE, key_id))
 
-    def on_new_tsns(self) -> None:
-        """Our TSNs begin anew elsewhere, and nothing is in flight."""
-        if self._tcb.authentication is not None:
-            self._tcb.authentication.forget_all_sent()
-
 
 def is_used(tcb: Tcb, key_id: int) -> bool:
     """Whether a message has that key that waits, or that is not acknowledged."""
