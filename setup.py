@@ -1,4 +1,4 @@
-"""Builds the protocol (``wire`` and ``core``) and what drives it as C extensions, from the source as it is.
+"""Builds the protocol (``wire`` and ``core``) and ``DRIVING`` as C extensions, from the source that runs interpreted.
 
 All or nothing: where there is no C compiler, or mypyc is not to be had, the install is interpreted and complete, and a
 line says why. ``SCTPX_PURE=1`` asks for that; the wheel is then ``py3-none-any``. With ``SCTPX_PURE=0`` it is an error
@@ -22,7 +22,7 @@ DRIVING = ("deferral.py", "link/udp.py", "link/udp_socket.py", "aio/driver.py")
 
 
 def modules() -> list[str]:
-    """The files that are compiled: everything below the line but what is not worth it."""
+    """The files that are compiled: everything below the line but what is not worth it, and ``DRIVING``."""
     package = Path("src", "sctpx")
     files = [path for part in ("wire", "core") for path in sorted((package / part).rglob("*.py"))]
     files += [package / file for file in DRIVING]

@@ -272,6 +272,17 @@ def test_a_reader_that_keeps_up_causes_no_window_updates() -> None:
     assert len(peer.take()) <= 1001 // 2 + 1
 
 
+def test_a_chunk_that_the_whole_buffer_has_no_memory_for_is_taken_once_if_there_is_room() -> None:
+    """6.1 A: a peer that was told of any room may have one chunk in flight. The buffer was made smaller meanwhile."""
+    peer = Peer(receive_buffer=4096)
+    peer.deliver(peer.data(1, 60_000))
+    peer.deliver(peer.data(2, 60_000))
+    assert peer.association.tcb.tsn_map.cumulative_tsn & 0xFFFFFFFF == peer.peer_tsn
+    assert [len(message) for message in peer.read()] == [60_000]
+    peer.deliver(peer.data(2, 60_000))
+    assert [len(message) for message in peer.read()] == [60_000]
+
+
 def test_a_flood_of_tiny_messages_that_nobody_reads_is_bounded_by_the_window() -> None:
     peer = Peer(receive_buffer=4096)
     for first in range(1, 20_000, 50):

@@ -143,6 +143,7 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
     ),
 )
 """The extensions there are."""
+_DEPENDENT: Final = tuple([row for row in CAPABILITIES if row.needs])
 
 
 def offered(config: Any, rows: tuple[Capability, ...] = CAPABILITIES) -> int:
@@ -176,19 +177,18 @@ def offer(setup: Setup, bits: int, rows: tuple[Capability, ...] = CAPABILITIES, 
 def said(setup: Setup, rows: tuple[Capability, ...] = CAPABILITIES) -> int:
     """What the sender of an INIT or INIT ACK can do: the bits."""
     bits = TAKES_ZERO_CHECKSUM if setup.error_detection_method else 0
-    if setup.auth is not None and setup.auth.complete:
-        bits |= AUTHENTICATION
     for row in rows:
-        listed = row.bit != AUTHENTICATION and row.chunks and row.chunks[0] in setup.extensions
-        if row.parameter in setup.flags or listed:
+        if row.parameter in setup.flags or (row.chunks and row.chunks[0] in setup.extensions):
             bits |= row.bit
-    return bits
+    # Parameters with values say this one, whether it is listed or not.
+    authenticates = setup.auth is not None and setup.auth.complete
+    return bits | AUTHENTICATION if authenticates else bits & ~AUTHENTICATION
 
 
 def agreed(ours: int, setup: Setup, method: int) -> int:
     """What both sides can do: we said ``ours`` and ``method``, the peer sends this INIT or INIT ACK."""
     bits = ours & said(setup)
-    for row in CAPABILITIES:
+    for row in _DEPENDENT:
         waived = row.bit == ADDRESS_RECONFIGURATION and ours & UNAUTHENTICATED_ASCONF
         if bits & row.needs != row.needs and not waived:
             bits &= ~row.bit

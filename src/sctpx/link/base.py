@@ -24,11 +24,15 @@ The driver's side of the bargain:
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from ..core.outputs import Transmit
 from .addresses import AddressLike
+
+QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
+"""A queue of this host is full."""
 
 Received: TypeAlias = tuple[bytes, bytes, int, bytes, int, int]
 """``(local, remote, port, data, segment, ecn)``, as ``Stack.receive`` takes them.

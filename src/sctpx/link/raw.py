@@ -22,13 +22,13 @@ from typing import Final, final
 from ..core.ip import choose_source, same_family
 from ..core.outputs import Transmit
 from .addresses import AddressLike, address_text
-from .base import Received, ReturnedPacket
+from .base import QUEUE_FULL, Received, ReturnedPacket
 from .capabilities import probe
 from .heap import keep_freed_memory
 from .interfaces import DEFAULT_MTU, local_address
 from .kernel_sctp import check_absent
 from .marks import ECN
-from .raw_socket import QUEUE_FULL, RawSocket
+from .raw_socket import RawSocket
 from .remembered import Remembered
 
 _PORT_BYTES: Final = 2
@@ -199,4 +199,4 @@ class RawLink:
         sent, code = sock.send(transmit.data, transmit.segment, flowinfo, sock.destination(transmit.remote))
         if code:
             transmit.data = transmit.data[sent:]
-        return 0 if code in QUEUE_FULL and transmit.expendable else code
+        return 0 if transmit.expendable and code in QUEUE_FULL else code

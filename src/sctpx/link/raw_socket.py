@@ -66,9 +66,6 @@ _ECN_MASK: Final = 3
 _PORT: Final = slice(2, 4)
 """Where an SCTP packet has its destination port."""
 
-QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
-"""A queue of this host is full."""
-
 _Packet: TypeAlias = tuple[bytes, bytes, int]
 """An SCTP packet, the IP address it came from, its ECN bits."""
 

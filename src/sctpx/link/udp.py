@@ -28,14 +28,14 @@ from weakref import WeakValueDictionary
 from ..core.ip import choose_source, same_family, without_zone
 from ..core.outputs import CLASS_SHIFT, Transmit
 from .addresses import AddressLike, SocketAddress, address_text
-from .base import Received, ReturnedPacket
+from .base import QUEUE_FULL, Received, ReturnedPacket
 from .capabilities import Capabilities, probe
 from .heap import keep_freed_memory
 from .interfaces import DEFAULT_MTU, interface_addresses, local_address
 from .marks import ECN, traffic_class
 from .port_holder import port_holder
 from .remembered import Remembered
-from .udp_socket import GSO_REFUSALS, QUEUE_FULL, UdpSocket
+from .udp_socket import GSO_REFUSALS, UdpSocket
 
 SCTP_TUNNELING_PORT: Final = 9899
 """The UDP port IANA assigned to SCTP (RFC 6951 section 5.1)."""
@@ -195,7 +195,7 @@ class UdpLink:
         segment = transmit.segment
         if len(transmit.data) <= segment and not transmit.flowinfo:
             code = sock.send(transmit.data, 0, 0, destination)
-            return 0 if code in QUEUE_FULL and transmit.expendable else code
+            return 0 if transmit.expendable and code in QUEUE_FULL else code
         flowinfo = transmit.flowinfo if self.ecn else transmit.flowinfo & ~ECN
         if flowinfo and not self._capabilities.marks:
             with traffic_class(sock.socket, flowinfo >> CLASS_SHIFT):
@@ -212,7 +212,7 @@ class UdpLink:
             sent, code = _send_pieces(sock, transmit, destination, flowinfo, segment, sent)
         if code:
             transmit.data = transmit.data[sent:]
-        return 0 if code in QUEUE_FULL and transmit.expendable else code
+        return 0 if transmit.expendable and code in QUEUE_FULL else code
 
     def _socket_near(self, remote: bytes) -> UdpSocket | None:
         known = self._nearest.get(remote)

@@ -24,7 +24,7 @@ from typing import Any, Final, TypeAlias, final
 
 from ..core.outputs import FLOW_LABEL
 from .addresses import SocketAddress, family_of, packed_address, socket_address
-from .base import Received, ReturnedPacket
+from .base import QUEUE_FULL, Received, ReturnedPacket
 from .buffers import enlarge_buffers
 from .capabilities import SOL_UDP, UDP_GRO, Capabilities, set_fragmentation
 from .error_queue import IP_RECVERR, IPV6_RECVERR, read_error_queue
@@ -46,7 +46,6 @@ _DATAGRAMS_PER_BATCH: Final = 8
 """Single datagrams that count as much as one batch that the system merged."""
 _SMALLEST_PACKET: Final = 12
 """What is shorter than an SCTP common header is not merged: it has no place among packets."""
-QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
 
 _Ancillary: TypeAlias = Iterable[tuple[int, int, bytes]]
 

@@ -222,8 +222,7 @@ def _cause_types(value: bytes) -> str:
 
 def _streams(value: bytes) -> str:
     """The streams that are reset."""
-    shown = [str(int.from_bytes(value[at : at + 2], "big")) for at in range(0, min(len(value) - 1, 2 * _SHOWN), 2)]
-    return f"streams {_several(shown, len(value) // 2)}" if shown else "all streams"
+    return f"streams {_identifiers(value)}" if len(value) >= 2 else "all streams"
 
 
 def _identifiers(value: bytes) -> str:

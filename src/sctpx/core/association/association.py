@@ -329,38 +329,6 @@ class Association(ExtensionVerbs):
         settings.reconfigure(self.tcb, now, config)
         self.keeper.touch(self)
 
-    def set_key(self, now: int, key_id: int, key: bytes) -> None:
-        """Add a shared key, or replace the one with that identifier (RFC 6458 section 8.3.3).
-
-        Raises OSError: ``EINVAL`` if the identifier has more than 16 bits, or the key more than 65535 bytes; ``EBUSY``
-        if a key was deactivated that is still used.
-        """
-        auth.set_key(self.tcb, key_id, key)
-        self.keeper.touch(self)
-
-    def activate_key(self, now: int, key_id: int) -> None:
-        """Have new messages, and control chunks, authenticated with this key (RFC 6458 section 8.1.18).
-
-        OSError EINVAL if there is no such key, or it was deactivated.
-        """
-        auth.activate_key(self.tcb, key_id)
-        self.keeper.touch(self)
-
-    def deactivate_key(self, now: int, key_id: int) -> None:
-        """Give this key to no message any more (RFC 6458 section 8.3.4). A ``KeyChange`` event tells when those that
-        have it were acknowledged. OSError EINVAL if it is the active one, or there is no such key.
-        """
-        auth.deactivate_key(self.tcb, key_id)
-        self.keeper.touch(self)
-
-    def delete_key(self, now: int, key_id: int) -> None:
-        """Forget this key: what the peer authenticates with it does not count any more (RFC 6458 section 8.3.5).
-
-        OSError: ``EINVAL`` if it is the active one, or there is no such key; ``EBUSY`` if it is still used.
-        """
-        auth.delete_key(self.tcb, key_id)
-        self.keeper.touch(self)
-
     def configure_path(
         self,
         now: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from errno import ENOTCONN, EPIPE
 
-from ..ext import asconf, stream_reset
+from ..ext import asconf, auth, stream_reset
 from ..ext.stream_reset import StreamReset
 from ..ip import PRIVATE, choose_source, scope_of
 from .facts import Facts
@@ -14,7 +14,7 @@ from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 
 
 class ExtensionVerbs(Facts):
-    """Streams are reset and added, addresses are added and deleted."""
+    """Streams are reset and added, addresses are added and deleted, shared keys are set and given up."""
 
     __slots__ = ("keeper",)
 
@@ -75,7 +75,7 @@ class ExtensionVerbs(Facts):
         self.begin_round()
         return stream_reset.find(self.tcb)
 
-    # --- addresses ---
+    # --- addresses (RFC 5061) ---
 
     def change_addresses(self, now: int, added: Sequence[bytes] = (), removed: Sequence[bytes] = ()) -> None:
         """Ask the peer to send to these addresses of ours too, packed, and to others no more (RFC 5061).
@@ -122,4 +122,38 @@ class ExtensionVerbs(Facts):
         room = asconf.find(self.tcb)
         self.begin_round()
         room.prefer(local)
+        self.keeper.touch(self)
+
+    # --- shared keys (RFC 4895) ---
+
+    def set_key(self, now: int, key_id: int, key: bytes) -> None:
+        """Add a shared key, or replace the one with that identifier (RFC 6458 section 8.3.3).
+
+        Raises OSError: ``EINVAL`` if the identifier has more than 16 bits, or the key more than 65535 bytes; ``EBUSY``
+        if a key was deactivated that is still used.
+        """
+        auth.set_key(self.tcb, key_id, key)
+        self.keeper.touch(self)
+
+    def activate_key(self, now: int, key_id: int) -> None:
+        """Have new messages, and control chunks, authenticated with this key (RFC 6458 section 8.1.18).
+
+        OSError EINVAL if there is no such key, or it was deactivated.
+        """
+        auth.activate_key(self.tcb, key_id)
+        self.keeper.touch(self)
+
+    def deactivate_key(self, now: int, key_id: int) -> None:
+        """Give this key to no message any more (RFC 6458 section 8.3.4). A ``KeyChange`` event tells when those that
+        have it were acknowledged. OSError EINVAL if it is the active one, or there is no such key.
+        """
+        auth.deactivate_key(self.tcb, key_id)
+        self.keeper.touch(self)
+
+    def delete_key(self, now: int, key_id: int) -> None:
+        """Forget this key: what the peer authenticates with it does not count any more (RFC 6458 section 8.3.5).
+
+        OSError: ``EINVAL`` if it is the active one, or there is no such key; ``EBUSY`` if it is still used.
+        """
+        auth.delete_key(self.tcb, key_id)
         self.keeper.touch(self)

@@ -14,7 +14,6 @@ from ..ext import path_mtu
 from ..ip import choose_source
 from ..path import failover
 from ..path.path import Path
-from ..timers import NEVER
 from . import reachability
 from .tcb import Tcb
 
@@ -33,15 +32,11 @@ def remove(tcb: Tcb, now: int, path: Path) -> None:
     tcb.paths.remove(path)
     tcb.moved = True
     heir = failover.select(tcb.paths, tcb.paths[0])
-    outstanding = tcb.outstanding
-    # Rule C of RFC 9260 section 6.2.1: what is marked counts back into rwnd.
-    before = outstanding.flight_payload
     if path.flight_size:
-        outstanding.mark_path(path)
+        reachability.repeat_flight(tcb, path)
     if path.last_data_sent:
-        outstanding.leave(path, heir)
+        tcb.outstanding.leave(path, heir)
         heir.last_data_sent = max(heir.last_data_sent, 1)  # It has something from now on, if only from before.
-    tcb.peer_rwnd += before - outstanding.flight_payload
     tcb.control = [entry for entry in tcb.control if entry[0] is not path]
     if tcb.preferred_primary is path:
         tcb.preferred_primary = None
@@ -94,10 +89,7 @@ def _begin_anew(tcb: Tcb, now: int, path: Path, lost: bool) -> None:
     if failover.judge(path):
         tcb.tell_state(path)
     if lost and path.flight_size:
-        path.t3_deadline = NEVER
-        before = tcb.outstanding.flight_payload
-        tcb.outstanding.mark_path(path)
-        tcb.peer_rwnd += before - tcb.outstanding.flight_payload
+        reachability.repeat_flight(tcb, path)
     elif path.flight_size:
         path.t3_deadline = min(path.t3_deadline, now + path.rto)
     reachability.schedule(tcb, now, path)

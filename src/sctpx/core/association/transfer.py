@@ -132,8 +132,9 @@ def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
     reassembly = tcb.reassembly
     if not tsn_map.has_place(tsn):
         return False
-    # What comes next in sequence may complete what waits for it, so it is taken as long as that is not absurd. And one
-    # packet may be larger than the whole buffer, if that was made smaller.
+    # What comes next in sequence may complete what waits for it, so it is taken as long as that is not absurd. And a
+    # peer that was told of any room may send one chunk of any size (section 6.1 A): perhaps more than the whole buffer
+    # takes, which the user can make smaller.
     is_next = tsn == tsn_map.cumulative_tsn + 1
     completes = is_next and reassembly.apart > 0
     if _held(tcb) >= window.places(0 if is_next and window.credit else length, OVERFILL if completes else 1):

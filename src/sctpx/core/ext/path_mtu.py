@@ -222,10 +222,8 @@ def begin(tcb: Tcb, now: int) -> None:
         if path.mtu < path.largest:
             base = not path.sized or path.mtu < path.base
             _searches(tcb).search(now, path, pmtu.BASE if base else pmtu.SEARCHING)
-        elif path.sized:
-            path.search_from = now + PMTU_RAISE_TIMER
         else:
-            path.sized = True  # The interface takes no more than what every path is taken to carry.
+            path.sized = True  # It has what the interface takes.
             path.search_from = now + PMTU_RAISE_TIMER
 
 

@@ -258,9 +258,8 @@ class SendQueue:
 
         ``seal`` makes the packets final. ``limit`` is the largest packet without what the seal adds, ``lead`` are
         control chunks to go first in the first packet, and ``flags`` are set on every chunk. ``room`` is used up by
-        what is taken. If the peer's
-        window ends before the data does, the packet that fills it asks for a SACK at once (RFC 9260 section 6.1, RFC
-        7053): nothing more can be sent without one.
+        what is taken. If the peer's window ends before the data does, the packet that fills it asks for a SACK at once
+        (RFC 9260 section 6.1, RFC 7053): nothing more can be sent without one.
         """
         ahead = seal.ahead
         batch = Batch(first_tsn, path, len(lead) + ahead)

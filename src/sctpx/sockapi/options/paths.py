@@ -189,7 +189,7 @@ def _set_thresholds(
     """Path.Max.Retrans, PFMR and PSMR, for a path or for all; below 0: as it is."""
     path = scope.path(address)
     association = scope.association
-    paths = [path] if path is not None else association.paths if association is not None else []
+    paths = _paths(scope, path)
     changes: dict[str, int | None] = {"potentially_failed_max_retrans": pf_max_retrans}
     if max_retrans >= 0:
         changes["path_max_retrans"] = max_retrans
