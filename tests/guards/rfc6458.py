@@ -94,7 +94,7 @@ RECEIVED: Final = {
 
 NOTES: Final = {
     "SCTP_PRINFO": "with the policies of RFC 7496",
-    "SCTP_PEER_ADDR_PARAMS": "of paths there are the MTU can be fixed; its discovery: EOPNOTSUPP",
+    "SCTP_PEER_ADDR_PARAMS": "the MTU can be fixed for paths that there are, not for those to come",
     "SCTP_PEER_ADDR_THLDS": "as Linux has it: without `spt_pathcpthld`, which SCTP_PEER_ADDR_THLDS_V2 has",
     "SCTP_GET_ASSOC_STATS": "`sas_{i,o}{uod,od}chunks` count messages, not chunks",
     "SCTP_NOTIFICATIONS_STOPPED_EVENT": "when those unread fill SO_RCVBUF; subscribe again to go on",
