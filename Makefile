@@ -1,8 +1,8 @@
-# make demo | test | test-slow | test-compiled | lint | interop | examples | fuzz | bench | bench-quick | coverage | wheel | clean
+# make demo | test | test-slow | test-compiled | lint | interop | examples | fuzz | explore | mutants | soak | bench | bench-quick | coverage | wheel | clean
 #
 # Each target first sets up what it needs in .venv, where sctpx runs interpreted, from src: Python 3.11 or later with
 # venv is all that must be there, no compiler and no root. Set-up happens once, and again when pyproject.toml or the
-# version changes. test-compiled, wheel and the benchmarks take a C compiler too: .venv-compiled has an install of
+# version changes. test-compiled, wheel, soak and the benchmarks take a C compiler too: .venv-compiled has an install of
 # sctpx as users get it, made again when a source file changes.
 
 PYTHON ?= python3
@@ -25,8 +25,19 @@ PARALLEL := --numprocesses=$(JOBS) --maxprocesses=8 --dist=worksteal
 # How many inputs each fuzzer gets.
 FUZZ_PARSER_RUNS ?= 1000000
 FUZZ_ENDPOINT_RUNS ?= 1000000
+FUZZ_COMPILED_RUNS ?= 1000000
 
-.PHONY: help demo test test-slow test-compiled lint format interop examples fuzz fuzz-wire fuzz-endpoint bench bench-quick coverage wheel clean
+# How many mutants are tried at once, and the seed of a sample.
+MUTANT_JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+SEED ?= 0
+
+# The soak: virtual days, the seed of the first one, and the seconds of the part in real time.
+SOAK_DAYS    ?= 7
+SOAK_SECONDS ?= 600
+SOAK_SEED    ?= 1
+SOAK_WRITE   ?=
+
+.PHONY: help demo test test-slow test-compiled lint format interop examples fuzz fuzz-wire fuzz-endpoint fuzz-compiled explore mutants soak bench bench-quick coverage wheel clean
 .DELETE_ON_ERROR:
 
 help:
@@ -66,17 +77,39 @@ interop: $(VENV)/.examples
 examples: $(VENV)/.examples
 	$(BIN)/python -m pytest $(PARALLEL) -m examples tests/examples
 
-# Any bytes into every parser, and into a whole stack. A finding is written to build/fuzz and fails the target.
-# The two fuzzers are a process each: make -j2 runs both at once.
-fuzz: fuzz-wire fuzz-endpoint
+# Any bytes into every parser; stories of worlds of whole stacks, interpreted and, where a C compiler is, compiled. A
+# finding is written to build/fuzz and fails the target. Each is a process: make -j2 runs two at once.
+fuzz: fuzz-wire fuzz-endpoint fuzz-compiled
 
 fuzz-wire: $(VENV)/.fuzz
 	@mkdir -p build/fuzz
 	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_wire.py -runs=$(FUZZ_PARSER_RUNS) -artifact_prefix=build/fuzz/ -verbosity=0
 
-fuzz-endpoint: $(VENV)/.fuzz
-	@mkdir -p build/fuzz
-	PYTHONPATH=. $(BIN)/python tests/fuzz/fuzz_endpoint.py -runs=$(FUZZ_ENDPOINT_RUNS) -artifact_prefix=build/fuzz/ -verbosity=0
+fuzz-endpoint: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz.fuzz_endpoint --inputs $(FUZZ_ENDPOINT_RUNS)
+
+fuzz-compiled:
+	-@$(MAKE) --no-print-directory $(COMPILED)/.test
+	@if [ -e $(COMPILED)/.test ]; then \
+		set -x; $(COMPILED)/bin/python -m tests.fuzz.fuzz_endpoint --inputs $(FUZZ_COMPILED_RUNS) --seed 2; \
+	else \
+		echo "no compiled install could be made: it is not fuzzed"; \
+	fi
+
+# Every state of small worlds: how many they are goes into docs/exploration.md.
+explore: $(VENV)/.dev
+	$(BIN)/python -m tests.exploration --write
+
+# Small faults in the core, each tried with the tests that run its lines: what lives is told, and counted in
+# docs/mutation.md. All of it takes hours; MODULES="wire core/tx" are some of the modules, SAMPLE=20 so many mutants of each.
+mutants: $(VENV)/.dev
+	$(BIN)/python -m tests.mutation $(MODULES) --write --jobs $(MUTANT_JOBS) --seed $(SEED) \
+		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(AGAIN),--again)
+
+# Virtual days with everything going wrong at random, then real minutes on loopback at full rate, compiled. A seed
+# repeats a virtual day exactly. SOAK_WRITE=--write has the figures written into docs/security.md.
+soak: $(COMPILED)/.test
+	$(COMPILED)/bin/python -m tests.soak --days $(SOAK_DAYS) --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED) $(SOAK_WRITE)
 
 # What cannot be made here is left out, and the benchmarks say so.
 bench bench-quick: $(VENV)/.bench

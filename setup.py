@@ -17,8 +17,14 @@ PURE = os.environ.get("SCTPX_PURE")
 LEFT_INTERPRETED = {"describe.py", "config.py"}
 """One makes text for people; the other has the class that users make, copy and pickle, with its documentation."""
 
-DRIVING = ("deferral.py", "link/udp.py", "link/udp_socket.py", "aio/driver.py")
-"""What runs for each packet between the core and the event loop."""
+DRIVING = (
+    "deferral.py",
+    *[f"link/{name}.py" for name in ("arrivals", "busy_poll", "udp", "udp_socket")],
+    *[f"aio/{name}.py" for name in ("driver", "output", "polling", "waiting")],
+    *[f"blocking/{name}.py" for name in ("driver", "hub", "waiting")],
+    *[f"sockapi/{name}.py" for name in ("delivery", "ports", "socket_association")],
+)
+"""What runs for each packet or message between the core and the event loop, or a blocking call."""
 
 
 def modules() -> list[str]:

@@ -20,7 +20,7 @@ from .works import Work
 
 SECONDS_BEFORE_CUT = 3.0
 """From the start of the client until a cable is cut."""
-ONE_SIDED = ("pingpong", "setup", "connectx")
+ONE_SIDED = ("pingpong", "setup", "connectx", "first")
 """Modes in which only the client measures."""
 
 
@@ -45,7 +45,7 @@ def run_once(place: Place, seed: int) -> tuple[Report, Report]:
         between = None
         if relay is not None:
             assert work.loss is not None
-            law = [round(work.loss * 1e6), round(work.delay * 1e6), seed, limit]
+            law = [round(work.loss * 1e6), round(work.delay * 1e6), round(work.rate), work.queue, seed, limit]
             between = pair.start([relay, *map(str, (*pair.ports, *law))])
             between.await_ready()
         pair.start_client()
@@ -139,6 +139,7 @@ class Measurement:
         how |= {"cables": work.cables} if work.cables else {"mtu": work.mtu}
         how |= {"seconds": work.seconds} if work.seconds else {}
         how |= {} if work.loss is None else {"loss": work.loss, "delay_ms": work.delay * 1e3}
+        how |= {"rate": work.rate, "queue": work.queue} if work.rate else {}
         for suffix, unit, read in work.figures:
             try:
                 values = [read(server, client) for server, client in runs]

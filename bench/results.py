@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+NOISY = 0.3
+"""From the least to the most value, relative to the median: beyond, a figure is marked as noisy."""
 LATEST = Path(__file__).parent / "results" / "latest.json"
 
 
@@ -30,6 +32,11 @@ class Row:
     title: str = ""
     """The work in words."""
     conditions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def noisy(self) -> bool:
+        """The runs differ so much that the median says little."""
+        return self.max - self.min > NOISY * abs(self.value)
 
     @classmethod
     def of(cls, values: Sequence[float], *, conditions: Mapping[str, Any], **what: str) -> Row:

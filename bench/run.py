@@ -77,7 +77,7 @@ def chosen(options: argparse.Namespace) -> list[Work]:
 def minutes(works: Sequence[Work], stacks: Sequence[str]) -> float:
     """About how long it takes."""
     runs = ((work, sum(name in stacks for name in work.stacks) * work.repetitions) for work in works)
-    return sum(count * (work.seconds + 1.5 + (8.0 if work.mode == "idle" else 0.0)) for work, count in runs) / 60
+    return sum(count * (work.seconds + work.besides) for work, count in runs) / 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -36,8 +36,9 @@ def _reached(target: Target, results: Results, stack: str) -> str:
     reached = target.reached(results, stack)
     if reached is None:
         return "-"
-    verdict = "" if target.holds(stack, reached) else " (missed)"
-    return number(reached) + target.unit + verdict
+    remarks = [] if target.holds(stack, reached) else ["missed"]
+    remarks += ["noisy"] if any(row.noisy for row in target.rows(results, stack)) else []
+    return number(reached) + target.unit + (f" ({', '.join(remarks)})" if remarks else "")
 
 
 def targets_table(results: Results) -> str:
@@ -65,4 +66,5 @@ def _figure(row: Row | None) -> str:
         return "-"
     if row.min == row.max:
         return number(row.value)
-    return f"{number(row.value)} ({number(row.min)}-{number(row.max)})"
+    noisy = " noisy" if row.noisy else ""
+    return f"{number(row.value)} ({number(row.min)}-{number(row.max)}){noisy}"

@@ -49,9 +49,15 @@ class Work:
     loss: float | None = None
     """Through the relay, which loses this share of the packets..."""
     delay: float = 0.0
-    """...and takes so many seconds for the others, each way."""
+    """...and takes so many seconds for the others, each way..."""
+    rate: float = 0.0
+    """...which are sent at so many bits a second (0: as they come), and wait..."""
+    queue: int = 0
+    """...in a queue of so many bytes."""
     patience: float = 30.0
     """Seconds for everything but the span measured."""
+    besides: float = 1.5
+    """Seconds that a run takes besides, about."""
     conditions: Mapping[str, Any] = field(default_factory=dict)
     """What there is to know about it."""
 
@@ -119,6 +125,7 @@ _MEMORY: Final[tuple[Figure, ...]] = (
     ("/client", "KiB", lambda server, client: float(client["rss"] / 1024)),
 )
 _CUT: Final[tuple[Figure, ...]] = (("", "ms", longest_gap), ("/goodput", "MB/s", goodput_after_cut))
+_CUBIC: Final = {"congestion": "cubic"}
 _NAGLE: Final = {"nagle": "off in sctpx and aiortc, on in usrsctp: the defaults"}
 
 BULK: Final = Work(
@@ -128,6 +135,7 @@ BULK: Final = Work(
     stacks=(*OURS, USRSCTP, AIORTC, FLOOR),
     figures=_BULK,
     group="bulk",
+    seconds=1.5,
     conditions={**_NAGLE, "sack": "every second packet", "offload": "GSO and GRO in sctpx and in the floor"},
 )
 
@@ -201,6 +209,7 @@ _PING_PONG: Final = Work(
     figures=(("", "us", _field(1, "rtt_median")), ("/p99", "us", _field(1, "rtt_p99"))),
     group="ping-pong",
     options={"size": 64, "count": 5000},
+    seconds=1.0,
     conditions={"nagle": "off everywhere"},
 )
 
@@ -212,6 +221,7 @@ _SETUP: Final = Work(
     figures=(("", "associations/s", lambda server, client: client["count"] / client["seconds"]),),
     group="setup",
     options={"count": 1000},
+    seconds=1.0,
 )
 
 _LATENCY: Final = (
@@ -220,15 +230,22 @@ _LATENCY: Final = (
         _PING_PONG,
         name="ping-pong-sockets",
         title="ping-pong, 64 bytes, median round trip, through blocking sockets",
-        stacks=OURS,
+        stacks=(*OURS, FLOOR),
         options={**_PING_PONG.options, "api": "sockets"},
     ),
     replace(
         _PING_PONG,
         name="ping-pong-uvloop",
         title="ping-pong, 64 bytes, median round trip, in uvloop",
-        stacks=OURS,
+        stacks=(*OURS, FLOOR),
         options={**_PING_PONG.options, "loop": "uvloop"},
+    ),
+    replace(
+        _PING_PONG,
+        name="ping-pong-protocol",
+        title="ping-pong, 64 bytes, median round trip, transports and protocols",
+        stacks=OURS,
+        options={**_PING_PONG.options, "api": "protocol"},
     ),
     _SETUP,
     replace(
@@ -237,6 +254,23 @@ _LATENCY: Final = (
         title="associations per second, abortive close, in uvloop",
         stacks=OURS,
         options={**_SETUP.options, "loop": "uvloop"},
+    ),
+    replace(
+        _SETUP,
+        name="setup-graceful",
+        title="associations per second, each shut down to its end",
+        stacks=(*OURS, USRSCTP),
+        options={**_SETUP.options, "graceful": 1},
+    ),
+    Work(
+        name="first-message",
+        title="a message to and fro, from the first import of a program on",
+        mode="first",
+        stacks=OURS,
+        figures=(("", "ms", _field(1, "milliseconds")), ("/import", "ms", _field(1, "imported"))),
+        options={"size": 64},
+        seconds=0.0,
+        conditions={"bytecode": "cached", "server": "has been started before"},
     ),
 )
 
@@ -247,10 +281,11 @@ _IDLE: Final = (
         mode="idle",
         stacks=(*OURS, USRSCTP),
         figures=_MEMORY,
-        options={"count": 2000},
+        options={"count": 2000, "settle": 0.0},
         seconds=0.1,
-        repetitions=3,
+        repetitions=2,
         patience=90.0,
+        besides=4.0,
         conditions={"paths": 1, "held": "the public object", "side": "the dearer one"},
     ),
     Work(
@@ -259,10 +294,11 @@ _IDLE: Final = (
         mode="idle",
         stacks=OURS,
         figures=_MEMORY,
-        options={"count": 2000, "handler": 1},
+        options={"count": 2000, "handler": 1, "settle": 0.0},
         seconds=0.1,
-        repetitions=3,
+        repetitions=2,
         patience=90.0,
+        besides=4.0,
         conditions={"paths": 1, "held": "the public object and a task in recv()", "side": "the dearer one"},
     ),
     Work(
@@ -272,9 +308,10 @@ _IDLE: Final = (
         stacks=(*OURS, USRSCTP),
         figures=(("", "% of a core", idle_share),),
         options={"count": 10000},
-        seconds=120.0,
+        seconds=45.0,
         repetitions=1,
         patience=240.0,
+        besides=12.0,
         conditions={"heartbeats": "every 30 s", "side": "the dearer one"},
     ),
 )
@@ -307,7 +344,7 @@ _LOSS: Final = replace(
     group="loss",
     stacks=(*OURS, USRSCTP),
     options={"offload": 0},
-    seconds=8.0,
+    seconds=5.0,
     loss=0.01,
     delay=0.005,
     conditions={**BULK.conditions, "offload": "none", "lost": "each packet by a draw of its own, in a relay"},
@@ -315,11 +352,38 @@ _LOSS: Final = replace(
 
 _LOSSES: Final = (
     _LOSS,
+    replace(_LOSS, name="loss-cubic", title="the same with CUBIC", stacks=OURS, options={"offload": 0, **_CUBIC}),
+    replace(
+        _LOSS,
+        name="loss-rfc9260",
+        title="the same by the loss recovery of RFC 9260 alone",
+        stacks=OURS,
+        options={"offload": 0, "recovery": "rfc9260"},
+    ),
     replace(_LOSS, name="loss-none", title="the same without loss", loss=0.0, seconds=2.0),
-    replace(_LOSS, name="loss-near", title="bulk, 64 KiB messages, 1 % lost, no delay", group="near", delay=0.0),
+    replace(
+        _LOSS, name="loss-near", title="bulk, 64 KiB messages, 1 % lost, no delay", group="near", delay=0.0, seconds=3.0
+    ),
     replace(
         _LOSS, name="loss-near-none", title="the same without loss", group="near", delay=0.0, loss=0.0, seconds=2.0
     ),
+)
+
+_WAN: Final = replace(
+    _LOSS,
+    name="wan",
+    title="bulk, 64 KiB messages, 100 Mbit/s, 50 ms round trip, 0.1 % of the packets lost",
+    group="wan",
+    loss=0.001,
+    delay=0.025,
+    rate=100e6,
+    queue=150_000,
+    seconds=4.0,
+)
+
+_WANS: Final = (
+    _WAN,
+    replace(_WAN, name="wan-cubic", title="the same with CUBIC", stacks=OURS, options={"offload": 0, **_CUBIC}),
 )
 
 _CUTS: Final = (
@@ -331,7 +395,7 @@ _CUTS: Final = (
         figures=_CUT,
         options={"size": 16384},
         seconds=15.0,
-        repetitions=3,
+        repetitions=2,
         cables=2,
         conditions={"settings": "the defaults of each"},
     ),
@@ -347,12 +411,13 @@ _CUTS: Final = (
             cables=4,
             dead=dead,
             patience=60.0,
+            besides=1.0 + dead,
         )
         for dead in range(4)
     ),
 )
 
-WORKS: Final[tuple[Work, ...]] = (*_SIZES, *_LATENCY, *_IDLE, *_LARGE, *_LOSSES, *_CUTS)
+WORKS: Final[tuple[Work, ...]] = (*_SIZES, *_LATENCY, *_IDLE, *_LARGE, *_LOSSES, *_WANS, *_CUTS)
 
 QUICK: Final[tuple[Work, ...]] = (replace(BULK, seconds=2.0),)
 """The first row of the table."""

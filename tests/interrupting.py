@@ -15,8 +15,10 @@ import pytest
 NUMBER: Final = signal.SIGUSR1 if hasattr(signal, "SIGUSR1") else signal.SIGTERM
 LIMIT: Final = 100_000
 _RETURN: Final = dis.opmap["RETURN_VALUE"]
+# Python looks for signals at no such step: so a coroutine goes on with what it awaits.
+_UNINTERRUPTED: Final = {dis.opmap.get(name, -1) for name in ("JUMP_BACKWARD_NO_INTERRUPT", "SEND")}
 # Where the result of a call is on its way to the program.
-_CALLS: Final = ("message_calls.py", "socket_calls.py", "aio/association.py", "aio/server.py")
+_CALLS: Final = ("message_calls.py", "socket_calls.py", "aio/association.py", "aio/server.py", "aio/waiting.py")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -69,7 +71,7 @@ class Interruption:
         if event != "opcode" or self.where:
             return self._on_step
         step = code.co_code[frame.f_lasti]
-        if step == _RETURN and code.co_filename.endswith(_CALLS):
+        if step in _UNINTERRUPTED or (step == _RETURN and code.co_filename.endswith(_CALLS)):
             return self._on_step
         self._left -= 1
         if not self._left:

@@ -1,17 +1,21 @@
 """Network namespaces: hosts of their own on this machine, and cables between them.
 
 A test enters a host with its own thread, and what it opens there stays there; programs that it starts meanwhile live
-there, too. Namespaces take root's privileges and Linux, two hosts also the command ``ip``: where these are missing, the
-test is skipped.
+there, too. The I/O thread of blocking sockets reads the interfaces of the host where it began: before a test enters a
+host, it waits until what earlier tests have closed has ended, and that thread with it. Namespaces take root's
+privileges and Linux, two hosts also the command ``ip``: where these are missing, the test is skipped.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,11 +24,19 @@ from typing import Final
 
 import pytest
 
+from sctpx.blocking.hub import IO_THREAD, hub
 from sctpx.link.interfaces import interface_addresses
+from sctpx.sockapi.ending import Ending
 
 _CLONE_NEWNET: Final = 0x40000000
 _THIS_NETWORK: Final = "/proc/thread-self/ns/net"
 _numbers = count(1)
+_SHUTDOWN: Final = 2 * 10**9
+"""How long sockets that were closed may take to end gracefully, ns."""
+_LOOK: Final = 10**8
+"""How often the test looks whether they have ended, ns."""
+_PATIENCE: Final = 10.0
+"""Seconds in which the I/O thread has ended."""
 apart = [0]
 """How many hosts of its own this process is in: there, all ports are free."""
 
@@ -41,10 +53,28 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
+def _let_sockets_end() -> None:
+    """Wait until no blocking socket is left, and no I/O thread. What does not end by itself is aborted."""
+    gc.collect()
+    now = time.monotonic_ns()
+    ending = Ending(now + _SHUTDOWN, "another test begins")
+    with hub.guard, hub.lock:
+        while hub.carriers:
+            assert time.monotonic_ns() < now + 3 * _SHUTDOWN, "a socket is still open on another host"
+            for carrier in list(hub.carriers):
+                carrier.cut_off(ending)
+            hub.wait(hub.emptied, time.monotonic_ns() + _LOOK)
+    for thread in threading.enumerate():
+        if thread.name == IO_THREAD:
+            thread.join(_PATIENCE)
+            assert not thread.is_alive(), "the I/O thread is still there, on another host"
+
+
 @contextmanager
 def own_host(addresses: Sequence[str] = ()) -> Iterator[None]:
     """This thread is in a host of its own: a loopback interface, these further IPv6 addresses on it, nothing else."""
     libc = _libc()
+    _let_sockets_end()
     with open(_THIS_NETWORK) as before:
         if libc.unshare(_CLONE_NEWNET):
             pytest.skip("a network namespace takes privileges")
@@ -83,6 +113,7 @@ class Host:
     def entered(self) -> Iterator[None]:
         """This thread is on the host."""
         libc = _libc()
+        _let_sockets_end()
         with open(_THIS_NETWORK) as before, open(f"/run/netns/{self.name}") as here:
             if libc.setns(here.fileno(), _CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

@@ -11,11 +11,10 @@ import asyncio
 import importlib
 import socket
 import sys
-import time
 from contextlib import suppress
 from typing import Any
 
-from .driver import SCTP_PORT, WARM_UP_ROUNDS, Bulk, Options, Span, parse, ready, round_trips
+from .driver import SCTP_PORT, Bulk, Options, Span, parse, ready, rounds
 
 # Looked up by name: its own environment has it, ours need not.
 stack: Any = importlib.import_module("aiortc.rtcsctptransport")
@@ -157,18 +156,10 @@ async def pingpong(udp: Udp, options: Options) -> None:
 
     line.on("message", on_message)
     data = bytes(options.size)
-    times: list[float] = []
-    span = Span()
-    for round_trip in range(WARM_UP_ROUNDS + options.count):
-        if round_trip == WARM_UP_ROUNDS:
-            times.clear()
-            span = Span()
+    for _ in rounds(options):
         answer = loop.create_future()
-        sent = time.perf_counter()
         line.send(data)
         await answer
-        times.append(time.perf_counter() - sent)
-    span.report(round_trips(times))
     await asyncio.sleep(options.limit)
 
 

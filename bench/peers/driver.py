@@ -5,23 +5,24 @@ Only the standard library is imported here: the stacks live in environments of t
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
+Congestion: TypeAlias = Literal["newreno", "cubic"]
+LossRecovery: TypeAlias = Literal["rack", "rfc9260"]
 WARM_UP_ROUNDS = 200
 """Round trips of a ping-pong that do not count."""
 FIRST_ASSOCIATIONS = 100
 """Idle associations that do not count: they fill pools and caches."""
-SETTLING_SECONDS = 5.0
-"""Between the last idle association and the span measured."""
 SCTP_PORT = 5001
 LEAST_GAP = 0.02
 """Seconds without a message that are worth a note."""
@@ -36,11 +37,11 @@ class Options:
     kind: str = "sctp"
     """Of the floor: ``gro``, ``udp`` or ``tcp``."""
     api: str = "asyncio"
-    """Of ours: that, or ``sockets`` for blocking ones."""
+    """Of ours and of the floor: that, or ``sockets`` for blocking ones; of ours, ``protocol`` for no coroutines."""
     link: str = "udp"
     """Of ours: that, or ``raw`` for SCTP over IP itself."""
     loop: str = "asyncio"
-    """Of ours: asyncio's event loop, or ``uvloop``."""
+    """Of ours and of the floor: asyncio's event loop, or ``uvloop``."""
     laddr: str = "127.0.0.1"
     """Local addresses, separated by commas; so for ``raddr``, the peer's."""
     raddr: str = "127.0.0.1"
@@ -60,6 +61,14 @@ class Options:
     """1: one SACK for a burst."""
     handler: int = 0
     """1: somebody waits on each idle association."""
+    settle: float = 5.0
+    """Seconds between the last idle association and the span measured."""
+    graceful: int = 0
+    """1: associations end by a shutdown, and are not aborted."""
+    congestion: Congestion = "newreno"
+    """Of ours: the congestion control."""
+    recovery: LossRecovery = "rack"
+    """Of ours: how losses are found."""
     limit: int = 60
     """Seconds the process lives at most."""
 
@@ -91,6 +100,15 @@ def parse(arguments: list[str]) -> Options:
         sys.exit(f"usage: MODE server|client key=value ... ({error!r})")
     signal.alarm(options.limit)
     return options
+
+
+def loop_factory(options: Options) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loop; ``None`` stands for asyncio's own. ``ImportError`` without uvloop."""
+    if options.loop != "uvloop":
+        return None
+    import uvloop  # noqa: PLC0415 - not everybody has it
+
+    return uvloop.new_event_loop
 
 
 def say(**report: Any) -> None:
@@ -197,9 +215,8 @@ def round_trips(times: list[float]) -> dict[str, float]:
     }
 
 
-def ask(send: Callable[[bytes], object], receive: Callable[[int], object], most: int, options: Options) -> None:
-    """The asking side of a ping-pong over calls that wait; an answer has at most ``most`` bytes."""
-    data = bytes(options.size)
+def rounds(options: Options) -> Iterator[None]:
+    """The round trips of a ping-pong: each takes from one ``next`` to the following one. Reports in the end."""
     times: list[float] = []
     span = Span()
     for round_trip in range(WARM_UP_ROUNDS + options.count):
@@ -207,8 +224,15 @@ def ask(send: Callable[[bytes], object], receive: Callable[[int], object], most:
             times.clear()
             span = Span()
         sent = time.perf_counter()
-        send(data)
-        receive(most)
+        yield
         times.append(time.perf_counter() - sent)
     span.report(round_trips(times))
+
+
+def ask(send: Callable[[bytes], object], receive: Callable[[int], object], most: int, options: Options) -> None:
+    """The asking side of a ping-pong over calls that wait; an answer has at most ``most`` bytes."""
+    data = bytes(options.size)
+    for _ in rounds(options):
+        send(data)
+        receive(most)
     time.sleep(options.limit)

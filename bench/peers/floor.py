@@ -4,16 +4,21 @@
 ``kind=udp`` does it packet by packet; ``kind=tcp`` is ``sendall`` and ``recv_into``. UDP packets fill the MTU. To lose
 nothing the receiver tells how much it got (after each read of a merged batch, after every second packet otherwise:
 SCTP's rhythm), and the sender keeps at most a window outstanding.
+
+The ping-pong is one packet to and fro: between coroutines that the callback of a reader resumes, in asyncio's event
+loop or in uvloop's; with ``api=sockets`` by ``sendto`` and ``recvfrom`` in threads.
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 import sys
+import threading
 from contextlib import suppress
 
-from .driver import Bulk, Options, ask, parse, ready
+from .driver import Bulk, Options, ask, loop_factory, parse, ready, rounds
 
 SOL_UDP = 17
 # linux/udp.h
@@ -30,13 +35,14 @@ PATIENCE_MICROSECONDS = 200_000
 """After which what is outstanding counts as lost."""
 
 
-def udp_socket(options: Options) -> socket.socket:
-    """A socket from us to the peer."""
+def udp_socket(options: Options, connected: bool = True) -> socket.socket:
+    """A socket from us to the peer; not ``connected``, it has no peer of its own."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
     sock.bind((options.laddr, options.ludp))
-    sock.connect((options.raddr, options.rudp))
+    if connected:
+        sock.connect((options.raddr, options.rudp))
     return sock
 
 
@@ -115,25 +121,81 @@ def tcp_client(options: Options) -> None:
         bulk.note(sends, sends * options.size)
 
 
-def echo(options: Options) -> None:
-    """The answering side of a ping-pong."""
+class Reader:
+    """A socket that an event loop watches: the coroutine that waits for a packet is resumed by the callback."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self._loop = asyncio.get_running_loop()
+        self._waiting: asyncio.Future[bytes] | None = None
+        self._loop.add_reader(sock, self._read)
+
+    def receive(self) -> asyncio.Future[bytes]:
+        """The next packet, which has not come yet."""
+        self._waiting = self._loop.create_future()
+        return self._waiting
+
+    def _read(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.set_result(self._socket.recv(1 << 16))
+
+
+async def loop_echo(options: Options) -> None:
+    """The answering side of a ping-pong, in an event loop."""
     sock = udp_socket(options)
+    reader = Reader(sock)
     ready()
     while True:
-        sock.send(sock.recv(1 << 16))
+        sock.send(await reader.receive())
 
 
-def pingpong(options: Options) -> None:
-    """The asking side of a ping-pong."""
+async def loop_pingpong(options: Options) -> None:
+    """The asking side of a ping-pong, in an event loop."""
     sock = udp_socket(options)
-    ask(sock.send, sock.recv, 1 << 16, options)
+    reader = Reader(sock)
+    data = bytes(options.size)
+    for _ in rounds(options):
+        answer = reader.receive()
+        sock.send(data)
+        await answer
+    await asyncio.sleep(options.limit)
+
+
+def in_loop(options: Options) -> None:
+    """One side of a ping-pong in an event loop."""
+    with asyncio.Runner(loop_factory=loop_factory(options)) as runner:
+        runner.run(loop_echo(options) if options.is_server else loop_pingpong(options))
+
+
+def in_thread(options: Options) -> None:
+    """One side of a ping-pong by calls that wait, in a thread while the main one waits for its end."""
+    thread = threading.Thread(target=thread_echo if options.is_server else thread_pingpong, args=(options,))
+    thread.start()
+    thread.join()
+
+
+def thread_echo(options: Options) -> None:
+    """The answering side of a ping-pong, by ``recvfrom`` and ``sendto``."""
+    sock = udp_socket(options, connected=False)
+    ready()
+    while True:
+        sock.sendto(*sock.recvfrom(1 << 16))
+
+
+def thread_pingpong(options: Options) -> None:
+    """The asking side of a ping-pong, by ``sendto`` and ``recvfrom``."""
+    sock = udp_socket(options, connected=False)
+    peer = options.raddr, options.rudp
+    ask(lambda data: sock.sendto(data, peer), sock.recvfrom, 1 << 16, options)
 
 
 def main(arguments: list[str]) -> None:
     """Run one side of one piece of work."""
     options = parse(arguments)
     if options.mode == "pingpong":
-        work = echo if options.is_server else pingpong
+        work = in_thread if options.api == "sockets" else in_loop
     elif options.kind == "tcp":
         work = tcp_server if options.is_server else tcp_client
     else:

@@ -1,17 +1,19 @@
 /*
  * A relay that loses and delays UDP packets, for two processes on one host that send to it instead of to each other.
  *
- *   relay A B CLIENT SERVER LOSS DELAY SEED LIMIT
+ *   relay A B CLIENT SERVER LOSS DELAY RATE QUEUE SEED LIMIT
  *
  * What arrives on port A goes from port B to port SERVER; what arrives on port B goes from port A to port CLIENT (all on
  * 127.0.0.1). Of a million packets LOSS are lost, each by a draw of its own, whichever way it goes; the others are
- * DELAY microseconds under way, in order. SEED (not 0) makes the draws. It prints READY, ends on SIGTERM, or after LIMIT
- * seconds, and prints what it did as one JSON object.
+ * DELAY microseconds under way, in order. If RATE is not 0, each way is a line of so many bits a second (of IP packets), and
+ * what finds more than QUEUE bytes before it is lost as well. SEED (not 0) makes the draws. It prints READY, ends on SIGTERM,
+ * or after LIMIT seconds, and prints what it did as one JSON object.
  *
  * Theory of operation
- *   The delay is the same for all, so a ring of packets in order of arrival is the queue. One thread: wait until
- *   something arrives or the oldest packet is due; read both sockets, at most a batch each; send what is due. Neither
- *   UDP_GRO nor UDP_SEGMENT: the kernel splits what the senders merged, and each packet is a packet here.
+ *   The delay is the same for all, and a line keeps the order, so that a ring of packets in order of arrival is the queue
+ *   of each way. One thread: wait until something arrives or the oldest packet is due; read both sockets, at most a batch
+ *   each; send what is due. Neither UDP_GRO nor UDP_SEGMENT: the kernel splits what the senders merged, and each packet is
+ *   a packet here.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,16 +31,23 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PACKET = 2048, RING = 1 << 14, BATCH = 64, BUFFER = 8 << 20 };
+enum { PACKET = 2048, RING = 1 << 13, BATCH = 64, BUFFER = 8 << 20, HEADERS = 28 };
 
 struct packet {
 	int64_t due;
-	int length, way;                           /* way: the socket it came by */
+	int length;
 	char data[PACKET];
 };
 
-static struct packet ring[RING];
-static uint64_t head, tail, lost, overflowed, sent;
+/* What came by one of the sockets, and goes out by the other one. */
+struct way {
+	struct packet ring[RING];
+	uint64_t head, tail;
+	int64_t line_free;                         /* when the line has sent what was taken in so far */
+};
+
+static struct way ways[2];
+static uint64_t lost, queue_full, overflowed, sent, rate, queue;
 static int sockets[2];
 static volatile sig_atomic_t over;
 
@@ -80,13 +89,26 @@ static bool draw(uint64_t *state, uint64_t loss)
 	return *state % 1000000 < loss;
 }
 
+/* When a packet of so many bytes has passed the line; -1 if the queue before it is full. */
+static int64_t pass_line(struct way *w, int64_t time, unsigned length)
+{
+	int64_t start = w->line_free > time ? w->line_free : time;
+
+	if (!rate)
+		return time;
+	if ((uint64_t)(start - time) * rate / 8000000000u + length > queue)
+		return -1;
+	return w->line_free = start + (int64_t)(length * 8000000000u / rate);
+}
+
 static void take_in(int way, uint64_t *state, uint64_t loss, int64_t delay)
 {
+	struct way *w = &ways[way];
 	struct mmsghdr messages[BATCH];
 	struct iovec pieces[BATCH];
 	static char buffers[BATCH][PACKET];
 	int n;
-	int64_t due;
+	int64_t time, passed;
 
 	memset(messages, 0, sizeof(messages));
 	for (int i = 0; i < BATCH; i++) {
@@ -95,37 +117,39 @@ static void take_in(int way, uint64_t *state, uint64_t loss, int64_t delay)
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}
 	n = recvmmsg(sockets[way], messages, BATCH, 0, NULL);
-	due = now() + delay;
+	time = now();
 	for (int i = 0; i < n; i++) {
-		struct packet *p = &ring[tail % RING];
+		struct packet *p = &w->ring[w->tail % RING];
 		if (draw(state, loss)) {
 			lost++;
-		} else if (tail - head == RING) {
+		} else if (w->tail - w->head == RING) {
 			overflowed++;
+		} else if ((passed = pass_line(w, time, messages[i].msg_len + HEADERS)) < 0) {
+			queue_full++;
 		} else {
-			p->due = due;
-			p->way = way;
+			p->due = passed + delay;
 			p->length = (int)messages[i].msg_len;
 			memcpy(p->data, buffers[i], messages[i].msg_len);
-			tail++;
+			w->tail++;
 		}
 	}
 }
 
-/* Send what is due, in runs that go the same way. */
-static void put_out(void)
+/* Send what is due of what came by this way. */
+static void put_out(int way)
 {
+	struct way *w = &ways[way];
 	struct mmsghdr messages[BATCH];
 	struct iovec pieces[BATCH];
 	int64_t time = now();
 
-	while (head != tail && ring[head % RING].due <= time) {
-		int way = ring[head % RING].way, n = 0, done;
+	while (w->head != w->tail && w->ring[w->head % RING].due <= time) {
+		int n = 0, done;
 
 		memset(messages, 0, sizeof(messages));
-		while (n < BATCH && head + (uint64_t)n != tail) {
-			struct packet *p = &ring[(head + (uint64_t)n) % RING];
-			if (p->way != way || p->due > time)
+		while (n < BATCH && w->head + (uint64_t)n != w->tail) {
+			struct packet *p = &w->ring[(w->head + (uint64_t)n) % RING];
+			if (p->due > time)
 				break;
 			pieces[n] = (struct iovec){p->data, (size_t)p->length};
 			messages[n].msg_hdr.msg_iov = &pieces[n];
@@ -136,9 +160,22 @@ static void put_out(void)
 		if (done < 0 && (errno == EAGAIN || errno == ENOBUFS))
 			return;
 		done = done < 1 ? 1 : done;        /* a peer that is gone, or not there yet: that packet is lost */
-		head += (uint64_t)done;
+		w->head += (uint64_t)done;
 		sent += (uint64_t)done;
 	}
+}
+
+/* Nanoseconds until a packet is due; a tenth of a second if there is none. */
+static int64_t until_due(void)
+{
+	int64_t wait = 100000000, time = now();
+
+	for (int i = 0; i < 2; i++) {
+		struct way *w = &ways[i];
+		if (w->head != w->tail && w->ring[w->head % RING].due - time < wait)
+			wait = w->ring[w->head % RING].due - time;
+	}
+	return wait < 0 ? 0 : wait;
 }
 
 int main(int argc, char **argv)
@@ -147,8 +184,8 @@ int main(int argc, char **argv)
 	uint64_t state, loss;
 	int64_t delay;
 
-	if (argc != 9) {
-		fprintf(stderr, "usage: %s A B CLIENT SERVER LOSS DELAY SEED LIMIT\n", argv[0]);
+	if (argc != 11) {
+		fprintf(stderr, "usage: %s A B CLIENT SERVER LOSS DELAY RATE QUEUE SEED LIMIT\n", argv[0]);
 		return 2;
 	}
 	sockets[0] = open_socket(atoi(argv[1]), atoi(argv[3]));
@@ -159,27 +196,29 @@ int main(int argc, char **argv)
 	}
 	loss = strtoull(argv[5], NULL, 10);
 	delay = strtoll(argv[6], NULL, 10) * 1000;
-	state = strtoull(argv[7], NULL, 10) * 0x9E3779B97F4A7C15u | 1;
+	rate = strtoull(argv[7], NULL, 10);
+	queue = strtoull(argv[8], NULL, 10);
+	state = strtoull(argv[9], NULL, 10) * 0x9E3779B97F4A7C15u | 1;
 	signal(SIGTERM, stop);
 	signal(SIGALRM, stop);
-	alarm((unsigned)atoi(argv[8]));
+	alarm((unsigned)atoi(argv[10]));
 	prctl(PR_SET_TIMERSLACK, 1000);
 	for (int i = 0; i < 2; i++)
 		watched[i] = (struct pollfd){.fd = sockets[i], .events = POLLIN};
 	printf("READY\n");
 	fflush(stdout);
 	while (!over) {
-		int64_t wait = head == tail ? 100000000 : ring[head % RING].due - now();
-		struct timespec timeout = {.tv_nsec = wait < 0 ? 0 : wait};
+		struct timespec timeout = {.tv_nsec = until_due()};
 
 		if (ppoll(watched, 2, &timeout, NULL) < 0 && errno != EINTR)
 			break;
 		for (int i = 0; i < 2; i++)
 			if (watched[i].revents)
 				take_in(i, &state, loss, delay);
-		put_out();
+		for (int i = 0; i < 2; i++)
+			put_out(i);
 	}
-	printf("{\"sent\": %llu, \"lost\": %llu, \"overflowed\": %llu}\n", (unsigned long long)sent,
-	       (unsigned long long)lost, (unsigned long long)overflowed);
+	printf("{\"sent\": %llu, \"lost\": %llu, \"queue_full\": %llu, \"overflowed\": %llu}\n", (unsigned long long)sent,
+	       (unsigned long long)lost, (unsigned long long)queue_full, (unsigned long long)overflowed);
 	return 0;
 }

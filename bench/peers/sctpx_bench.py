@@ -1,7 +1,8 @@
 """The driver of our own stack: the asyncio API as an application would use it.
 
 Everything goes through public names. Nagle is off, as it always is in asyncio unless the configuration says otherwise.
-With ``api=sockets`` the work is done by ``sctpx_sockets_bench``, with ``loop=uvloop`` in the event loop of uvloop.
+With ``api=sockets`` the work is done by ``sctpx_sockets_bench``, with ``api=protocol`` a dialogue by transports and
+protocols, with ``loop=uvloop`` all of it in the event loop of uvloop.
 Two things need a link that the driver opens itself: offloading switched off, and packets larger than 1500 bytes.
 """
 
@@ -13,53 +14,32 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import sctpx
 from sctpx.link import UdpLink
 
-from . import sctpx_sockets_bench
+from . import BEGAN, sctpx_sockets_bench
 from .driver import (
     FIRST_ASSOCIATIONS,
     SCTP_PORT,
-    SETTLING_SECONDS,
-    WARM_UP_ROUNDS,
     Arrivals,
     Bulk,
     Options,
     Span,
+    loop_factory,
     parse,
     ready,
     resident,
-    round_trips,
+    rounds,
     say,
 )
+
+ProtocolT = TypeVar("ProtocolT", bound=sctpx.SctpProtocol)
 
 BYTES_AT_ONCE = 256 << 10
 """User data handed over in one call."""
 ETHERNET_MTU = 1500
-
-
-class LargePackets:
-    """A UDP link whose packets may be as large as the benchmark says; without it they end at 1500 bytes."""
-
-    def __init__(self, inner: UdpLink, mtu: int) -> None:
-        self._mtu = mtu
-        self.port = inner.port
-        self.addresses = inner.addresses
-        self.sockets = inner.sockets
-        self.add_address = inner.add_address
-        self.open_port = inner.open_port
-        self.close_port = inner.close_port
-        self.socket_for = inner.socket_for
-        self.receive = inner.receive
-        self.receive_errors = inner.receive_errors
-        self.send = inner.send
-        self.close = inner.close
-
-    def max_packet(self, remote: bytes, local: bytes = b"") -> int:
-        """The largest IP packet for a destination."""
-        return self._mtu
 
 
 class Side:
@@ -67,21 +47,38 @@ class Side:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        config = sctpx.AssociationConfig(mtu=options.mtu, stretch_sack=bool(options.stretch))
+        config = sctpx.AssociationConfig(
+            mtu=options.mtu,
+            stretch_sack=bool(options.stretch),
+            congestion=options.congestion,
+            loss_recovery=options.recovery,
+        )
         self._ours: dict[str, Any] = {"config": config, "close_timeout": 0.0}
         if options.link == "raw":
             self._ours |= {"local": options.local, "link": "raw"}
         elif options.offload and options.mtu == ETHERNET_MTU:
             self._ours |= {"local": options.local, "udp_port": options.ludp}
         else:
-            link = UdpLink.open(options.local, options.ludp, offload=bool(options.offload))
-            self._ours["link"] = LargePackets(link, options.mtu) if options.mtu > ETHERNET_MTU else link
+            self._ours["link"] = UdpLink.open(options.local, options.ludp, offload=bool(options.offload))
 
     async def serve(self, handler: Any = None) -> sctpx.Server:
         """Listen."""
         server = await sctpx.start_server(handler, port=SCTP_PORT, **self._ours)
         ready()
         return server
+
+    async def serve_protocol(self, factory: Callable[[], sctpx.SctpProtocol]) -> sctpx.Server:
+        """Listen, with a protocol for each association."""
+        server = await sctpx.create_server(factory, port=SCTP_PORT, **self._ours)
+        ready()
+        return server
+
+    async def connect_protocol(self, factory: Callable[[], ProtocolT]) -> ProtocolT:
+        """Associate, with a protocol."""
+        udp_port = self._options.rudp
+        remote = self._options.remote
+        _, protocol = await sctpx.create_connection(factory, remote, SCTP_PORT, peer_udp_port=udp_port, **self._ours)
+        return protocol
 
     async def endpoint(self) -> sctpx.Endpoint:
         """An SCTP port; while it is open, so is the UDP port."""
@@ -123,8 +120,56 @@ async def bulk(side: Side, options: Options) -> None:
             measured.note(messages, received)
 
 
+class Echo(sctpx.SctpProtocol):
+    """Sends back what comes."""
+
+    def connection_made(self, transport: sctpx.SctpTransport) -> None:
+        """The association is up."""
+        self._transport = transport
+
+    def message_received(self, message: sctpx.Message) -> None:
+        """A message has come."""
+        self._transport.send(message.data)
+
+
+class Pinger(sctpx.SctpProtocol):
+    """Sends the next message when one has come back."""
+
+    def __init__(self, options: Options) -> None:
+        self._data = bytes(options.size)
+        self._rounds = rounds(options)
+        self.done = asyncio.Event()
+
+    def connection_made(self, transport: sctpx.SctpTransport) -> None:
+        """The association is up."""
+        self._transport = transport
+        self._ping()
+
+    def message_received(self, message: sctpx.Message) -> None:
+        """A message has come back."""
+        self._ping()
+
+    def _ping(self) -> None:
+        for _ in self._rounds:
+            self._transport.send(self._data)
+            return
+        self.done.set()
+
+
+async def pingpong_protocol(side: Side, options: Options) -> None:
+    """Small messages to and fro, without coroutines."""
+    if options.is_server:
+        async with await side.serve_protocol(Echo) as server:
+            await server.serve_forever()
+    pinger = await side.connect_protocol(lambda: Pinger(options))
+    await pinger.done.wait()
+    await asyncio.sleep(options.limit)
+
+
 async def pingpong(side: Side, options: Options) -> None:
     """Small messages to and fro."""
+    if options.api == "protocol":
+        await pingpong_protocol(side, options)
     if options.is_server:
         async with await side.serve() as server:
             association = await server.accept()
@@ -133,17 +178,9 @@ async def pingpong(side: Side, options: Options) -> None:
         return
     association = await side.connect()
     data = bytes(options.size)
-    times: list[float] = []
-    span = Span()
-    for round_trip in range(WARM_UP_ROUNDS + options.count):
-        if round_trip == WARM_UP_ROUNDS:
-            times.clear()
-            span = Span()
-        sent = time.perf_counter()
+    for _ in rounds(options):
         await association.send(data)
         await association.recv()
-        times.append(time.perf_counter() - sent)
-    span.report(round_trips(times))
     await asyncio.sleep(options.limit)
 
 
@@ -152,13 +189,34 @@ async def setup(side: Side, options: Options) -> None:
     if options.is_server:
         async with await side.serve(lambda association: None) as server:
             await server.serve_forever()
+
+    async def one() -> None:
+        association = await side.connect()
+        if options.graceful:
+            await association.shutdown()
+        else:
+            association.abort()
+
     async with await side.endpoint():
-        (await side.connect()).abort()
+        await one()
         span = Span()
         for _ in range(options.count):
-            (await side.connect()).abort()
+            await one()
         span.report({"count": options.count})
         await asyncio.sleep(options.limit)
+
+
+async def first(side: Side, options: Options) -> None:
+    """The first message of a program that has just been started, sent back by a server that has not."""
+    if options.is_server:
+        await pingpong(side, options)
+    imported = time.perf_counter() - BEGAN
+    span = Span()
+    association = await side.connect()
+    await association.send(bytes(options.size))
+    await association.recv()
+    span.report({"milliseconds": (time.perf_counter() - BEGAN) * 1e3, "imported": imported * 1e3})
+    await asyncio.sleep(options.limit)
 
 
 class Idle:
@@ -185,10 +243,10 @@ class Idle:
     async def measure(self) -> None:
         """Wait for the last one, and report."""
         await self._complete.wait()
-        await asyncio.sleep(SETTLING_SECONDS / 10)
+        await asyncio.sleep(0.5)
         gc.collect()
         growth = resident() - self._before
-        await asyncio.sleep(SETTLING_SECONDS)
+        await asyncio.sleep(self._options.settle)
         span = Span()
         await asyncio.sleep(self._options.secs)
         span.report({"rss": growth / self._options.count})
@@ -240,22 +298,21 @@ async def cut(side: Side, options: Options) -> None:
         await reading
 
 
-def loop_factory(options: Options) -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes the event loop; ``None`` stands for asyncio's own. ``ImportError`` without uvloop."""
-    if options.loop != "uvloop":
-        return None
-    import uvloop  # noqa: PLC0415 - not everybody has it
-
-    return uvloop.new_event_loop
-
-
 def main(arguments: list[str]) -> None:
     """Run one side of one piece of work."""
     options = parse(arguments)
     if options.api == "sockets":
         sctpx_sockets_bench.run(options)
         return
-    work = {"bulk": bulk, "pingpong": pingpong, "setup": setup, "idle": idle, "connectx": connectx, "cut": cut}
+    work = {
+        "bulk": bulk,
+        "pingpong": pingpong,
+        "setup": setup,
+        "first": first,
+        "idle": idle,
+        "connectx": connectx,
+        "cut": cut,
+    }
 
     async def run() -> None:
         await work[options.mode](Side(options), options)

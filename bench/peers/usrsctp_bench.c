@@ -28,11 +28,12 @@
 
 enum { SCTP_PORT = 5001, WARM_UP_ROUNDS = 200, FIRST_ASSOCIATIONS = 100, ADDRESSES = 8, PIECE = 1 << 20, GAPS = 1000 };
 
-static const double SETTLING_SECONDS = 5.0, LEAST_GAP = 0.02;
+static const double LEAST_GAP = 0.02;
 
 static const char *mode = "", *laddr = "127.0.0.1", *raddr = "127.0.0.1";
 static bool is_server;
 static double ludp = 0, rudp = 0, mtu = 1500, size = 65536, secs = 1.0, warm = 0.2, count = 1000, time_limit = 60;
+static double settle = 5.0, graceful = 0;
 static char piece[PIECE];
 
 /* ---- clocks, reports, failure ---- */
@@ -219,6 +220,18 @@ static void abort_and_close(struct socket *so)
 	usrsctp_close(so);
 }
 
+/* A shutdown, to its end. */
+static void shut_down_and_close(struct socket *so)
+{
+	int flags;
+
+	if (usrsctp_shutdown(so, SHUT_WR) < 0)
+		fail("shutdown");
+	while (receive(so, &flags) > 0)
+		;
+	usrsctp_close(so);
+}
+
 /* ---- bulk ---- */
 
 struct bulk {
@@ -334,7 +347,10 @@ static void setup(void)
 	for (long i = 0; i < (long)count + 1; i++) {
 		if (i == 1)
 			look(&span);
-		abort_and_close(dial());
+		if (graceful)
+			shut_down_and_close(dial());
+		else
+			abort_and_close(dial());
 	}
 	report(&span, ", \"count\": %ld", (long)count);
 }
@@ -364,9 +380,9 @@ static void idle(void)
 		if (i == FIRST_ASSOCIATIONS)
 			before = resident();
 	}
-	pause_for(SETTLING_SECONDS / 10);
+	pause_for(0.5);
 	growth = resident() - before;
-	pause_for(SETTLING_SECONDS);
+	pause_for(settle);
 	look(&span);
 	pause_for(secs);
 	report(&span, ", \"rss\": %.1f", growth / count);
@@ -472,7 +488,7 @@ static bool keyword(char *word)
 {
 	static const struct { const char *key; double *value; } numbers[] = {
 		{"ludp", &ludp}, {"rudp", &rudp}, {"mtu", &mtu}, {"size", &size}, {"secs", &secs}, {"warm", &warm},
-		{"count", &count}, {"limit", &time_limit},
+		{"count", &count}, {"limit", &time_limit}, {"settle", &settle}, {"graceful", &graceful},
 	};
 	char *value = strchr(word, '=');
 

@@ -25,7 +25,20 @@ from socket import AF_INET, AF_INET6, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_SEQPACKE
 from typing import Final
 
 from . import errors as errors
-from .aio import Association, Connecting, Endpoint, EventStream, Server, connect, open_endpoint, start_server
+from .aio import (
+    Association,
+    Connecting,
+    Endpoint,
+    EventStream,
+    SctpProtocol,
+    SctpTransport,
+    Server,
+    connect,
+    create_connection,
+    create_server,
+    open_endpoint,
+    start_server,
+)
 from .blocking.functions import (
     sctp_bindx,
     sctp_connectx,
@@ -100,6 +113,8 @@ __all__ = [
     "Message",
     "PathInfo",
     "Received",
+    "SctpProtocol",
+    "SctpTransport",
     "Sent",
     "Server",
     "Socket",
@@ -107,6 +122,8 @@ __all__ = [
     "__version__",
     "connect",
     "constants",
+    "create_connection",
+    "create_server",
     "errors",
     "events",
     "open_endpoint",

@@ -42,13 +42,20 @@ _NAMES: Final = (
 )
 SIGNALS: Final[tuple[int, ...]] = tuple(int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name))
 """The signals that are held back, if the program has a handler for them: those whose handlers raise."""
-_INTERRUPT: Final = int(signal.SIGINT)
-_B, _C, _D, _E, _F, _G, _H, _I = (*SIGNALS[1:], *[SIGNALS[-1]] * 8)[:8]
-_DEFAULT: Final = signal.default_int_handler
-_USUAL: Final[Sequence[tuple[int, _Handler]]] = ((_INTERRUPT, _DEFAULT),)
-"""The handlers as most programs have them: of ``SIGINT`` alone, and that is Python's own."""
+_NINE: Final = (*SIGNALS, *[SIGNALS[-1]] * 9)[:9]
+_A: Final = _NINE[0]
+_B: Final = _NINE[1]
+_C: Final = _NINE[2]
+_D: Final = _NINE[3]
+_E: Final = _NINE[4]
+_F: Final = _NINE[5]
+_G: Final = _NINE[6]
+_H: Final = _NINE[7]
+_I: Final = _NINE[8]
 # Event loops leave a handler that does nothing: what they do, they do when the loop runs.
 _HARMLESS: Final = ("asyncio.unix_events", "uvloop.loop")
+
+_UNSEEN: Final = object()
 
 # What is below ``signal``, which makes enumerations of it all and takes ten times as long.
 _get: Final = _signal.getsignal
@@ -59,7 +66,7 @@ _set: Final = _signal.signal
 class _Handlers:
     """The handlers of the process. Only the main thread changes anything here."""
 
-    __slots__ = ("_since", "held", "lock", "main", "replaced")
+    __slots__ = ("_since", "held", "lock", "main", "replaced", "seen", "usual")
 
     def __init__(self) -> None:
         self.main = -1
@@ -70,33 +77,56 @@ class _Handlers:
         """The handlers in whose place the stand-in is, or may have been left."""
         self.held: list[tuple[int, FrameType | None]] = []
         """The signals that wait, in the order in which they came."""
+        self.seen: list[Any] = [_UNSEEN] * 9
+        """The handlers of ``SIGNALS`` when they were looked at last."""
+        self.usual: Sequence[tuple[int, _Handler]] = ()
+        """Those of them that may raise."""
         self._since = 0.0
 
     def run_here(self) -> bool:
         """Whether this thread runs handlers."""
         if self.main < 0 and threading.current_thread() is threading.main_thread():
             self.main = get_ident()
-            handler = _get(_INTERRUPT)
+            handler = _get(_A)
             if handler is not None:
                 try:
-                    _set(_INTERRUPT, handler)
+                    _set(_A, handler)
                 except ValueError:  # The main thread of another interpreter runs them.
                     self.main = 0
         return get_ident() == self.main
 
-    def replace(self) -> None:
-        """Put the stand-in in the place of all handlers that may raise."""
+    def look(self) -> None:
+        """See which handlers there are, and which of them may raise."""
         left = dict(self.replaced)
         found = []
-        for number in SIGNALS:
-            handler = _get(number)
-            if handler is _stand_in:
+        self.seen = [_get(number) for number in _NINE]
+        for number, handler in dict(zip(_NINE, self.seen, strict=True)).items():
+            if handler is _stand_in:  # A trace function has left it there.
                 handler = left.get(number)
+                self.seen = [_UNSEEN] * 9
             if callable(handler) and getattr(handler, "__module__", None) not in _HARMLESS:
                 found.append((number, handler))
-        self.replaced = found
+        self.usual = found
+
+    def replace(self) -> None:
+        """Put the stand-in in the place of all handlers that may raise."""
+        seen = self.seen
+        # One after the other: this is done in every call, and a loop over ``SIGNALS`` takes twice as long.
+        if not (
+            _get(_A) is seen[0]
+            and _get(_B) is seen[1]
+            and _get(_C) is seen[2]
+            and _get(_D) is seen[3]
+            and _get(_E) is seen[4]
+            and _get(_F) is seen[5]
+            and _get(_G) is seen[6]
+            and _get(_H) is seen[7]
+            and _get(_I) is seen[8]
+        ):
+            self.look()
+        self.replaced = self.usual
         try:
-            for number, _ in found:
+            for number, _ in self.replaced:
                 _set(number, _stand_in)
         except BaseException:
             self.put_back()
@@ -161,7 +191,9 @@ class Guard:
         """
         self.lock: Any = RLock() if lock is None else lock
         self._reentrant = reentrant
-        self._inner = 0  # How often it was entered again.
+        # How often the guard was entered again. Threads enter it before they have the lock. So only the main thread
+        # changes this number, where several threads use the guard: that is where it is not reentrant.
+        self._inner = 0
 
     def __enter__(self) -> None:
         lock = self.lock
@@ -170,39 +202,30 @@ class Guard:
                 raise RuntimeError("a finalizer cannot use a socket while it interrupts a call of a socket")
             self._inner += 1
             return
-        self._inner = 0
         handlers = _handlers
         if get_ident() != handlers.main and not handlers.run_here():
+            if self._reentrant:
+                self._inner = 0
             return
+        self._inner = 0
         if handlers.replaced and handlers.lock._is_owned():  # noqa: SLF001 - see above
             self._inner += 1  # Under another guard.
             return
         handlers.lock = lock
-        # One after the other: this is done in every call, and a loop over ``SIGNALS`` takes twice as long.
-        if _get(_INTERRUPT) is _DEFAULT and not (
-            _get(_B) or _get(_C) or _get(_D) or _get(_E) or _get(_F) or _get(_G) or _get(_H) or _get(_I)
-        ):
-            handlers.replaced = _USUAL
-            _set(_INTERRUPT, _stand_in)
-        else:
-            handlers.replace()
+        handlers.replace()
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._inner:
+        handlers = _handlers
+        if self._inner and (self._reentrant or get_ident() == handlers.main):
             self._inner -= 1
             return
         if kind is not None and self.lock._is_owned():  # noqa: SLF001 - see above
             self.lock.release()  # A trace function has raised between the end of the block and that of the lock.
-        handlers = _handlers
         if not handlers.replaced or get_ident() != handlers.main:
             return
-        if handlers.held or handlers.replaced is not _USUAL:
-            handlers.put_back()
-        elif _get(_INTERRUPT) is _stand_in:
-            _set(_INTERRUPT, _DEFAULT)
-            handlers.replaced = ()
+        handlers.put_back()
 
     def wait(self, wait: Callable[..., T], *arguments: Any) -> T:
         """In the middle of the block, wait for something: the lock is free meanwhile, and signal handlers run.

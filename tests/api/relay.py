@@ -1,5 +1,8 @@
 """A UDP relay in front of a server, made of plain UDP sockets, that notes how the packets it passes on are marked.
 
+A ``congested`` one is a router with a queue: it passes on the ECN bits to the server, and marks each tenth packet that
+may be marked.
+
 It stands at the server's own addresses, on another UDP port, so that a client knows no difference. To the server it is
 one peer at one address. What segmentation offload sent as one piece arrives here as the packets it was cut into.
 """
@@ -13,6 +16,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from sctpx.core.outputs import CE, ECT_0
+
 _IP_RECVTOS = 13
 _IPV6_FLOWINFO = 11
 LABEL = 0xFFFFF
@@ -21,11 +26,15 @@ LABEL = 0xFFFFF
 class Relay:
     """Between one client and a server that has these addresses and this UDP port."""
 
-    def __init__(self, hosts: Sequence[str], udp_port: int, source: str = "127.0.0.1") -> None:
+    def __init__(
+        self, hosts: Sequence[str], udp_port: int, source: str = "127.0.0.1", *, congested: bool = False
+    ) -> None:
         self.from_client: dict[str, list[tuple[int, int]]] = {host: [] for host in hosts}
         """Traffic class and flow label of each packet, by the server's address it came to."""
         self.from_server: list[tuple[int, int]] = []
         self._server_port = udp_port
+        self._congested = congested
+        self._markable = 0
         self._client: dict[str, Any] = {}
         self._fronts = {host: _observer(host) for host in hosts[:1]}
         self.udp_port: int = self._fronts[hosts[0]].getsockname()[1]
@@ -52,7 +61,16 @@ class Relay:
                     host = fronts[sock]
                     self._client[host] = source
                     self.from_client[host].append(mark)
+                    ecn = self._pass_on(mark[0]) if self._congested else 0
+                    self._back.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, ecn)
                     self._back.sendto(data, (host, self._server_port))
+
+    def _pass_on(self, traffic_class: int) -> int:
+        """The ECN bits that a packet leaves with."""
+        if traffic_class & CE != ECT_0:
+            return 0
+        self._markable += 1
+        return CE if self._markable % 10 == 5 else ECT_0
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ import pytest
 
 import sctpx
 from sctpx.core.outputs import CE, ECT_0
-from sctpx.link import Received, UdpLink, UdpSocket, open_link
+from sctpx.link import Capabilities, Received, UdpLink, UdpSocket, open_link
 from tests.api.support import PORT, linux_only, raises_errno
 
 CONFIG = sctpx.AssociationConfig(ecn=True)
@@ -63,8 +63,22 @@ async def test_marks_are_told_and_answered(host: str) -> None:
         assert peer.stats.cwrs_received > 0
 
 
+@linux_only
+async def test_no_link_has_to_be_opened_for_it() -> None:
+    async with (
+        await sctpx.start_server(None, "127.0.0.1", PORT, udp_port=0, config=CONFIG, link="udp") as server,
+        sctpx.connect("127.0.0.1", PORT, peer_udp_port=server.udp_port, config=CONFIG, link="udp") as association,
+    ):
+        peer = await server.accept()
+        assert association.ecn
+        assert peer.ecn
+
+
 async def test_a_link_that_reads_no_marks_is_refused() -> None:
+    link = UdpLink.open(["127.0.0.1"], capabilities=Capabilities())
+    assert not link.read_ecn()
     with raises_errno(errno.EOPNOTSUPP):
-        await sctpx.connect("127.0.0.1", PORT, peer_udp_port=9, config=CONFIG, link="udp")
-    with raises_errno(errno.EOPNOTSUPP):
-        await sctpx.start_server(None, "127.0.0.1", PORT, udp_port=0, config=CONFIG, link="udp")
+        await sctpx.open_endpoint(link=link, config=CONFIG)
+    async with await sctpx.open_endpoint(link=UdpLink.open(["127.0.0.1"], capabilities=Capabilities())) as endpoint:
+        with raises_errno(errno.EOPNOTSUPP):
+            await endpoint.connect("127.0.0.1", PORT, peer_udp_port=9, config=CONFIG)

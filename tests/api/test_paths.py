@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from dataclasses import replace
 
 import pytest
 
@@ -95,3 +96,19 @@ async def test_an_association_outlives_a_short_silence_of_all_paths() -> None:
             pass
         link.heal("127.0.0.2")
         assert (await b.recv()).data == b"patience"
+
+
+@linux_only
+async def test_potentially_failed_paths_can_be_hidden() -> None:
+    """RFC 7829 section 3.2 (12): "provide the ULP with the means to suppress exposure of the PF state"."""
+    link = cuttable("127.0.0.8", "127.0.0.9")
+    hidden = replace(QUICK, expose_potentially_failed=False, path_max_retrans=100, association_max_retrans=100)
+    told: list[events.Event] = []
+    async with associated(TWO, link=link, config=hidden, server={"config": QUICK}) as (a, b):
+        a.on_event = lambda _, event: told.append(event)
+        link.cut("127.0.0.2")
+        await a.send(b"by the other path")
+        assert (await b.recv()).data == b"by the other path"
+        await until(lambda: a.paths[0].error_count > 1)
+        assert [path.state for path in a.paths] == ["active", "active"]
+        assert not [event for event in told if isinstance(event, events.PathStateChanged)]

@@ -31,7 +31,12 @@ def udp_port() -> Iterator[str]:
 
 @linux_only
 @pytest.mark.parametrize(
-    ("program", "last"), [("client", ["hello"]), ("paths", ["127.0.0.2 active ", "127.0.0.3 active primary"])]
+    ("program", "last"),
+    [
+        ("client", ["hello"]),
+        ("protocol", ["hello"]),
+        ("paths", ["127.0.0.2 active ", "127.0.0.3 active primary"]),
+    ],
 )
 def test_a_program_of_the_page_prints_what_it_is_about(udp_port: str, program: str, last: list[str]) -> None:
     done = subprocess.run(

@@ -123,3 +123,47 @@ async def test_a_client_that_does_not_listen_ends_and_refuses_the_peer_that_came
         with pytest.raises(sctpx.AssociationRestarted):
             await a.recv()
         again.close()
+
+
+@linux_only
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_protocol_is_told_between_the_messages_of_the_old_and_of_the_new_peer(kept: bool) -> None:
+    told: list[list[object]] = []
+
+    class Telling(sctpx.SctpProtocol):
+        def connection_made(self, transport: sctpx.SctpTransport) -> None:
+            told.append(self.mine)
+            transport.pause_reading()
+            self.transport = transport
+            transports.append(transport)
+
+        def __init__(self) -> None:
+            self.mine: list[object] = []
+
+        def message_received(self, message: sctpx.Message) -> None:
+            self.mine.append(message.data)
+
+        def event_received(self, event: events.Event) -> None:
+            self.mine.append(type(event))
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.mine.append(type(exc))
+
+    transports: list[sctpx.SctpTransport] = []
+    config = sctpx.AssociationConfig() if kept else END
+    async with await sctpx.create_server(Telling, HOST, PORT, udp_port=0, config=config) as server:
+        first, link = await connect_from_2905(server)
+        await first.send(b"old")
+        await until(lambda: transports and transports[0].association.readable)
+        udp_port = await vanish(first, link)
+        second, _ = await connect_from_2905(server, udp_port)
+        await second.send(b"new")
+        await until(lambda: transports[-1].association.readable == (2 if kept else 1))
+        for transport in transports:
+            transport.resume_reading()
+        await until(lambda: sum(map(len, told)) >= 3)
+        if kept:
+            assert told == [[b"old", events.Restarted, b"new"]]
+        else:
+            assert told == [[b"old", sctpx.AssociationRestarted], [b"new"]]
+        await second.close()

@@ -20,11 +20,15 @@ NARROW = sctpx.AssociationConfig(receive_buffer=8192)
 
 
 async def fill(association: sctpx.Association, size: int = 1000) -> int:
-    """Send messages of this size until the next one would wait; how many it took."""
-    count = 0
-    while association.send_space > 0:
-        await association.send(bytes(size))
-        count += 1
+    """Send messages of this size until the peer takes no more and the next one would wait; how many it took."""
+    count = turns = 0
+    while turns < 20:
+        while association.send_space > 0:
+            await association.send(bytes(size))
+            count += 1
+            turns = 0
+        await asyncio.sleep(0)  # What is on its way is acknowledged.
+        turns += 1
     return count
 
 

@@ -55,7 +55,8 @@ def test_the_story_holds_to_its_end(link: str) -> None:
     assert told["sent"]["bytes"] == 4_000_000
     assert told["failed_over_to"] == told["report"][3]["address"]
     assert told["up_at"] < told["cut_at"] < told["failed_over_at"]
-    assert told["longest_gap"] >= 0.9
+    if link == "simulated":
+        assert 0 < told["longest_gap"] < 0.5  # No timeout, which takes a second at least, is waited for.
     used = {path["remote"]: path["bytes_sent"] for path in told["paths"]}
     assert used[told["primary"]] > 0
     assert used[told["failed_over_to"]] > 0
@@ -75,7 +76,7 @@ def test_without_a_terminal_it_is_told_in_plain_lines(link: str) -> None:
         "association up after",
         "2 SEND",
         "is cut",
-        "is potentially failed: data goes to",
+        "data goes to",
         " 100 %",
         "3 SHUTDOWN",
         "SHA-256 is equal",

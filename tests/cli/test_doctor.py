@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,6 +73,12 @@ def test_a_port_without_a_host_to_ask_is_a_mistake() -> None:
     assert done.returncode == 2
     assert b"--port is for asking a HOST" in done.stderr
     assert done.stdout == b""
+
+
+def test_chunks_to_be_authenticated_where_nobody_is_asked_are_a_mistake() -> None:
+    done = run("doctor", "--auth-chunks", "DATA", "127.0.0.1")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"for asking a HOST, which takes --port" in done.stderr
 
 
 def test_a_preset_that_is_none_is_one_line() -> None:
@@ -166,3 +173,16 @@ def test_a_peer_that_answers_in_no_way_ends_it_with_1() -> None:
     assert [probe["way"] for probe in probes] == ["raw", "udp"]
     assert not any(probe["associated"] for probe in probes)
     assert all("refused" in probe["said"] for probe in probes)
+
+
+@pytest.mark.usefixtures("other_host")
+def test_a_peer_that_demands_a_key_is_asked_with_it(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"known to both")
+    key.chmod(0o600)
+    with Running("listen", "-v", "--link", "udp", "--auth-key", str(key), "127.0.0.1", "5000") as listener:
+        listener.udp_port(listener.stderr)
+        for options, associated in (((), False), (("--auth-key", str(key)), True)):
+            told = examined("--port", "5000", *options, "127.0.0.1", status=0 if associated else 1)
+            [probe] = [probe for probe in told["peers"][0]["probes"] if probe["way"] == "udp"]
+            assert probe["associated"] is associated

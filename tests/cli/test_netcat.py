@@ -182,3 +182,14 @@ def test_a_message_has_one_reason_to_be_given_up() -> None:
     done = run("connect", "--lifetime", "1", "--retransmits", "0", "127.0.0.1", PORT)
     assert done.returncode == 2
     assert b"exclude each other" in done.stderr
+
+
+@pytest.mark.parametrize("mobile", [(), ("--mobile",)])
+def test_who_wants_to_move_is_told_if_the_peer_does_not_go_along(mobile: tuple[str, ...]) -> None:
+    with listening("--once", *mobile) as listener:
+        udp_port = listener.udp_port(listener.stderr)
+        done = run("connect", "--mobile", "--peer-udp-port", udp_port, "127.0.0.1", PORT, given=b"hello\n")
+        assert (done.returncode, done.stdout) == (0, b"")
+        told = b"sctpx: with 127.0.0.1 addresses cannot change: the peer does not offer that\n"
+        assert done.stderr == (b"" if mobile else told)
+        assert listener.finish()[:2] == (0, b"hello\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
@@ -28,6 +29,7 @@ KEYS = {
     "packets_received",
     "retransmissions",
     "compiled",
+    "congestion",
 }
 
 
@@ -37,8 +39,9 @@ KEYS = {
         ("64Ki", ()),
         ("64", ("--streams", "4")),
         ("700k", ()),
-        ("1Ki", ("--warmup", "0.05", "--stretch-sack")),
+        ("1Ki", ("--warmup", "0.05", "--stretch-sack", "--loss-recovery", "rfc9260")),
         ("8Ki", ("--no-offload", "--mtu", "1280")),
+        ("16Ki", ("--congestion", "cubic")),
     ],
 )
 def test_bulk_counts_the_same_on_both_sides(size: str, options: tuple[str, ...]) -> None:
@@ -163,3 +166,22 @@ def test_a_run_that_breaks_off_is_one_line_and_exit_status_1() -> None:
     (line,) = errors.decode().splitlines()
     assert (status, output) == (1, b"")
     assert line.startswith("Error: the association was aborted by the peer")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers take Linux")
+def test_a_server_with_workers_shows_the_runs_of_all_of_them() -> None:
+    with Running("perf", "server", "--udp-port", "0", "--workers", "2", "--json") as server:
+        udp_port = server.udp_port(server.stderr)
+        for _ in range(2):
+            done = run("perf", "client", "127.0.0.1", "--udp-port", udp_port, "--seconds", "0.05", "--json")
+            client = parsed(done.stdout)
+            assert parsed(server.stdout.readline())["bytes"] == client["bytes"] > 0
+        server.interrupt()
+        _, output, errors = server.finish()
+        assert (output, errors) == (b"", b"")
+
+
+def test_what_does_not_go_with_workers_is_said() -> None:
+    done = run("perf", "server", "--workers", "2", "--once")
+    assert done.returncode == 2
+    assert b"--workers" in done.stderr

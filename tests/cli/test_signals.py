@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,10 +71,13 @@ def test_a_caller_delivers_what_it_has_read_and_shuts_down(number: int) -> None:
 
 
 def test_a_caller_that_waits_for_a_peer_ends_at_once() -> None:
-    with Running("connect", "-v", "127.0.0.99", PORT) as command:
-        assert b"connecting" in command.stderr.readline()
-        command.signal(signal.SIGTERM)
-        assert command.finish()[0] == 128 + signal.SIGTERM
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:  # A port that nobody has would refuse, by ICMP.
+        silent.bind((HOST, 0))
+        with Running("connect", "-v", "--peer-udp-port", str(silent.getsockname()[1]), HOST, PORT) as command:
+            assert b"connecting" in command.stderr.readline()
+            assert silent.recv(2000)
+            command.signal(signal.SIGTERM)
+            assert command.finish()[0] == 128 + signal.SIGTERM
 
 
 def test_a_server_of_perf_shuts_down() -> None:

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from sctpx.core.events import LocalAddressChange
 from sctpx.wire import asconf as wire
+from sctpx.wire import causes
 from sctpx.wire.asconf import Answer, Request
-from sctpx.wire.codes import CHUNK_ASCONF, CHUNK_ASCONF_ACK, PARAM_ADD_IP, PARAM_DELETE_IP, PARAM_SET_PRIMARY
+from sctpx.wire.codes import (
+    CAUSE_REFUSED_FOR_RESOURCES,
+    CHUNK_ASCONF,
+    CHUNK_ASCONF_ACK,
+    PARAM_ADD_IP,
+    PARAM_DELETE_IP,
+    PARAM_SET_PRIMARY,
+)
 from tests.conformance.peer import Peer, Sent
 
 SUPPORTED: Final = (CHUNK_ASCONF, CHUNK_ASCONF_ACK)
@@ -114,3 +123,19 @@ def answer_one(peer: Peer, sent: list[Sent], *said: Answer) -> list[Sent]:
     """The same, for the one ASCONF among these packets."""
     [(serial, _, _, _)] = heard(sent)
     return answer(peer, serial, *said)
+
+
+def requests_in(sent: list[Sent]) -> list[Request]:
+    """The requests of the one ASCONF among these packets."""
+    [(_, _, requests, _)] = heard(sent)
+    return requests
+
+
+def refusal(request: Request, code: int = CAUSE_REFUSED_FOR_RESOURCES) -> Answer:
+    """What the peer answers to a request that it refuses."""
+    return Answer(request.correlation, [causes.refused(code, (request.kind, request.value))])
+
+
+def told(peer: Peer) -> list[tuple[bytes, int, int]]:
+    """(address, what, result) of each change of our addresses, as the user hears of it."""
+    return [(event.local, event.what, event.result) for event in peer.events_of(LocalAddressChange)]

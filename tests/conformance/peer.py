@@ -19,6 +19,7 @@ from sctpx.core.association.state import ESTABLISHED
 from sctpx.core.config import AssociationConfig, Limits
 from sctpx.core.endpoint import PeerAddress
 from sctpx.core.events import Event
+from sctpx.core.outputs import WHOLE, Transmit
 from sctpx.core.path.newreno import NewReno
 from sctpx.core.path.path import Path
 from sctpx.core.stack import Stack
@@ -221,7 +222,9 @@ class Peer:
         self._expired = 0
         own = [bytes((10, 0, number, 1)) for number in range(1, paths + 1)]
         self._remotes = [bytes((10, 0, number, 2)) for number in range(1, paths + 1)]
-        settings = AssociationConfig(**{"heartbeat_interval": 0.0, "streams": max(streams, 10), **config})
+        settings = AssociationConfig(
+            **{"heartbeat_interval": 0.0, "streams": max(streams, 10), "loss_recovery": "rfc9260", **config}
+        )
         announced = own if paths > 1 else ()
         self.endpoint = endpoint = self.stack.open_endpoint(PORT, own if bound else (), settings, announced, limits)
         targets = [PeerAddress(ip, UDP_PORT) for ip in self._remotes]
@@ -365,6 +368,14 @@ class Peer:
         assert len({len(packet) for packet in whole[:-1]}) <= 1
         self._receive(b"".join(whole), len(whole[0]), path)
 
+    def deliver_at_once(self, *packets: bytes) -> None:
+        """Packets with one chunk each arrive before any answer leaves."""
+        for one in packets:
+            packet = self._packet(one)
+            remote = self._remotes[0]
+            self.stack.receive(self.now, remote[:3] + b"\1", remote, UDP_PORT, packet, len(packet))
+        self._drain()
+
     def deliver_bytes(self, packet: bytes, path: int = 1) -> None:
         """Any bytes arrive."""
         self._receive(packet, 1 << 16, path)
@@ -453,6 +464,13 @@ class Peer:
         self.stack.handle_icmp(self.now, remote, UDP_PORT, EMSGSIZE, returned, mtu)
         self._drain()
 
+    def refuse(self, sent: Sent, error: int) -> None:
+        """The link did not send this packet after all."""
+        remote = self._remotes[sent.path - 1]
+        transmit = Transmit(b"", remote, UDP_PORT, sent.bytes, len(sent.bytes))
+        self.stack.handle_send_error(self.now, transmit, error)
+        self._drain()
+
     # What the peer hears.
 
     def take(self) -> list[Sent]:
@@ -504,7 +522,7 @@ class Peer:
                 assert verify_packet(data)
                 known = transmit.remote in self._remotes
                 path = self._remotes.index(transmit.remote) + 1 if known else 0
-                sent = Sent(self.elapsed, path, data, self.tsn, self.peer_tsn, transmit.fragments)
+                sent = Sent(self.elapsed, path, data, self.tsn, self.peer_tsn, transmit.fragments != WHOLE)
                 sent.source, sent.destination = transmit.local, transmit.remote
                 self._sent.append(sent)
         while (event := self.stack.poll_event()) is not None:

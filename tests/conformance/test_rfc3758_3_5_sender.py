@@ -393,3 +393,28 @@ def test_a_shutdown_does_not_wait_for_what_was_abandoned() -> None:
     assert forwards(peer.wait())
     peer.sack(1)
     assert ["SHUTDOWN"] in [packet.names for packet in peer.take()]
+
+
+def test_c5_the_timer_ends_with_what_it_was_started_for() -> None:
+    """What is sent next to that path has a whole RTO (RFC 9260 section 6.3.2 R1 and R2)."""
+    peer = Peer(forwards=True, paths=2)
+    peer.send(100, **give_up())
+    peer.take()
+    [packet] = peer.wait()
+    assert (packet.path, forwards([packet]), packet.at) == (2, [Forward(1, [(0, 0, False)])], 1.0)
+    peer.sack(1, after=0.1)
+    peer.advance(0.8)
+    peer.send(100)
+    assert [(one.path, one.tsns) for one in peer.take()] == [(2, [2])]
+    assert peer.wait()[0].at == pytest.approx(2.9)
+
+
+def test_lifetimes_of_messages_that_are_over_are_forgotten_and_those_of_others_hold() -> None:
+    peer = Peer(forwards=True)
+    for number in range(1, 301):
+        peer.send(10, policy=TIMED, value=100 * SECOND)
+        peer.sack(number)
+    peer.take()
+    peer.send(100, policy=TIMED, value=500 * MILLISECOND)
+    peer.advance(1.1)
+    assert abandoned(peer) == [(100, True)]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
 from sctpx.core.association.state import CLOSED, ESTABLISHED
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CommunicationLost, PartialDeliveryAborted
 from sctpx.testing import Pair
+from sctpx.wire import control
+from sctpx.wire import reconfig as wire
 from sctpx.wire.causes import parse as parse_causes
 from sctpx.wire.codes import (
     CAUSE_PROTOCOL_VIOLATION,
     CAUSE_UNRECOGNIZED_CHUNK,
+    CHUNK_FORWARD_TSN,
     CHUNK_I_DATA,
     CHUNK_I_FORWARD_TSN,
     DATA_BEGIN,
@@ -21,6 +26,7 @@ from sctpx.wire.codes import (
 )
 from sctpx.wire.setup import parse
 from tests.conformance.peer import Peer, Sack
+from tests.conformance.reconfig import reconfiguring, say
 
 
 def cumulative(peer: Peer) -> int:
@@ -49,6 +55,21 @@ def test_it_is_agreed_on_if_both_sides_have_said_so(a: bool, b: bool) -> None:
             assert (PARAM_FORWARD_TSN_SUPPORTED in flags) is wanted
 
 
+def test_a_peer_that_lists_the_chunk_among_its_extensions_needs_no_parameter() -> None:
+    """RFC 5061 section 4.2.7: "MUST support the sending and receiving of any chunk types listed". pion says no more."""
+    peer = Peer(extensions=[CHUNK_FORWARD_TSN])
+    assert peer.association.partial_reliability
+    peer.deliver(peer.forward_tsn(2))
+    assert cumulative(peer) == 2
+
+
+def test_we_say_it_both_ways() -> None:
+    with Pair(1).connect() as pair:
+        for name in ("INIT", "INIT ACK"):
+            [packet] = [packet for packet in pair.network.packets() if packet.chunks == [name]]
+            assert CHUNK_FORWARD_TSN in parse(packet.data[16:], ack=name == "INIT ACK").extensions
+
+
 @pytest.mark.parametrize(("ours", "theirs"), [(True, False), (False, True)])
 def test_without_an_agreement_a_forward_tsn_draws_an_error_and_does_nothing(ours: bool, theirs: bool) -> None:
     """ "It MUST instead act as if it does NOT support the FORWARD TSN chunk, returning an ERROR" """
@@ -66,16 +87,43 @@ def test_with_interleaving_the_peer_has_to_list_i_forward_tsn(extensions: list[i
     assert peer.association.partial_reliability is (CHUNK_I_FORWARD_TSN in extensions)
 
 
-@pytest.mark.parametrize("interleaving", [False, True])
-def test_the_other_chunk_of_the_two_ends_the_association(interleaving: bool) -> None:
-    """RFC 8260 section 2.3.1."""
-    extensions = [CHUNK_I_DATA, CHUNK_I_FORWARD_TSN]
-    peer = Peer(extensions=extensions, interleaving=interleaving, forwards=True)
-    peer.deliver(peer.forward_tsn(1) if interleaving else peer.i_forward_tsn(1))
+BOTH = [CHUNK_I_DATA, CHUNK_I_FORWARD_TSN]
+
+
+@pytest.mark.parametrize("forwards", [False, True])
+@pytest.mark.parametrize(
+    ("interleaving", "extensions", "chunk"),
+    [
+        (True, BOTH, "forward_tsn"),
+        (True, [CHUNK_I_DATA], "forward_tsn"),
+        (True, [CHUNK_I_DATA], "i_forward_tsn"),
+        (False, BOTH, "i_forward_tsn"),
+        (True, [], "i_forward_tsn"),
+        (True, [CHUNK_I_FORWARD_TSN], "i_forward_tsn"),
+    ],
+)
+def test_the_chunk_that_was_not_agreed_on_ends_the_association(
+    interleaving: bool, extensions: list[int], chunk: str, forwards: bool
+) -> None:
+    """RFC 8260 section 2.3.1: "the receiver of the FORWARD-TSN chunk MUST abort the association", and "The same
+    applies if I-FORWARD-TSN support has not been negotiated"; whether FORWARD-TSN was, which ``forwards`` says, or not.
+    """
+    peer = Peer(extensions=extensions, interleaving=interleaving, forwards=forwards)
+    peer.deliver(getattr(peer, chunk)(1))
     [packet] = peer.take()
     [(code, _)] = parse_causes(packet.value("ABORT"))
     assert code == CAUSE_PROTOCOL_VIOLATION
     assert peer.events_of(CommunicationLost)
+
+
+@pytest.mark.parametrize("forwards", [False, True])
+def test_i_forward_tsn_is_agreed_on_by_the_supported_extensions_alone(forwards: bool) -> None:
+    """RFC 8260 section 2.3.1: "negotiated [...] via the Supported Extensions Parameter"; RFC 3758 has another one."""
+    peer = Peer(extensions=BOTH, interleaving=True, forwards=forwards)
+    assert peer.association.partial_reliability
+    peer.deliver(peer.i_forward_tsn(1, (0, 0, False)))
+    peer.deliver(peer.i_data(2, b"next", stream=0, mid=1))
+    assert peer.read() == [b"next"]
 
 
 # 3.6: the Cumulative TSN.
@@ -185,6 +233,20 @@ def test_a_message_that_lacks_a_fragment_is_removed(flags: int) -> None:
     assert peer.association.local_rwnd >= rwnd - 2000
 
 
+@pytest.mark.parametrize("interleaving", [False, True])
+def test_the_next_message_comes_behind_the_news_that_the_one_before_will_not_be_whole(interleaving: bool) -> None:
+    """Whoever reads would else take its beginning for more of the message that is given up."""
+    peer = Peer(extensions=BOTH, interleaving=interleaving, forwards=True, partial_delivery_point=1000)
+    for tsn, ssn in ((1, 0), (3, 1)):
+        begin = peer.i_data(tsn, 1400, flags=DATA_BEGIN, mid=ssn)
+        peer.deliver(begin if interleaving else peer.data(tsn, 1400, flags=DATA_BEGIN, ssn=ssn))
+    assert peer.association.readable == 1
+    peer.deliver(peer.i_forward_tsn(2, (0, 0, False)) if interleaving else peer.forward_tsn(2, (0, 0)))
+    [event] = peer.events_of(PartialDeliveryAborted)
+    assert (event.stream, event.ssn, event.readable) == (0, 0, 1)
+    assert [message[3] for message in peer.association.read()] == [0, 1]
+
+
 def test_of_a_message_that_was_handed_over_in_parts_the_user_is_told_that_no_more_will_come() -> None:
     peer = Peer(forwards=True, partial_delivery_point=2000)
     peer.deliver(peer.data(1, 1400, flags=DATA_BEGIN, stream=4, ssn=0))
@@ -197,8 +259,33 @@ def test_of_a_message_that_was_handed_over_in_parts_the_user_is_told_that_no_mor
     assert peer.read() == [b"next"]
 
 
+@pytest.mark.parametrize("interleaving", [False, True])
+@pytest.mark.parametrize("end", ["given up", "aborted"])
+def test_what_waited_for_the_end_of_a_message_in_parts_is_told_behind_the_news_that_no_more_will_come(
+    end: str, interleaving: bool
+) -> None:
+    """A reader that joins parts would take it for the end of that message."""
+    peer = Peer(extensions=BOTH, interleaving=interleaving, forwards=True, partial_delivery_point=2000)
+    if interleaving:
+        peer.deliver(peer.i_data(1, 1400, flags=DATA_UNORDERED | DATA_BEGIN, mid=0))
+        peer.deliver(peer.i_data(2, 1400, flags=DATA_UNORDERED, mid=0, last=1))
+        peer.deliver(peer.i_data(4, b"held back", flags=DATA_UNORDERED | DATA_BEGIN | DATA_END, mid=1))
+    else:
+        peer.deliver(peer.data(1, 1400, flags=DATA_UNORDERED | DATA_BEGIN))
+        peer.deliver(peer.data(2, 1400, flags=DATA_UNORDERED))
+        peer.deliver(peer.data(4, b"held back", flags=DATA_UNORDERED | DATA_BEGIN | DATA_END))
+    assert peer.association.readable == 1
+    if end == "aborted":
+        peer.deliver(control.abort([]))
+    else:
+        peer.deliver(peer.i_forward_tsn(3, (0, 0, True)) if interleaving else peer.forward_tsn(3))
+    [event] = peer.events_of(PartialDeliveryAborted)
+    assert event.readable == 1
+    assert [len(message) for message in peer.read()] == [2800, len(b"held back")]
+
+
 def test_i_forward_tsn_skips_ordered_and_unordered_messages_by_mid() -> None:
-    peer = Peer(extensions=[CHUNK_I_DATA, CHUNK_I_FORWARD_TSN], interleaving=True, forwards=True)
+    peer = Peer(extensions=BOTH, interleaving=True, forwards=True)
     peer.deliver(peer.i_data(2, b"b", stream=1, mid=70_001))
     peer.deliver(peer.i_data(3, b"u", flags=DATA_UNORDERED | DATA_BEGIN, stream=1, mid=9))
     assert not peer.read()
@@ -211,7 +298,7 @@ def test_i_forward_tsn_skips_ordered_and_unordered_messages_by_mid() -> None:
 @pytest.mark.parametrize("unordered", [False, True])
 def test_a_fragment_that_was_under_way_when_its_message_was_given_up_is_dropped(unordered: bool) -> None:
     """Its TSN is above the New Cumulative TSN, since chunks of another message lie between."""
-    peer = Peer(extensions=[CHUNK_I_DATA, CHUNK_I_FORWARD_TSN], interleaving=True, forwards=True)
+    peer = Peer(extensions=BOTH, interleaving=True, forwards=True)
     flags = DATA_UNORDERED if unordered else 0
     peer.deliver(peer.i_forward_tsn(1, (1, 0, unordered)))
     peer.deliver(peer.i_data(3, 500, flags=flags | DATA_END, stream=1, mid=0, last=1))
@@ -220,6 +307,94 @@ def test_a_fragment_that_was_under_way_when_its_message_was_given_up_is_dropped(
     assert peer.read() == [b"other", b"next"]
     assert peer.association.tcb.window.held == peer.association.tcb.reassembly.messages == 0
     assert cumulative(peer) == 4
+
+
+REST = {2: DATA_BEGIN, 3: 0, 4: DATA_END}
+"""Flags of the fragments of one message, by TSN."""
+
+
+@pytest.mark.parametrize("unordered", [0, DATA_UNORDERED])
+@pytest.mark.parametrize("upto", [2, 3])
+@pytest.mark.parametrize("order", list(permutations((2, 3, 4))))
+def test_the_rest_of_a_message_that_is_skipped_in_part_is_dropped(
+    order: tuple[int, ...], upto: int, unordered: int
+) -> None:
+    """What comes of it behind the New Cumulative TSN is no fault of the peer: it may have been under way."""
+    for before in range(4):
+        peer = Peer(forwards=True)
+        for tsn in order[:before]:
+            peer.deliver(peer.data(tsn, 500, flags=REST[tsn] | unordered, ssn=0))
+        peer.deliver(peer.forward_tsn(upto, *([] if unordered else [(0, 0)])))
+        for tsn in order[before:]:
+            peer.deliver(peer.data(tsn, 500, flags=REST[tsn] | unordered, ssn=0))
+        peer.deliver(peer.data(6, 500, flags=DATA_END | unordered, ssn=1))
+        peer.deliver(peer.data(5, 500, flags=DATA_BEGIN | unordered, ssn=1))
+        whole = set(order[:before]) == {2, 3, 4}
+        assert [len(message) for message in peer.read()] == [1500, 1000][0 if whole else 1 :]
+        assert peer.association.tcb.window.held == 0
+        assert cumulative(peer) == 6
+
+
+def test_a_fragment_without_a_beginning_elsewhere_is_a_violation() -> None:
+    for tsns in ((4,), (5, 4)):
+        peer = Peer(forwards=True)
+        peer.deliver(peer.forward_tsn(2))
+        peer.deliver(peer.data(3))
+        for tsn in tsns:
+            peer.deliver(peer.data(tsn, flags=0))
+        assert peer.association.state == CLOSED
+
+
+@pytest.mark.parametrize("unordered", [0, DATA_UNORDERED])
+@pytest.mark.parametrize("in_parts", [False, True])
+@pytest.mark.parametrize("interleaving", [False, True])
+def test_a_message_of_which_all_that_was_sent_has_come_can_be_given_up(
+    interleaving: bool, in_parts: bool, unordered: int
+) -> None:
+    """Section 3.5, A3: with a TSN, the peer gives up the whole message. Linux then gives its rest no TSNs: nothing is
+    missing, and all the same no more will come.
+    """
+    point = 1000 if in_parts else 0
+    peer = Peer(extensions=BOTH, interleaving=interleaving, forwards=True, partial_delivery_point=point)
+    for tsn, flags in ((1, DATA_BEGIN), (2, 0)):
+        one = peer.i_data(tsn, 600, flags=flags | unordered, mid=0, last=tsn - 1)
+        peer.deliver(one if interleaving else peer.data(tsn, 600, flags=flags | unordered, ssn=0))
+    peer.take()
+    skip = peer.i_forward_tsn(2, (0, 0, unordered != 0))
+    peer.deliver(skip if interleaving else peer.forward_tsn(2, *([] if unordered else [(0, 0)])))
+    assert peer.take()[-1].sack.cumulative == 2
+    following = peer.i_data(3, b"next", flags=3 | unordered, mid=1)
+    peer.deliver(following if interleaving else peer.data(3, b"next", flags=3 | unordered, ssn=1))
+    assert peer.read()[-1] == b"next"
+    assert len(peer.events_of(PartialDeliveryAborted)) == in_parts
+    assert peer.association.tcb.window.held == 0
+
+
+@pytest.mark.parametrize("interleaving", [False, True])
+def test_what_is_said_again_gives_up_nothing_that_was_sent_since(interleaving: bool) -> None:
+    peer = Peer(extensions=BOTH, interleaving=interleaving, forwards=True)
+    skip = peer.i_forward_tsn(2, (0, 1, False)) if interleaving else peer.forward_tsn(2, (0, 1))
+    peer.deliver(skip)
+    for tsn, flags in ((3, DATA_BEGIN), (4, DATA_END)):
+        one = peer.i_data(tsn, 600, flags=flags, mid=2, last=tsn - 3)
+        peer.deliver(one if interleaving else peer.data(tsn, 600, flags=flags, ssn=2))
+        peer.deliver(skip)
+    assert [len(message) for message in peer.read()] == [1200]
+
+
+def test_one_from_before_the_peer_s_tsns_were_reset_is_dropped_and_counted() -> None:
+    """RFC 6525 section 5.2.4: it has no meaning among the new TSNs, of which it may be a valid one."""
+    peer = reconfiguring(forwards=True)
+    peer.deliver(peer.data(1))
+    say(peer, wire.tsn_reset(peer.peer_tsn))
+    peer.take()
+    peer.deliver(peer.forward_tsn(1, (0, 5)))
+    assert peer.association.stats.packets_discarded == 1
+    first = 2 + (1 << 31)
+    peer.deliver(peer.data(first, ssn=0))
+    peer.deliver(peer.forward_tsn(first + 1, (0, 1)))
+    peer.deliver(peer.data(first + 2, b"next", ssn=2))
+    assert peer.read()[-1] == b"next"
 
 
 # Bad input.

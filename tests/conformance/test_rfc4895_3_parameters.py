@@ -108,11 +108,31 @@ def test_the_init_ack_has_them_for_a_peer_that_sent_them() -> None:
     assert "Requested HMAC Algorithm" in line
 
 
-@pytest.mark.parametrize("auth", [None, AuthParameters(None, b"\0", SHA_1), AuthParameters(RANDOM, b"\0", b"")])
+@pytest.mark.parametrize(
+    "auth", [None, AuthParameters(None, None, SHA_1), AuthParameters(RANDOM), AuthParameters(None, b"\1\x0f", SHA_1)]
+)
 def test_without_random_or_hmac_algo_there_is_no_authentication(auth: AuthParameters | None) -> None:
     _, line = asks(auth, authentication=True)
     assert "INIT ACK" in line
     assert "Random" not in line
+
+
+@pytest.mark.parametrize(
+    ("auth", "missing"),
+    [
+        (AuthParameters(None, b"\0", SHA_1), "Random"),
+        (AuthParameters(RANDOM, b"\0", b""), "Requested HMAC Algorithm"),
+        (AuthParameters(None, b"\0", b""), "Random, Requested HMAC Algorithm"),
+    ],
+)
+def test_a_peer_that_demands_what_it_makes_impossible_is_refused(auth: AuthParameters, missing: str) -> None:
+    """3.1, 3.3: both "MUST be included once [...] if the sender wants to send or receive authenticated chunks", which
+    CHUNKS says. What it lists could not be sent as 6.2 demands.
+    """
+    _, line = asks(auth, authentication=True)
+    assert f"ABORT Missing Mandatory Parameter ({missing})" in line
+    _, line = asks(auth)
+    assert "INIT ACK" in line  # "ignore the parameter [...] if the parameter is not understood" (3).
 
 
 @pytest.mark.parametrize("auth", [None, AuthParameters(None, b"\0", SHA_1), AuthParameters(RANDOM, b"\0", b"")])
@@ -210,6 +230,26 @@ def test_a_packet_out_of_the_blue_is_answered_as_without_its_auth_chunk() -> Non
         assert scripted.ask(blank + control.abort([]), tag=9) == []
         assert scripted.ask(blank + control.shutdown_ack(), tag=9) == ["0x00000009: SHUTDOWN COMPLETE T"]
         assert scripted.ask(blank + control.heartbeat(b"info"), tag=9) == ["0x00000009: ABORT T"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "interleaving", "said"),
+    [
+        ((0,), False, (0,)),
+        ((64,), False, (64,)),
+        ((0,), True, (0, 64)),
+        ((64, 7), True, (0, 7, 64)),
+        ((194,), True, (192, 194)),
+        ((3,), True, (3,)),
+    ],
+)
+def test_what_is_demanded_of_data_is_demanded_of_what_takes_its_place(
+    listed: tuple[int, ...], interleaving: bool, said: tuple[int, ...]
+) -> None:
+    """RFC 8260 sections 2.1 and 2.3.1: I-DATA and I-FORWARD-TSN, if messages are interleaved."""
+    found = init_of(authenticated_chunks=listed, interleaving=interleaving).auth
+    assert found is not None
+    assert found.chunk_types == bytes(said)
 
 
 def test_an_auth_chunk_that_was_not_agreed_on_ends_its_packet() -> None:

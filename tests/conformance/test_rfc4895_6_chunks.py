@@ -187,6 +187,28 @@ def test_the_end_of_an_association_is_authenticated_as_well() -> None:
     assert peer.is_authentic(sent, peer.key())
 
 
+@pytest.mark.parametrize("kind", [CHUNK_DATA, CHUNK_I_DATA, CHUNK_SACK])
+@pytest.mark.parametrize("interleaving", [False, True])
+def test_user_data_of_either_kind_is_authenticated_and_goes_again(kind: int, interleaving: bool) -> None:
+    """6.2: "The other chunks MAY be sent whether or not they have been authenticated": so is what takes the place of a
+    chunk that is listed. All packets with user data are, and what was lost is found in them again.
+    """
+    peer = Peer(
+        authentication=True,
+        interleaving=interleaving,
+        extensions=[CHUNK_I_DATA],
+        auth=AuthParameters(RANDOM, bytes((kind,)), SHA_1),
+    )
+    peer.send(1400, 2000)
+    first = peer.take()
+    again = peer.wait()
+    name = "I-DATA" if interleaving else "DATA"
+    for one in (*first, *again):
+        assert one.names[:2] == ["AUTH", name]
+        assert peer.is_authentic(one, peer.key())
+    assert again[0].bytes[40:] == first[0].bytes[40:]
+
+
 def test_i_data_is_authenticated() -> None:
     peer = Peer(
         authentication=True,
@@ -297,6 +319,23 @@ def test_an_algorithm_that_was_not_listed_is_reported() -> None:
     assert sent.value("ERROR") == struct.pack(">HHH", CAUSE_UNSUPPORTED_HMAC, 6, 3)
     assert causes.parse(sent.value("ERROR")) == [(CAUSE_UNSUPPORTED_HMAC, b"\0\3")]
     assert peer.read() == []
+
+
+@pytest.mark.parametrize("hmac", [b"", bytes(20)])
+@pytest.mark.parametrize("identifier", [0, 2, 4, 0xFFFF])
+def test_an_algorithm_that_was_not_listed_is_reported_whatever_is_behind_the_chunk(
+    identifier: int, hmac: bytes
+) -> None:
+    """6.3: "the AUTH chunk and all the chunks after it MUST be discarded and an ERROR chunk SHOULD be sent"."""
+    peer = guarded(CHUNK_DATA)
+    made = struct.pack(">BBHHH", CHUNK_AUTH, 0, 8 + len(hmac), 0, identifier) + hmac
+    for behind in ([], [peer.data(1)]):
+        peer.deliver(control.heartbeat(b"info"), made, *behind)
+        [sent] = peer.take()
+        assert sorted(sent.names) == ["ERROR", "HEARTBEAT ACK"]
+        assert causes.parse(sent.value("ERROR")) == [(CAUSE_UNSUPPORTED_HMAC, identifier.to_bytes(2, "big"))]
+    assert peer.read() == []
+    assert peer.association.stats.auth_chunks_rejected == 2
 
 
 def test_an_endpoint_without_shared_keys_takes_no_other_identifier_than_0() -> None:

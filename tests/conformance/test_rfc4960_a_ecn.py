@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sctpx.core.association import path_set
 from sctpx.core.association.association import Association
 from sctpx.core.config import AssociationConfig
 from sctpx.core.outputs import CE, CLASS_SHIFT, ECT_0
@@ -311,6 +312,34 @@ def test_each_path_is_echoed_by_itself() -> None:
         assert [value for kind, value in take(pair) if kind == CHUNK_ECNE] == [taken[1]]
 
 
+def test_an_address_of_the_peer_that_goes_takes_its_marks_along() -> None:
+    """RFC 5061: the peer has no window for it any more."""
+    with make_pair(paths=2) as pair:
+        tcb = pair.a.association.tcb
+        tsn = tcb.tsn_map.cumulative_tsn + 1
+        for path in (1, 2):
+            data = chunk(0, 7, ((tsn + path - 1) & TSN_MASK).to_bytes(4, "big") + bytes(8) + b"data")
+            deliver(pair, data, path=path, ecn=CE)
+        path_set.remove(tcb, pair.network.clock.now, tcb.paths[1])  # The last data came from there.
+        taken = [value for kind, value in take(pair) if kind == CHUNK_ECNE]
+        assert taken == [(tsn & TSN_MASK).to_bytes(4, "big")]
+
+
+def test_marks_of_a_batch_are_those_of_the_association_that_its_packets_are_for() -> None:
+    with make_pair() as pair:
+        tcb = pair.a.association.tcb
+        tsn = tcb.tsn_map.cumulative_tsn + 1
+        data = chunk(0, 7, (tsn & TSN_MASK).to_bytes(4, "big") + bytes(8) + b"data")
+        path = tcb.paths[0]
+        ours = finish_packet(tcb.peer_prefix, data)
+        other = finish_packet(tcb.peer_prefix[:4] + bytes(4), data)
+        for batch in (other + ours, ours + other):
+            pair.a.host.stack.receive(
+                pair.network.clock.now, path.local, path.remote, path.encaps_port, batch, len(ours), CE
+            )
+        assert tcb.stats.ce_packets_received == 1
+
+
 def test_of_several_chunks_the_lowest_tsn_is_told() -> None:
     with make_pair() as pair:
         tsn = pair.a.association.tcb.tsn_map.cumulative_tsn + 1
@@ -319,6 +348,53 @@ def test_of_several_chunks_the_lowest_tsn_is_told() -> None:
         assert [value for kind, value in take(pair) if kind == CHUNK_ECNE] == [
             ((tsn + 1) & TSN_MASK).to_bytes(4, "big")
         ]
+
+
+def reset_tsns(pair: Pair) -> None:
+    """A asks B to begin all numbers anew (RFC 6525)."""
+    pair.drain()
+    pair.network.run_for(31)
+    pair.a.association.reset_association(pair.network.clock.now)
+    pair.network.run_for(1)
+
+
+RESET = AssociationConfig(ecn=True, heartbeat_interval=0, allow_association_reset=True)
+
+
+@pytest.mark.parametrize("resets", [1, 2])
+def test_after_tsns_were_reset_the_window_is_reduced_as_before(resets: int) -> None:
+    """RFC 6525 section 5.2.7 H5: the new TSNs are below the old ones, or above them."""
+    with make_pair(config=RESET) as pair:
+        for _ in range(resets):
+            congest(pair, 3)
+            pair.a.send(bytes(100_000))
+            pair.drain()
+            pair.network.filters.clear()
+            reset_tsns(pair)
+        reduced = pair.a.association.stats.ecn_reductions
+        assert reduced == resets
+        path = pair.a.association.tcb.paths[0]
+        assert path.congestion_answered == -1
+        congest(pair, 3)
+        pair.a.send(bytes(100_000))
+        pair.drain()
+        assert pair.a.association.stats.ecn_reductions == reduced + 1
+
+
+def test_after_tsns_were_reset_old_marks_are_echoed_no_more() -> None:
+    """RFC 6525 section 5.2.4 G1: no CWR will ever answer for the old TSNs."""
+    with make_pair(config=RESET) as pair:
+        pair.network.filters.append(lambda packet: "CWR" not in packet.chunks)
+        congest(pair, 3)
+        pair.a.send(bytes(20_000))
+        pair.drain()
+        assert pair.b.association.stats.ecnes_sent > 0
+        reset_tsns(pair)
+        before = pair.b.association.stats.ecnes_sent
+        for _ in range(10):
+            pair.a.send(bytes(20_000))
+            pair.drain()
+        assert pair.b.association.stats.ecnes_sent == before
 
 
 @pytest.mark.parametrize("away", [-1, 1 << 20])
@@ -355,11 +431,13 @@ def test_without_an_agreement_marks_are_not_looked_at() -> None:
         assert association.stats.ecnes_received == 0
 
 
-def test_an_ecne_for_a_tsn_that_was_never_sent_is_dropped() -> None:
+@pytest.mark.parametrize("ahead", [True, False])
+def test_an_ecne_for_a_tsn_that_was_never_sent_is_dropped(ahead: bool) -> None:
     with make_pair() as pair:
-        association, path, _ = in_flight(pair)
+        association, path, first = in_flight(pair)
         before = path.cwnd
-        deliver(pair, control.ecne(association.tcb.outstanding.next_tsn))
+        assert first == association.tcb.initial_tsn
+        deliver(pair, control.ecne(association.tcb.outstanding.next_tsn if ahead else first - 1))
         assert path.cwnd == before
         assert take(pair) == []
         assert association.stats.packets_discarded == 1

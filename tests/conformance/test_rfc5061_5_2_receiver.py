@@ -7,8 +7,7 @@ import pytest
 from sctpx.core.association.state import ESTABLISHED
 from sctpx.core.config import Limits
 from sctpx.core.events import CHANGE_ADDED, CHANGE_CONFIRMED, CHANGE_PRIMARY, CHANGE_REMOVED, PathChange
-from sctpx.core.ext.address_requests import MAX_REQUESTS
-from sctpx.core.ext.asconf import MAX_BUNDLED
+from sctpx.core.ext.address_requests import MAX_ANSWERS, MAX_BUNDLED, MAX_REQUESTS
 from sctpx.wire import asconf as wire
 from sctpx.wire import control
 from sctpx.wire.asconf import Request
@@ -17,12 +16,9 @@ from sctpx.wire.codes import (
     CAUSE_DELETE_SOURCE_IP,
     CAUSE_INVALID_PARAMETER,
     CAUSE_REFUSED_FOR_RESOURCES,
-    CAUSE_UNRECOGNIZED_CHUNK,
     CAUSE_UNRECOGNIZED_PARAMETERS,
     CAUSE_UNRESOLVABLE_ADDRESS,
-    CHUNK_ASCONF,
     PARAM_ADAPTATION,
-    PARAM_ADD_IP,
     PARAM_ERROR_CAUSE,
     PARAM_HOST_NAME,
     PARAM_SUCCESS,
@@ -67,76 +63,6 @@ def confirm(peer: Peer, sent: list[Sent], ip: bytes) -> list[Sent]:
     """The peer answers the HEARTBEAT to its new address."""
     peer.deliver_between(ip, ours(1), control.heartbeat_ack(heartbeat_of(sent, ip)))
     return peer.take()
-
-
-# --- D: which association it is for -------------------------------------------------------------------------
-
-
-def test_an_asconf_from_a_known_address_is_for_its_association() -> None:
-    peer = changing()
-    assert refusals(peer, 1, add(NEW)) == []
-    assert remotes(peer) == [theirs(1), NEW]
-
-
-def test_an_asconf_from_an_unknown_address_is_for_the_association_with_its_tag() -> None:
-    """D2, and section 5.3.2: "The receiver MUST reply to the source address of the packet in this case"."""
-    peer = changing()
-    [sent] = ask(peer, 1, add(NEW), delete(theirs(1)), source=NEW)
-    assert (sent.destination, sent.source) == (NEW, ours(1))
-    assert sent.names == ["ASCONF-ACK", "HEARTBEAT"]
-    assert answers(peer, [sent], 1) == []
-    assert remotes(peer) == [NEW]
-
-
-def test_the_answer_goes_to_a_source_that_has_not_become_an_address_of_the_peer() -> None:
-    """E6: "MUST be the source address of the SCTP packet that held the ASCONF Chunks"."""
-    peer = changing()
-    [sent] = ask(peer, 1, add(OTHER), source=NEW)
-    assert sent.destination == NEW
-    assert sent.names == ["ASCONF-ACK"]
-    assert remotes(peer) == [theirs(1), OTHER]
-
-
-def test_what_comes_with_an_asconf_from_an_unknown_address_does_not_count() -> None:
-    """F1: the sender may not use the address for anything else yet."""
-    peer = changing()
-    peer.deliver_between(NEW, ours(1), asconf(peer, 1, add(NEW)), peer.data(1))
-    assert peer.read() == []
-
-
-def test_other_packets_from_an_unknown_address_are_out_of_the_blue() -> None:
-    peer = changing()
-    peer.deliver_between(NEW, ours(1), peer.data(1))
-    assert [one.names for one in peer.take()] == [["ABORT"]]
-    peer.deliver_between(NEW, ours(1), peer.data(1), asconf(peer, 1, add(NEW)))
-    assert [one.names for one in peer.take()] == [["ABORT"]]
-    assert remotes(peer) == [theirs(1)]
-
-
-def test_a_wrong_tag_is_out_of_the_blue() -> None:
-    """D4"""
-    peer = changing()
-    packet = bytearray(peer.packet(asconf(peer, 1, add(NEW))))
-    packet[7] ^= 1
-    peer.deliver_bytes(bytes(packet))
-    assert remotes(peer) == [theirs(1)]
-
-
-def test_a_peer_that_has_not_agreed_changes_nothing_from_elsewhere() -> None:
-    peer = Peer()
-    peer.deliver_between(NEW, ours(1), asconf(peer, 1, add(NEW)))
-    assert [one.names for one in peer.take()] == [["ABORT"]]
-    assert remotes(peer) == [theirs(1)]
-
-
-def test_without_an_agreement_an_asconf_is_an_unknown_chunk() -> None:
-    """Section 4.1.1: "report in an Operation Error Chunk using the 'Unrecognized Chunk Type' cause of error"."""
-    peer = Peer()
-    peer.deliver(asconf(peer, 1, add(NEW)))
-    [sent] = peer.take()
-    assert sent.names == ["ERROR"]
-    assert int.from_bytes(sent.value("ERROR")[:2], "big") == CAUSE_UNRECOGNIZED_CHUNK
-    assert sent.value("ERROR")[4] == CHUNK_ASCONF
 
 
 # --- E: numbers and answers ---------------------------------------------------------------------------------
@@ -233,6 +159,37 @@ def test_of_many_new_asconfs_in_a_packet_the_first_ones_count() -> None:
     assert refusals(peer, MAX_BUNDLED + 1) == []
 
 
+def test_answers_are_not_kept_for_ever_however_asconfs_are_bundled() -> None:
+    """E1-ext keeps what was answered; section 5.5: what comes again is what has no answer, the lowest number first."""
+    peer = changing()
+    ask(peer, 1)
+    for number in range(2, 10):
+        peer.deliver(asconf(peer, number - 1), asconf(peer, number))
+        assert [wire.serial_of(value) for one in peer.take() for _, _, value in one.chunks] == [
+            peer.peer_tsn + number - 2,
+            peer.peer_tsn + number - 1,
+        ]
+        if number > 2:
+            assert ask(peer, number - 2) == []  # It was answered, or it would have come again.
+    # A peer that has everything come again from the first number on has no more than so many answers.
+    first = 9
+    last = first
+    for _ in range(MAX_ANSWERS):
+        last += 1
+        peer.deliver(asconf(peer, first), asconf(peer, last))
+        peer.take()
+    assert ask(peer, first) == []
+    assert refusals(peer, last - MAX_ANSWERS + 1) == []
+    assert refusals(peer, last) == []
+
+
+def test_a_packet_with_several_asconfs_draws_one_heartbeat() -> None:
+    peer = changing()
+    peer.deliver_between(NEW, ours(1), asconf(peer, 1, add(NEW)), asconf(peer, 2))
+    [sent] = peer.take()
+    assert sent.names == ["ASCONF-ACK", "HEARTBEAT", "ASCONF-ACK"]
+
+
 def test_a_malformed_asconf_is_discarded_and_its_number_is_still_next() -> None:
     peer = changing()
     peer.deliver(wire.encode(peer.peer_tsn, theirs(1), [])[:8] + bytes(8))
@@ -314,16 +271,18 @@ def test_a_broadcast_or_multicast_address_is_refused(ip: bytes) -> None:
     assert remotes(peer) == [theirs(1)]
 
 
-def test_a_host_name_is_refused_and_not_resolved() -> None:
+@pytest.mark.parametrize("kind", wire.REQUESTS)
+def test_a_host_name_is_refused_and_not_resolved(kind: int) -> None:
     """Section 4.1.1"""
-    peer = changing()
-    request = Request(PARAM_ADD_IP, bytes(4) + item(PARAM_HOST_NAME, b"host"))
+    peer = changing(paths=2)
+    request = Request(kind, bytes(4) + item(PARAM_HOST_NAME, b"host"))
     assert refusals(peer, 1, request) == [(0, [CAUSE_UNRESOLVABLE_ADDRESS])]
 
 
-def test_a_request_that_is_malformed_is_refused() -> None:
-    peer = changing()
-    request = Request(PARAM_ADD_IP, b"\0\0\0\x09" + address(NEW)[:6])
+@pytest.mark.parametrize("kind", wire.REQUESTS)
+def test_a_request_that_is_malformed_is_refused(kind: int) -> None:
+    peer = changing(paths=2)
+    request = Request(kind, b"\0\0\0\x09" + address(NEW)[:6])
     assert refusals(peer, 1, request) == [(9, [CAUSE_INVALID_PARAMETER])]
 
 
@@ -341,6 +300,30 @@ def test_an_answer_is_no_larger_than_a_packet() -> None:
     found = codes(answers(peer, [sent], 1))
     assert found[0] == (0, [CAUSE_DELETE_LAST_IP])
     assert len(found) < 80
+
+
+# What a request may have behind its correlation for the answer to fill a packet of 576 bytes: IP, UDP and SCTP have
+# headers, and so have the ASCONF-ACK, the answer, the cause and the request.
+_FILLS = 576 - 20 - 8 - 12 - 8 - 8 - 4 - 8
+
+
+def test_a_refusal_that_just_fits_has_what_it_refuses() -> None:
+    peer = changing(mtu=576)
+    unknown = Request(0xC123, b"\0\0\0\x07" + bytes(_FILLS))
+    [sent] = ask(peer, 1, unknown)
+    assert len(sent.bytes) == 576 - 20 - 8
+    [found] = answers(peer, [sent], 1)
+    assert found.causes == [(CAUSE_UNRECOGNIZED_PARAMETERS, item(unknown.kind, unknown.value))]
+
+
+@pytest.mark.parametrize("more", [1, 4, 800])
+def test_a_refusal_that_has_no_room_goes_without_what_it_refuses(more: int) -> None:
+    """A silence would say that it was done (A8)."""
+    peer = changing(mtu=576)
+    unknown = Request(0xC123, b"\0\0\0\x07" + bytes(_FILLS + more))
+    [first, second] = answers(peer, ask(peer, 1, unknown, prefer(NEW)), 1)
+    assert (first.correlation, first.causes) == (7, [(CAUSE_UNRECOGNIZED_PARAMETERS, b"")])
+    assert (second.correlation, [code for code, _ in second.causes]) == (3, [CAUSE_UNRESOLVABLE_ADDRESS])
 
 
 # --- addresses that are added (F1, F9, F11, F14) ------------------------------------------------------------

@@ -434,7 +434,27 @@ def test_data_that_overtakes_the_response_has_its_numbers_from_after_the_reset()
     peer.deliver(peer.data(4, b"first new", ssn=0))
     assert peer.association.readable == 2
     respond(peer, asked, next_tsns=(peer.peer_tsn + 3, 77))
+    [event] = peer.events_of(AssociationReset)
+    assert event.readable == 3  # The user is told between the last message of the old numbers and the first one after.
     assert peer.read()[2:] == [b"old", b"first new", b"new"]
+
+
+@pytest.mark.parametrize("back", [2, 3, 500, (1 << 31) - 1])
+def test_a_peer_that_goes_back_with_its_tsns_is_followed(back: int) -> None:
+    """Section 5.2.7 H5: "The peer will send DATA chunks starting with the Sender's Next TSN"; it SHOULD go on."""
+    peer = reconfiguring()
+    for tsn in (1, 2):
+        peer.deliver(peer.data(tsn, ssn=tsn - 1))
+    reset_all(peer)
+    asked = wire.tsn_reset(peer.tsn)
+    peer.deliver(peer.data(3, b"old", ssn=2))
+    peer.take()
+    first = 4 - back
+    respond(peer, asked, next_tsns=((peer.peer_tsn + first - 1) & 0xFFFFFFFF, 77))
+    peer.deliver(peer.data(first + 1, b"second", ssn=1))
+    peer.deliver(peer.data(first, b"first", ssn=0))
+    assert peer.read()[2:] == [b"old", b"first", b"second"]
+    assert peer.take()[-1].sack.cumulative == first + 1
 
 
 def test_a_denied_tsn_reset_changes_nothing() -> None:
@@ -537,6 +557,19 @@ def test_a_request_for_streams_is_repeated_until_it_is_certain_that_the_peer_has
     assert peer.association.inbound_streams == 16
 
 
+def test_added_incoming_streams_may_be_answered_before_the_peer_s_own_request_comes() -> None:
+    """usrsctp answers "Performed" and asks for outgoing streams; the two may come in any order."""
+    peer = reconfiguring(allow_added_streams=False)
+    add(peer, into=3)
+    respond(peer, heard_one(peer))
+    assert peer.events_of(StreamsAdded) == []
+    say(peer, wire.add_outgoing(peer.peer_tsn, 3))
+    assert results(peer) == [(0, wire.PERFORMED)]
+    say(peer, wire.add_outgoing(peer.peer_tsn + 1, 3))
+    assert results(peer) == [(1, wire.DENIED)]
+    assert [(event.inbound, event.result) for event in peer.events_of(StreamsAdded)] == [(13, RECONFIG_DONE)]
+
+
 def test_both_kinds_of_streams_are_asked_for_in_one_chunk() -> None:
     peer = reconfiguring()
     add(peer, out=1, into=2)
@@ -596,6 +629,31 @@ def test_data_that_waits_for_a_response_is_sent_before_the_association_ends() ->
     assert peer.take()[-1].names == ["SHUTDOWN"]
 
 
+def test_a_shutdown_waits_for_the_response_to_a_tsn_reset() -> None:
+    """Behind a SHUTDOWN it would not count, and what the peer sends after the reset be held to the old numbers."""
+    peer = reconfiguring()
+    reset_all(peer)
+    asked = heard_one(peer)
+    peer.shutdown()
+    assert peer.take() == []
+    peer.advance(1.5)
+    assert heard_one(peer).number == asked.number
+    respond(peer, asked, next_tsns=(peer.peer_tsn, 77))
+    assert peer.take()[-1].names == ["SHUTDOWN"]
+
+
+def test_a_shutdown_waits_for_a_tsn_reset_no_longer_than_for_data() -> None:
+    """A peer that answers "In progress" for ever holds up no association (``AssociationConfig.drain_guard``)."""
+    peer = reconfiguring(drain_guard=5.0)
+    reset_all(peer)
+    asked = heard_one(peer)
+    peer.shutdown()
+    for _ in range(8):
+        peer.advance(1.0)
+        respond(peer, asked, wire.IN_PROGRESS, next_tsns=(peer.peer_tsn, 77))
+    assert peer.take()[-1].names == ["ABORT"]
+
+
 def test_a_request_that_waits_for_nothing_of_ours_ends_with_the_association() -> None:
     peer = reconfiguring()
     reset(peer, into=True)
@@ -603,6 +661,37 @@ def test_a_request_that_waits_for_nothing_of_ours_ends_with_the_association() ->
     peer.shutdown()
     peer.advance(1.5)
     assert told(peer) == [(False, True, [], RECONFIG_FAILED)]
+
+
+@pytest.mark.parametrize("tsns", [False, True])
+def test_a_request_that_never_left_fails_with_the_association(tsns: bool) -> None:
+    """Its streams rest until all is acknowledged, and then the association ends: there is nobody to ask any more."""
+    peer = reconfiguring()
+    peer.send(10)
+    peer.take()
+    if tsns:
+        reset_all(peer)
+    else:
+        reset(peer, out=True, into=True)
+    peer.shutdown()
+    peer.sack(1)
+    assert [packet.names for packet in peer.take()] == [["SHUTDOWN"]]
+    if tsns:
+        assert [event.result for event in peer.events_of(AssociationReset)] == [RECONFIG_FAILED]
+    else:
+        assert told(peer) == [(True, False, [], RECONFIG_FAILED), (False, True, [], RECONFIG_FAILED)]
+
+
+def test_a_request_whose_path_is_removed_is_repeated_on_another_one() -> None:
+    peer = reconfiguring(paths=2)
+    add(peer, out=1)
+    assert [packet.path for packet in peer.take()] == [1]
+    first, second = peer.association.paths
+    for extension in peer.association.tcb.extensions:
+        extension.on_path_removed(first, second)
+    peer.advance(1.5)
+    assert second.error_count == 1
+    assert first.error_count == 0
 
 
 def test_requests_of_both_sides_cross() -> None:

@@ -65,12 +65,33 @@ def test_a_sack_is_bundled_with_the_response_to_a_request() -> None:
     peer = reconfiguring()
     peer.deliver(peer.data(1))
     peer.deliver(peer.data(2))
-    peer.deliver(peer.data(3))
     peer.take()
-    say(peer, outgoing(peer, 0, 1, last=3))
+    say(peer, outgoing(peer, 0, 1, last=2))
     [packet] = peer.take()
     assert packet.names == ["RE-CONFIG", "SACK"]
-    assert packet.sack.cumulative == 3
+    assert packet.sack.cumulative == 2
+
+
+@pytest.mark.parametrize("missing", ["behind a hole", "at the end"])
+def test_a_sack_tells_of_data_that_a_request_shows_to_be_missing(missing: str) -> None:
+    """ "so that any retransmission processing that needs to occur can be expedited"."""
+    peer = reconfiguring()
+    for tsn in (1, 2, 3, *([5] if missing == "behind a hole" else [])):
+        peer.deliver(peer.data(tsn))
+    peer.take()
+    say(peer, outgoing(peer, 0, 1, last=5))
+    [packet] = peer.take()
+    assert packet.names == ["RE-CONFIG", "SACK"]
+
+
+def test_where_the_last_sack_has_said_all_there_is_no_other_one() -> None:
+    peer = reconfiguring()
+    say(peer, outgoing(peer, 0, 1))
+    for tsn in (1, 2, 3):
+        peer.deliver(peer.data(tsn))
+    assert [packet.names for packet in peer.take()] == [["RE-CONFIG"], ["SACK"], ["SACK"]]
+    say(peer, outgoing(peer, 1, 1, last=3))
+    assert [packet.names for packet in peer.take()] == [["RE-CONFIG"]]
 
 
 def test_a_response_draws_no_sack() -> None:
@@ -275,6 +296,17 @@ def test_the_answer_waits_for_data_in_flight_and_says_so() -> None:
     assert (asked.kind, asked.response_number) == (PARAM_OUTGOING_RESET, peer.peer_tsn)
 
 
+@pytest.mark.parametrize(("streams", "denied"), [(708, False), (710, True)])
+def test_a_list_that_does_not_fit_into_our_request_beside_responses_is_denied(streams: int, denied: bool) -> None:
+    """F1: the request is "according to Section 5.1.2", with all the stream numbers, and it is one packet."""
+    peer = reconfiguring(streams=1000)
+    say(peer, incoming(peer, 0, *range(streams)))
+    [packet] = peer.take()
+    [[answer]] = in_packet(packet)
+    assert len(packet.bytes) <= 1472
+    assert answer.result == wire.DENIED if denied else answer.streams == list(range(streams))
+
+
 def test_a_reset_that_was_just_sent_and_overlaps_leaves_nothing_to_do() -> None:
     """ "If the Outgoing SSN Reset Request Parameter that was just sent completely overlaps"."""
     peer = reconfiguring()
@@ -335,6 +367,18 @@ def test_a_tsn_reset_moves_both_numberings() -> None:
     assert peer.read()[1:] == [b"new"]
 
 
+def test_no_sack_of_the_old_tsns_is_owed_after_a_tsn_reset() -> None:
+    """Before the response is there, a SACK of the new TSNs would acknowledge what was never sent."""
+    peer = reconfiguring()
+    peer.deliver(peer.data(1))
+    peer.deliver(peer.data(2, ssn=1))
+    peer.take()
+    say(peer, wire.tsn_reset(peer.peer_tsn))
+    assert [packet.names for packet in peer.take()] == [["RE-CONFIG"]]
+    peer.advance(1)
+    assert peer.take() == []
+
+
 def test_other_responses_have_no_tsns() -> None:
     """D3 and D4: "For other requests [...] MUST NOT be used"."""
     peer = reconfiguring()
@@ -383,8 +427,9 @@ def test_what_the_peer_has_not_finished_will_not_be() -> None:
     assert [len(part) for part in peer.read()] == [2 * FULL]
     peer.deliver(peer.data(3, FULL, flags=0, ssn=0))
     say(peer, wire.tsn_reset(peer.peer_tsn))
-    assert peer.read()[-1] == b"ahead"
-    assert [(event.stream, event.ssn) for event in peer.events_of(PartialDeliveryAborted)] == [(0, 0)]
+    assert peer.read() == [b"ahead"]
+    [event] = peer.events_of(PartialDeliveryAborted)
+    assert (event.stream, event.ssn, event.readable) == (0, 0, 0)
     assert peer.association.tcb.window.held == 0
 
 
@@ -396,6 +441,22 @@ def test_a_tsn_reset_beside_a_request_of_ours_is_refused() -> None:
     assert results(peer) == [(0, wire.ALREADY_IN_PROGRESS)]
     say(peer, outgoing(peer, 1))
     assert results(peer) == [(1, wire.ALREADY_IN_PROGRESS)]
+
+
+@pytest.mark.parametrize("whose", ["ours", "the peer's"])
+def test_a_tsn_reset_beside_a_reset_of_streams_is_refused(whose: str) -> None:
+    """One request at a time is under way (section 5.1.1), and none while data waits for another one."""
+    peer = reconfiguring()
+    if whose == "ours":
+        reset(peer, out=True, streams=(1,))
+        peer.take()
+        say(peer, wire.tsn_reset(peer.peer_tsn))
+        assert results(peer) == [(0, wire.ALREADY_IN_PROGRESS)]
+    else:
+        say(peer, outgoing(peer, 0, 1, last=5))
+        say(peer, wire.tsn_reset(peer.peer_tsn + 1))
+        assert results(peer) == [(0, wire.IN_PROGRESS), (1, wire.ALREADY_IN_PROGRESS)]
+    assert peer.events_of(AssociationReset) == []
 
 
 # --- 5.2.5, 5.2.6: added streams ---

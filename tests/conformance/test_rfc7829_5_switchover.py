@@ -9,8 +9,8 @@ import pytest
 
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CHANGE_PRIMARY, PathChange
-from sctpx.core.path.path import NO_SWITCHOVER
 from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
+from sctpx.core.rules import NO_SWITCHOVER
 from sctpx.wire import control
 from tests.conformance.peer import UDP_PORT, Peer, Sent
 

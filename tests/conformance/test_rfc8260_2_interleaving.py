@@ -344,3 +344,19 @@ def test_what_is_left_of_a_message_that_was_acknowledged_in_part_has_its_ppid() 
     peer.association.abort(peer.now)
     [(data, stream, ppid, sent, unordered, _, whole)] = peer.association.undelivered()
     assert (len(data), stream, ppid, sent, unordered, whole) == (2 * FULL, 5, 60, True, False, False)
+
+
+@pytest.mark.parametrize("last", [100, FULL])
+def test_what_all_others_wait_for_is_taken_although_the_window_is_closed(last: int) -> None:
+    """RFC 9260 section 6.2: what fills the buffer waits for this fragment, and nothing of it can be read."""
+    peer = interleaving_peer(receive_buffer=4096, partial_delivery_point=1000)
+    peer.deliver(peer.i_data(1, 1200, flags=DATA_BEGIN, mid=0))
+    assert len(peer.read()) == 1
+    tsn = 2
+    while peer.association.local_rwnd:
+        peer.deliver(peer.i_data(tsn, 1000, flags=WHOLE | DATA_UNORDERED, mid=tsn - 2))
+        tsn += 1
+    assert not peer.association.readable
+    peer.deliver(peer.i_data(tsn, last, flags=DATA_END, mid=0, last=1))
+    assert [len(message) for message in peer.read()] == [last] + [1000] * (tsn - 2)
+    assert peer.association.tcb.window.held == 0

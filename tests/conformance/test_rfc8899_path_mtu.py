@@ -5,6 +5,7 @@ Sizes are those of SCTP packets. Over UDP and IPv4, BASE_PLPMTU is 1192 bytes he
 
 from __future__ import annotations
 
+from errno import ENOBUFS
 from typing import Final
 
 import pytest
@@ -229,6 +230,24 @@ def test_a_packet_that_is_lost_twice_shows_a_black_hole() -> None:
     assert [size(one) for one in probes(sent)] == [BASE]
     [again] = [one for one in sent if one.tsns]
     assert again.fragments  # RFC 9260 section 6.9: "if the PMTU has been reduced, then IP fragmentation MUST be used".
+
+
+def test_packets_that_the_interface_never_had_room_for_show_a_black_hole_after_one_timeout() -> None:
+    """Some virtual links say so of packets that the other end does not take."""
+    peer, probe = begun(9000)
+    peer.refuse(fall(peer, probe)[0], ENOBUFS)
+    assert peer.path().mtu == 9000 - HEADERS  # It may be congestion as well.
+    peer.advance(peer.t3())
+    assert peer.path().mtu == BASE
+    assert peer.association.stats.path_mtu_black_holes == 1
+
+
+def test_a_small_packet_that_the_interface_had_no_room_for_says_nothing_of_sizes() -> None:
+    peer, probe = begun(9000)
+    passing(peer, probe, 9000)
+    peer.send(100)
+    peer.refuse(peer.take()[0], ENOBUFS)
+    assert peer.path().timed_out_tsn == -1
 
 
 def test_small_packets_that_pass_do_not_hide_a_black_hole() -> None:

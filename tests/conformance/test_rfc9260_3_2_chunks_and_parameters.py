@@ -196,6 +196,7 @@ def test_an_unknown_parameter_of_an_init_is_treated_as_its_two_highest_bits_say(
     """In all four cases "an INIT ACK [...] is sent in response"; what must be reported comes in it as "Unrecognized
     Parameter"; 00 and 01 end the processing of what follows: the address, here.
     """
+    # RFC 9260 section 3.3.3.1.2.
     with Scripted(paths=2) as lab:
         lab.endpoint.listen()
         address = item(5, lab.p.packed[1])

@@ -121,10 +121,21 @@ def test_an_init_with_a_verification_tag_is_discarded(tag: str) -> None:
         assert association.state == ESTABLISHED
 
 
+def test_nothing_behind_an_init_in_a_packet_of_an_association_counts() -> None:
+    """Section 12.3: the receiver "MUST silently discard the INIT chunk and all further chunks if the INIT chunk is
+    bundled with other chunks or the packet has a non-zero Verification Tag".
+    """
+    with listening() as lab:
+        association = lab.up_incoming()
+        assert lab.ask(lab.init(), control.heartbeat(b"?"), lab.data()) == []
+        assert association.read() == []
+        assert lab.ask(control.heartbeat(b"?")) != []
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_an_init_that_is_bundled_is_discarded(first: bool) -> None:
     """Section 8.5.1 A: with tag 0, "it SHOULD verify that the packet contains only an INIT chunk. Otherwise, the
-    receiver MUST silently discard the packet"; section 5.1: "MUST NOT be bundled with any other chunk".
+    receiver MUST silently discard the packet"; sections 5.1 and 12.3: it "MUST NOT be bundled with any other chunk".
     """
     with listening() as lab:
         both = [lab.init(), lab.data()] if first else [lab.data(), lab.init()]

@@ -127,6 +127,7 @@ def test_with_another_address_listed_each_of_these_refuses_only_the_one_it_came_
 
 def test_an_init_ack_that_is_bundled_is_discarded() -> None:
     """Section 5.1: "An INIT or INIT ACK chunk MUST NOT be bundled with any other chunk"."""
+    # RFC 9260 section 3.
     with Scripted() as lab:
         association = lab.connect()
         assert lab.ask(lab.init_ack(), lab.data()) == []

@@ -7,8 +7,10 @@ import pytest
 from sctpx.core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CannotStart, CommunicationUp
+from sctpx.core.timers import SECOND
 from sctpx.wire import control
-from sctpx.wire.packet import parse_prefix
+from sctpx.wire.codes import CHUNK_COOKIE_ACK, CHUNK_COOKIE_ECHO, CHUNK_HEARTBEAT_ACK
+from sctpx.wire.packet import chunks, finish_packet, parse_prefix, prefix
 from sctpx.wire.tlv import chunk
 from tests.sim.scripted import P_TSN, Scripted
 
@@ -62,11 +64,46 @@ def test_c_until_the_cookie_ack_nothing_else_is_sent_unasked() -> None:
         assert {name for packet in lab.heard for name in packet.chunks} == {"INIT", "COOKIE ECHO"}
 
 
+def test_c_the_cookie_echo_is_first_in_its_packet_whatever_waits() -> None:
+    """ "it MUST be the first chunk in the packet": one is sent again while the answer to a HEARTBEAT waits."""
+    with Scripted() as lab:
+        lab.connect()
+        lab.ask(lab.init_ack())
+        stack, now = lab.a.stack, lab.a.now
+        packet = finish_packet(prefix(5000, 5000, lab.a_tag), control.heartbeat(b"first"))
+        stack.receive(now, lab.a.packed[0], lab.p.packed[0], lab.p.udp_port, packet, len(packet))
+        later = now + 2 * SECOND
+        stack.handle_timeout(later)
+        sent: list[list[int]] = []
+        while (transmit := stack.poll_transmit(later)) is not None:
+            sent.append([kind for kind, _, _ in chunks(transmit.data)])
+        assert CHUNK_HEARTBEAT_ACK in {kind for kinds in sent for kind in kinds}
+        assert [kinds[0] for kinds in sent if CHUNK_COOKIE_ECHO in kinds] == [CHUNK_COOKIE_ECHO]
+
+
 def test_d_the_cookie_echo_makes_the_association_and_draws_a_cookie_ack_in_front() -> None:
+    """RFC 9260 sections 3.3.3.1.1 and 3.3.12."""
     with Scripted() as lab:
         association = lab.up_incoming()
         assert association.state == ESTABLISHED
         assert lab.heard[-1].chunks[0] == "COOKIE ACK"
+
+
+def test_d_the_cookie_ack_is_first_in_its_packet_whatever_waits() -> None:
+    """ "the COOKIE ACK chunk MUST be the first chunk in the packet". Its peer discards what is in front: until the
+    COOKIE ACK the association is not up there.
+    """
+    with Scripted() as lab:
+        lab.up_incoming()
+        stack, now = lab.a.stack, lab.a.now
+        cookie = lab.cookie()
+        for said in (control.heartbeat(b"first"), control.cookie_echo(cookie)):
+            packet = finish_packet(prefix(5000, 5000, lab.a_tag), said)
+            stack.receive(now, lab.a.packed[0], lab.p.packed[0], lab.p.udp_port, packet, len(packet))
+        transmit = stack.poll_transmit(now)
+        assert transmit is not None
+        kinds = [kind for kind, _, _ in chunks(transmit.data)]
+        assert (kinds[0], CHUNK_HEARTBEAT_ACK in kinds) == (CHUNK_COOKIE_ACK, True)
 
 
 def test_e_the_cookie_ack_stops_t1_cookie() -> None:
@@ -78,6 +115,7 @@ def test_e_the_cookie_ack_stops_t1_cookie() -> None:
 
 def test_init_and_init_ack_are_alone_in_their_packets() -> None:
     """5.1: "They MUST be the only chunks present in the SCTP packets that carry them"."""
+    # RFC 9260 section 3.
     with Scripted() as lab:
         lab.endpoint.listen()
         lab.ask(lab.init(), tag=0)

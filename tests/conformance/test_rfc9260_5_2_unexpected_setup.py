@@ -12,6 +12,7 @@ from sctpx.core.association.state import (
     SHUTDOWN_ACK_SENT,
     STATE_NAMES,
 )
+from sctpx.core.config import AssociationConfig
 from sctpx.core.events import RemoteError, Restarted
 from sctpx.wire import control
 from tests.sim.scripted import Scripted
@@ -115,3 +116,31 @@ def test_5_2_4_a_stale_cookie_with_both_tags_is_valid() -> None:
         lab.network.run_for(300)
         assert "P: COOKIE ACK" in lab.ask(echo)
         assert lab.events_of(Restarted) == []
+
+
+def test_5_2_1_in_cookie_echoed_the_tie_tags_are_in_the_cookie_and_the_tcb() -> None:
+    """5.2.1: "it MUST populate its Tie-Tags within both the association TCB and inside the State Cookie"."""
+    with Scripted() as lab:
+        association = bring_to(lab, COOKIE_ECHOED)
+        assert (association.tcb.local_tie_tag, association.tcb.peer_tie_tag) == (0, 0)
+        tags = lab.a_tag, lab.p_tag
+        lab.ask(lab.init(initiate_tag=0x66), tag=0)
+        ties = association.tcb.local_tie_tag, association.tcb.peer_tie_tag
+        assert 0 not in ties
+        # They are not the tags themselves, which a cookie that is not encrypted must not show (section 5.1.3).
+        assert set(ties).isdisjoint(tags)
+        cookie = lab.cookie()
+        assert all(tie.to_bytes(4, "big") in cookie for tie in ties)
+
+
+@pytest.mark.parametrize("state", UP, ids=name)
+def test_5_2_2_the_answer_has_the_parameters_of_the_association(state: int) -> None:
+    """5.2.2: "Other parameters for the endpoint SHOULD be copied from the existing parameters of the association (e.g.,
+    number of outbound streams) into the INIT ACK chunk and cookie." Those of the port may have changed since.
+    """
+    with Scripted(config=AssociationConfig(streams=6, max_inbound_streams=9, receive_buffer=50_000)) as lab:
+        bring_to(lab, state)
+        lab.endpoint.config = AssociationConfig(streams=3, max_inbound_streams=4, receive_buffer=60_000)
+        lab.ask(lab.init(initiate_tag=0x66), tag=0)
+        ack = lab.setup("INIT ACK")
+        assert (ack.outbound_streams, ack.inbound_streams, ack.a_rwnd) == (6, 9, 50_000)

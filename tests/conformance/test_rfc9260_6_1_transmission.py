@@ -334,11 +334,14 @@ def test_a_a_message_larger_than_the_peers_whole_window_is_cut_to_fit_it() -> No
 
 
 def test_a_no_probe_while_data_is_in_flight() -> None:
-    peer = Peer(a_rwnd=1500)
+    """Not even into a window that is partly open, where a full chunk goes at once with nothing in flight."""
+    peer = Peer(a_rwnd=FULL + 1000)
     peer.send(FULL, FULL)
-    peer.take()
+    assert peer.take_tsns() == [1]
     peer.advance(20)
     assert set(peer.take_tsns()) == {1}
+    peer.sack(1, a_rwnd=1000)
+    assert peer.take_tsns() == [2]
 
 
 def test_a_the_sender_never_cuts_a_chunk_to_fit_what_is_left_of_the_window() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sctpx.core.association.state import SHUTDOWN_ACK_SENT, SHUTDOWN_RECEIVED, SHUTDOWN_SENT
@@ -86,12 +88,15 @@ def test_there_is_no_more_than_one_sack_for_each_packet() -> None:
 # At once.
 
 
-def test_the_i_bit_is_answered_at_once() -> None:
+@pytest.mark.parametrize("ahead", [b"", control.padding(8)], ids=["alone", "behind another chunk"])
+def test_the_i_bit_is_answered_at_once(ahead: bytes) -> None:
     peer = settled()
-    peer.deliver(peer.data(2, flags=3 | DATA_IMMEDIATE))
+    peer.deliver(ahead, peer.data(2, flags=3 | DATA_IMMEDIATE))
     assert sacks(peer) == [2]
-    peer.deliver(peer.data(3), peer.data(4, flags=3 | DATA_IMMEDIATE), peer.data(5))
+    peer.deliver(ahead, peer.data(3), peer.data(4, flags=3 | DATA_IMMEDIATE), peer.data(5))
     assert sacks(peer) == [5]
+    peer.deliver(ahead, peer.data(6))
+    assert sacks(peer) == []
 
 
 def test_a_packet_with_nothing_but_duplicates_is_acknowledged_at_once_and_they_are_reported() -> None:
@@ -136,6 +141,17 @@ def test_a_hole_is_reported_at_once_and_with_each_packet_until_it_is_filled() ->
 
 
 # What a SACK says.
+
+
+def test_gap_ack_blocks_are_apart_from_each_other() -> None:
+    """Section 3.3.4: "The Gap Ack Blocks SHOULD be isolated", by a TSN at least that has not come."""
+    peer = Peer()
+    for tsn in (1, 3, 6, 5, 8, 4):
+        peer.deliver(peer.data(tsn))
+    # Offsets from the Cumulative TSN Ack, as they are on the wire: a parser may put together what touches.
+    assert peer.take()[-1].value("SACK")[8:] == bytes((0, 2, 0, 0, 0, 2, 0, 5, 0, 7, 0, 7))
+    peer.deliver(peer.data(7))
+    assert peer.take()[-1].value("SACK")[8:] == bytes((0, 1, 0, 0, 0, 2, 0, 7))
 
 
 def test_all_gap_ack_blocks_are_reported_that_fit_into_a_packet_from_the_lowest_on() -> None:
@@ -217,6 +233,23 @@ def test_the_right_edge_of_the_window_never_moves_back_and_on_by_a_packet_at_lea
                 steps.append(moved)
     assert steps
     assert min(steps) >= 1500
+
+
+def test_a_buffer_that_becomes_smaller_takes_what_the_peer_was_told_of() -> None:
+    """Section 3.3.2: "this buffer space SHOULD NOT be reduced". Its user may do so; what the peer was told that there
+    is room for is taken all the same, within the four-fold memory of the new buffer.
+    """
+    peer = Peer(receive_buffer=20_000)
+    peer.deliver(peer.data(1, 1000))
+    assert peer.take()[-1].sack.a_rwnd == 19_000
+    peer.association.reconfigure(peer.now, replace(peer.association.config, receive_buffer=8192))
+    for tsn in range(2, 21):
+        peer.deliver(peer.data(tsn, 1000))
+    peer.take()
+    assert peer.association.stats.packets_discarded == 0
+    assert peer.wait(1)[-1].sack == (20, 0, [], [])
+    assert len(peer.read()) == 20
+    assert peer.take()[-1].sack.a_rwnd == 8192
 
 
 def test_with_the_window_closed_chunks_above_the_highest_tsn_are_dropped_and_answered_at_once() -> None:

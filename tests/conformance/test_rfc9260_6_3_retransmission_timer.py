@@ -65,6 +65,18 @@ def test_c5_a_chunk_that_was_retransmitted_measures_nothing() -> None:
     assert srtt(peer) == pytest.approx(0.02)
 
 
+def test_c5_a_fast_retransmission_measures_nothing() -> None:
+    peer = Peer(rtt=0.02)
+    before = srtt(peer)
+    peer.send(*[100] * 5)
+    assert peer.path().rtt_tsn >= 0
+    for last in (2, 3, 4):
+        peer.sack(0, (2, last))
+    assert peer.take_tsns()[-1] == 1
+    peer.sack(5, after=0.7)
+    assert srtt(peer) == before
+
+
 def test_c5_a_chunk_measures_nothing_if_a_lower_one_was_retransmitted_since_it_was_sent() -> None:
     peer = Peer(rtt=0.02, max_burst=100)
     first = peer.grow(20 * PMDCS) + 1

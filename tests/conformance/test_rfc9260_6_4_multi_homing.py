@@ -51,6 +51,7 @@ def test_sacks_go_where_data_comes_from_as_long_as_it_comes_from_there() -> None
 
 
 def test_a_chunk_that_timed_out_goes_to_another_active_address() -> None:
+    """RFC 9260 section 6.4.1."""
     peer = Peer(paths=3, **NO_PF)
     peer.send(10)
     seen = where(peer)
@@ -119,6 +120,7 @@ def test_the_other_paths_window_limits_what_goes_there() -> None:
 
 
 def test_when_the_primary_path_has_failed_new_data_goes_to_an_active_one() -> None:
+    """RFC 9260 section 6.4.1."""
     peer = Peer(paths=2, heartbeat_interval=30.0)
     peer.send(10)
     peer.advance(1)
@@ -130,6 +132,7 @@ def test_when_the_primary_path_has_failed_new_data_goes_to_an_active_one() -> No
 
 
 def test_when_the_address_the_user_names_has_failed_data_goes_to_an_active_one() -> None:
+    """RFC 9260 section 6.4.1."""
     peer = Peer(paths=3, heartbeat_interval=30.0)
     peer.send(10, remote=peer.path(2).remote)
     peer.advance(1)

@@ -65,6 +65,19 @@ def test_the_earliest_lost_chunks_that_fit_into_one_packet_go_whatever_cwnd_says
     assert outstanding.marked_chunks + sum(len(packet.tsns) for packet in packets) >= 8
 
 
+def test_it_does_not_wait_for_room_in_the_window_that_was_halved() -> None:
+    """ "the sender SHOULD ignore the value of cwnd and SHOULD NOT delay retransmission for this single packet"."""
+    peer, first = grown()
+    peer.send(*[FULL] * 40)
+    peer.take()
+    for last in (1, 2, 3):
+        peer.sack(first - 1, (first + 1, first + last))
+    assert peer.path().room < 0
+    assert peer.take_tsns() == [first]
+    peer.sack(first - 1, (first + 1, first + 4))
+    assert peer.take_tsns() == []
+
+
 def test_a_fast_retransmission_that_is_lost_goes_again_only_after_news_of_what_was_sent_behind_it() -> None:
     """Item 5 makes it wait for T3-rtx: we depart from that (ARCHITECTURE.md)."""
     peer, first = grown()

@@ -42,6 +42,7 @@ def test_the_initial_window(ipv6: bool, cwnd: int) -> None:
 
 
 def test_each_path_has_a_window_of_its_own() -> None:
+    """RFC 9260 section 7.1."""
     peer = Peer(paths=2)
     peer.send(*[FULL] * 4)
     peer.send(*[FULL] * 4, remote=peer.path(2).remote)
@@ -133,6 +134,7 @@ def test_nothing_is_added_in_fast_recovery() -> None:
 
 @pytest.mark.parametrize(("idle", "share"), [(0.9, 1), (1.1, 2), (2.1, 4), (3.5, 8)])
 def test_an_idle_path_loses_half_of_its_window_each_rto(idle: float, share: int) -> None:
+    """RFC 9260 sections 7.1 and 7.2.1."""
     peer = Peer()
     peer.grow(100 * PMDCS)
     cwnd = peer.path().cwnd
@@ -154,6 +156,7 @@ def test_an_idle_path_keeps_four_chunks() -> None:
 
 
 def test_congestion_avoidance_adds_one_chunk_for_each_window() -> None:
+    """RFC 9260 section 7.2.2."""
     peer = Peer(max_burst=100)
     avoid(peer)
     peer.path()
@@ -178,6 +181,7 @@ def test_congestion_avoidance_adds_one_chunk_for_each_window() -> None:
 
 
 def test_when_everything_is_acknowledged_partial_bytes_acked_is_0() -> None:
+    """RFC 9260 section 7.2.2."""
     peer = Peer(max_burst=100)
     last = avoid(peer)
     peer.send(*[FULL] * 30)
@@ -206,6 +210,7 @@ def test_congestion_avoidance_grows_as_fast_when_the_sacks_of_a_window_arrive_to
 
 
 def test_a_loss_halves_the_window() -> None:
+    """RFC 9260 section 7.2.3."""
     peer = Peer(max_burst=100)
     first = peer.grow(40 * PMDCS) + 1
     cwnd = peer.path().cwnd
@@ -221,6 +226,7 @@ def test_a_loss_halves_the_window() -> None:
 
 
 def test_a_timeout_sets_the_threshold_to_half_the_window_and_begins_slow_start() -> None:
+    """RFC 9260 section 7.2.3."""
     peer = Peer(max_burst=100)
     peer.grow(40 * PMDCS)
     cwnd = peer.path().cwnd

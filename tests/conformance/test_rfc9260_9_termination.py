@@ -135,6 +135,7 @@ def test_9_2_the_receiver_of_a_shutdown_with_data_left_goes_on_until_it_is_ackno
     """ "MUST continue to follow normal data transmission procedures [...] until all outstanding DATA chunks are
     acknowledged"; "MUST ignore ULP shutdown requests but MUST continue responding to SHUTDOWN chunks".
     """
+    # RFC 9260 section 3.3.9.
     peer = Peer()
     peer.send(100)
     peer.take()
@@ -202,6 +203,30 @@ def test_9_2_a_shutdown_ack_is_answered_with_shutdown_complete_and_ends_it(state
         assert association.ended
         assert len(lab.events_of(ShutdownComplete)) == 1
         assert lab.a.stack.next_timeout() is None
+
+
+def test_9_2_what_comes_with_the_last_shutdown_ack_draws_no_abort() -> None:
+    """A peer sends a window update behind its SHUTDOWN ACK; an ABORT for it would be there before SHUTDOWN COMPLETE."""
+    peer = Peer()
+    peer.shutdown()
+    assert [sent.names for sent in peer.take()] == [["SHUTDOWN"]]
+    update = peer.sack_chunk(peer.last_tsn)
+    peer.deliver_at_once(control.shutdown_ack(), update, update)
+    assert [sent.names for sent in peer.take()] == [["SHUTDOWN COMPLETE"]]
+    peer.deliver(update)  # Now it is out of the blue (section 8.4).
+    assert [sent.names for sent in peer.take()] == [["ABORT"]]
+
+
+def test_8_4_what_has_left_is_out_of_the_blue_also_after_a_restart_that_ends_at_once() -> None:
+    with Scripted() as lab:
+        lab.up_incoming()
+        former = lab.a_tag
+        lab.p_tag += 1
+        lab.ask(lab.init(), tag=0)
+        lab.ask(control.cookie_echo(lab.cookie()), control.abort([]))
+        assert lab.events_of(CommunicationLost)
+        for tag in (former, lab.a_tag):
+            assert any("ABORT" in line for line in lab.ask(control.shutdown(0), tag=tag)), hex(tag)
 
 
 @pytest.mark.parametrize("state", list(STATES), ids=name)

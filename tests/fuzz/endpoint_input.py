@@ -5,7 +5,8 @@ add up after each step; and in the end the stack comes to rest: it waits, or it 
 
 The first byte chooses the state, each further one what happens next and the bytes behind it the details. Half of the
 ways to send a packet have a right checksum and the right Verification Tag; some take DATA and SACK apart into small
-numbers, so that a fuzzer gets deep. Bytes that are missing count as 0.
+numbers. Bytes that are missing count as 0. ``tests/unit/core/test_any_bytes.py`` draws the bytes. The fuzzer has worlds
+with stacks on both sides instead (``world``).
 """
 
 from __future__ import annotations
@@ -197,9 +198,16 @@ def cookie_wait() -> Target:
     return target
 
 
-def busy(paths: int) -> Peer:
+def busy(paths: int, loss_recovery: str = "rack") -> Peer:
     """An association with data under way in both directions, lost, reordered and in parts."""
-    peer = Peer(paths=paths, receive_buffer=20_000, heartbeat_interval=30.0, a_rwnd=1 << 16)
+    peer = Peer(
+        paths=paths,
+        receive_buffer=20_000,
+        heartbeat_interval=30.0,
+        a_rwnd=1 << 16,
+        rtt=0.01,
+        loss_recovery=loss_recovery,
+    )
     peer.send(3000, 10, 10, 1000, 20_000, stream=1)
     peer.send(500, unordered=True)
     peer.sack(1, (3, 3))
@@ -222,6 +230,23 @@ def multi_homed() -> Target:
     return Target(peer.stack, peer.now, peer.association, peer)
 
 
+def counting() -> Target:
+    """The same on one path, where losses are found by miss indications."""
+    peer = busy(1, "rfc9260")
+    return Target(peer.stack, peer.now, peer.association, peer)
+
+
+def probing() -> Target:
+    """The same on two paths, with a tail loss probe under way."""
+    peer = busy(2)
+    peer.request_heartbeat(2)
+    asked = next(packet for packet in peer.take() if packet.path == 2)
+    peer.deliver(control.heartbeat_ack(asked.value("HEARTBEAT")), path=2)
+    peer.advance(0.05)
+    assert peer.association.stats.tail_probes_sent
+    return Target(peer.stack, peer.now, peer.association, peer)
+
+
 def window_closed() -> Target:
     """An association that probes a closed window."""
     peer = busy(1)
@@ -236,6 +261,8 @@ def interleaving() -> Target:
         extensions=[CHUNK_I_DATA, CHUNK_I_FORWARD_TSN],
         forwards=True,
         interleaving=True,
+        rtt=0.01,
+        loss_recovery="rack",
         scheduler="wfq",
         receive_buffer=20_000,
         heartbeat_interval=30.0,
@@ -252,7 +279,15 @@ def interleaving() -> Target:
 
 def giving_up() -> Target:
     """An association with messages that may be given up under way, some of them abandoned already."""
-    peer = Peer(forwards=True, receive_buffer=20_000, heartbeat_interval=30.0, a_rwnd=1 << 16, send_buffer=20_000)
+    peer = Peer(
+        forwards=True,
+        receive_buffer=20_000,
+        heartbeat_interval=30.0,
+        a_rwnd=1 << 16,
+        send_buffer=20_000,
+        rtt=0.01,
+        loss_recovery="rack",
+    )
     for policy, value in ((RETRANSMISSIONS, 0), (RETRANSMISSIONS, 1), (TIMED, SECOND), (PRIORITY, 3)):
         peer.send(10, 5000, stream=policy, policy=policy, value=value)
     peer.sack(1, (3, 3))
@@ -352,6 +387,8 @@ STATES: Final[list[Callable[[], Target]]] = [
     giving_up,
     moving,
     authenticating,
+    counting,
+    probing,
 ]
 
 
@@ -560,9 +597,12 @@ def reconfigure(target: Target, source: Input) -> None:
 
 
 def any_address(source: Input, side: int) -> bytes:
-    """An address of the peer (2) or of the stack (1), or one that nobody has."""
-    number = source.number() % 8
-    return [bytes(4), bytes(16), b"\xff" * 4][number - 5] if number > 4 else bytes((10, 0, number + 1, side))
+    """An address of the peer (2) or of the stack (1), of either family, or one that nobody has."""
+    number = source.number() % 10
+    if number > 4:
+        six = bytes.fromhex("20010db8") + bytes(11)
+        return [bytes(4), bytes(16), b"\xff" * 4, six + bytes((side,)), six + bytes((side + 2,))][number - 5]
+    return bytes((10, 0, number + 1, side))
 
 
 def asconf_chunks(target: Target, source: Input) -> None:

@@ -20,8 +20,11 @@ HEAD: Final = """# States, and which chunk counts in which
 Drawn from `core/association/state.py` and `core/association/dispatch.py` by `python -m tests.guards.chunks --write`.
 
 A cell names what handles the chunk in that state, in `dispatch.py`. Where a cell is empty, the chunk is discarded and
-the rest of its packet counts. INIT, COOKIE ECHO, INIT ACK in COOKIE-WAIT, and packets without our Verification Tag
-are decided by the stack, before the association has a say: `core/stack.py`.
+the rest of its packet counts. A row with the name of an extension holds where both sides have agreed on it; of several
+rows of a chunk, the first one that holds. A chunk that belongs to an extension is unknown where none of its rows holds.
+
+INIT, COOKIE ECHO, INIT ACK in COOKIE-WAIT, and packets without our Verification Tag are decided by the stack, before
+the association has a say: `core/other_packets.py`.
 """
 STATES: Final = range(COOKIE_WAIT, len(STATE_NAMES))
 
@@ -33,12 +36,14 @@ def rows() -> dict[str, list[str]]:
     for kind, states in ((CHUNK_DATA, DATA_COUNTS), (CHUNK_SACK, SACK_COUNTS)):
         found[CHUNK_NAMES[kind]] = ["inbound" if states >> state & 1 else "" for state in STATES]
     for kind, rules in RULES.items():
-        cells = []
-        for state in STATES:
-            rule = next((rule for rule in rules if rule.states >> state & 1), None)
-            cells.append("" if rule is None else rule.handle.__name__.lstrip("_"))
-        needed = {extensions[rule.capability] for rule in rules if rule.capability}
-        found[CHUNK_NAMES[kind] + "".join(f" ({name})" for name in sorted(needed))] = cells
+        needed = list(dict.fromkeys(rule.capability for rule in rules))
+        for capability in needed:
+            cells = []
+            for state in STATES:
+                fitting = [rule for rule in rules if rule.capability == capability and rule.states >> state & 1]
+                cells.append(fitting[0].handle.__name__.lstrip("_") if fitting else "")
+            otherwise = " (otherwise)" if len(needed) > 1 else ""
+            found[CHUNK_NAMES[kind] + (f" ({extensions[capability]})" if capability else otherwise)] = cells
     return found
 
 

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "wire": {"errors"},
     "core": {"errors", "wire"},
     "sockapi": {"errors", "deferral", "wire", "core"},
-    "link": {"errors", "core.outputs", "core.ip"},
+    "link": {"errors", "core.outputs", "core.ip", "wire.first_look"},
     "kernel": {
         "errors",
         "deferral",
@@ -48,6 +48,21 @@ APART = {
     "core.tx": {"core.rx", "core.association"},
     "core.path": {"core.rx", "core.tx", "core.association"},
 }
+# Which handlers of the association call which: only those of their own line, and of the lines below. The extensions are
+# handlers as well, all but one in one line, and none of them knows another one.
+HANDLERS = (
+    {"association." + name for name in ("dispatch", "timing", "settings", "restart", "inbound", "outbound")}
+    | {"association." + name for name in ("elsewhere", "reflected", "returned")},
+    {"association.handshake"},
+    {"ext.*"},
+    {"association.renumbering", "association.path_set"},
+    {"association.transfer"},
+    {"association.recovery"},
+    {"ext.path_mtu"},
+    {"association.reachability"},
+    {"association.shutdown"},
+)
+OF_SEVERAL_FILES = ({"asconf", "address_changes", "address_requests"}, {"stream_reset", "own_requests", "requests"})
 BANNED = {"time", "random", "os", "socket", "select", "asyncio", "threading", "logging"}
 BANNED |= {"datetime", "secrets", "selectors", "subprocess", "signal", "ssl", "concurrent", "multiprocessing", "queue"}
 OTHERS_BELOW = {"fastcrc", "librt", "mypy_extensions"}
@@ -129,6 +144,36 @@ def test_nothing_in_the_package_imports_the_test_kit() -> None:
 
 def test_the_parts_of_the_core_that_stay_apart_do_not_import_each_other() -> None:
     assert offences({module: kept_apart(module) for module in every("core")}) == []
+
+
+def line_of(name: str) -> int:
+    """The line of ``HANDLERS`` that a module of the core belongs to; -1 for none."""
+    inner = name.removeprefix("core.")
+    of_all = "ext.*" if inner.startswith("ext.") else inner
+    found = [index for which in (inner, of_all) for index, line in enumerate(HANDLERS) if which in line]
+    return found[0] if found else -1
+
+
+def upwards(module: Path) -> set[str]:
+    """What a handler imports of the handlers above it."""
+    line = line_of(".".join(module.with_suffix("").parts))
+    return {name for name in project_imports(module) if 0 <= line_of(name) < line}
+
+
+def other_extensions(module: Path) -> set[str]:
+    """What an extension imports of others."""
+    own = next((files for files in OF_SEVERAL_FILES if module.stem in files), {module.stem})
+    return {name for name in project_imports(module) if name.startswith("core.ext.") and name.split(".")[2] not in own}
+
+
+def test_the_handlers_of_an_association_call_each_other_downwards() -> None:
+    assert {line_of(name) for name in ("core.ext.ecn", "core.ext.path_mtu", "core.association.tcb")} == {2, 6, -1}
+    assert offences({module: upwards(module) for module in every("core")}) == []
+
+
+def test_no_extension_knows_another_one() -> None:
+    extensions = [module for module in every("core") if module.parts[1] == "ext" and module.stem != "table"]
+    assert offences({module: other_extensions(module) for module in extensions}) == []
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:

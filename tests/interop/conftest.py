@@ -27,10 +27,8 @@ from tests.interop.kernel_peer.guest import Guest
 from tests.interop.kernel_peer.packages import CommandError
 from tests.interop.kernel_peer.peer import KernelPeer
 from tests.interop.matrix import Matrix, figure_text
-from tests.interop.usrsctp import BuildError, Usrsctp, build
+from tests.interop.usrsctp import PATIENCE, BuildError, Usrsctp, build
 
-PATIENCE = 45.0
-"""Seconds until a test that hangs is ended. None waits for this to pass."""
 MATRIX = pytest.StashKey[Matrix]()
 Figure = Callable[[str, float, str], None]
 """Notes a figure of a test: its name, value and unit."""
@@ -168,10 +166,15 @@ def start_usrsctp(usrsctp_program: Path) -> Iterator[StartUsrsctp]:
 
 
 @pytest.fixture(scope="session")
-def guest(matrix: Matrix) -> Iterator[Guest]:
-    """A guest that runs, for all tests."""
+def guest_wanted() -> None:
+    """Skip where no guest is booted."""
     if os.environ.get("SCTPX_REQUIRE_INTEROP") != "1":
         pytest.skip("make interop boots a kernel for this")
+
+
+@pytest.fixture(scope="session")
+def guest(guest_wanted: None, matrix: Matrix) -> Iterator[Guest]:
+    """A guest that runs, for all tests."""
     try:
         booted = Guest()
     except CommandError as error:

@@ -77,3 +77,17 @@ async def test_an_address_that_is_bound_later_is_not_told_and_the_association_li
         await extended.ask("receive", socket=met.socket)
         assert met.association.peer_addresses == theirs(way)
         assert met.association.local_addresses == ours(way)
+
+
+@both_ways
+@ways(1)
+async def test_ecn_is_agreed_on_where_both_offer_it(meet: Meet, way: Way, extended: KernelPeer) -> None:
+    async with meet(extended, way, {"ecn": True}, extensions=EXTENSIONS) as met:
+        assert met.association.ecn
+        assert extended.call("extensions", socket=met.socket)["ECN"]
+        for seed, size in enumerate(SIZES):
+            await met.association.send(content(seed, size))
+            [message] = (await extended.ask("receive", socket=met.socket))["messages"]
+            assert message["sha256"] == digest(content(seed, size))
+            await extended.ask("send", socket=met.socket, size=size, seed=seed)
+            assert (await receive_whole(met.association)).data == content(seed, size)

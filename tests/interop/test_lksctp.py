@@ -26,7 +26,7 @@ Tool = Callable[..., Program]
 
 
 @pytest.fixture(scope="session")
-def packages() -> tuple[Path, Path]:
+def packages(guest_wanted: None) -> tuple[Path, Path]:
     """The programs, and their library. Beside the guest nothing can be downloaded, so this comes first."""
     return unpacked("lksctp-tools"), unpacked("libsctp1")
 

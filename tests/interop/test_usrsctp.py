@@ -11,13 +11,13 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pytest
 
 import sctpx
 from tests.interop.conftest import StartUsrsctp
-from tests.interop.usrsctp import PeerError, Usrsctp, content, digest
+from tests.interop.usrsctp import PATIENCE, PeerError, Usrsctp, content, digest
 
 OURS = ["127.0.1.1", "127.0.2.1"]
 THEIRS = ["127.0.1.2", "127.0.2.2"]
@@ -26,7 +26,11 @@ pytestmark = pytest.mark.matrix(peer="usrsctp", api="asyncio", column="UDP IPv4"
 SIZES = [1, 2, 3, 4, 1000, 1452, 1453, 65536, 1 << 20]
 USER_INITIATED_ABORT = 12
 RTO_MIN = sctpx.AssociationConfig().rto_min
+T1_INIT = sctpx.AssociationConfig().rto_initial
+"""Who asks one address at a time waits as long for the second one."""
 SACK_DELAY = 0.2  # of usrsctp
+SILLY_WINDOW = 0.2
+"""How long a message waits for a window that has more room."""
 LEAST_GAP = 0.3
 """Shorter pauses are those of a machine at work."""
 
@@ -41,7 +45,7 @@ class Met:
 
     async def both_paths(self) -> None:
         """Wait until both paths are confirmed on our side."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while [path.confirmed for path in self.association.paths] != [True, True]:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
@@ -70,22 +74,31 @@ class Stalls:
             await asyncio.sleep(0.01)
             self.longest = max(self.longest, time.monotonic() - begin - 0.01)
 
+    def check_no_gap(self, gaps: list[tuple[float, float]]) -> None:
+        """No gap is as long as a timeout, but for what the machine does: a tail loss probe finds another path.
+
+        If the cable goes while the window of usrsctp is all but closed, a message waits for a larger window first.
+        """
+        assert [gap for _, gap in gaps if gap > SILLY_WINDOW + SACK_DELAY + 0.1 + self.longest] == []
+
     def check_one_gap(self, gaps: list[tuple[float, float]]) -> None:
-        """There was one gap, of one RTO, besides what the machine is to blame for.
+        """There was one gap, of one RTO, besides those that ``check_no_gap`` lets pass.
 
         T3-rtx starts anew with the last SACK, which usrsctp may delay: packets are large, and few are in flight.
         """
-        [gap] = [gap for _, gap in gaps if gap > LEAST_GAP + self.longest]
-        assert gap <= RTO_MIN + SACK_DELAY + 0.1 + self.longest
+        [gap] = [gap for _, gap in gaps if gap > SILLY_WINDOW + SACK_DELAY + 0.1 + self.longest]
+        assert gap <= RTO_MIN + SILLY_WINDOW + SACK_DELAY + 0.1 + self.longest
 
 
 Meet = Callable[..., AbstractAsyncContextManager[Met]]
 
 
 @asynccontextmanager
-async def we_connect(peer: Usrsctp, **options: Any) -> AsyncIterator[Met]:
+async def we_connect(
+    peer: Usrsctp, config: sctpx.AssociationConfig | None = None, **options: Any
+) -> AsyncIterator[Met]:
     """We set the association up: sctpx.connect to both addresses."""
-    async with await sctpx.open_endpoint(OURS) as endpoint:
+    async with await sctpx.open_endpoint(OURS, config=config) as endpoint:
         listener = peer.open(port=PORT, listen=True, udp_port=endpoint.udp_port, **options)
         peer.post("accept", socket=listener)
         association = await endpoint.connect(THEIRS, PORT, peer_udp_port=peer.udp_port)
@@ -94,9 +107,11 @@ async def we_connect(peer: Usrsctp, **options: Any) -> AsyncIterator[Met]:
 
 
 @asynccontextmanager
-async def they_connect(peer: Usrsctp, **options: Any) -> AsyncIterator[Met]:
+async def they_connect(
+    peer: Usrsctp, config: sctpx.AssociationConfig | None = None, **options: Any
+) -> AsyncIterator[Met]:
     """usrsctp sets the association up: usrsctp_connectx to both of our addresses."""
-    async with await sctpx.start_server(None, OURS, udp_port=0) as server:
+    async with await sctpx.start_server(None, OURS, udp_port=0, config=config) as server:
         socket = peer.open(udp_port=server.udp_port, **options)
         peer.post("connectx", socket=socket, addresses=OURS, port=server.port)
         association = await server.accept()
@@ -161,7 +176,7 @@ def test_they_answer_probes_of_the_path_mtu(meet: Meet, start_usrsctp: StartUsrs
             before = [path.mtu for path in met.association.paths]
             await met.association.send(content(1, 100_000))
             await met.peer.ask("receive", socket=met.socket)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while any(path.mtu in before for path in met.association.paths):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             assert met.association.stats.path_mtu_probes_lost == 0
@@ -225,10 +240,11 @@ def test_an_echo_returns_what_was_sent(meet: Meet, start_usrsctp: StartUsrsctp) 
 @pytest.mark.parametrize("every", [50, 20])
 def test_lost_packets_cost_time_and_nothing_else(meet: Meet, every: int, start_usrsctp: StartUsrsctp) -> None:
     async def scene() -> None:
-        async with meet(start_usrsctp(THEIRS, OURS, send_space=4 << 20)) as met:
+        config = sctpx.AssociationConfig(mtu=1500)  # Or there are too few packets, and the lost ones carry no data.
+        async with meet(start_usrsctp(THEIRS, OURS, send_space=4 << 20), config) as met:
             await met.both_paths()
             met.peer.call("lose", every=every)
-            met.peer.post("receive", socket=met.socket, timeout=60)
+            met.peer.post("receive", socket=met.socket)
             await met.association.send(content(1, 1 << 20))
             assert (await met.peer.answer())["messages"][0]["sha256"] == digest(content(1, 1 << 20))
             assert met.association.stats.chunks_retransmitted > 0
@@ -271,7 +287,7 @@ def test_their_shutdown_ends_the_messages_and_then_the_association(meet: Meet, s
             with pytest.raises(sctpx.AssociationClosed):
                 await met.association.recv()
             assert "shutdown_complete" in await met.events("shutdown_complete")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 await met.association.wait_closed()
 
     asyncio.run(scene())
@@ -318,8 +334,8 @@ def test_the_reason_of_an_abort_arrives(start_usrsctp: StartUsrsctp) -> None:
 
 
 @both_ways
-def test_a_cut_cable_costs_one_gap_of_one_timeout(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
-    """Default settings, a message every 10 ms. The primary path is cut; the other one takes over after RTO.Min."""
+def test_a_cut_cable_costs_no_gap_that_anybody_notices(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
+    """Default settings, a message every 10 ms. The primary path is cut; the other one takes over after some ms."""
     total, before_the_cut, interval = 300, 50, 0.01
 
     async def scene() -> None:
@@ -327,16 +343,14 @@ def test_a_cut_cable_costs_one_gap_of_one_timeout(meet: Meet, start_usrsctp: Sta
             await met.both_paths()
             dead = met.association.primary
             cable = [dead, OURS[THEIRS.index(dead)]]
-            met.peer.post(
-                "sink", socket=met.socket, count=total, cut_after=before_the_cut, cut=cable, gap=LEAST_GAP, timeout=20
-            )
+            met.peer.post("sink", socket=met.socket, count=total, cut_after=before_the_cut, cut=cable, gap=LEAST_GAP)
             begin = time.monotonic()
             for i in range(total):
                 await asyncio.sleep(max(0.0, begin + i * interval - time.monotonic()))
                 await met.association.send(content(i, 100))
             received = await met.peer.answer()
             assert received["messages"] == total
-            stalls.check_one_gap(received["gaps"])
+            stalls.check_no_gap(received["gaps"])
             states = {path.remote: path.state for path in met.association.paths}
             assert states == {dead: "potentially failed", THEIRS[1 - THEIRS.index(dead)]: "active"}
 
@@ -344,24 +358,27 @@ def test_a_cut_cable_costs_one_gap_of_one_timeout(meet: Meet, start_usrsctp: Sta
 
 
 @both_ways
+@pytest.mark.parametrize("loss_recovery", ["rack", "rfc9260"])
 @pytest.mark.parametrize(("size", "total"), [(65536, 400), (1000, 20_000)])
-def test_a_cut_cable_costs_a_bulk_transfer_one_gap_of_one_timeout(
-    meet: Meet, size: int, total: int, start_usrsctp: StartUsrsctp
+def test_a_cut_cable_costs_a_bulk_transfer_no_gap_or_by_timeouts_one(
+    meet: Meet, size: int, total: int, loss_recovery: Literal["rack", "rfc9260"], start_usrsctp: StartUsrsctp
 ) -> None:
-    """Default settings, as fast as it goes: data and acknowledgements are under way when the cable goes."""
+    """As fast as it goes: data and acknowledgements are under way when the cable goes."""
+    config = sctpx.AssociationConfig(loss_recovery=loss_recovery)
 
     async def scene() -> None:
-        async with meet(start_usrsctp(THEIRS, OURS)) as met, Stalls() as stalls:
+        async with meet(start_usrsctp(THEIRS, OURS), config) as met, Stalls() as stalls:
             await met.both_paths()
             dead = met.association.primary
             cable = [dead, OURS[THEIRS.index(dead)]]
-            met.peer.post(
-                "sink", socket=met.socket, count=total, cut_after=total // 4, cut=cable, gap=LEAST_GAP, timeout=20
-            )
+            met.peer.post("sink", socket=met.socket, count=total, cut_after=total // 4, cut=cable, gap=LEAST_GAP)
             await met.association.send_many(bytes(size) for _ in range(total))
             received = await met.peer.answer()
             assert received["messages"] == total
-            stalls.check_one_gap(received["gaps"])
+            if loss_recovery == "rack":
+                stalls.check_no_gap(received["gaps"])
+            else:
+                stalls.check_one_gap(received["gaps"])
 
     asyncio.run(scene())
 
@@ -372,7 +389,7 @@ def test_the_first_address_can_be_dead_when_we_connect(start_usrsctp: StartUsrsc
         peer.call("cut", addresses=[THEIRS[0], OURS[0]])
         begin = time.monotonic()
         async with Stalls() as stalls, we_connect(peer) as met:
-            assert time.monotonic() - begin < 0.5 + stalls.longest
+            assert time.monotonic() - begin < T1_INIT + stalls.longest
             silent, answered = met.association.report
             assert (silent.address, silent.answer, silent.kept) == (THEIRS[0], "silence", True)
             assert (answered.address, answered.answer, answered.kept) == (THEIRS[1], "INIT ACK", True)

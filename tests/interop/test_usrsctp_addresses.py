@@ -17,12 +17,11 @@ import sctpx
 from sctpx import events
 from tests.interop.conftest import StartUsrsctp
 from tests.interop.test_usrsctp import PORT, Meet, Met
-from tests.interop.usrsctp import Usrsctp, content, digest
+from tests.interop.usrsctp import PATIENCE, Usrsctp, content, digest
 
 OURS = ["127.0.1.1", "127.0.2.1", "127.0.3.1"]
 THEIRS = ["127.0.1.2", "127.0.2.2", "127.0.3.2"]
 CONFIG = sctpx.AssociationConfig(address_reconfiguration=True)
-PATIENCE = 20.0
 
 pytestmark = pytest.mark.matrix(peer="usrsctp", api="asyncio", column="UDP IPv4", addresses="3")
 
@@ -54,7 +53,7 @@ both_ways = pytest.mark.parametrize("meet", [we_connect, they_connect])
 
 def play(meet: Meet, start_usrsctp: StartUsrsctp, scene: Any, **options: Any) -> None:
     async def whole() -> None:
-        async with asyncio.timeout(60), meet(start_usrsctp(THEIRS, OURS), **options) as met:
+        async with asyncio.timeout(PATIENCE), meet(start_usrsctp(THEIRS, OURS), **options) as met:
             assert met.association.address_reconfigurable
             assert met.association.events is not None  # From here on they are kept.
             await exchange(met)
@@ -178,7 +177,7 @@ def test_the_adaptation_layers_are_told(meet: Meet, start_usrsctp: StartUsrsctp)
     async def scene() -> None:
         seen: list[events.Event] = []
         config = sctpx.AssociationConfig(address_reconfiguration=True, adaptation_layer=77)
-        async with asyncio.timeout(30), meet(start_usrsctp(THEIRS, OURS), config) as met:
+        async with asyncio.timeout(PATIENCE), meet(start_usrsctp(THEIRS, OURS), config) as met:
             met.association.on_event = lambda _, event: seen.append(event)
             answer = await met.peer.ask("events", socket=met.socket, until="adaptation")
             assert [one["layer"] for one in answer["events"] if one["event"] == "adaptation"] == [77]

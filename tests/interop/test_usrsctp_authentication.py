@@ -86,9 +86,9 @@ def test_lost_data_is_authenticated_again(meet: Meet, start_usrsctp: StartUsrsct
         async with meet(start_usrsctp(THEIRS, OURS, send_space=4 << 20), config, auth=auth) as met:
             await met.peer.ask("lose", every=11)
             await met.association.send(content(1, 1 << 20))
-            answer = await met.peer.ask("receive", socket=met.socket, timeout=30)
+            answer = await met.peer.ask("receive", socket=met.socket)
             assert answer["messages"][0]["sha256"] == digest(content(1, 1 << 20))
-            await met.peer.ask("send", socket=met.socket, size=1 << 20, seed=2, timeout=30)
+            await met.peer.ask("send", socket=met.socket, size=1 << 20, seed=2)
             assert await receive_all(met.association, 1) == [(0, content(2, 1 << 20))]
             await met.peer.ask("lose", every=0)
 

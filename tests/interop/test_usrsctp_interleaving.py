@@ -12,9 +12,11 @@ import pytest
 import sctpx
 from tests.interop.conftest import StartUsrsctp
 from tests.interop.test_usrsctp import OURS, PORT, THEIRS, Meet, Met
-from tests.interop.usrsctp import Usrsctp, content, digest
+from tests.interop.usrsctp import PATIENCE, Usrsctp, content, digest
 
 SIZES = [1, 100_000, 3, 300_000, 1452, 5000]
+ROOM = 4 << 20
+"""A receive buffer that takes all of them, three times over."""
 UNORDERED = (1, 3)
 """What is sent unordered. usrsctp 0.9.5 stalls, also with itself, behind unordered messages larger than its buffer."""
 
@@ -60,12 +62,13 @@ async def receive_all(association: sctpx.Association, count: int) -> list[tuple[
 @pytest.mark.parametrize("scheduler", ["fcfs", "rr", "rr_pkt", "prio", "fc", "wfq"])
 def test_we_send_and_usrsctp_receives(meet: Meet, scheduler: Any, start_usrsctp: StartUsrsctp) -> None:
     async def scene() -> None:
-        # usrsctp stops reading when fragments of tens of kilobytes of several messages alternate.
+        # usrsctp stops reading when fragments of tens of kilobytes of several messages alternate, and now and then when
+        # unfinished messages fill its buffer.
         config = sctpx.AssociationConfig(interleaving=True, scheduler=scheduler, mtu=1500)
-        async with meet(start_usrsctp(THEIRS, OURS), config, interleaving=True) as met:
+        async with meet(start_usrsctp(THEIRS, OURS, receive_space=ROOM), config, interleaving=True) as met:
             assert met.association.interleaving
             expected = []
-            met.peer.post("receive", socket=met.socket, count=3 * len(SIZES), timeout=20)
+            met.peer.post("receive", socket=met.socket, count=3 * len(SIZES))
             for number, size in enumerate(SIZES * 3):
                 stream = number % 4
                 await met.association.send(
@@ -96,7 +99,7 @@ def test_usrsctp_sends_and_we_receive(meet: Meet, scheduler: int, start_usrsctp:
                 stream = number % 4
                 unordered = size in UNORDERED
                 await met.peer.ask(
-                    "send", socket=met.socket, size=size, seed=number, stream=stream, unordered=unordered, timeout=20
+                    "send", socket=met.socket, size=size, seed=number, stream=stream, unordered=unordered
                 )
                 expected.append((stream, content(number, size)))
             assert sorted(await receive_all(met.association, len(expected))) == sorted(expected)
@@ -127,15 +130,15 @@ def test_what_is_lost_comes_again(meet: Meet, start_usrsctp: StartUsrsctp) -> No
         peer = start_usrsctp(THEIRS, OURS, send_space=1 << 20)
         async with meet(peer, config, interleaving=True, scheduler=1) as met:
             await met.peer.ask("lose", every=20)
-            met.peer.post("receive", socket=met.socket, count=8, timeout=30)
+            met.peer.post("receive", socket=met.socket, count=8)
             for number in range(8):
                 await met.association.send(content(number, 25_000), stream=number % 4)
             answer = await met.peer.answer()
             found = sorted(one["sha256"] for one in answer["messages"])
             assert found == sorted(digest(content(number, 25_000)) for number in range(8))
             for number in range(4):
-                await met.peer.ask("send", socket=met.socket, size=25_000, seed=number, stream=number, timeout=30)
-            async with asyncio.timeout(30):
+                await met.peer.ask("send", socket=met.socket, size=25_000, seed=number, stream=number)
+            async with asyncio.timeout(PATIENCE):
                 received = await receive_all(met.association, 4)
             assert sorted(received) == [(number, content(number, 25_000)) for number in range(4)]
             await met.peer.ask("mend")

@@ -15,7 +15,7 @@ from sctpx import events
 from tests.interop.conftest import StartUsrsctp
 from tests.interop.test_usrsctp import OURS, THEIRS, Meet, Met
 from tests.interop.test_usrsctp_interleaving import they_connect, we_connect
-from tests.interop.usrsctp import content
+from tests.interop.usrsctp import PATIENCE, content
 
 ALLOWED = sctpx.AssociationConfig(allow_stream_reset=True, allow_association_reset=True, allow_added_streams=True)
 INCOMING, OUTGOING, DENIED = 1, 2, 4
@@ -54,7 +54,7 @@ def play(meet: Meet, start_usrsctp: StartUsrsctp, scene: Any, config: Any = ALLO
     """The two meet, exchange a message each way, and do what the scene says."""
 
     async def whole() -> None:
-        async with asyncio.timeout(30), meet(start_usrsctp(THEIRS, OURS), config, allow=allow) as met:
+        async with asyncio.timeout(PATIENCE), meet(start_usrsctp(THEIRS, OURS), config, allow=allow) as met:
             assert met.association.reconfigurable
             assert met.association.events is not None  # From here on they are kept.
             await exchange(met, ours=0, theirs=0)
@@ -135,7 +135,7 @@ def test_both_directions_at_once(meet: Meet, start_usrsctp: StartUsrsctp) -> Non
 @both_ways
 def test_a_reset_comes_behind_the_messages_from_before(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
     async def scene(met: Met) -> None:
-        met.peer.post("receive", socket=met.socket, count=41, timeout=20)
+        met.peer.post("receive", socket=met.socket, count=41)
         for number in range(40):
             await met.association.send(content(number, 20_000), stream=1)
         met.association.reset_streams([1])

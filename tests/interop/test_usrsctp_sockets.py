@@ -15,14 +15,13 @@ import sctpx
 from sctpx import constants as c
 from sctpx import structs as s
 from tests.interop.conftest import StartUsrsctp
-from tests.interop.usrsctp import Usrsctp, content, digest
+from tests.interop.usrsctp import PATIENCE, Usrsctp, content, digest
 
 OURS = ["127.0.1.1", "127.0.2.1"]
 THEIRS = ["127.0.1.2", "127.0.2.2"]
 PORT = 5001
 pytestmark = pytest.mark.matrix(peer="usrsctp", api="sockets", column="UDP IPv4", addresses="2")
 SIZES = [1, 1000, 1452, 1453, 65536, 1 << 20]
-PATIENCE = 20.0
 
 
 class Met(NamedTuple):

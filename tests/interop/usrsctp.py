@@ -25,6 +25,8 @@ from typing import Any, Self
 
 DRIVER = Path(__file__).with_name("driver")
 BUILD = Path(__file__).parents[2] / "build" / "interop"
+PATIENCE = 45.0
+"""Seconds until what does not come is given up. No test waits for them to pass; a busy machine needs some of them."""
 
 
 class BuildError(Exception):
@@ -132,7 +134,7 @@ class Usrsctp:
         if process.stdout is not None:
             process.stdout.close()
 
-    def post(self, verb: str, *, timeout: float = 10.0, **arguments: Any) -> None:
+    def post(self, verb: str, *, timeout: float = PATIENCE, **arguments: Any) -> None:
         """Send one command; its answer is due by ``reply``. Lists become comma lists, None and () are left out."""
         words = [verb, f"timeout={timeout}"]
         for key, value in arguments.items():
@@ -154,12 +156,12 @@ class Usrsctp:
             raise PeerError(line, answer["error"], answer["detail"])
         return answer
 
-    def call(self, verb: str, *, timeout: float = 10.0, **arguments: Any) -> dict[str, Any]:
+    def call(self, verb: str, *, timeout: float = PATIENCE, **arguments: Any) -> dict[str, Any]:
         """One command and its answer."""
         self.post(verb, timeout=timeout, **arguments)
         return self.reply()
 
-    async def ask(self, verb: str, *, timeout: float = 10.0, **arguments: Any) -> dict[str, Any]:
+    async def ask(self, verb: str, *, timeout: float = PATIENCE, **arguments: Any) -> dict[str, Any]:
         """``call`` for coroutines: the event loop runs on while the driver works."""
         self.post(verb, timeout=timeout, **arguments)
         return await self.answer()

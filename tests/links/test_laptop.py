@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 import sctpx
 from sctpx import constants as c
 from sctpx.link import LINK_KINDS, LinkKind
+from tests.cli.commands import Running
 from tests.links.hosts import Host, Program, hosts
 from tests.links.wildcard import ASYNCIO, SOCKETS, udp_port
 
@@ -66,9 +67,22 @@ def peers(server: Program, api: str, *wanted: str) -> None:
         time.sleep(0.01)
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the server's answer to us brings about: the server knows before we do."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 async def say(association: sctpx.Association, text: bytes) -> None:
     await association.send(text)
     assert (await asyncio.wait_for(association.recv(), PATIENCE)).data == text
+
+
+def changes(seen: list[sctpx.events.Event]) -> list[tuple[str, str, str]]:
+    """Which of our addresses the peer was told of, and what came of that."""
+    return [(one.address, one.change, one.result) for one in seen if isinstance(one, sctpx.events.LocalAddressChanged)]
 
 
 @over_both
@@ -105,14 +119,14 @@ def test_an_association_of_asyncio_moves_with_its_host(joined: tuple[Laptop, Hos
                     laptop.leave(here)
                 await say(association, f"at {there}".encode())
                 await asyncio.to_thread(peers, server, "aio", f"{there}.1")
-                assert association.local_addresses == [f"{there}.1"]
+                await asyncio.to_thread(until, lambda: association.local_addresses == [f"{there}.1"])  # noqa: B023
+            await asyncio.to_thread(until, lambda: len(changes(seen)) == 4)
         return seen
 
     with host.start(SERVER, ADDRESS, link) as server:
         assert server.line() == "up"
         seen = laptop.host.run(lambda: asyncio.run(talk(server)))
-    told = [(one.address, one.change, one.result) for one in seen if isinstance(one, sctpx.events.LocalAddressChanged)]
-    assert told == [
+    assert changes(seen) == [
         (f"{CAFE}.1", "added", "done"),
         (f"{HOME}.1", "removed", "done"),
         (f"{HOME}.1", "added", "done"),
@@ -139,7 +153,7 @@ def test_an_association_of_a_socket_moves_with_its_host(joined: tuple[Laptop, Ho
             laptop.arrive(CAFE)
             assert sock.recv(100) == b"from nowhere"
             peers(server, "sockets", f"{CAFE}.1")
-            assert [address[0] for address in sock.getladdrs()] == [f"{CAFE}.1"]
+            until(lambda: [address[0] for address in sock.getladdrs()] == [f"{CAFE}.1"])
             sock.shutdown(sctpx.SHUT_WR)
             assert sock.recv(100) == b""
 
@@ -159,6 +173,7 @@ def test_an_association_moves_when_the_user_says_so(joined: tuple[Laptop, Host])
             laptop.arrive(CAFE)
             association.add_address(f"{CAFE}.1")
             await asyncio.to_thread(peers, server, "aio", f"{HOME}.1", f"{CAFE}.1")
+            await asyncio.to_thread(until, lambda: f"{CAFE}.1" in association.local_addresses)
             association.set_peer_primary(f"{CAFE}.1")
             await say(association, b"over both")
             association.remove_address(f"{HOME}.1")
@@ -169,3 +184,29 @@ def test_an_association_moves_when_the_user_says_so(joined: tuple[Laptop, Host])
     with host.start(SERVER, ADDRESS, "udp") as server:
         assert server.line() == "up"
         laptop.host.run(lambda: asyncio.run(talk(server)))
+
+
+@over_both
+def test_the_command_moves_with_its_host(joined: tuple[Laptop, Host], link: LinkKind) -> None:
+    laptop, host = joined
+    how = ("--mobile", "-v", "--link", link)
+    listener = host.run(lambda: Running("listen", "--once", "--echo", *how, "0.0.0.0", "5000"))
+    with listener:
+        assert b"listening" in listener.stderr.readline()
+        caller = laptop.host.run(lambda: Running("connect", *how, ADDRESS, "5000"))
+        with caller:
+            caller.write(b"at home\n")
+            assert caller.stdout.readline() == b"at home\n"
+            laptop.leave(HOME)
+            time.sleep(0.5)
+            caller.write(b"from nowhere\n")
+            laptop.arrive(CAFE)
+            assert caller.stdout.readline() == b"from nowhere\n"
+            status, _, errors = caller.finish()
+        assert status == 0
+        for text in (f"our address {CAFE}.1: to be added, done", f"our address {HOME}.1: to be removed, done"):
+            assert f"sctpx: {text}\n".encode() in errors
+        status, _, errors = listener.finish()
+    assert status == 0
+    for text in (f"the peer has the address {CAFE}.1 now", f"the peer has given up the address {HOME}.1"):
+        assert f"sctpx: {text}\n".encode() in errors

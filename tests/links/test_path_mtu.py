@@ -19,6 +19,7 @@ MESSAGE = bytes(250_000)
 TIMEOUT = 20.0
 """Seconds that are never reached."""
 IPV4 = ("10.1.1.1", "10.1.1.2", "10.1.2.1", "10.1.2.2")
+ROUTER = "02:00:00:00:00:0a"
 IPV6 = ("fd01:1::1", "fd01:1::2", "fd01:2::1", "fd01:2::2")
 
 
@@ -53,6 +54,10 @@ def black_hole(far: int) -> Iterator[tuple[Host, Host, Host]]:
     """The same, but what the router says of packets that are too big does not arrive."""
     with routed(far) as (client, router, server):
         client.ignore(IPV4[1])
+        # Over IPv6 the router has no way to the client for what is its own. It cannot tell its hardware address either.
+        router.ip(f"link set r0 address {ROUTER}")
+        client.ip(f"neigh replace {IPV6[1]} lladdr {ROUTER} dev c0 nud permanent")
+        router.ip(f"-6 rule add iif lo to {IPV6[0]} blackhole pref 10")
         yield client, router, server
 
 
@@ -68,12 +73,15 @@ async def send(association: sctpx.Association) -> None:
         assert await anext(aiter(association))
 
 
-def in_client(client: Host, link: str, address: str, talk: Callable[[sctpx.Association], Awaitable[Any]]) -> None:
+def in_client(
+    client: Host, link: str, address: str, talk: Callable[[sctpx.Association], Awaitable[Any]], rto_min: float = 1.0
+) -> None:
     """Connect to the server, and talk to it."""
+    config = sctpx.AssociationConfig(rto_min=rto_min)
 
     async def call() -> None:
         way: Any = {"link": link} if link == "raw" else {"link": "udp"}
-        async with sctpx.connect(address, PORT, timeout=TIMEOUT, **way) as association:
+        async with sctpx.connect(address, PORT, timeout=TIMEOUT, config=config, **way) as association:
             await send(association)
             await talk(association)
 
@@ -120,22 +128,25 @@ def test_a_path_mtu_that_falls_costs_nothing(link: str, address: str) -> None:
         in_client(client, link, address, talk)
 
 
+@pytest.mark.parametrize("address", [IPV4[3], IPV6[3]])
 @pytest.mark.parametrize("link", ["udp", "raw"])
-def test_a_black_hole_is_found_by_probes(link: str) -> None:
+def test_a_black_hole_is_found_by_probes(link: str, address: str) -> None:
     async def talk(association: sctpx.Association) -> None:
         await until(lambda: ip_size(association) == 1500)
         await send(association)
         assert association.stats.t3_timeouts == 0
         assert association.stats.path_mtu_probes_lost == 1  # One of 9000 bytes.
 
-    with black_hole(1500) as (client, _, server), server.start(SINK, link, IPV4[3]) as program:
+    with black_hole(1500) as (client, _, server), server.start(SINK, link, address) as program:
         assert program.line() == "up"
-        in_client(client, link, IPV4[3], talk)
+        in_client(client, link, address, talk)
 
 
+@pytest.mark.parametrize("address", [IPV4[3], IPV6[3]])
 @pytest.mark.parametrize("link", ["udp", "raw"])
-def test_a_black_hole_that_opens_is_found_and_data_in_flight_gets_through(link: str) -> None:
-    with black_hole(9000) as (client, router, server), server.start(SINK, link, IPV4[3]) as program:
+def test_a_black_hole_that_opens_is_found_and_data_in_flight_gets_through(link: str, address: str) -> None:
+    """Over IPv6, this host fragments what it would not have to for its interface."""
+    with black_hole(9000) as (client, router, server), server.start(SINK, link, address) as program:
         assert program.line() == "up"
 
         async def talk(association: sctpx.Association) -> None:
@@ -147,7 +158,30 @@ def test_a_black_hole_that_opens_is_found_and_data_in_flight_gets_through(link: 
             assert ip_size(association) < 9000
             await send(association)
 
-        in_client(client, link, IPV4[3], talk)
+        in_client(client, link, address, talk, rto_min=0.1)
+
+
+@pytest.mark.parametrize("link", ["udp", "raw"])
+def test_a_link_of_which_the_other_end_takes_less_holds_nothing_else_up(link: str) -> None:
+    """Linux answers ENOBUFS there to packets that are too big, and not only once."""
+
+    async def talk(association: sctpx.Association) -> None:
+        await until(lambda: ip_size(association) == 9000)
+        server.ip("link set s0 mtu 1500")
+        await send(association)
+        assert association.stats.path_mtu_black_holes == 1
+        assert ip_size(association) < 9000
+        await send(association)
+
+    with hosts(2) as (client, server):
+        client.connect("c0", server, "s0")
+        for number, (host, interface) in enumerate(((client, "c0"), (server, "s0")), 1):
+            host.ip(f"link set {interface} mtu 9000")
+            host.add(f"fd01:3::{number}/64", interface)
+            host.add(f"fe80::{number}/64", interface)
+        with server.start(SINK, link, "fd01:3::2") as program:
+            assert program.line() == "up"
+            in_client(client, link, "fd01:3::2", talk, rto_min=0.1)
 
 
 @pytest.mark.parametrize("link", ["udp", "raw"])

@@ -197,7 +197,7 @@ def test_an_abort_of_one_association_leaves_the_others_alone() -> None:
 @pytest.mark.parametrize("timeout", [1.0, 30.0])
 def test_an_unreachable_peer_ends_it(timeout: float) -> None:
     """Section 8.1: "SHALL stop transmitting any more data to it (and thus the association enters the CLOSED state)"."""
-    config = AssociationConfig(association_max_retrans=3, rto_initial=timeout, rto_min=timeout)
+    config = AssociationConfig(association_max_retrans=3, rto_initial=timeout, rto_min=timeout, loss_recovery="rfc9260")
     with Pair(1, config=config).connect() as pair:
         pair.cut(1)
         pair.a.association.send(pair.a.host.now, b"?")

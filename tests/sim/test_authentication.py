@@ -372,3 +372,23 @@ def test_a_path_mtu_is_found_where_the_probes_are_authenticated(demanded: tuple[
         pair.drain()
         assert pair.b.messages() == [bytes(100_000)] * 2
         assert pair.a.association.stats.path_mtu_black_holes == 0
+
+
+@pytest.mark.parametrize("interleaving", [False, True])
+@pytest.mark.parametrize("kind", EVERYTHING, ids=lambda kind: CHUNK_NAMES[kind])
+def test_whatever_is_demanded_what_was_lost_goes_again(kind: int, interleaving: bool) -> None:
+    """6.2. Room for an AUTH chunk that does not come, or none for one that does, would spoil what is sent again."""
+    demands = AssociationConfig(authenticated_chunks=(kind,), interleaving=interleaving)
+    speaks = AssociationConfig(authentication=True, interleaving=interleaving)
+    link = LinkSettings(delay=0.001, loss=0.1)
+    with Pair(1, config=speaks, b_config=demands, link=link).connect() as pair:
+        messages = [bytes([size & 0xFF]) * size for size in (1, 1400, 1444, 3000, 20_000)]
+        for message in messages:
+            pair.a.send(message)
+            pair.b.send(message)
+        pair.drain()
+        assert pair.b.messages() == pair.a.messages() == messages
+        assert pair.a.association.stats.chunks_retransmitted > 0
+        assert pair.b.association.stats.unauthenticated_chunks == 0
+        assert pair.b.association.stats.auth_chunks_rejected == 0
+        assert max(len(packet.data) for packet in pair.network.packets()) <= 1472

@@ -15,10 +15,24 @@ from typing import Any, Final
 import pytest
 
 from sctpx.core.association.state import CLOSED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
+from sctpx.core.capabilities import ECN
+from sctpx.core.ext.table import furnish
 from sctpx.core.tx.reliability import RETRANSMISSIONS
 from sctpx.testing import seeded_random
-from sctpx.wire import control
-from sctpx.wire.codes import CHUNK_DATA, CHUNK_I_DATA, CHUNK_INIT, CHUNK_SACK, COMMON_HEADER
+from sctpx.wire import control, reconfig
+from sctpx.wire.codes import (
+    CHUNK_DATA,
+    CHUNK_I_DATA,
+    CHUNK_I_FORWARD_TSN,
+    CHUNK_INIT,
+    CHUNK_PAD,
+    CHUNK_RE_CONFIG,
+    CHUNK_SACK,
+    COMMON_HEADER,
+    DATA_BEGIN,
+    DATA_END,
+    DATA_UNORDERED,
+)
 from sctpx.wire.packet import finish_packet, prefix
 from sctpx.wire.sack import FIXED
 from sctpx.wire.setup import Setup
@@ -42,8 +56,11 @@ PER_BLOCK: Final = 12
 class Attack:
     """An association with much under way, and a count of what its peer's packets cost."""
 
-    def __init__(self, paths: int = 1, chunks: int = 4000, interleaving: bool = False) -> None:
+    def __init__(
+        self, paths: int = 1, chunks: int = 4000, interleaving: bool = False, loss_recovery: str = "rack"
+    ) -> None:
         self.peer = Peer(
+            loss_recovery=loss_recovery,
             paths=paths,
             max_burst=1 << 16,
             send_buffer=1 << 30,
@@ -95,12 +112,15 @@ class Attack:
         self.check(lambda: self.peer.deliver_together(*said), size, len(said))
 
 
+either_way = pytest.mark.parametrize("loss_recovery", ["rack", "rfc9260"])
+
 # --- one by one ---
 
 
-def test_the_lowest_tsn_taken_back_begins_no_walk_over_what_is_lost_already() -> None:
+@either_way
+def test_the_lowest_tsn_taken_back_begins_no_walk_over_what_is_lost_already(loss_recovery: str) -> None:
     """Each round brings three miss indications for all that is below the highest TSN."""
-    attack = Attack()
+    attack = Attack(loss_recovery=loss_recovery)
     low, top, peer = attack.cumulative + 2, attack.top, attack.peer
     for _ in range(100):
         attack.deliver(peer.sack_chunk(low - 2, (low, low), (top, top)))
@@ -108,9 +128,10 @@ def test_the_lowest_tsn_taken_back_begins_no_walk_over_what_is_lost_already() ->
             attack.deliver(peer.sack_chunk(low - 2, (last, last)))
 
 
-def test_a_whole_window_acknowledged_and_taken_back_in_turn() -> None:
+@either_way
+def test_a_whole_window_acknowledged_and_taken_back_in_turn(loss_recovery: str) -> None:
     """As often as it was sent; after that a peer is not believed."""
-    attack = Attack()
+    attack = Attack(loss_recovery=loss_recovery)
     low, top, peer = attack.cumulative + 2, attack.top, attack.peer
     for _ in range(50):
         attack.deliver(peer.sack_chunk(low - 2, (low, top)))
@@ -118,9 +139,10 @@ def test_a_whole_window_acknowledged_and_taken_back_in_turn() -> None:
     assert peer.association.stats.tsns_taken_back <= 4 * attack.top
 
 
-def test_a_window_that_closes_and_opens_with_each_sack() -> None:
+@either_way
+def test_a_window_that_closes_and_opens_with_each_sack(loss_recovery: str) -> None:
     """Each time it opens, what the peer may have dropped goes again."""
-    attack = Attack()
+    attack = Attack(loss_recovery=loss_recovery)
     low, peer = attack.cumulative, attack.peer
     for _ in range(50):
         attack.deliver(peer.sack_chunk(low, a_rwnd=0))
@@ -221,12 +243,27 @@ def test_unfinished_messages_without_number_end_one_by_one() -> None:
         control.cookie_ack(),
         control.shutdown_complete(),
         chunk(CHUNK_SACK, 0, b""),
+        chunk(CHUNK_PAD, 0, b""),
     ],
     ids=lambda said: f"type {said[0]}, {len(said)} bytes",
 )
 def test_the_same_small_chunk_a_thousand_times_in_a_packet(said: bytes) -> None:
     attack = Attack(paths=3, chunks=100)
     attack.deliver(*[said] * 1000)
+
+
+@pytest.mark.parametrize("away", [-(1 << 20), -1, 0, 50, 1 << 20])
+@pytest.mark.parametrize("say", [control.ecne, control.cwr])
+def test_a_thousand_ecnes_or_cwrs_in_a_packet(say: Callable[[int], bytes], away: int) -> None:
+    attack = Attack(paths=3, chunks=100)
+    tcb = attack.peer.association.tcb
+    tcb.capabilities |= ECN
+    furnish(tcb)
+    before = tcb.paths[0].cwnd
+    attack.deliver(*[say(attack.cumulative + away)] * 1000)
+    attack.deliver(*[say(attack.cumulative + away + number) for number in range(1000)])
+    assert tcb.paths[0].cwnd >= before // 2
+    assert len(attack.peer.take()) <= 2
 
 
 SOME_ADDRESSES: Final = [bytes([11, number >> 8 & 255, number & 255, 1]) for number in range(4000)]
@@ -361,10 +398,10 @@ def attack_once(random: Random, attack: Attack) -> None:
 
 
 @pytest.mark.parametrize("paths", [1, 3])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(8))
 def test_any_packets_in_any_order(seed: int, paths: int) -> None:
     random = seeded_random("bounded work", seed, paths)
-    attack = Attack(paths, 3000)
+    attack = Attack(paths, 3000, loss_recovery="rack" if seed < 4 else "rfc9260")
     if seed % 3 == 1:
         attack.peer.shutdown()
     elif seed % 3 == 2:
@@ -409,6 +446,54 @@ def test_many_forward_tsns_in_a_packet_are_one() -> None:
     said = b"".join([peer.forward_tsn(number) for number in range(1, 180)])
     assert steps_of(lambda: peer.deliver(said)) < PER_PACKET + len(said) * PER_BYTE
     assert peer.association.stats.forward_tsns_received == 1
+
+
+def holding_interleaved(messages: int, streams: int = 1, unordered: bool = False) -> Peer:
+    """An association that holds messages which wait for their turns, or unordered ones for their ends."""
+    extensions = [CHUNK_I_DATA, CHUNK_I_FORWARD_TSN, CHUNK_RE_CONFIG]
+    peer = Peer(extensions=extensions, interleaving=True, allow_stream_reset=True, streams=streams + 10)
+    flags = DATA_UNORDERED | DATA_BEGIN if unordered else DATA_BEGIN | DATA_END
+    for number in range(messages):
+        mid = 1000 + number // streams
+        peer.deliver(peer.i_data(number + 1, 100, flags=flags, stream=number % streams, mid=mid))
+    peer.take()
+    return peer
+
+
+@pytest.mark.parametrize("unordered", [False, True])
+def test_an_i_forward_tsn_walks_over_nothing_that_stays(unordered: bool) -> None:
+    messages = 1000
+    peer = holding_interleaved(messages, unordered=unordered)
+    for number in range(200):
+        others = [(stream % 10, 5, stream % 2 == 0) for stream in range(1, 300)]
+        said = peer.i_forward_tsn(messages + number + 1, (0, number, unordered), *others)
+        assert steps_of(partial(peer.deliver, said)) < PER_PACKET + len(said) * PER_BYTE, number
+    assert not peer.association.readable
+
+
+@pytest.mark.parametrize("unordered", [False, True])
+def test_an_i_forward_tsn_costs_what_it_changes(unordered: bool) -> None:
+    peer = holding_interleaved(1000, streams=10, unordered=unordered)
+    for stream in range(1, 10):
+        said = peer.i_forward_tsn(1000 + stream, (stream, 2000, unordered))
+        steps = steps_of(partial(peer.deliver, said))
+        assert steps < PER_PACKET + len(said) * PER_BYTE + 100 * PER_CHANGE
+    assert peer.association.tcb.reassembly.apart == 100
+
+
+@pytest.mark.parametrize("unordered", [False, True])
+@pytest.mark.parametrize("streams", [1, 500])
+def test_a_stream_reset_walks_over_nothing_that_stays(streams: int, unordered: bool) -> None:
+    """What the reset does not concern may be very much: one stream is reset, or all that have ordered messages."""
+    peer = holding_interleaved(1000, streams=streams, unordered=unordered)
+    for number in range(100):
+        chosen = [] if unordered else [streams]
+        last_tsn = (peer.peer_tsn + 999) & 0xFFFFFFFF
+        request = (peer.peer_tsn + number) & 0xFFFFFFFF
+        said = reconfig.encode([reconfig.outgoing_reset(request, 0, last_tsn, chosen)])
+        assert steps_of(partial(peer.deliver, said)) < PER_PACKET + len(said) * PER_BYTE, number
+    assert peer.association.stats.reconfigurations == 100
+    assert peer.association.tcb.reassembly.apart == 1000
 
 
 def test_sacks_over_what_was_abandoned_cost_what_they_acknowledge() -> None:

@@ -245,6 +245,7 @@ def test_a_cookie_from_another_address_makes_an_association_with_the_addresses_i
 
 def test_the_secret_is_changed_every_hour_and_the_one_before_is_still_good() -> None:
     """RFC 9260 5.1.3: "The secret key SHOULD be changed reasonably frequently (e.g., hourly)"."""
+    # RFC 9260 section 14.1.
     with listening(config=AssociationConfig(cookie_life=3600)) as lab:
         lab.network.run_for(3590)
         old = cookie_of(lab)

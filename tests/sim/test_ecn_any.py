@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sctpx.core.association.state import CLOSED
-from sctpx.core.config import AssociationConfig
+from sctpx.core.config import CONGESTION, AssociationConfig, Congestion
 from sctpx.core.ext.ecn import Ecn
 from sctpx.testing import LinkSettings, Pair
 from sctpx.wire import control
@@ -32,13 +32,20 @@ STORIES = st.lists(
     mark=st.sampled_from([0.0, 0.05, 0.5, 1.0]),
     reorder=st.sampled_from([0.0, 0.1]),
     interleaving=st.booleans(),
+    congestion=st.sampled_from(CONGESTION),
     story=STORIES,
 )
 def test_whatever_comes(
-    seed: int, loss: float, mark: float, reorder: float, interleaving: bool, story: list[tuple[str, int, int, int]]
+    seed: int,
+    loss: float,
+    mark: float,
+    reorder: float,
+    interleaving: bool,
+    congestion: Congestion,
+    story: list[tuple[str, int, int, int]],
 ) -> None:
     link = LinkSettings(loss=loss, mark=mark, reorder=reorder)
-    config = AssociationConfig(ecn=True, rto_min=0.1, rto_initial=0.2, interleaving=interleaving)
+    config = AssociationConfig(ecn=True, rto_min=0.1, rto_initial=0.2, interleaving=interleaving, congestion=congestion)
     pair = Pair(seed, paths=2, link=link, config=config).connect()
     a, b = pair.a.association, pair.b.association
     sent = 0

@@ -17,7 +17,9 @@ from sctpx.wire.packet import chunks, finish_packet
 from sctpx.wire.tlv import chunk
 from tests.sim.connectx import check_that_data_flows
 
-NO_HEARTBEATS = AssociationConfig(heartbeat_interval=0.0)
+BY_TIMEOUT = AssociationConfig(loss_recovery="rfc9260")
+"""No tail loss probe asks before T3-rtx expires (``test_rack_failover``)."""
+NO_HEARTBEATS = AssociationConfig(heartbeat_interval=0.0, loss_recovery="rfc9260")
 
 
 def states(pair: Pair) -> list[int]:
@@ -70,7 +72,7 @@ def test_data_that_timed_out_goes_over_the_other_path() -> None:
     """RFC 9260 6.4: "an endpoint SHOULD try to retransmit a chunk that timed out to an active destination transport
     address that is different from the last destination address to which the chunk was sent".
     """
-    with ready(Pair(1, paths=2)) as pair:
+    with ready(Pair(1, paths=2, config=BY_TIMEOUT)) as pair:
         pair.cut(1)
         pair.a.send(b"hello")
         start = pair.network.elapsed
@@ -95,7 +97,7 @@ def test_new_data_follows_at_once_and_does_not_try_the_failed_path() -> None:
     """RFC 7829 3.2 (3): "SHOULD NOT send data to destination addresses in PF state when alternative destination
     addresses in active state are available".
     """
-    with ready(Pair(1, paths=2)) as pair:
+    with ready(Pair(1, paths=2, config=BY_TIMEOUT)) as pair:
         pair.cut(1)
         pair.a.send(b"first")
         pair.network.run(lambda: pair.b.received)
@@ -171,7 +173,7 @@ def test_with_a_threshold_at_path_max_retrans_there_is_no_potentially_failed_sta
 
 def test_a_path_that_answers_a_heartbeat_is_active_again_and_data_returns_to_the_primary() -> None:
     """RFC 7829 3.2 (7); section 5: "the standard switchback operation [...] be retained as the default operation"."""
-    with ready(Pair(1, paths=2)) as pair:
+    with ready(Pair(1, paths=2, config=BY_TIMEOUT)) as pair:
         pair.cut(1)
         pair.a.send(b"over 2")
         pair.network.run(lambda: pair.a.is_dry)
@@ -357,7 +359,7 @@ def test_in_the_dormant_state_error_counts_go_on_so_that_the_best_can_be_told() 
 
 
 def test_a_single_path_is_tried_until_association_max_retrans_although_it_is_inactive() -> None:
-    with ready(Pair(1)) as pair:
+    with ready(Pair(1, config=BY_TIMEOUT)) as pair:
         pair.cut(1)
         pair.a.send(b"?")
         start = pair.network.elapsed
@@ -369,7 +371,7 @@ def test_a_single_path_is_tried_until_association_max_retrans_although_it_is_ina
 
 @pytest.mark.parametrize("limit", [0, 1, 5])
 def test_association_max_retrans_can_be_set(limit: int) -> None:
-    config = AssociationConfig(association_max_retrans=limit, heartbeat_interval=0.0)
+    config = AssociationConfig(loss_recovery="rfc9260", association_max_retrans=limit, heartbeat_interval=0.0)
     with ready(Pair(1, config=config)) as pair:
         pair.cut(1)
         pair.a.send(b"?")
@@ -403,7 +405,7 @@ def test_heartbeats_lost_on_other_paths_do_not_count_against_the_association() -
 
 def test_an_association_whose_data_never_arrives_ends_though_heartbeats_do() -> None:
     """RFC 9260 8.1: a receiver of HEARTBEAT ACKs "MAY choose not to clear the counter if there is outstanding data"."""
-    config = AssociationConfig(association_max_retrans=3, path_max_retrans=30)
+    config = AssociationConfig(loss_recovery="rfc9260", association_max_retrans=3, path_max_retrans=30)
     with ready(Pair(1, paths=2, config=config)) as pair:
         stripped = pair.network.alter("DATA", without_data, times=None)
         pair.a.send(b"never arrives, though HEARTBEATs do")

@@ -1,5 +1,7 @@
 """A bulk transfer loses its primary path: one gap, of one RTO (RFC 9260 section 6.3.3, RFC 7829 section 3.2).
 
+With RACK it is shorter: ``test_rack_failover``.
+
 The SACKs that come over the second path acknowledge data that the first one had still carried. They make it
 active again, by RFC 7829 section 3.2 (10); new data must not return to it on that evidence.
 """
@@ -8,12 +10,14 @@ from __future__ import annotations
 
 import pytest
 
+from sctpx.core.config import AssociationConfig
 from sctpx.testing import LinkSettings, Pair
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_cut_primary_path_costs_one_rto(seed: int) -> None:
-    with Pair(seed, paths=2, link=LinkSettings(delay=0.01)).connect() as pair:
+    config = AssociationConfig(loss_recovery="rfc9260")
+    with Pair(seed, paths=2, link=LinkSettings(delay=0.01), config=config).connect() as pair:
         for _ in range(600):
             pair.a.send(bytes(65536))
         pair.run(lambda: len(pair.b.received) >= 100)

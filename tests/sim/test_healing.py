@@ -19,7 +19,7 @@ def heal(warm: float, cut: float, paths: int = 1) -> tuple[float, float]:
 
     In seconds since the first path was mended; ``warm`` seconds before, HEARTBEATs measured the paths.
     """
-    config = AssociationConfig(heartbeat_interval=1.0 if paths == 1 else 5.0)
+    config = AssociationConfig(heartbeat_interval=1.0 if paths == 1 else 5.0, loss_recovery="rfc9260")
     with Pair(1, paths=paths, config=config, link=LinkSettings(delay=0.01)).connect() as pair:
         pair.network.run_for(warm)
         for path in range(1, paths + 1):

@@ -109,7 +109,8 @@ def test_a_potentially_failed_address_sees_one_per_rto_whatever_the_interval() -
     """RFC 7829 3.2 (5): "The HB.Interval [...] MUST be ignored for destination addresses in PF state. Instead,
     HEARTBEAT chunks are sent [...] once per RTO".
     """
-    with Pair(1, paths=2, config=AssociationConfig(heartbeat_interval=1000.0)).connect() as pair:
+    config = AssociationConfig(heartbeat_interval=1000.0, loss_recovery="rfc9260")
+    with Pair(1, paths=2, config=config).connect() as pair:
         pair.network.run_for(1)
         pair.cut(1)
         pair.a.send(b"?")
@@ -207,6 +208,7 @@ def test_it_goes_back_to_where_the_heartbeat_came_from() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 1000, 1440])
 def test_a_heartbeat_of_any_size_is_answered(size: int) -> None:
+    """RFC 9260 section 3.3.6."""
     with Scripted() as lab:
         lab.up_outgoing()
         assert len(lab.ask(control.heartbeat(bytes(size)))) == 1

@@ -11,8 +11,16 @@ from random import Random
 
 import pytest
 
+from sctpx.core.association.state import ESTABLISHED
 from sctpx.core.config import AssociationConfig
-from sctpx.core.events import ADDRESS_ADDED, ADDRESS_REMOVED, ASCONF_DONE, LocalAddressChange
+from sctpx.core.events import (
+    ADDRESS_ADDED,
+    ADDRESS_REMOVED,
+    ASCONF_DONE,
+    ASCONF_FAILED,
+    LocalAddressChange,
+    Restarted,
+)
 from sctpx.testing import LinkSettings, Pair, Side
 from sctpx.testing.packet import pack_address
 from tests.sweeps import seeds
@@ -298,3 +306,90 @@ def test_in_the_end_each_side_knows_where_the_other_one_is(seed: int) -> None:
         check(pair)
         assert pair.a.messages() == sent[pair.a]
         assert pair.b.messages() == sent[pair.b]
+
+
+# --- the peer restarts --------------------------------------------------------------------------------------
+
+
+def reborn(pair: Pair) -> None:
+    """A knows nothing of its former life, and sets the association up again at the first address of B."""
+    pair.a.host.events.clear()
+    pair.a.host.restart()
+    endpoint = pair.a.host.open_endpoint(5000, CONFIG)
+    association = endpoint.connect(pair.a.host.now, pair.b.host.peer_addresses[:1], 5000)
+    pair.network.run(lambda: pair.b.events_of(Restarted), 60)
+    pair.network.run_for(5)
+    assert association.state == ESTABLISHED
+    association.send(pair.a.host.now, b"from the new A")
+    pair.b.send(b"to the new A")
+    pair.network.run_for(100)
+    assert pair.b.messages() == [b"from the new A"]
+    assert [message[0] for message in association.read()] == [b"to the new A"]
+    assert association.state == pair.b.association.state == ESTABLISHED
+
+
+def test_after_a_restart_packets_leave_from_the_addresses_that_the_peer_was_told_then() -> None:
+    """RFC 9260 section 8.4: what comes from another address is out of the blue, and draws an ABORT that ends it all."""
+    with moving(paths=2) as pair:
+        pair.network.move("B", ["10.0.1.2", "10.0.2.2", "10.0.7.2"])
+        pair.b.association.change_addresses(pair.b.host.now, packed("10.0.7.2"), packed("10.0.2.2"))
+        pair.network.run_for(5)
+        assert sorted(pair.b.association.local_addresses) == packed("10.0.1.2", "10.0.7.2")
+        reborn(pair)
+        assert sorted(pair.b.association.local_addresses) == packed("10.0.1.2", "10.0.2.2")
+        assert {path.local for path in pair.b.association.paths} == set(packed("10.0.1.2", "10.0.2.2"))
+
+
+def test_what_the_peer_was_asked_for_before_its_restart_is_told_as_failed() -> None:
+    """Nobody will answer it. While it was under way nothing could leave: that is over, too."""
+    with moving() as pair:
+        pair.network.drop("ASCONF")
+        pair.network.move("B", ["10.0.1.2", "10.0.7.2"])
+        pair.b.association.change_addresses(pair.b.host.now, packed("10.0.7.2"), packed("10.0.1.2"))
+        pair.network.run_for(0.1)
+        pair.b.association.change_addresses(pair.b.host.now, packed("10.0.8.2"), [])
+        assert pair.b.association.local_addresses == []
+        reborn(pair)
+        told = [type(event) for event in pair.b.host.events if isinstance(event, (LocalAddressChange, Restarted))]
+        assert told == [LocalAddressChange, LocalAddressChange, LocalAddressChange, Restarted]
+        assert {event.result for event in pair.b.events_of(LocalAddressChange)} == {ASCONF_FAILED}
+        assert pair.b.association.local_addresses == packed("10.0.1.2")
+
+
+# --- both families ------------------------------------------------------------------------------------------
+
+A_HOMES = ["10.0.1.1", "10.0.2.1", "2001:db8:1::1", "2001:db8:2::1"]
+B_HOMES = ["10.0.1.2", "2001:db8:1::2"]
+
+
+@pytest.mark.parametrize("seed", seeds(15, 200))
+def test_a_host_that_loses_a_family_and_gets_it_back_uses_it_again(seed: int) -> None:
+    """What is left of the other family carries everything, and nothing leaves from an address that is no more."""
+    random = Random(f"families {seed}")
+    config = AssociationConfig(address_reconfiguration=True, association_max_retrans=1000, heartbeat_interval=2.0)
+    pair = Pair(seed, a=A_HOMES[::2], b=B_HOMES, link=link(random), config=config)
+    pair.network.set(fragment=True)  # What was cut for IPv4 is too large for packets of IPv6.
+    sent: dict[Side, list[bytes]] = {pair.a: [], pair.b: []}
+    with pair.connect(600):
+        for step in range(random.randrange(3, 15)):
+            for side, other in ((pair.a, pair.b), (pair.b, pair.a)):
+                for _ in range(random.choice((0, 1, 5))):
+                    message = f"{side.host.name} {step} ".encode().ljust(random.choice((10, 2000, 20000)), b".")
+                    side.send(message)
+                    sent[other].append(message)
+            move(pair, pair.a, *random.sample(A_HOMES, random.randrange(0, 4)))
+            pair.network.run_for(random.choice((0.0, 0.01, 0.2, 5.0)))
+        move(pair, pair.a, *random.sample(A_HOMES, random.randrange(1, 4)))
+        pair.drain(4000)
+        pair.network.run_for(1000)
+        assert pair.a.messages() == sent[pair.a]
+        assert pair.b.messages() == sent[pair.b]
+        assert known(pair.b) == sorted(pair.a.host.packed)
+        assert sorted(pair.a.association.local_addresses) == sorted(pair.a.host.packed)
+        families = {len(ip) for ip in pair.a.host.packed}
+        for path in pair.a.association.paths:
+            reached = len(path.remote) in families
+            assert path.cut_off is not reached
+            assert (path.local in pair.a.host.packed) is reached
+        pair.a.association.tcb.outstanding.check_invariants()
+        pair.b.association.tcb.outstanding.check_invariants()

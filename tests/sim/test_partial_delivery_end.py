@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from sctpx.core.association.association import Association
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CommunicationLost, PartialDeliveryAborted, Readable, Restarted
 from sctpx.core.rx.streams import MORE
-from sctpx.wire import control
+from sctpx.testing import address_text, pack_address
+from sctpx.wire import control, forward
+from sctpx.wire.codes import CHUNK_I_DATA, I_DATA_HEADER, PARAM_FORWARD_TSN_SUPPORTED
+from sctpx.wire.data import I_DATA, PADDING
 from tests.sim.scripted import Scripted
 
 CONFIG = AssociationConfig(receive_buffer=4096)
@@ -122,3 +128,121 @@ def test_an_end_between_messages_tells_nothing() -> None:
         lab.ask(lab.data(b"the end", flags=1, stream=3, ssn=0))
         lab.ask(control.abort([]))
         assert told(lab) == []
+
+
+def test_what_could_not_be_handed_over_before_comes_behind_the_news() -> None:
+    """RFC 9260 section 6.9: no other message comes while one is handed over in parts. The end lets it go."""
+    with Scripted(config=CONFIG) as lab:
+        association = begin_message(lab)
+        lab.ask(lab.data(b"behind a hole", flags=7, stream=4, tsn=lab.p_tsn + 1))
+        parts = association.readable
+        lab.ask(control.abort([]))
+        assert [event.readable for event in lab.events_of(PartialDeliveryAborted)] == [parts]
+        assert [message[0] for message in association.read()][parts:] == [b"behind a hole"]
+
+
+END = pytest.mark.parametrize("end", [lambda lab: lab.ask(control.abort([])), restart], ids=["abort", "restart"])
+
+
+@END
+@pytest.mark.parametrize("read", [False, True])
+def test_the_reader_is_told_that_what_had_to_wait_can_be_read(end: Callable[[Scripted], object], read: bool) -> None:
+    """Once: a reader who has not read the parts knows already. Whoever is told of the end has heard of it before."""
+    with Scripted(config=CONFIG) as lab:
+        association = begin_message(lab)
+        if read:
+            association.read()
+        lab.ask(lab.data(b"behind a hole", flags=7, stream=4, tsn=lab.p_tsn + 1))
+        before = len(lab.a.events)
+        end(lab)
+        assert association.readable == (1 if read or end is restart else 2)
+        wakes = read or end is restart
+        after = lab.a.events[before:]
+        kinds = [type(event) for event in after]
+        last = Restarted if end is restart else CommunicationLost
+        assert kinds == [PartialDeliveryAborted, *([Readable] if wakes else []), last]
+        assert after[-1].readable == association.readable
+
+
+@END
+def test_what_had_to_wait_is_counted(end: Callable[[Scripted], object]) -> None:
+    """``messages_received`` counts all that was handed over, so that the place of each can be told."""
+    with Scripted(config=CONFIG) as lab:
+        association = begin_message(lab)
+        association.read()
+        before = association.stats.messages_received
+        lab.ask(lab.data(b"behind a hole", flags=7, stream=4, tsn=lab.p_tsn + 1))
+        end(lab)
+        assert association.stats.messages_received == before + 1
+
+
+def test_what_arrives_together_with_the_abort_can_be_read() -> None:
+    with Scripted(config=CONFIG) as lab:
+        association = lab.up_incoming()
+        before = len(lab.events_of(Readable))
+        lab.ask(lab.data(b"last words"), control.abort([]))
+        assert association.readable == 1
+        assert len(lab.events_of(Readable)) == before + 1
+        assert [event.readable for event in lab.events_of(CommunicationLost)] == [1]
+
+
+@END
+@pytest.mark.parametrize("waits", [False, True])
+def test_the_source_of_what_is_left_is_known(end: Callable[[Scripted], object], waits: bool) -> None:
+    """Also if parts were dropped that came from elsewhere."""
+    with Scripted(config=CONFIG, paths=2) as lab:
+        association = lab.up_incoming(addresses=[pack_address(address) for address in lab.p.addresses])
+        first, second = lab.p.addresses
+        lab.ask(lab.data(b"a", flags=3, stream=3, ssn=0), source=first)
+        lab.ask(lab.data(b"b", flags=3, stream=3, ssn=1), source=second)
+        for flags in (BEGIN, MIDDLE, MIDDLE):
+            lab.ask(lab.data(bytes(1000), flags=flags, stream=3, ssn=2), source=first)
+        if waits:
+            lab.ask(lab.data(b"behind a hole", flags=7, stream=4, tsn=lab.p_tsn + 1), source=first)
+        end(lab)
+        read = []
+        while association.readable:
+            source = association.source
+            [message] = association.read(1)
+            read.append((message[0], address_text(source)))
+        parts = [] if end is restart else [(bytes(3000), first)]
+        assert read == [(b"a", first), (b"b", second), *parts, *([(b"behind a hole", first)] if waits else [])]
+
+
+@pytest.mark.parametrize("how", ["data", "forward"])
+def test_what_a_violation_let_go_is_counted_and_told(how: str) -> None:
+    """That a fragment breaks the rules comes out when the hole in front of it closes, behind what else waited."""
+    with Scripted(config=CONFIG) as lab:
+        association = lab.up_incoming(flags=[PARAM_FORWARD_TSN_SUPPORTED])
+        first = lab.p_tsn
+        lab.ask(lab.data(b"early", flags=3, stream=4, ssn=1, tsn=first + 1))
+        lab.ask(lab.data(b"without a beginning", flags=1, stream=3, tsn=first + 2))
+        lab.ask(
+            lab.data(b"on time", flags=3, stream=4, ssn=0, tsn=first)
+            if how == "data"
+            else forward.encode(False, first, [(4, 0, False)])
+        )
+        assert len(lab.events_of(CommunicationLost)) == 1
+        assert association.readable == association.stats.messages_received == (2 if how == "data" else 1)
+        assert len(lab.events_of(Readable)) == 1
+
+
+def test_a_restart_drops_the_parts_of_messages_that_have_no_end_and_no_others() -> None:
+    """With I-DATA, ordered and unordered messages of a stream have numbers of their own (RFC 8260 section 2.1)."""
+    with Scripted(config=replace(CONFIG, interleaving=True, partial_delivery_point=1)) as lab:
+        association = lab.up_incoming(extensions=bytes([CHUNK_I_DATA]))
+
+        def say(data: bytes, flags: int, stream: int, last: int) -> None:
+            length = I_DATA_HEADER + len(data)
+            chunk = I_DATA.pack(CHUNK_I_DATA, flags, length, lab.p_tsn, stream, 0, last) + data + PADDING[length & 3]
+            lab.p_tsn += 1
+            lab.ask(chunk)
+
+        say(b"whole, ", BEGIN, 3, 0)
+        say(b"in parts", 1, 3, 1)
+        say(b"dropped", 4 | BEGIN, 3, 0)
+        say(b"of another stream", 3, 5, 0)
+        say(b"dropped too", BEGIN, 4, 0)
+        restart(lab)
+        assert sorted(told(lab)) == [(3, 0), (4, 0)]
+        assert [message[0] for message in association.read()] == [b"whole, ", b"in parts", b"of another stream"]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from sctpx.core.association.state import ESTABLISHED
 from sctpx.core.config import AssociationConfig
 from sctpx.core.path.path import Path, largest_packet
 from sctpx.core.stats import AssociationStats
 from sctpx.testing import LinkSettings, Pair
+from sctpx.testing.packet import address_text
+from sctpx.wire.codes import CHUNK_DATA
 from tests.sweeps import seeds
 
 MESSAGE = bytes(range(256)) * 400  # More than any packet takes.
@@ -118,6 +121,73 @@ def test_a_path_mtu_that_falls_costs_no_data(before: int, after: int, reports: b
     assert path_of(pair).mtu == (fitting(after, path_of(pair)) if after > 1228 else path_of(pair).minimum)
     assert stats_of(pair).path_mtu_black_holes == (not reports)
     assert stats_of(pair).path_mtu_reports >= reports
+
+
+@pytest.mark.parametrize("authenticated", [False, True])
+@pytest.mark.parametrize(("before", "after"), [(1500, 1400), (1500, 1280), (9000, 1500), (9000, 8000)])
+def test_over_ipv6_this_host_fragments_what_is_in_flight_when_the_path_mtu_falls(
+    before: int, after: int, authenticated: bool
+) -> None:
+    """RFC 9260 section 6.9: "IP fragmentation MUST be used". No router does that for IPv6 (RFC 8200 section 5)."""
+    config = AssociationConfig(authenticated_chunks=(CHUNK_DATA,) if authenticated else ())
+    pair = Pair(link=LinkSettings(mtu=before), mtu=before, ipv6=True, config=config).connect()
+    discover(pair)
+    pair.network.set(mtu=after)
+    transfer(pair)
+    assert stats_of(pair).path_mtu_black_holes == 1
+    padded = [packet for packet in pair.network.packets() if "PAD" in packet.chunks and "DATA" in packet.chunks]
+    assert padded
+    # "an endpoint MUST place control chunks first in the outbound SCTP packet" (section 6.10)
+    assert {packet.chunks[packet.chunks.index("PAD") + 1] for packet in padded} == {"AUTH" if authenticated else "DATA"}
+    assert {packet.ip_size > before and packet.fragments for packet in padded} == {True}
+    count = len(list(pair.network.packets()))
+    pair.run(lambda: search_is_over(pair), 600.0)
+    transfer(pair)
+    later = list(pair.network.packets())[count:]
+    assert not any("PAD" in packet.chunks and "DATA" in packet.chunks for packet in later)
+
+
+@pytest.mark.parametrize("reports", [False, True])
+@pytest.mark.parametrize("ipv6", [False, True])
+@pytest.mark.parametrize("small", [0, 5])
+def test_a_path_mtu_that_falls_on_one_of_two_paths_is_found(small: int, ipv6: bool, reports: bool) -> None:
+    """HEARTBEATs and small packets pass there, and what is lost goes again elsewhere: the path seems to work."""
+    pair = Pair(paths=2, mtu=9000, link=LinkSettings(mtu=9000, reports=reports), ipv6=ipv6).connect()
+    pair.network.run_for(5.0)  # The second address is confirmed.
+    discover(pair)
+    near, far = (address_text(ip) for ip in (path_of(pair).local, path_of(pair).remote))
+    for ends in ((near, far), (far, near)):
+        pair.network.link(*ends).set(mtu=1400)
+    sent = 1
+    for _ in range(40):
+        for _ in range(small):
+            pair.a.send(b"small")
+            pair.network.run_for(0.05)
+        pair.a.send(MESSAGE)
+        sent += 1 + small
+        pair.network.run_for(0.5)
+    assert len(pair.b.messages()) == sent
+    assert path_of(pair).mtu == fitting(1400, path_of(pair))
+    assert path_of(pair, 1).mtu == fitting(9000, path_of(pair, 1))
+    assert stats_of(pair).path_mtu_black_holes == (not reports)
+    assert stats_of(pair).t3_timeouts <= (0 if reports else 2)
+
+
+def test_timeouts_on_one_of_two_paths_with_large_packets_between_them_show_no_black_hole() -> None:
+    pair = Pair(paths=2, mtu=9000, link=LinkSettings(mtu=9000)).connect()
+    pair.network.run_for(5.0)
+    discover(pair)
+    for cuts in (1, 2, 3):
+        pair.network.at(0.015, lambda: pair.network.cut("10.0.1.2"))
+        pair.network.at(1.5, lambda: pair.network.heal("10.0.1.2"))
+        for _ in range(5):
+            pair.a.send(MESSAGE)
+        pair.run(lambda: pair.a.is_dry)
+        pair.network.run_for(10.0)
+        transfer(pair)
+        assert stats_of(pair).t3_timeouts + stats_of(pair).tail_probes_sent >= cuts
+    assert stats_of(pair).path_mtu_black_holes == 0
+    assert path_of(pair).mtu == fitting(9000, path_of(pair))
 
 
 def test_with_a_report_data_goes_again_without_waiting_for_a_timeout() -> None:
@@ -259,6 +329,48 @@ def test_a_restarted_peer_keeps_the_size_that_was_found() -> None:
     pair = Pair(mtu=1500).connect()
     found = discover(pair)
     tcb = pair.a.association.tcb
-    fresh = Path(tcb.paths[0].remote, b"", 9899, tcb.config, 1500, True)
+    fresh = Path(tcb.paths[0].remote, b"", 9899, tcb.config.rules, 1500, True)
     fresh.keep_settings(tcb.paths[0])
     assert (fresh.mtu, fresh.whole, fresh.sized, fresh.search_from) == (found, found, True, 0)
+
+
+def test_an_association_begins_with_what_another_one_has_found() -> None:
+    """RFC 8899 section 3, item 9. A probe shows first that it still holds."""
+    pair = Pair(link=LinkSettings(mtu=1400), mtu=9000).connect()
+    assert discover(pair) == fitting(1400, path_of(pair))
+    first = stats_of(pair).path_mtu_probes_lost
+    for mtu, lost in ((1400, 3), (1300, first), (1300, 3)):
+        pair.network.set(mtu=mtu)
+        another = pair.a.host.open_endpoint().connect(pair.a.host.now, pair.b.host.peer_addresses, 5000)
+        pair.network.run(lambda one=another: one.state == ESTABLISHED)  # type: ignore[misc]
+        another.send(pair.a.host.now, MESSAGE)
+        pair.network.run(lambda one=another: one.tcb.paths[0].sized and not one.tcb.extensions, 600)  # type: ignore[misc]
+        assert another.paths[0].mtu == fitting(mtu, another.paths[0])
+        assert another.stats.t3_timeouts == 0
+        assert another.stats.path_mtu_probes_lost <= lost < first + 2
+
+
+def test_a_black_hole_is_remembered_by_nobody() -> None:
+    pair = Pair(link=LinkSettings(mtu=1400), mtu=9000).connect()
+    discover(pair)
+    known = pair.a.host.stack.known_mtus
+    assert known.size(pair.a.host.now, path_of(pair)) == fitting(1400, path_of(pair))
+    pair.network.set(mtu=1300)
+    pair.a.send(MESSAGE)
+    pair.run(lambda: stats_of(pair).path_mtu_black_holes)
+    assert known.size(pair.a.host.now, path_of(pair)) == 0
+
+
+def test_over_ipv6_nothing_is_padded_that_each_path_takes() -> None:
+    """RFC 8200 section 5: each link takes 1280 bytes. A SHUTDOWN COMPLETE has nothing beside it (section 6.10)."""
+    pair = Pair(link=LinkSettings(mtu=9000), mtu=9000, ipv6=True).connect()
+    for side in (pair.a, pair.b):
+        [path] = side.association.paths
+        path.set_mtu(path.base)  # As RFC 8899 section 5.4 has it: BASE_PLPMTU did not pass, where others did.
+    for side in (pair.a, pair.b):
+        side.send(b"small")
+    pair.run(lambda: pair.a.is_dry and pair.b.is_dry, 60.0)
+    pair.shutdown()
+    sent = [packet.chunks for packet in pair.network.packets()]
+    assert ["SHUTDOWN COMPLETE"] in sent
+    assert [chunks for chunks in sent if "PAD" in chunks and chunks[0] != "HEARTBEAT"] == []

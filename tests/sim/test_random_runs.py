@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from sctpx.core.config import SCHEDULERS, AssociationConfig
+from sctpx.core.config import CONGESTION, SCHEDULERS, AssociationConfig
 from sctpx.core.events import CommunicationUp, Restarted
 from sctpx.core.timers import NEVER
 from sctpx.testing import LinkSettings, Network, Pair, Received, Side, seeded_random
@@ -106,6 +106,8 @@ def draw(random: Random) -> Scenario:
     if interface:
         config = replace(config, mtu=None)
         link = replace(link, mtu=random.choice((1280, 1400, 1500, 9000)), reports=random.random() < 0.5)
+    config = replace(config, congestion=random.choice(CONGESTION))
+    config = replace(config, loss_recovery=random.choice(("rack", "rack", "rfc9260")))
     return replace(scenario, config=config, link=link, mtu=interface)
 
 

@@ -65,8 +65,8 @@ def test_losses_in_the_middle_cost_round_trips_but_no_timeout(lost: tuple[int, .
         assert seconds < lossless() + (2 + len(lost)) * RTT
 
 
-def test_the_loss_of_the_last_packet_costs_a_timeout() -> None:
-    with warm() as pair:
+def test_the_loss_of_the_last_packet_costs_a_timeout_by_rfc_9260_alone() -> None:
+    with warm(config=AssociationConfig(loss_recovery="rfc9260")) as pair:
         pair.a.send(b"only one")
         pair.network.drop(is_data)
         begin = pair.network.elapsed

@@ -21,15 +21,12 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeVar
 from ..core import events as core_events
 from ..core.association.association import Association as CoreAssociation
 from ..core.association.state import COOKIE_ECHOED, COOKIE_WAIT
-from ..deferral import is_orderly
 from ..errors import AssociationClosed
-from ..sockapi.addresses import find_alike, pack_ip
 from ..sockapi.buffers import Data, to_bytes
 from ..sockapi.ending import tell_loss
 from ..sockapi.events import CommunicationLost, Event, to_event
 from ..sockapi.failures import connect_failure, loss
-from ..sockapi.message_calls import REFUSALS
-from ..sockapi.receive import Message, to_message, to_messages
+from ..sockapi.receive import CoreMessage, Message, to_message, to_messages
 from ..sockapi.send import Outgoing, Undelivered, parse_outgoing, parse_policy, to_undelivered
 from ..sockapi.status import AddressReport, address_reports
 from .address_calls import AddressCalls
@@ -37,20 +34,20 @@ from .driver import Driver
 from .event_stream import EventStream
 from .facts import Facts
 from .key_calls import KeyCalls
+from .path_calls import PathCalls
 from .stream_calls import StreamCalls
 from .waiting import Line
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint
+    from .protocol import SctpTransport
     from .server import Server
 
 CLOSE_TIMEOUT: Final = 10.0
 """Seconds that leaving an association's context gives it to shut down, unless told otherwise."""
 
 R = TypeVar("R")
-Taken: TypeAlias = tuple[bytes, int, int, int, int, int]
-"""A message as the core gives it."""
-_NOTHING: Final[list[Taken]] = []
+_NOTHING: Final[list[CoreMessage]] = []
 OnEvent: TypeAlias = Callable[["Association", Event], object]
 """Called with each event of an association, soon after it happened."""
 
@@ -61,7 +58,7 @@ _FLUSH_BYTES: Final = 1 << 18
 _STARTING: Final = (COOKIE_WAIT, COOKIE_ECHOED)
 
 
-class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
+class Association(Facts, StreamCalls, KeyCalls, AddressCalls, PathCalls):
     """An SCTP association with a peer. Made by ``connect`` and by servers; it cannot be made directly.
 
     As an asynchronous context manager it is closed in the end, and aborted if an exception leaves the context. As an
@@ -74,17 +71,18 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
         "_end",
         "_endpoint",
         "_events",
+        "_listener",
         "_peer_done",
-        "_readers",
         "_returned",
         "_server",
         "_shutting_down",
         "_started",
+        "_transport",
         "_unusable",
         "_watchers",
         "_writers",
         "close_timeout",
-        "on_event",
+        "readers",
     )
 
     def __init__(
@@ -102,8 +100,7 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
         self._server = server
         self.close_timeout: float | None = endpoint.close_timeout
         """Seconds that ``close``, and leaving the context, give a shutdown before they abort; ``None`` for no limit."""
-        self.on_event: OnEvent | None = endpoint.on_event
-        """Called with the association and each of its events, soon after it happened; ``None`` for nothing."""
+        self._listener: OnEvent | None = endpoint.on_event
         self._started = started
         self._unusable = unusable
         self._end: core_events.Event | Event | None = None
@@ -111,9 +108,12 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
         self._shutting_down = False
         self._events: EventStream | None = None
         self._returned = _NOTHING  # Messages that were taken from the core, and nobody got them.
-        self._readers = Line()
+        self._transport: SctpTransport | None = None
+        self.readers = Line()
+        """Those who wait for messages: for the driver."""
         self._writers = Line()
         self._watchers = Line()
+        self._listen()
 
     def __repr__(self) -> str:
         peers = ", ".join(self.peer_addresses)
@@ -167,24 +167,44 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
             core.send_space > 0 or not self._make_room(policy, value)
         ):
             await self._turn_to_write(policy, value)
-        changing = False
         try:
             if self._end is not None:
                 self._raise_unsendable()
-            driver = self._driver
-            with driver.guard, driver.guard.lock:
-                changing = True
-                used = -1 if key is None else key
-                core.send(driver.now(), data, stream, ppid, unordered, immediate, remote, None, policy, value, used)
-                driver.flush_here()
-                changing = False
-        except BaseException as error:
-            if changing:
-                self._break_off_after(error)
-            raise
+            used = -1 if key is None else key
+            self._driver.send(core, data, stream, ppid, unordered, immediate, remote, policy, value, used)
         finally:
             if self._writers.waiting:
                 self._next_writer()
+
+    def post(
+        self,
+        data: Data,
+        stream: int = 0,
+        ppid: int = 0,
+        unordered: bool = False,
+        immediate: bool = False,
+        address: str | None = None,
+        lifetime: float | None = None,
+        retransmits: int | None = None,
+        priority: int | None = None,
+        key: int | None = None,
+        *,
+        flush: bool = True,
+    ) -> None:
+        """For transports: queue one message, whether there is room or not. Raises like ``send``.
+
+        What the windows allow has left on return, unless ``flush`` is false: then ``flush`` has it leave.
+        """
+        if type(data) is not bytes:
+            data = to_bytes(data)
+        remote = b"" if address is None else self._remote(address)
+        policy = value = 0
+        if lifetime is not None or retransmits is not None or priority is not None:
+            policy, value = parse_policy(lifetime, retransmits, priority)
+        if self._end is not None:
+            self._raise_unsendable()
+        used = -1 if key is None else key
+        self._driver.send(self._core, data, stream, ppid, unordered, immediate, remote, policy, value, used, flush)
 
     async def send_many(self, messages: Iterable[Outgoing]) -> int:
         """Send messages in order and say how many: data, tuples ``(data, stream, ppid, unordered)``, or received ones.
@@ -212,13 +232,6 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
         finally:
             self._driver.flush()
             self._next_writer()
-
-    def _break_off_after(self, error: BaseException) -> None:
-        """If an exception has left the association in the middle of a change, end it with an ABORT."""
-        if not isinstance(error, REFUSALS) and not is_orderly(error) and self._end is None:
-            with self._driver.guard, self._driver.guard.lock:
-                self._core.break_off()
-                self._driver.flush_here()
 
     def _raise_unsendable(self) -> None:
         if isinstance(self._end, LOST):
@@ -261,8 +274,12 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
         ``AssociationClosed`` (an ``EOFError``) after a graceful end, when everything was read; ``AssociationAborted``
         or ``AssociationLost`` after another.
         """
-        if self._readers.waiting or not (self._core.readable or self._returned):
-            await self._turn_to_read()
+        readers = self.readers
+        if readers.waiting:
+            await readers.wait()
+        # As ``_turn_to_read``, without a coroutine for it.
+        while not (self._core.readable or self._returned or self._peer_done or self._end is not None):
+            await readers.wait()
         return self._take(1, _single)
 
     async def recv_many(self, limit: int = 0) -> list[Message]:
@@ -270,7 +287,7 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
 
         ``[]`` after a graceful end. Raises like ``recv`` after another.
         """
-        if self._readers.waiting or not (self._core.readable or self._returned):
+        if self.readers.waiting or not (self._core.readable or self._returned):
             await self._turn_to_read()
         return self._take(limit, to_messages)
 
@@ -290,46 +307,37 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
 
     async def _turn_to_read(self) -> None:
         """Until those who came before were served and there is something to read, or nothing will come any more."""
-        try:
-            if self._readers.waiting:
-                await self._readers.wait()
-            while not (self._core.readable or self._returned) and not self._receiving_is_over:
-                await self._readers.wait()
-        except BaseException:
-            self._next_reader()  # One that has been woken may not have come further.
-            raise
+        if self.readers.waiting:
+            await self.readers.wait()
+        while not (self._core.readable or self._returned or self._receiving_is_over):
+            await self.readers.wait()
 
     def _next_reader(self) -> None:
-        if self._readers.waiting and (self._core.readable or self._returned or self._receiving_is_over):
-            self._readers.wake()
+        if self.readers.waiting and (self._core.readable or self._returned or self._receiving_is_over):
+            self.readers.wake()
 
-    def _take(self, limit: int, make: Callable[[list[Taken]], R]) -> R:
+    def _take(self, limit: int, make: Callable[[list[CoreMessage]], R]) -> R:
         """Messages from the core, made what the caller wants; none after a graceful end.
 
         When a signal handler raises in the end and nobody gets them, they are the next to be taken again.
         """
-        taken: list[Taken] = []
-        driver = self._driver
-        core = self._core
-        changing = False
+        taken: list[CoreMessage] = []
         try:
-            with driver.guard, driver.guard.lock:
-                changing = True
-                taken = core.read(limit) if not self._returned else self._take_returned(limit)
-                if core.ready:
-                    driver.flush_here()  # Reading has opened the window: the peer is told.
+            if self._returned:
+                taken = self._take_returned(limit)
+            else:
+                self._driver.read(self._core, limit, taken)
+            if self.readers.waiting:
                 self._next_reader()
-                if not taken and not self._peer_done and isinstance(self._end, core_events.CommunicationLost):
-                    raise loss(self._end)
-                return make(taken)
-        except BaseException as error:
+            if not taken and not self._peer_done and isinstance(self._end, core_events.CommunicationLost):
+                raise loss(self._end)
+            return make(taken)
+        except BaseException:
             self._returned = [*taken, *self._returned]
-            if changing and not taken:
-                self._break_off_after(error)
             self._next_reader()
             raise
 
-    def _take_returned(self, limit: int) -> list[Taken]:
+    def _take_returned(self, limit: int) -> list[CoreMessage]:
         returned = self._returned
         count = limit or len(returned)
         self._returned = returned[count:]
@@ -362,6 +370,11 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
         return self._core.readable + len(self._returned)
 
     @property
+    def buffered(self) -> int:
+        """Bytes in the send buffer: what was not sent or not acknowledged, each message with its overhead."""
+        return self._core.config.send_buffer - self._core.send_space
+
+    @property
     def send_space(self) -> int:
         """Bytes the send buffer has room for; 0 or less if ``send`` would wait."""
         return self._core.send_space
@@ -370,20 +383,7 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
         """After a failure, what did not reach the peer for certain: messages not sent and those not acknowledged."""
         return to_undelivered(self._core.undelivered())
 
-    # --- paths and events ---
-
-    def _remote(self, address: str) -> bytes:
-        """An address of the peer, packed, with its zone."""
-        return find_alike(pack_ip(address), [path.remote for path in self._core.paths])
-
-    def set_primary(self, address: str) -> None:
-        """Send data to this address of the peer while its path is active.
-
-        ``OSError``: EINVAL (not an address of the peer, or not confirmed yet), ENOTCONN.
-        """
-        with self._driver.guard, self._driver.guard.lock:
-            self._core.set_primary(self._driver.now(), self._remote(address))
-            self._driver.flush_here()
+    # --- streams and events ---
 
     def set_stream_value(self, stream: int, value: int) -> None:
         """The priority or weight of a stream, 0 to 65535, for ``AssociationConfig.scheduler`` (RFC 8260 section 3).
@@ -393,14 +393,15 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
         """
         self._core.set_stream_value(stream, value)
 
-    def heartbeat(self, address: str) -> None:
-        """Send a HEARTBEAT to this address of the peer now; the answer shows in the path's ``srtt``.
+    @property
+    def on_event(self) -> OnEvent | None:
+        """Called with the association and each of its events, soon after it happened; ``None`` for nothing."""
+        return self._listener
 
-        ``OSError``: EINVAL (not an address of the peer), ENOTCONN.
-        """
-        with self._driver.guard, self._driver.guard.lock:
-            self._core.request_heartbeat(self._driver.now(), self._remote(address))
-            self._driver.flush_here()
+    @on_event.setter
+    def on_event(self, call: OnEvent | None) -> None:
+        self._listener = call
+        self._listen()
 
     @property
     def events(self) -> EventStream:
@@ -410,7 +411,16 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
         """
         if self._events is None:
             self._events = EventStream(self.ended)
+            self._listen()
         return self._events
+
+    @property
+    def _nobody_listens(self) -> bool:
+        return self._events is None and self._listener is None
+
+    def _listen(self) -> None:
+        """Who listens to events has changed: SenderDry comes with every answer, and is made only for somebody."""
+        self._core.ignores_dry = self._nobody_listens
 
     # --- the end ---
 
@@ -420,12 +430,13 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
         Messages of the peer can be read meanwhile, and must be if there are more than the receive buffer takes. Raises
         ``AssociationAborted`` or ``AssociationLost`` if it ends otherwise.
         """
-        self._request_shutdown()
+        self.begin_shutdown()
         await self.wait_closed()
         if isinstance(self._end, LOST):
             raise loss(self._end)
 
-    def _request_shutdown(self) -> None:
+    def begin_shutdown(self) -> None:
+        """What ``shutdown`` begins with; does not wait."""
         with self._driver.guard, self._driver.guard.lock:
             self._shutting_down = True
             self._core.shutdown(self._driver.now())
@@ -448,15 +459,18 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
             return
         try:
             async with asyncio.timeout(self.close_timeout):
-                self._request_shutdown()
+                self.begin_shutdown()
                 await self.wait_closed()
         except TimeoutError:
-            reason = f"the peer had not taken them within {self.close_timeout:g} s (close_timeout)"
-            self._tell_loss(reason)
-            self.abort("the shutdown took too long")
+            self.give_up_shutdown()
         except BaseException:
             self.abort()
             raise
+
+    def give_up_shutdown(self) -> None:
+        """Abort what was not shut down within ``close_timeout``, and tell the log what is lost."""
+        self._tell_loss(f"the peer had not taken them within {self.close_timeout:g} s (close_timeout)")
+        self.abort("the shutdown took too long")
 
     def _tell_loss(self, reason: str) -> None:
         """Tell the log what an abort loses."""
@@ -501,10 +515,12 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
         """The driver: something happened."""
         kind = type(event)
         if kind is core_events.Readable:
-            self._driver.wake(self._readers)
+            self._driver.wake(self.readers)
             return
         if kind is core_events.Writable:
             self._writers.wake()
+            if self._transport is not None:
+                self.wake_transport()
             return
         if kind in core_events.ENDS:
             self._end = event
@@ -521,22 +537,59 @@ class Association(Facts, StreamCalls, KeyCalls, AddressCalls):
                 self._endpoint.on_local_change()
             self._tell(event)
             return
-        self._driver.wake(self._readers)
+        self._driver.wake(self.readers)
         self._writers.wake()
         self._driver.wake_all(self._watchers)
         self._tell(event)
 
     def _tell(self, event: core_events.Event) -> None:
-        if self._events is None and self.on_event is None:
+        if self._nobody_listens and self._transport is None:
             return
-        told = to_event(event)
-        if told is not None and self._events is not None:
+        told = to_event(event, self._core.config.expose_potentially_failed)
+        if told is None:
+            return
+        if self._events is not None:
             self._events.push(told, self.ended)
-        if told is not None and self.on_event is not None:
-            self._driver.loop.call_soon(self.on_event, self, told)
+        if self._transport is not None:
+            self._transport.on_event(told, event.readable)
+        if self._listener is not None:
+            self._driver.loop.call_soon(self._listener, self, told)
+
+    # --- for the transport of a protocol (``protocol``) ---
+
+    def attach(self, transport: SctpTransport, deliver: Callable[[], object]) -> None:
+        """From now on this transport is told of events, and ``deliver`` is called when something is there to read.
+
+        What was missed is told at once.
+        """
+        self._transport = transport
+        self.readers.stand(deliver)
+        told = self._end if isinstance(self._end, Event) or self._end is None else to_event(self._end)
+        if told is not None:
+            transport.on_event(told, self.readable)
+        elif self.readable:
+            self.wake_transport()
+
+    def read_into(self, messages: list[CoreMessage]) -> None:
+        """Put all messages that are ready into a list: what is there is not lost if this raises."""
+        if self._returned:
+            messages += self._take_returned(0)
+        self._driver.read(self._core, 0, messages)
+
+    def want_room(self) -> None:
+        """Wake the transport when there may be less in the send buffer."""
+        self._core.want_writable()
+
+    def wake_transport(self) -> None:
+        """Call ``deliver`` when all that has just arrived was handled, under no guard."""
+        self._driver.wake(self.readers)
+
+    def flush(self) -> None:
+        """Have what was posted without a flush leave."""
+        self._driver.flush()
 
 
-def _single(taken: list[Taken]) -> Message:
+def _single(taken: list[CoreMessage]) -> Message:
     """The message that was taken."""
     if not taken:
         raise AssociationClosed("the association has ended: there is nothing more to receive")

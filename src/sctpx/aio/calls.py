@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from ..core.config import AssociationConfig, Limits
 from ..link import SCTP_TUNNELING_PORT, Link, LinkKind, ways_of
-from ..sockapi.backend import check_backend
+from ..sockapi.backend import KERNEL, check_backend
 from .association import CLOSE_TIMEOUT, OnEvent
 from .endpoint import (
     DEFAULT_CONFIG,
@@ -242,6 +243,7 @@ async def start_server(
     link: Link[Any] | LinkKind | None = None,
     reuse_address: bool = True,
     backend: str | None = None,
+    workers: int | None = None,
 ) -> Server:
     """Listen on an SCTP port, and call ``handler`` with each association that a peer sets up.
 
@@ -252,7 +254,29 @@ async def start_server(
     The server is to be closed, or entered: leaving it closes the associations, too. The other arguments and the errors
     are those of ``open_endpoint``, but the UDP port is 9899 unless told otherwise, and ``reuse_address`` is on, as with
     asyncio's servers: a server can be started anew while associations of the one before are being served.
+
+    ``workers`` has so many processes serve, on Linux and over UDP: each association lives in one of them, where
+    ``handler`` and ``on_event`` are called, which are importable functions (docs/asyncio.md). The addresses are those
+    of the moment, and ``limits`` count in each worker. ``OSError`` (EOPNOTSUPP) where that cannot be, ``ValueError``
+    without a handler.
     """
+    if workers is not None:
+        from .workers.server import start_workers  # noqa: PLC0415 - multiprocessing takes its time, and few need it
+
+        check_announce(announce)
+        if link not in (None, "udp") or check_backend(backend) == KERNEL:
+            raise OSError(errno.EOPNOTSUPP, "several workers share a UDP port: they take no other link= or backend=")
+        options = {
+            "backlog": backlog,
+            "announce": announce,
+            "config": config,
+            "streams": streams,
+            "close_timeout": close_timeout,
+            "on_event": on_event,
+            "limits": limits,
+        }
+        shared = check_udp_port(SCTP_TUNNELING_PORT if udp_port is None else udp_port)
+        return await start_workers(start_server, handler, local, port, shared, workers, options)
     endpoint = await _open(
         local,
         port,

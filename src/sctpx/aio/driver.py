@@ -7,13 +7,14 @@ the whole stack, which is set anew only when something is due earlier than it, a
 
 Invariants: user code never runs within ``flush`` (futures wake tasks later, callbacks are scheduled), so the stack is
 never entered twice. Tasks that wait for what a readable socket brought are resumed when all of it has been handled:
-an answer leaves in the same iteration of the loop. A Transmit that the link has no room for is kept, and nothing else
-is polled until it is gone. A round sends a bounded number of bytes; if there is more, it goes on in the next
-iteration of the loop, after input had its turn. A driver that has lost its last endpoint closes itself, and its link
-with it, once everything has been sent.
+an answer leaves in the same iteration of the loop. A driver that has lost its last endpoint closes itself, and its
+link with it, once everything has been sent (``output``).
 
-Where the loop cannot watch file descriptors (Windows' proactor) a task for each socket waits in ``loop.sock_recvfrom``.
-What else differs between event loops is in ``loops``.
+Changes are made under a guard (``deferral``), with one exception: signal handlers run between steps of interpreted
+code only, and where the driver, its link and the stack are compiled, there are none of these between a message and its
+packets. So user data comes and goes without a guard there, and takes one for what calls the owners or the event loop.
+
+What differs between event loops is in ``watching`` and ``loops``.
 """
 
 from __future__ import annotations
@@ -22,33 +23,36 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
-from errno import EAGAIN, ENOBUFS
+from functools import partial
 from typing import Any, Final, Protocol, final
 
 from ..core.association.association import Association, association_of
 from ..core.config import NANOSECONDS
 from ..core.entropy import RandomBytes
-from ..core.events import CommunicationUp, Event
-from ..core.outputs import Transmit
+from ..core.events import CommunicationUp, Event, Readable
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
-from ..deferral import Guard
-from ..link import Link, Received, ReturnedPacket, forbids_fragments, reads_ecn
+from ..core.worker import Worker
+from ..deferral import Guard, is_orderly
+from ..link import Link, Received, ReturnedPacket, forbids_fragments, read_ecn
 from ..link.addresses import AddressLike
+from ..link.arrivals import Arrivals
+from ..link.busy_poll import polling_limit
 from ..link.interfaces import zone_of_local
+from ..link.udp import UdpLink
+from ..sockapi.message_calls import REFUSALS
+from ..sockapi.receive import CoreMessage
+from ..wire.compiled import COMPILED
+from ..wire.first_look import is_user_data
 from .following import Following
-from .loops import Watchable, earliness, watchable
+from .loops import earliness, waking
+from .output import RETRY_DELAY, Output
+from .polling import Polling
 from .waiting import Line
+from .watching import Watching
 
 BATCHES_PER_ROUND: Final = 8
 """What is received from a socket in one wake-up."""
-ROUND: Final = 8 * 65536
-"""Bytes that the stack sends in one round: so many large batches..."""
-SEND: Final = 4096
-"""...or more small packets, which cost less: what sending anything counts besides its bytes."""
-RETRY_DELAY: Final = 0.001
-"""Seconds until a full queue of the interface (ENOBUFS) is tried again."""
 OVERDUE: Final = 100 * MILLISECOND
 """How late the timer may be, ns, before it is set anew."""
 _DATAGRAM_LIMIT: Final = 65535
@@ -56,6 +60,10 @@ _DATAGRAM_LIMIT: Final = 65535
 
 class Owner(Protocol):
     """What hangs on an association of the core (``Association.owner``) and is told what happens to it."""
+
+    @property
+    def readers(self) -> Line:
+        """Those who wait for messages."""
 
     def handle_event(self, event: Event) -> None:
         """Something happened. Must not enter the stack, nor run code of users."""
@@ -83,22 +91,20 @@ class Driver:
 
     __slots__ = (
         "_armed",
+        "_arrivals",
         "_clock",
-        "_continuing",
-        "_crowded",
         "_due",
         "_earliness",
         "_following",
         "_holders",
-        "_kept",
         "_latest",
         "_loop",
         "_on_closed",
-        "_receivers",
-        "_retry",
+        "_output",
+        "_polling",
+        "_quiet",
         "_timer",
-        "_watched",
-        "_writer",
+        "_watching",
         "closed",
         "guard",
         "link",
@@ -112,6 +118,7 @@ class Driver:
         clock: Callable[[], int] = time.monotonic_ns,
         random_bytes: RandomBytes = os.urandom,
         on_closed: Callable[[Driver], object] | None = None,
+        worker: Worker | None = None,
     ) -> None:
         """Run a new stack over ``link`` in the running event loop. The driver closes the link.
 
@@ -119,8 +126,8 @@ class Driver:
         hands in what it receives by ``receive``. ``OSError`` if the loop cannot watch the sockets; the link is closed.
         """
         self.link = link
-        self.stack = Stack(random_bytes, clock(), zone_of_local=zone_of_local)
-        self.stack.reads_ecn = reads_ecn(link)
+        self.stack = Stack(random_bytes, clock(), zone_of_local=zone_of_local, worker=worker)
+        self.stack.read_ecn = partial(read_ecn, link)
         self.stack.ask_link_mtu = link.max_packet
         self.stack.forbids_fragments = forbids_fragments(link)
         self.closed = False
@@ -132,19 +139,17 @@ class Driver:
         self._on_closed: Callable[[Driver], object] | None = None
         self._latest = 0
         self._holders: dict[int, Holder] = {}
-        self._kept: Transmit | None = None
-        self._writer = -1
-        self._retry: asyncio.TimerHandle | None = None
-        self._continuing = False
-        self._crowded = False
+        self._quiet = COMPILED and type(link) is UdpLink and clock is time.monotonic_ns
+        self._arrivals = Arrivals()
         self._due: list[Callable[[], None]] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed = NEVER
         self._following: Following | None = None
-        self._watched: dict[int, Watchable] = {}
-        self._receivers: dict[int, asyncio.Task[None]] = {}
+        self._polling = Polling(self._loop, polling_limit() if clock is time.monotonic_ns else 0)
+        self._watching = Watching(self._loop, self._on_readable, self._receive_from)
+        self._output = Output(self.stack, link, self._loop, self._watching, self._arrivals, self.flush, self._send_kept)
         try:
-            self._watch()
+            self._watching.see_to(link.sockets)
         except OSError:
             self.close()
             raise
@@ -167,26 +172,15 @@ class Driver:
     def add_address(self, address: AddressLike) -> None:
         """Carry packets of one more local address. ``OSError`` as ``Link.add_address`` says."""
         self.link.add_address(address)
-        self._watch()
+        self._watching.see_to(self.link.sockets)
 
     def remove_address(self, address: bytes) -> None:
         """Carry packets of a local address no longer. A Transmit that is kept for it is lost."""
         for sock in self.link.sockets:
-            descriptor = sock.fileno()
-            if sock.address != address:
-                continue
-            running = not self._loop.is_closed()
-            if self._writer == descriptor and running:
-                self._stop_waiting()
-                self._loop.call_soon(self.flush)
-            watched = self._watched.pop(descriptor, None)
-            if watched is not None:
-                if running:
-                    self._loop.remove_reader(watched.fileno())
-                watched.close()
-            receiver = self._receivers.pop(descriptor, None)
-            if receiver is not None and running:
-                receiver.cancel()
+            if sock.address == address:
+                if not self._loop.is_closed():
+                    self._output.drop_for(sock.fileno())
+                self._watching.forget(sock.fileno())
         self.link.remove_address(address)
 
     def watch_addresses(self) -> None:
@@ -250,46 +244,38 @@ class Driver:
         if not self._loop.is_closed():
             self._loop.call_soon(self.flush)
 
-    def _watch(self) -> None:
-        """See to the sockets of the link that are not seen to yet."""
-        for sock in self.link.sockets:
-            descriptor = sock.fileno()
-            if descriptor in self._watched or descriptor in self._receivers:
-                continue
-            watched = watchable(self._loop, descriptor)
-            try:
-                self._loop.add_reader(watched.fileno(), self._on_readable, sock)
-            except NotImplementedError:
-                watched.close()
-                self._receivers[descriptor] = self._loop.create_task(self._receive_from(sock))
-            else:
-                self._watched[descriptor] = watched
-
     def _on_readable(self, sock: Any) -> None:
-        """Take what has arrived: all of it where there is much at a time; else the first alone is answered first."""
-        if not self._crowded:
+        """Take what has arrived, and poll for the next packet if that pays."""
+        came = time.monotonic_ns()
+        if self._take(sock) and not self.closed:
+            self._polling.go_on(came, self._arrivals.in_dialogue)
+
+    def _take(self, sock: Any) -> bool:
+        """Take all there is where many packets come at a time; else the first alone is answered first. False: none."""
+        arrivals = self._arrivals
+        first: list[Received] = []
+        if not arrivals.crowded:
             first = self._receive_and_resume(sock, 1)
             if not first or self.closed:
-                return
-        batches = self._receive_and_resume(sock, BATCHES_PER_ROUND)
-        if self._crowded:
-            self._crowded = len(batches) > 1 or any(len(batch[3]) > batch[4] for batch in batches)
-        else:
-            self._crowded = bool(batches)
+                return False
+            if not arrivals.note_first(first[0]):
+                return True
+        rest = self._receive_and_resume(sock, BATCHES_PER_ROUND)
+        arrivals.note_rest(rest)
+        return bool(first or rest)
 
     def _receive_and_resume(self, sock: Any, limit: int) -> list[Received]:
         """Take so much from a socket, and let go on who waited for it, with signal handlers as they are."""
         due: list[Callable[[], None]] = []
+        batches: list[Received] = self.link.receive(sock, limit) if self._quiet else []
         try:
-            with self.guard, self.guard.lock:
-                batches = self.link.receive(sock, limit)
-                # The first packet is answered before anything else is looked at.
-                errors = () if batches and limit == 1 else self.link.receive_errors(sock)
-                if batches or errors or limit == 1:
-                    self._due = due
-                    self._feed(batches, errors)
-                    self.flush_here()
-                    self._due = None
+            if limit == 1 and batches and is_user_data(batches[0][3]):
+                self._due = due
+                self._feed(batches, ())
+                self._flush_quietly()
+                self._due = None
+            else:
+                self._receive_guarded(sock, limit, batches, due)
             while due:
                 due[0]()
                 del due[0]
@@ -298,6 +284,19 @@ class Driver:
             for resume in due:  # Something has stopped the loop, as who is resumed may: the others go on with it.
                 self._loop.call_soon(resume)
         return batches
+
+    def _receive_guarded(self, sock: Any, limit: int, batches: list[Received], due: list[Callable[[], None]]) -> None:
+        """Handle what was taken from a socket, or take it if that was not done yet; who waits for it is in ``due``."""
+        with self.guard, self.guard.lock:
+            if not self._quiet:
+                batches += self.link.receive(sock, limit)
+            # The first packet is answered before anything else is looked at.
+            errors = () if batches and limit == 1 else self.link.receive_errors(sock)
+            if batches or errors or limit == 1:
+                self._due = due
+                self._feed(batches, errors)
+                self.flush_here()
+                self._due = None
 
     def wake(self, line: Line) -> None:
         """For owners, when they are told what happened: wake the first in this line."""
@@ -327,6 +326,75 @@ class Driver:
             batches += self.link.receive(sock, BATCHES_PER_ROUND - 1)
             self.receive([batch for batch in batches if batch[3]], self.link.receive_errors(sock))
 
+    # --- user data ---
+
+    def send(
+        self,
+        core: Association,
+        data: bytes,
+        stream: int,
+        ppid: int,
+        unordered: bool,
+        immediate: bool,
+        remote: bytes,
+        policy: int,
+        value: int,
+        key: int,
+        flush: bool = True,
+    ) -> None:
+        """``Association.send`` of the core, and with ``flush`` what can leave of it leaves. Raises like that.
+
+        If an exception comes in the middle, the association ends with an ABORT.
+        """
+        changing = self._quiet
+        try:
+            if changing:
+                core.send(self.now(), data, stream, ppid, unordered, immediate, remote, None, policy, value, key)
+                if flush:
+                    self._flush_quietly()
+            else:
+                with self.guard, self.guard.lock:
+                    changing = True
+                    core.send(self.now(), data, stream, ppid, unordered, immediate, remote, None, policy, value, key)
+                    if flush:
+                        self.flush_here()
+                    changing = False
+        except BaseException as error:
+            if changing:
+                self.break_off_after(core, error)
+            raise
+
+    def read(self, core: Association, limit: int, taken: list[CoreMessage]) -> None:
+        """``Association.read`` of the core, into ``taken``: what is there is not lost if this raises.
+
+        If that opens the window, the peer is told. If an exception comes in the middle, the association ends with an
+        ABORT.
+        """
+        changing = self._quiet
+        try:
+            if changing:
+                taken += core.read(limit)
+                if core.ready:
+                    self._flush_quietly()
+            else:
+                with self.guard, self.guard.lock:
+                    changing = True
+                    taken += core.read(limit)
+                    if core.ready:
+                        self.flush_here()
+                    changing = False
+        except BaseException as error:
+            if changing and not taken:
+                self.break_off_after(core, error)
+            raise
+
+    def break_off_after(self, core: Association, error: BaseException) -> None:
+        """If an exception has left an association in the middle of a change, end it with an ABORT."""
+        if not isinstance(error, REFUSALS) and not is_orderly(error) and core.owner is not None:
+            with self.guard, self.guard.lock:
+                core.break_off()
+                self.flush_here()
+
     # --- output ---
 
     def flush(self) -> None:
@@ -344,14 +412,41 @@ class Driver:
                 self.break_off()
                 raise
 
+    def _flush_quietly(self) -> None:
+        """The same after user data came or went in compiled code, with a guard only where it takes one."""
+        if self.closed:
+            return
+        try:
+            sent = self._output.send_ready(self.now())
+            if self._hand_on_messages() and sent and self._holders and self._missed_deadline() == NEVER:
+                return
+            self.flush()
+        except BaseException:
+            self.break_off()
+            raise
+
+    def _hand_on_messages(self) -> bool:
+        """Tell those who wait for messages, as long as that takes no interpreted code. True if that was all."""
+        event = self.stack.first_event()
+        while event is not None:
+            owner: Any = association_of(event).owner
+            if type(event) is not Readable or owner is None:
+                return False
+            readers: Line = owner.readers
+            if readers.waiting:
+                if self._due is None:
+                    return False
+                self._due.append(readers.resume)
+            event = self.stack.next_event()
+        return True
+
     def _step(self) -> None:
         """Send what can be sent now, tell what happened, and close if nobody is left."""
-        if self._kept is None:
-            self._transmit(self.now())
+        self._output.go_on(self.now())
         event = self.stack.first_event()
         if event is not None:
             self._pass_on(event)
-        if not self._holders and self._kept is None and not self._continuing:
+        if not self._holders and not self._output.busy:
             self.close()
 
     def _pass_on(self, first: Event) -> None:
@@ -366,61 +461,11 @@ class Driver:
             self.stack.break_off_event()
             raise
 
-    def _transmit(self, now: int) -> None:
-        poll_transmit = self.stack.poll_transmit
-        send = self.link.send
-        left = ROUND
-        while left > 0:
-            transmit = poll_transmit(now)
-            if transmit is None:
-                return
-            left -= len(transmit.data) + SEND
-            error = send(transmit)
-            if error:
-                self._on_send_error(now, transmit, error)
-                if self._kept is not None:
-                    return
-        if not self._continuing:
-            self._continuing = True
-            self._loop.call_soon(self._continue)
-
-    def _continue(self) -> None:
-        """The next round of what did not fit into one."""
-        self._continuing = False
-        self.flush()
-
-    def _on_send_error(self, now: int, transmit: Transmit, error: int) -> None:
-        if error not in (EAGAIN, ENOBUFS):
-            self.stack.handle_send_error(now, transmit, error)
-            return
-        self._kept = transmit
-        sock = self.link.socket_for(transmit) if error == EAGAIN else None
-        if sock is not None and sock.fileno() in self._watched:
-            self._writer = sock.fileno()
-            self._loop.add_writer(self._writer, self._send_kept)
-        else:
-            self._retry = self._loop.call_later(RETRY_DELAY, self._send_kept)
-
     def _send_kept(self) -> None:
         """There may be room again for the Transmit that was kept."""
         with self.guard, self.guard.lock:
-            transmit = self._kept
-            if transmit is None:
-                return
-            self._stop_waiting()
-            error = self.link.send(transmit)
-            if error:
-                self._on_send_error(self.now(), transmit, error)
-            self.flush_here()
-
-    def _stop_waiting(self) -> None:
-        self._kept = None
-        if self._writer >= 0:
-            self._loop.remove_writer(self._writer)
-            self._writer = -1
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+            if self._output.try_kept(self.now()):
+                self.flush_here()
 
     def _dispatch(self, event: Event) -> None:
         association = association_of(event)
@@ -436,16 +481,23 @@ class Driver:
 
     def _set_timer(self) -> None:
         """See to it that the driver wakes up when something is due."""
-        deadline = self.stack.next_timeout()
-        if deadline is None or self.closed:
-            return
-        # A timer that should have gone off was lost with the callback that an exception of another one ended.
-        if deadline < self._armed or self._armed + OVERDUE < self._latest:
+        deadline = self._missed_deadline()
+        if deadline != NEVER and not self.closed:
             self._armed = deadline
             if self._timer is not None:
                 self._timer.cancel()
             delay = max(deadline - self.now(), 0) / NANOSECONDS + self._earliness
             self._timer = self._loop.call_at(self._loop.time() + delay, self._on_timer)
+
+    def _missed_deadline(self) -> int:
+        """What is due before the timer goes off, ns; ``NEVER`` if the timer is set well.
+
+        A timer that should have gone off was lost with the callback that an exception of another one ended.
+        """
+        deadline = self.stack.next_timeout()
+        if deadline is not None and (deadline < self._armed or self._armed + OVERDUE < self._latest):
+            return deadline
+        return NEVER
 
     def _on_timer(self) -> None:
         """The time the timer was set for has come; what it was set for may have moved on."""
@@ -468,7 +520,7 @@ class Driver:
     @property
     def blocked(self) -> bool:
         """Whether a Transmit is kept because the link had no room for it."""
-        return self._kept is not None
+        return self._output.kept is not None
 
     @property
     def descriptors(self) -> list[int]:
@@ -482,7 +534,7 @@ class Driver:
                 self._run_once()
 
     def _run_once(self) -> None:
-        self._send_all()  # An ABORT leaves before what it makes out of the blue is answered.
+        self._output.send_all(self.now())  # An ABORT leaves before what it makes out of the blue is answered.
         for sock in self.link.sockets:
             self._feed(self.link.receive(sock, BATCHES_PER_ROUND), ())
             self._feed((), self.link.receive_errors(sock))
@@ -490,35 +542,15 @@ class Driver:
         deadline = self.stack.next_timeout()
         if deadline is not None and deadline <= now:
             self.stack.handle_timeout(now)
-        self._send_all()
+        self._output.send_all(now)
         while (event := self.stack.poll_event()) is not None:
-            with self._waking():
+            with waking(self._loop):
                 self._dispatch(event)
-
-    def _send_all(self) -> None:
-        """Send all there is, or as much as the link has room for."""
-        now = self.now()
-        transmit = self._kept
-        if not self._loop.is_closed():
-            self._stop_waiting()
-        while transmit is not None or (transmit := self.stack.poll_transmit(now)) is not None:
-            error = self.link.send(transmit)
-            if error in (EAGAIN, ENOBUFS):
-                self._kept = transmit
-                return
-            if error:
-                self.stack.handle_send_error(now, transmit, error)
-            transmit = None
-        self._kept = None
-
-    def _waking(self) -> AbstractContextManager[None]:
-        """Where those who wait are woken: a loop that is closed does not take their callbacks, and says so."""
-        return suppress(RuntimeError) if self._loop.is_closed() else nullcontext()
 
     def give_up(self) -> None:
         """Close all endpoints, and the driver with them."""
         for holder in list(self._holders.values()):
-            with self._waking():
+            with waking(self._loop):
                 holder.close()
         self.close()
 
@@ -534,19 +566,16 @@ class Driver:
             self._on_closed(self)
 
     def _leave_loop(self) -> None:
-        self._stop_waiting()
+        self._polling.stop()
+        self._output.stop_waiting()
         if self._timer is not None:
             self._timer.cancel()
-        for watched in self._watched.values():
-            self._loop.remove_reader(watched.fileno())
-        for receiver in self._receivers.values():
-            receiver.cancel()
+        self._watching.leave_loop()
         if self._following is not None:
             self._following.leave_loop()
 
     def _close_sockets(self) -> None:
-        for watched in self._watched.values():
-            watched.close()
+        self._watching.close()
         if self._following is not None:
             self._following.close()
         self.link.close()

@@ -494,8 +494,10 @@ class Endpoint:
         self._check_open()
         ip = local_address(address)
         with self._driver.guard, self._driver.guard.lock:
+            changeable = self._changeable()
+            self._local.check(changeable, [ip], [])
             self._local.add([ip])
-            self._local.change(self._changeable(), [ip], [])
+            self._local.change(changeable, [ip], [])
             self._driver.flush_here()
 
     def remove_address(self, address: str) -> None:
@@ -512,6 +514,7 @@ class Endpoint:
         if self._local.ips == [ip] or any(core.wanted_addresses == [ip] for core in having):
             raise OSError(errno.EINVAL, f"{address} is the last address")
         with self._driver.guard, self._driver.guard.lock:
+            self._local.check(having, [], [ip])
             self._local.change(having, [], [ip])
             self._local.remove([ip])
             self._driver.flush_here()

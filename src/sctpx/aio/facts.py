@@ -81,6 +81,11 @@ class Facts:
         return self._core.interleaving
 
     @property
+    def ecn(self) -> bool:
+        """Whether routers may mark packets instead of dropping them: both sides have offered that (RFC 3168)."""
+        return self._core.ecn
+
+    @property
     def authenticates(self) -> bool:
         """Whether chunks can be authenticated: both sides have offered that (RFC 4895)."""
         return self._core.authenticates
@@ -103,8 +108,8 @@ class Facts:
     @property
     def paths(self) -> list[PathInfo]:
         """What is known of the peer's addresses now."""
-        primary = self._core.primary
-        return [path_info(path, primary) for path in self._core.paths]
+        primary, expose_pf = self._core.primary, self._core.config.expose_potentially_failed
+        return [path_info(path, primary, expose_pf) for path in self._core.paths]
 
     @property
     def primary(self) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import select
 import sys
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Final, Protocol
 
 _LIBUV_EARLY: Final = 0.0015
@@ -70,3 +71,8 @@ def watchable(loop: asyncio.AbstractEventLoop, descriptor: int) -> Watchable:
 def earliness(loop: asyncio.AbstractEventLoop) -> float:
     """Seconds by which a timer of the loop can go off early, beyond what its clock can tell apart."""
     return 0.0 if is_asyncios_own(loop) else _LIBUV_EARLY
+
+
+def waking(loop: asyncio.AbstractEventLoop) -> AbstractContextManager[None]:
+    """Where those who wait are woken: a loop that is closed does not take their callbacks, and says so."""
+    return suppress(RuntimeError) if loop.is_closed() else nullcontext()

@@ -14,9 +14,10 @@ import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from ..core.association.state import ESTABLISHED, STATE_NAMES
+from ..core.stats import StackStats
 from ..deferral import Guard
 from ..errors import AssociationAborted, AssociationClosed, AssociationLost
 from .association import Association
@@ -42,7 +43,6 @@ def is_request(kind: type[BaseException] | None) -> bool:
     return kind is None or issubclass(kind, _REQUESTS)
 
 
-@final
 class Server:
     """The associations that peers set up with an endpoint. Made by ``start_server`` and ``Endpoint.listen``.
 
@@ -98,6 +98,15 @@ class Server:
     def waiting(self) -> int:
         """How many associations wait for ``accept``."""
         return len(self._waiting)
+
+    @property
+    def workers(self) -> list[int]:
+        """The process ids of its workers; none if it has none, and serves in this process."""
+        return []
+
+    async def collect_stats(self) -> StackStats:
+        """The counters of the UDP port; with several workers, of all of them together."""
+        return self._endpoint.stats
 
     def is_serving(self) -> bool:
         """Whether it takes further associations."""

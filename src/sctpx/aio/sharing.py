@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 from .. import process_end
+from ..core.worker import Worker
 from ..link import Link, SeveralLinks, Way, open_link, open_ways, shared_port
 from . import ending
 from .driver import Driver
@@ -57,12 +58,12 @@ def raw_driver(addresses: Sequence[bytes], port: int) -> Driver:
     return shared_port.find_raw(drivers_here(), addresses, port) or _made(open_link("raw", addresses))
 
 
-def link_driver(link: Link[Any]) -> Driver:
-    """The driver of this link."""
+def link_driver(link: Link[Any], worker: Worker | None = None) -> Driver:
+    """The driver of this link; ``worker`` says which of several stacks on a UDP port a new one has."""
     for driver in drivers_here():
         if driver.link is link:
             return driver
-    return _made(link)
+    return _made(link, worker)
 
 
 def drivers_here() -> list[Driver]:
@@ -85,8 +86,8 @@ def _opened(addresses: Sequence[bytes], udp_port: int, ways: tuple[Way, ...]) ->
     return driver
 
 
-def _made(link: Link[Any]) -> Driver:
-    driver = Driver(link, on_closed=_forget)
+def _made(link: Link[Any], worker: Worker | None = None) -> Driver:
+    driver = Driver(link, on_closed=_forget, worker=worker)
     loop = driver.loop
     if loop not in _drivers:
         ending.watch(loop, lambda: _of(loop))

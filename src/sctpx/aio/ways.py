@@ -7,7 +7,7 @@ found out here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast, final
 
 from ..core.config import AssociationConfig, Limits
@@ -47,19 +47,23 @@ def choose(
         "attempt_delay=": isinstance(attempt_delay, int | float),
         "Address(source=)": any(address.source is not None for address in listed(hosts)),
     }
-    parameters = not_the_kernels(replace(config, connect_timeout=None)) if config is not None else []
+    parameters = not_the_kernels(config) if config is not None else []
     return choose_here(
         Named(
             backend=backend,
             link=check_kind(link) if isinstance(link, str) else None,
             udp_port=names_udp_port,
-            userspace_only=(*[name for name, given in only.items() if given], *parameters),
+            # The kernel's SCTP needs no option for ``connect_timeout``: ``connect`` itself ends the attempt in time.
+            userspace_only=(
+                *[name for name, given in only.items() if given],
+                *[name for name in parameters if name != "connect_timeout"],
+            ),
         )
     )
 
 
 @final
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Client:
     """The arguments of ``connect``."""
 
@@ -87,27 +91,27 @@ class Client:
 
     async def connect(self) -> Association:
         """Go the way that is chosen, or two of them."""
-        client = replace(self, hosts=listed(self.hosts))
+        self.hosts = listed(self.hosts)
         choice = choose(
             self.backend,
             self.link,
-            names_udp_port=client.names_udp_port,
+            names_udp_port=self.names_udp_port,
             announce=self.announce,
             config=self.config,
             attempt_delay=self.attempt_delay,
-            hosts=client.hosts,
+            hosts=self.hosts,
         )
         timeout = self.timeout
         if not choice.kernel:
             # A peer without UDP is asked natively alone, where that can be.
             natively = self.peer_udp_port == 0 and "raw" in choice.ways
-            return await OwnStack(client, ("raw",) if natively else choice.ways).connect(timeout)
-        by_kernel = Kernel(client)
+            return await OwnStack(self, ("raw",) if natively else choice.ways).connect(timeout)
+        by_kernel = Kernel(self)
         if not choice.userspace or self.peer_udp_port == 0:  # The peer is said to be without UDP.
             return await by_kernel.connect(timeout)
         if timeout is None and self.config is not None:
             timeout = self.config.connect_timeout
-        return await kernel_first.connect(by_kernel, OwnStack(client, choice.userspace), timeout)
+        return await kernel_first.connect(by_kernel, OwnStack(self, choice.userspace), timeout)
 
 
 @final

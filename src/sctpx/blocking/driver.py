@@ -16,17 +16,19 @@ import itertools
 import os
 import time
 from collections.abc import Iterable
-from errno import EAGAIN, ENOBUFS
+from functools import partial
 from typing import Any, Final, final
 
 from ..core.events import Event
 from ..core.outputs import Transmit
 from ..core.stack import Stack
 from ..core.timers import MILLISECOND, NEVER
-from ..link import Link, forbids_fragments, reads_ecn, ways_of
+from ..link import Link, forbids_fragments, read_ecn, ways_of
 from ..link.address_watch import AddressWatch
 from ..link.addresses import AddressLike
+from ..link.arrivals import Arrivals
 from ..link.interfaces import zone_of_local
+from ..link.patience import Patience
 from ..sockapi.ending import Ending
 from ..sockapi.ports import Ports
 from .hub import hub
@@ -49,16 +51,17 @@ class Driver:
     """One stack, one link."""
 
     __slots__ = (
-        "__weakref__",
+        "_arrivals",
         "_begun",
         "_by_descriptor",
-        "_crowded",
         "_kept",
         "_latest",
         "_more",
+        "_patience",
         "_retry",
         "_watch",
         "closed",
+        "for_clients",
         "link",
         "ports",
         "stack",
@@ -68,15 +71,18 @@ class Driver:
         """Run a new stack over ``link``, which the driver closes. Under the lock."""
         self.link = link
         self.stack = Stack(os.urandom, time.monotonic_ns(), _ids.__next__, zone_of_local)
-        self.stack.reads_ecn = reads_ecn(link)
+        self.stack.read_ecn = partial(read_ecn, link)
         self.stack.ask_link_mtu = link.max_packet
         self.stack.forbids_fragments = forbids_fragments(link)
         self.closed = False
+        self.for_clients: object = None
+        """The host that opened it for sockets whose users do not care for their UDP port."""
         self.ports = Ports()
         self._by_descriptor: dict[int, Any] = {}
         self._begun: set[int] = set()  # Of these the first packet was taken, and not yet the rest.
-        self._crowded = False
+        self._arrivals = Arrivals()
         self._kept: Transmit | None = None
+        self._patience = Patience()
         self._retry = NEVER
         self._more = False
         self._latest = 0
@@ -143,6 +149,11 @@ class Driver:
 
     # --- for the hub ---
 
+    @property
+    def in_dialogue(self) -> bool:
+        """The last packet came alone and with user data, after user data had been sent."""
+        return self._arrivals.in_dialogue
+
     def descriptors(self) -> list[int]:
         """File descriptors to wait on."""
         watched = -1 if self._watch is None else self._watch.fileno()
@@ -152,7 +163,7 @@ class Driver:
         """A descriptor is readable: give what arrived to the stack.
 
         All of it where there is much at a time. Else the first packet alone, and whoever waits for it can answer before
-        the socket is asked for another: true, and the next call takes the rest.
+        the socket is asked for another: if this returns true, the next call takes the rest.
         """
         sock = self._by_descriptor.get(descriptor)
         if sock is None:
@@ -160,17 +171,21 @@ class Driver:
                 self._watch.on_readable()
             return False
         stack = self.stack
-        alone = not self._crowded and descriptor not in self._begun
+        arrivals = self._arrivals
+        alone = not arrivals.crowded and descriptor not in self._begun
         batches = self.link.receive(sock, 1 if alone else BATCHES_PER_ROUND)
         if batches:
             self._more = True
             for batch in batches:
                 stack.receive(self.now(), *batch)
-            if alone:
+        if not alone:
+            self._begun.discard(descriptor)
+            arrivals.note_rest(batches)
+        elif batches:
+            looks_behind = arrivals.note_first(batches[0])
+            if looks_behind:
                 self._begun.add(descriptor)
-                return True
-        self._begun.discard(descriptor)
-        self._crowded = len(batches) > 1 or any(len(batch[3]) > batch[4] for batch in batches)
+            return looks_behind
         for error in self.link.receive_errors(sock):
             self._more = True
             stack.handle_icmp(self.now(), *error)
@@ -280,24 +295,26 @@ class Driver:
             return False
         poll_transmit = self.stack.poll_transmit
         send = self.link.send
+        arrivals = self._arrivals
         sent = 0
         while (transmit := poll_transmit(now)) is not None:
             sent += len(transmit.data) + SEND
+            arrivals.note_sent(transmit.data)
             error = send(transmit)
-            if error:
-                self._on_send_error(now, transmit, error)
-                if self._kept is not None:
-                    return False
+            if error and self._keeps(now, transmit, error):
+                return False
             if 0 < limit <= sent:
                 return True
         return False
 
-    def _on_send_error(self, now: int, transmit: Transmit, error: int) -> None:
-        if error in (EAGAIN, ENOBUFS):
+    def _keeps(self, now: int, transmit: Transmit, error: int) -> bool:
+        """The link has not sent this. Whether it is kept, to be sent later."""
+        if self._patience.keeps(transmit, error):
             self._kept = transmit
             self._retry = now + RETRY_DELAY
-        else:
-            self.stack.handle_send_error(now, transmit, error)
+            return True
+        self.stack.handle_send_error(now, transmit, error)
+        return False
 
     def _send_kept(self, now: int) -> None:
         """There may be room again for the Transmit that was kept."""
@@ -307,7 +324,7 @@ class Driver:
         self._retry = NEVER
         error = self.link.send(transmit)
         if error:
-            self._on_send_error(now, transmit, error)
+            self._keeps(now, transmit, error)
 
     def _close(self) -> None:
         if not self.closed:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from typing import Final, final
-from weakref import WeakSet
 
 from ..link import SCTP_TUNNELING_PORT, SeveralLinks, Way, open_link, open_ways, shared_port
 from ..link.addresses import announced_in_scope
@@ -60,7 +59,6 @@ class UdpHost(_ThisHost):
     def __init__(self, ways: tuple[Way, ...]) -> None:
         self._ways = ways
         self.races = len(ways) > 1
-        self._for_clients: WeakSet[Driver] = WeakSet()  # Those whose users do not care for their UDP port.
 
     def client_driver(self, addresses: Sequence[bytes]) -> Driver:
         """A driver on an ephemeral UDP port, with at least these local addresses. ``OSError`` as ``open_ways``.
@@ -68,11 +66,11 @@ class UdpHost(_ThisHost):
         Where so many have native SCTP ports that it would cost too many file descriptors, it goes over UDP alone.
         """
         for driver in _drivers():
-            if driver in self._for_clients and shared_port.extend(driver, addresses):
+            if driver.for_clients is self and shared_port.extend(driver, addresses):
                 crowded = isinstance(driver.link, SeveralLinks) and driver.link.crowded
                 return _OVER_UDP.client_driver(addresses) if crowded else driver
         driver = self._opened(addresses, 0)
-        self._for_clients.add(driver)
+        driver.for_clients = self
         return driver
 
     def port_driver(self, addresses: Sequence[bytes], udp_port: int, port: int) -> Driver:

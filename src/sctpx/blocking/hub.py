@@ -2,9 +2,10 @@
 
 Everything that touches a stack happens under the lock, and the lock is never held while anybody waits. A call that has
 to wait becomes the *leader*: it waits in ``select`` on the UDP sockets of all drivers itself, feeds what arrived to
-their stacks, lets them send, and goes back to its caller as soon as what it waited for has happened. Calls that wait
-meanwhile are *followers*, each behind a gate of its own; the leader opens the gates of those it can help, and
-when it leaves, one of them leads. So a ``recv`` in a loop reads the UDP socket itself, with no thread between.
+their stacks, lets them send, and goes back to its caller as soon as what it waited for has happened. In a dialogue the
+leader polls before it sleeps (``link.busy_poll``). Calls that wait meanwhile are *followers*, each behind a gate of its
+own; the leader opens the gates of those it can help, and when it leaves, one of them leads. So a ``recv`` in a loop
+reads the UDP socket itself, with no thread between.
 
 The I/O thread does the leader's work while no call waits: retransmissions, acknowledgements, heartbeats and incoming
 associations go on while the program does something else. It does not take over at once: as long as calls keep
@@ -48,6 +49,7 @@ from .. import process_end
 from ..core.config import NANOSECONDS
 from ..core.timers import MILLISECOND, NEVER
 from ..deferral import Guard
+from ..link.busy_poll import BusyPoll, polling_limit
 from ..sockapi.ending import Ending
 from .waiting import Line, Waiter
 
@@ -59,6 +61,8 @@ LOOK: Final = 100 * MILLISECOND
 """How often it is seen at the end of the process whether peers make progress, ns."""
 LAST_WORDS: Final = 200 * MILLISECOND
 """How long the last packets may take to leave this host, ns."""
+IO_THREAD: Final = "sctpx"
+"""The name of the I/O thread."""
 _BUFFER: Final = 4096
 T = TypeVar("T")
 
@@ -67,6 +71,10 @@ class Carrier(Protocol):
     """What the hub drives: one stack on its sockets."""
 
     closed: bool
+
+    @property
+    def in_dialogue(self) -> bool:
+        """The last packet came alone and with user data, after user data had been sent."""
 
     def descriptors(self) -> list[int]:
         """File descriptors to wait on."""
@@ -112,12 +120,14 @@ class Hub:
         """Defers signals while the lock is held. ``RuntimeError`` for a finalizer that interrupts whoever holds it."""
         self._selector: selectors.BaseSelector | None = None
         self._interrupting: tuple[socket.socket, ...] = ()
+        self._busy_poll = BusyPoll(0)
+        self._no_poll = BusyPoll(0)  # For the I/O thread.
         self._leader: Waiter | None = None
         self._followers: dict[Waiter, None] = {}
         self._armed = 0
         self._unfinished: list[selectors.SelectorKey] = []
         self._turns = 0
-        self._thread: threading.Thread | None = None
+        self._background: threading.Thread | None = None
         self._thread_polls_until = 0
         self._thread_is_parked = False
         self._idle = allocate_lock()
@@ -139,12 +149,14 @@ class Hub:
         """Drive this one as well."""
         if self._selector is None:
             self._open()
+        if not self.carriers:
+            self._busy_poll = BusyPoll(polling_limit())
         self.carriers.append(carrier)
         self.watch(carrier)
         process_end.watch()
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run_thread, name="sctpx", daemon=True)
-            self._thread.start()
+        if self._background is None or not self._background.is_alive():
+            self._background = threading.Thread(target=self._run_thread, name=IO_THREAD, daemon=True)
+            self._background.start()
 
     def watch(self, carrier: Carrier) -> None:
         """See to those descriptors of a driver that are not seen to yet."""
@@ -275,8 +287,8 @@ class Hub:
             return unfinished
         selector = self._selector
         assert selector is not None
-        timeout = None if until == NEVER else max(until - time.monotonic_ns(), 0) / NANOSECONDS
-        return [key for key, _ in self.guard.wait(selector.select, timeout)]
+        poll = self._busy_poll if self._is_led else self._no_poll
+        return [key for key, _ in self.guard.wait(poll.wait, selector.select, until)]
 
     def _work(self, ready: list[selectors.SelectorKey]) -> None:
         """What arrived is fed before anything is sent."""
@@ -288,8 +300,10 @@ class Hub:
                     # Another may have been here in the meantime.
                     with suppress(BlockingIOError):
                         self._interrupting[0].recv(_BUFFER)
-                elif not carrier.closed and carrier.feed(key.fd):
-                    self._unfinished.append(key)
+                elif not carrier.closed:
+                    if carrier.feed(key.fd):
+                        self._unfinished.append(key)
+                    self._busy_poll.in_dialogue = carrier.in_dialogue
             while self._deferred:
                 self._deferred.popleft()()
             now = time.monotonic_ns()
@@ -322,21 +336,26 @@ class Hub:
 
     # --- the thread ---
 
+    @property
+    def _is_led(self) -> bool:
+        """Whether a call leads. mypyc takes ``_leader`` for what it was at the last look, whatever was called since."""
+        return self._leader is not None
+
     def _run_thread(self) -> None:
         with self.guard, self.lock:
             while True:
                 turns = self._turns
-                if self._leader is None:
+                if not self._is_led:
                     idle = not self.carriers
                     self._thread_polls_until = self._arm(time.monotonic_ns() + IDLE if idle else NEVER)
                     ready = self._select(self._thread_polls_until)
                     self._thread_polls_until = 0
-                    if self._leader is None:
+                    if not self._is_led:
                         self._work(ready)
                         if idle and not ready and not self.carriers:
-                            self._thread = None  # Another begins with the next driver.
+                            self._background = None  # Another begins with the next driver.
                             return
-                if turns != self._turns or self._leader is not None:
+                if turns != self._turns or self._is_led:
                     self._rest()
 
     def _rest(self) -> None:
@@ -346,7 +365,7 @@ class Hub:
             self._sleep(GRACE)
             if turns != self._turns:
                 continue
-            if self._leader is None:
+            if not self._is_led:
                 return
             self._thread_is_parked = True
             self._sleep(-1.0)

@@ -29,10 +29,11 @@ from ..sockapi.events import Event
 from ..sockapi.receive import Message
 from ..sockapi.status import AddressReport
 from ..wire.codes import CAUSE_NAMES
+from .authentication import auth_options, authentication
 from .failure import explain, one_line
 from .interrupt import in_good_order, on_interrupt, run
 from .output import make_console
-from .parameters import SCTP_PORT, UDP_PORT, integer, link_option, seconds, way
+from .parameters import SCTP_PORT, UDP_PORT, integer, link_option, mobile_option, mobility, seconds, way
 from .parameters import addresses as address_list
 from .parameters import size as size_type
 from .report import report_table
@@ -57,6 +58,7 @@ class _Manners:
     message_size: int | None
     echo: bool
     verbose: bool
+    mobile: bool
 
     def read(self) -> AsyncIterator[bytes]:
         """Standard input as messages."""
@@ -81,6 +83,8 @@ class _Manners:
         text = _event_text(association, event) if self.verbose else ""
         if text:
             _tell(text)
+        if self.mobile and isinstance(event, events.CommunicationUp) and not association.address_reconfigurable:
+            _tell(f"with {','.join(association.peer_addresses)} addresses cannot change: the peer does not offer that")
 
 
 def _manners(**how: Any) -> _Manners:
@@ -113,6 +117,7 @@ def _event_text(association: Association, event: Event) -> str:
             return (
                 f"association with {theirs} port {association.peer_port} is up {_way_text(association)} "
                 f"(we are {ours} port {association.port})"
+                f"{', authenticated' if association.authenticates else ''}"
             )
         case events.PathStateChanged():
             return f"path {event.address} is {event.state}"
@@ -120,6 +125,12 @@ def _event_text(association: Association, event: Event) -> str:
             return f"path {event.address} is verified"
         case events.PrimaryChanged():
             return f"path {event.address} is the primary one"
+        case events.PeerAddressAdded():
+            return f"the peer has the address {event.address} now"
+        case events.PeerAddressRemoved():
+            return f"the peer has given up the address {event.address}"
+        case events.LocalAddressChanged():
+            return f"our address {event.address}: {_CHANGES[event.change]}, {event.result}"
         case events.MessageAbandoned():
             return f"a message of {len(event.message.data)} bytes was given up"
         case events.PeerShutdown():
@@ -132,6 +143,10 @@ def _event_text(association: Association, event: Event) -> str:
             return f"the peer reports {', '.join(CAUSE_NAMES.get(code, f'error {code}') for code, _ in event.causes)}"
         case _:
             return ""
+
+
+_CHANGES: Final = {"added": "to be added", "removed": "to be removed", "primary": "to be the primary one"}
+"""What the peer was asked for."""
 
 
 @contextmanager
@@ -231,13 +246,20 @@ def _port_text(endpoint: Endpoint) -> str:
 
 
 async def _listen(
-    addresses: list[str], port: int, udp_port: int | None, once: bool, link: str, manners: _Manners
+    addresses: list[str],
+    port: int,
+    udp_port: int | None,
+    once: bool,
+    link: str,
+    config: AssociationConfig,
+    manners: _Manners,
 ) -> None:
     server = await start_server(
         None,
         addresses,
         port,
         udp_port=udp_port,
+        config=config,
         close_timeout=_CLOSE_TIMEOUT,
         on_event=manners.on_event,
         **way(link),
@@ -324,6 +346,8 @@ def _common(command: _Command) -> _Command:
     """The options of both."""
     for option in (
         link_option,
+        mobile_option,
+        auth_options,
         click.option("-v", "--verbose", is_flag=True, help="Tell what happens on standard error."),
         click.option("--echo", is_flag=True, help="Send back what comes."),
         click.option("--message-size", type=size_type, metavar="SIZE", help="Messages of this size instead of lines."),
@@ -362,7 +386,9 @@ Examples:
   sctpx listen 192.0.2.10,198.51.100.10 5000
   sctpx listen -v --echo 127.0.0.1,127.0.0.2 5000
   sctpx listen --once 0.0.0.0 5000 > received
+  sctpx listen --auth-key key.txt 0.0.0.0 5000
   sctpx listen --link raw 192.0.2.10,198.51.100.10 36412
+  sctpx listen --mobile 0.0.0.0 5000
 """,
 )
 @click.argument("addresses", type=address_list, metavar="ADDRESS[,ADDRESS...]")
@@ -387,7 +413,10 @@ def listen(
     message_size: int | None,
     echo: bool,
     verbose: bool,
+    mobile: bool,
     link: str,
+    auth_keys: tuple[tuple[int, bytes], ...],
+    auth_chunks: tuple[int, ...] | None,
 ) -> None:
     """Take associations on one or several local ADDRESSes and an SCTP PORT.
 
@@ -402,9 +431,11 @@ def listen(
         message_size=message_size,
         echo=echo,
         verbose=verbose,
+        mobile=mobile,
     )
+    config = AssociationConfig(**authentication(auth_keys, auth_chunks), **mobility(mobile))
     with one_line():
-        run(_listen(addresses, port, udp_port, once, link, manners))
+        run(_listen(addresses, port, udp_port, once, link, config, manners))
 
 
 @click.command(
@@ -415,6 +446,8 @@ Examples:
   echo hello | sctpx connect -v --report 127.0.0.1,127.0.0.2 5000
   sctpx connect --stream 3 --ppid 60 --message-size 64Ki 192.0.2.1 5000 < data
   sctpx connect --link raw 192.0.2.10,198.51.100.10 36412
+  sctpx connect --mobile -v 192.0.2.10 5000
+  sctpx connect --auth-key key.txt 192.0.2.1 5000
 """,
 )
 @click.argument("addresses", type=address_list, metavar="ADDRESS[,ADDRESS...]")
@@ -454,7 +487,10 @@ def connect(
     message_size: int | None,
     echo: bool,
     verbose: bool,
+    mobile: bool,
     link: str,
+    auth_keys: tuple[tuple[int, bytes], ...],
+    auth_chunks: tuple[int, ...] | None,
 ) -> None:
     """Associate with a peer through one or several of its ADDRESSes, at an SCTP PORT.
 
@@ -469,7 +505,9 @@ def connect(
         message_size=message_size,
         echo=echo,
         verbose=verbose,
+        mobile=mobile,
     )
+    config = AssociationConfig(**authentication(auth_keys, auth_chunks), **mobility(mobile))
 
     async def call() -> None:
         if verbose:
@@ -483,6 +521,7 @@ def connect(
             udp_port=udp_port,
             timeout=timeout,
             streams=max(stream + 1, AssociationConfig.streams),
+            config=config,
             close_timeout=_CLOSE_TIMEOUT,
             on_event=manners.on_event,
             **way(link),

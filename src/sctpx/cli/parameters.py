@@ -17,6 +17,8 @@ from ..sockapi.backend import KERNEL
 
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(i?)b?", re.IGNORECASE)
 _BRACKETS: Final = re.compile(r"\[(.*)\]")
+_PATIENCE: Final = 30
+"""Timeouts in a row, of a minute each at last, that an association of a host on the move survives."""
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3}
 
 
@@ -81,6 +83,23 @@ def link_option(command: _Command) -> _Command:
         "kernel: the system's own SCTP. auto: udp if a UDP port is named; else the best there is, raw and udp at once "
         "if possible.",
     )(command)
+
+
+def mobile_option(command: _Command) -> _Command:
+    """``--mobile``, for commands whose associations are to outlive a move of either host."""
+    return click.option(
+        "--mobile",
+        is_flag=True,
+        help="Keep associations when the addresses of either host change, and for half an hour if there are none. Both "
+        "sides need it. Addresses that are named stay as they are; all others follow the host.",
+    )(command)
+
+
+def mobility(mobile: bool) -> dict[str, Any]:
+    """What ``--mobile`` says, as fields of ``AssociationConfig``."""
+    if not mobile:
+        return {}
+    return {"address_reconfiguration": True, "auto_asconf": True, "association_max_retrans": _PATIENCE}
 
 
 def way(link: str) -> dict[str, Any]:

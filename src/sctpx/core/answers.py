@@ -22,9 +22,10 @@ from ..wire.seal import finish_packet
 from ..wire.setup import Setup
 from . import authentication, out_of_the_blue
 from .arrival import Arrival
+from .authentication import Authentication
 from .config import Limits
 from .endpoint import Endpoint
-from .entropy import RandomBytes, random_tag, random_u32
+from .entropy import RandomBytes, random_u32
 from .init_answer import init_ack, make_cookie, passed_over, told
 from .outputs import Transmit
 from .state_cookie import CookieJar
@@ -64,8 +65,14 @@ class Answers:
             self._waiting.popleft()
             self._stats.answers_dropped += 1
 
-    def reply(self, arrival: Arrival, tag: int, chunk: bytes) -> None:
-        """Answer a packet with this chunk, unless that is larger; marked as the packets of the port's associations."""
+    def reply(self, arrival: Arrival, tag: int, chunk: bytes, keys: Authentication | None = None) -> None:
+        """Answer a packet with this chunk, unless that is larger; marked as the packets of the port's associations.
+
+        With ``keys``, which the peer has too, the chunk is authenticated if the peer demands that (RFC 4895 section
+        6.2): the peer would drop it otherwise.
+        """
+        if keys is not None:
+            chunk = keys.protect(chunk)
         if COMMON_HEADER + len(chunk) > len(arrival.packet) and chunk[0] != CHUNK_INIT_ACK:
             self._stats.answers_withheld += 1
             return
@@ -74,34 +81,47 @@ class Answers:
         marked = 0 if endpoint is None else endpoint.flowinfo_to(arrival.remote)
         self.add(arrival.local, arrival.remote, arrival.port, packet, marked)
 
-    def out_of_the_blue(self, arrival: Arrival) -> None:
-        """Answer a packet by section 8.4, rules 2 and 5 to 8."""
+    def out_of_the_blue(self, arrival: Arrival, named: bool = False) -> None:
+        """Answer a packet by section 8.4, rules 2 and 5 to 8.
+
+        ``named``: an ASCONF in it leads to an association all the same, whose tag is another one: it is silently
+        discarded (RFC 5061 section 5.2, D2 and D4).
+        """
+        if named:
+            self._stats.discarded += 1
+            return
         self._stats.out_of_the_blue += 1
         chunk = out_of_the_blue.answer(arrival.chunks)
         if chunk:
             endpoint = self._endpoints.get(arrival.local_port)
             self._reply_by(self._aborts if endpoint is None else endpoint.aborts, arrival, arrival.tag, chunk)
 
-    def refuse(self, arrival: Arrival, tag: int, seen: list[Cause]) -> None:
-        """Refuse an INIT, or a COOKIE ECHO."""
+    def refuse(self, arrival: Arrival, tag: int, seen: list[Cause], keys: Authentication | None = None) -> None:
+        """Refuse an INIT, or a COOKIE ECHO of a peer that has ``keys`` already."""
         endpoint = self._endpoints.get(arrival.local_port)
         tokens = self._refusals if endpoint is None else endpoint.refusals
-        self._reply_by(tokens, arrival, tag, control.abort(seen))
+        self._reply_by(tokens, arrival, tag, control.abort(seen), keys)
 
-    def _reply_by(self, tokens: TokenBucket, arrival: Arrival, tag: int, chunk: bytes) -> None:
+    def _reply_by(
+        self, tokens: TokenBucket, arrival: Arrival, tag: int, chunk: bytes, keys: Authentication | None = None
+    ) -> None:
         """Answer if there is a token."""
         if tokens.take(arrival.now):
-            self.reply(arrival, tag, chunk)
+            self.reply(arrival, tag, chunk, keys)
         else:
             self._stats.answers_withheld += 1
 
-    def turn_away(self, arrival: Arrival, tag: int) -> None:
+    def too_late(self, arrival: Arrival, tag: int, late: int, keys: Authentication | None) -> None:
+        """A COOKIE ECHO came so many ns behind the life of its cookie (section 5.2.6)."""
+        self.reply(arrival, tag, control.error([causes.stale_cookie(-(-late // 1000))]), keys)
+
+    def turn_away(self, arrival: Arrival, tag: int, keys: Authentication | None = None) -> None:
         """Refuse an association: nobody listens at that port and address, or there are as many as may be."""
         endpoint = self._endpoints.get(arrival.local_port)
         crowded = endpoint is not None and endpoint.backlog > 0 and endpoint.hears(arrival.local)
         if crowded:
             self._stats.associations_refused += 1
-        self.refuse(arrival, tag, [causes.out_of_resource()] if crowded else [])
+        self.refuse(arrival, tag, [causes.out_of_resource()] if crowded else [], keys)
 
     def init(self, arrival: Arrival, setup: Setup, jar: CookieJar, random_bytes: RandomBytes) -> None:
         """Answer an INIT for which there is no association (section 5.1 B)."""
@@ -127,7 +147,7 @@ class Answers:
         self._stats.addresses_passed_over += passed_over(setup.addresses, cookie.addresses, most)
         cookie.local_port = arrival.local_port
         cookie.peer_port = arrival.peer_port
-        cookie.local_tag = random_tag(random_bytes)
+        cookie.local_tag = endpoint.draw_tag(random_bytes)
         cookie.local_initial_tsn = random_u32(random_bytes)
         announce = told(setup, arrival.local, arrival.remote, endpoint.announced_to(cookie.addresses))
         self.reply(arrival, setup.initiate_tag, init_ack(setup, cookie, jar, endpoint.config, arrival.now, announce))

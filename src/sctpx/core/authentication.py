@@ -17,6 +17,7 @@ from ..wire.auth import (
     HMAC_SHA_1,
     MAX_CHUNK_TYPES,
     RANDOM_LENGTH,
+    WITH_DATA,
     AssociationKey,
     AuthParameters,
     association_key,
@@ -24,7 +25,7 @@ from ..wire.auth import (
     identifiers_at,
 )
 from ..wire.causes import Cause, missing_parameter, protocol_violation
-from ..wire.codes import CHUNK_ASCONF, CHUNK_AUTH, CHUNK_DATA, CHUNK_I_DATA, CHUNK_SACK, PARAM_HMAC_ALGO, PARAM_RANDOM
+from ..wire.codes import CHUNK_ASCONF, CHUNK_AUTH
 from ..wire.setup import Setup
 from .capabilities import AUTHENTICATION
 from .config import AssociationConfig
@@ -69,8 +70,10 @@ def refusal(setup: Setup, config: AssociationConfig) -> Cause | None:
         if CHUNK_ASCONF in setup.extensions and config.address_reconfiguration and not config.unauthenticated_asconf:
             # "under NO circumstance is an implementation allowed to proceed" (RFC 5061 section 6).
             return protocol_violation("ASCONF without AUTH")
-        if config.authenticated_chunks:
-            return missing_parameter([PARAM_RANDOM, PARAM_HMAC_ALGO])
+        if config.authenticated_chunks or (said is not None and said.demanded):
+            # A peer that demands what it makes impossible would drop what it gets: sections 3.1 and 3.3 have both
+            # parameters in the INIT or INIT ACK of whoever wants to receive authenticated chunks.
+            return missing_parameter(said.missing if said is not None else AuthParameters().missing)
         return None
     if len(said.random or b"") != RANDOM_LENGTH:
         return protocol_violation("RANDOM of a wrong length")  # Section 6.1: "MUST be aborted".
@@ -78,7 +81,7 @@ def refusal(setup: Setup, config: AssociationConfig) -> Cause | None:
         return protocol_violation("CHUNKS is too long")
     identifiers = said.identifiers
     if len(said.algorithms) & 1 or len(identifiers) > MAX_ALGORITHMS:
-        return protocol_violation("HMAC-ALGO is too long")
+        return protocol_violation("HMAC-ALGO of a wrong length")
     if HMAC_SHA_1 not in identifiers:
         # "The HMAC algorithm based on SHA-1 MUST be supported and included" (section 6.1).
         return protocol_violation("HMAC-ALGO lacks SHA-1")
@@ -156,17 +159,23 @@ class Authentication:
         for algorithm in DIGESTS:
             self._known.pop((key_id, algorithm), None)
 
+    def protect(self, chunk: bytes) -> bytes:
+        """A chunk that leaves by itself, behind an AUTH chunk if the peer demands that."""
+        if chunk[0] not in self.peer_demanded:
+            return chunk
+        return self.sending_key(self.keys.active).authenticate(chunk)
+
     # --- data in flight ---
 
     @property
     def covers_data(self) -> bool:
         """Whether user data is sent authenticated: the peer demands that, or that of the SACK in the same packet."""
-        return not self.peer_demanded.isdisjoint((CHUNK_DATA, CHUNK_I_DATA, CHUNK_SACK))
+        return not self.peer_demanded.isdisjoint(WITH_DATA)
 
     @property
     def guards_data(self) -> bool:
         """Whether DATA or SACKs that come count only if they are authenticated."""
-        return not self.demanded.isdisjoint((CHUNK_DATA, CHUNK_I_DATA, CHUNK_SACK))
+        return not self.demanded.isdisjoint(WITH_DATA)
 
     def note_sent(self, first_tsn: int, key_id: int, cumulative_tsn: int) -> None:
         """Data with the TSNs from this one on was sent with that key; all up to ``cumulative_tsn`` was acknowledged."""
@@ -225,10 +234,8 @@ class Authentication:
             if kind == CHUNK_AUTH:
                 parts.append(body[start:at])
                 start = stop
-                if verdict >= 0:
-                    verdict = REJECTED  # It "MUST NOT appear more than once" (section 5.1).
-                elif stop < end:
-                    verdict = self._verify(body, at, length)
+                # It "MUST NOT appear more than once" (section 5.1).
+                verdict = REJECTED if verdict >= 0 else self._verify(body, at, length)
                 if verdict < 0:
                     start = end
                     break
@@ -255,6 +262,8 @@ class Authentication:
             self.rejected_algorithm = algorithm
             return UNSUPPORTED
         key = self.key(key_id, algorithm)
-        if key is None or length != key.length or not key.verify(body, at):
+        if key is None or length != key.length:
             return REJECTED
-        return key_id
+        if at + length == len(body):
+            return NO_AUTH
+        return key_id if key.verify(body, at) else REJECTED

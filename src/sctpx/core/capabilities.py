@@ -16,6 +16,7 @@ from ..wire.codes import (
     CHUNK_ASCONF,
     CHUNK_ASCONF_ACK,
     CHUNK_AUTH,
+    CHUNK_FORWARD_TSN,
     CHUNK_I_DATA,
     CHUNK_I_FORWARD_TSN,
     CHUNK_RE_CONFIG,
@@ -50,7 +51,7 @@ class Capability:
         self.chunks = chunks
         """Chunk types that Supported Extensions lists. A peer that lists the first of them has the extension."""
         self.parameter = parameter
-        """A parameter without a value that says as much; -1 for none."""
+        """A parameter without a value that says as much; -1 for none. Either is enough."""
         self.section = section
         """Where the standard says so."""
         self.needs = needs
@@ -86,7 +87,7 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         PARTIAL_RELIABILITY,
         "partial reliability",
         "partial_reliability",
-        b"",
+        bytes((CHUNK_FORWARD_TSN,)),
         PARAM_FORWARD_TSN_SUPPORTED,
         "RFC 3758 section 3.3",
     ),
@@ -97,6 +98,7 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         bytes((CHUNK_I_FORWARD_TSN,)),
         -1,
         "RFC 8260 section 2.3.1",
+        needs=INTERLEAVING,
     ),
     Capability(
         RECONFIGURATION,

@@ -10,9 +10,13 @@ from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
 from ..wire.auth import DIGESTS, HMAC_SHA_1, HMAC_SHA_256, NEVER_LISTED
+from ..wire.codes import CHUNK_DATA, CHUNK_FORWARD_TSN, CHUNK_I_DATA, CHUNK_I_FORWARD_TSN
 from . import capabilities
+from .rules import Rules
 
 Scheduler: TypeAlias = Literal["fcfs", "rr", "rr_pkt", "prio", "fc", "wfq"]
+LossRecovery: TypeAlias = Literal["rack", "rfc9260"]
+Congestion: TypeAlias = Literal["newreno", "cubic"]
 
 NANOSECONDS: Final = 1_000_000_000
 SMALLEST_MTU: Final = 576
@@ -39,8 +43,20 @@ class AssociationConfig:
     """RTO.Min, seconds."""
     rto_max: float = 60.0
     """RTO.Max, seconds."""
+    loss_recovery: LossRecovery = "rack"
+    """How a loss is found before T3-rtx expires.
+
+    ``"rack"``: by time, with tail loss probes (RFC 8985). What was sent before something that has arrived is lost once
+    it is overdue; when nothing is heard for two round trips, a probe asks. ``"rfc9260"``: by three miss indications
+    alone (section 7.2.4), so that the loss of the last packet, or of a retransmission, may cost ``rto_min``."""
     max_burst: int = 4
     """Max.Burst, packets: what cwnd may release beyond what was just acknowledged (section 6.1 D)."""
+    congestion: Congestion = "newreno"
+    """Congestion control: how the congestion window of each path grows, and what a loss makes of it.
+
+    ``"newreno"``: as RFC 9260 section 7.2 has it, by a packet in a round trip, and halved by a loss. ``"cubic"``: CUBIC
+    (RFC 9438), which is back at the old window after some seconds, however long a round trip takes, and whose first
+    slow start ends before packets are lost (HyStart++, RFC 9406). It is for long round trips at high rates."""
     association_max_retrans: int = 10
     """Association.Max.Retrans."""
     path_max_retrans: int = 5
@@ -51,6 +67,9 @@ class AssociationConfig:
     """PSMR of RFC 7829 section 5: after more errors than that, the path that carries the data then becomes the primary
     path, and stays it when the old one works again. At least ``potentially_failed_max_retrans`` (the recommended value)
     or ``path_max_retrans``, whichever is lower. None: data returns to the primary path when that works again."""
+    expose_potentially_failed: bool = True
+    """Tell of potentially failed paths (RFC 7829 section 3.2, 12). False: they are shown as active ones, as without
+    RFC 7829, and no event tells that a path has come into this state or has left it. They are avoided all the same."""
     max_init_retransmits: int = 8
     """Max.Init.Retransmits, for each address."""
     max_init_timeout: float | None = None
@@ -178,15 +197,15 @@ class AssociationConfig:
 
     ecn: bool = False
     """Offer the peer Explicit Congestion Notification (RFC 3168, RFC 4960 appendix A): routers mark packets instead of
-    dropping them. The link has to read and set the ECN bits. Off unless the user says so: RFC 9260 has taken it out of
-    SCTP, and some networks treat marked packets badly."""
+    dropping them. The link has to be able to read and set the ECN bits. Off unless the user says so: RFC 9260 has taken
+    it out of SCTP, and some networks treat marked packets badly."""
 
     authentication: bool = False
     """Offer the peer to authenticate chunks (RFC 4895). By itself it demands nothing: see ``authenticated_chunks``."""
     authenticated_chunks: tuple[int, ...] = ()
     """Chunk types that the peer has to authenticate: what comes without an AUTH chunk is dropped, and a peer that does
-    not authenticate is refused. 0 is DATA, 64 I-DATA. It switches ``authentication`` on. INIT, INIT ACK, SHUTDOWN
-    COMPLETE and AUTH itself cannot be authenticated."""
+    not authenticate is refused. 0 is DATA, and with ``interleaving`` I-DATA as well. It switches ``authentication`` on.
+    INIT, INIT ACK, SHUTDOWN COMPLETE and AUTH itself cannot be authenticated."""
     hmac_algorithms: tuple[int, ...] = (HMAC_SHA_256, HMAC_SHA_1)
     """HMAC algorithms for the peer to choose from, the best first: 3 is SHA-256, and 1 is SHA-1, which has to be among
     them (RFC 4895 section 6.1)."""
@@ -212,8 +231,17 @@ class AssociationConfig:
 
     @cached_property
     def demanded_chunks(self) -> bytes:
-        """Chunk types that count only if they are authenticated: those of the user, and those of extensions."""
-        return bytes(sorted({*self.authenticated_chunks, *capabilities.authenticated(self.capabilities)}))
+        """Chunk types that count only if they are authenticated: those of the user, and those of extensions.
+
+        What is demanded of a chunk is demanded of the one that takes its place if messages are interleaved, too: the
+        user does not know which of both the peer speaks.
+        """
+        kinds = {*self.authenticated_chunks, *capabilities.authenticated(self.capabilities)}
+        if self.interleaving:
+            for pair in _INTERLEAVED:
+                if not kinds.isdisjoint(pair):
+                    kinds.update(pair)
+        return bytes(sorted(kinds))
 
     @property
     def interleaved_partial_reliability(self) -> bool:
@@ -225,7 +253,16 @@ class AssociationConfig:
         """What it can do beyond RFC 9260 (``core.capabilities``): the extensions that are switched on."""
         return capabilities.offered(self)
 
-    @property
+    @cached_property
+    def rules(self) -> Rules:
+        """The same as the core counts."""
+        return Rules(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copy: the fields, and nothing that follows from them."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @cached_property
     def usual_mtu(self) -> int:
         """The largest IP packet that is expected of a path of which nothing is known yet, bytes."""
         return USUAL_MTU if self.mtu is None else self.mtu
@@ -255,6 +292,10 @@ class AssociationConfig:
         if self.on_protocol_unreachable not in _ON_PROTOCOL_UNREACHABLE:
             choices = ", ".join(_ON_PROTOCOL_UNREACHABLE)
             raise ValueError(f"on_protocol_unreachable is {self.on_protocol_unreachable!r}: not one of {choices}")
+        if self.loss_recovery not in LOSS_RECOVERIES:
+            raise ValueError(f"loss_recovery is {self.loss_recovery!r}: not one of {', '.join(LOSS_RECOVERIES)}")
+        if self.congestion not in CONGESTION:
+            raise ValueError(f"congestion is {self.congestion!r}: not one of {', '.join(CONGESTION)}")
         if self.scheduler not in SCHEDULERS:
             raise ValueError(f"scheduler is {self.scheduler!r}: not one of {', '.join(SCHEDULERS)}")
         for stream, value in self.stream_values:
@@ -330,8 +371,15 @@ def _check_authentication(config: AssociationConfig) -> None:
         raise ValueError(f"active_key is {config.active_key!r}: not one of shared_keys, or deactivated")
 
 
+# Chunks, and those that take their place (RFC 8260 sections 2.1 and 2.3.1).
+_INTERLEAVED: Final = ((CHUNK_DATA, CHUNK_I_DATA), (CHUNK_FORWARD_TSN, CHUNK_I_FORWARD_TSN))
+
 SCHEDULERS: Final[tuple[Scheduler, ...]] = ("fcfs", "rr", "rr_pkt", "prio", "fc", "wfq")
 """What ``AssociationConfig.scheduler`` can be."""
+LOSS_RECOVERIES: Final[tuple[LossRecovery, ...]] = ("rack", "rfc9260")
+"""What ``AssociationConfig.loss_recovery`` can be."""
+CONGESTION: Final[tuple[Congestion, ...]] = ("newreno", "cubic")
+"""What ``AssociationConfig.congestion`` can be."""
 _ON_RESTART: Final = ("continue", "end")
 _ON_PROTOCOL_UNREACHABLE: Final = ("end", "continue")
 _BOUNDS: Final[tuple[tuple[str, float, float], ...]] = (

@@ -14,10 +14,17 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from ..wire.asconf import lookup_of
+from ..wire.codes import CHUNK_ASCONF
+from ..wire.packet import parse_prefix
+from ..wire.tlv import ParseError
 from .arrival import Arrival
+from .association import elsewhere
 from .association.association import Association
 from .association.state import COOKIE_ECHOED, COOKIE_WAIT
 from .association.tcb import Tcb
+from .former_tags import FormerTags
+from .state_cookie import Cookie
 
 # Associations that are found by an address which is not shown to be their peer's, beside the first one.
 MAX_CLAIMS: Final = 16
@@ -27,13 +34,17 @@ MAX_CLAIMS: Final = 16
 class Directory:
     """The associations of a stack."""
 
-    __slots__ = ("_by_address", "_rivals", "by_prefix")
+    __slots__ = ("_by_address", "_former_tags", "_leaving", "_rivals", "by_prefix", "now")
 
-    def __init__(self) -> None:
+    def __init__(self, now: int) -> None:
+        self.now = now
+        """When a packet came last that could draw a State Cookie, ns."""
         self.by_prefix: dict[bytes, Association] = {}
         """By the first eight bytes of the packets they receive: ports and Verification Tag."""
         self._by_address: dict[bytes, Association] = {}
         self._rivals: dict[bytes, list[Association]] = {}
+        self._former_tags = FormerTags()
+        self._leaving: set[bytes] = set()
 
     def find(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
         """The association with that transport address of a peer."""
@@ -61,6 +72,26 @@ class Directory:
                 found[association] = None
         return [*there, *[association for association in elsewhere if association not in there]]
 
+    def find_sender(self, remote: bytes, packet: bytes) -> Association | None:
+        """The association that has sent this packet to ``remote``."""
+        try:
+            local_port, peer_port, tag = parse_prefix(packet)
+        except ParseError:
+            return None
+        found = self.at(remote, peer_port, local_port)
+        return with_peer_tag(found, tag) if found else None
+
+    def is_named(self, arrival: Arrival) -> bool:
+        """Whether an ASCONF in a packet names an address of some association's peer (RFC 5061 section 5.2, D2)."""
+        if not arrival.has(CHUNK_ASCONF):
+            return False
+        named = [lookup_of(value) for kind, _, value in arrival.chunks if kind == CHUNK_ASCONF]
+        return any(
+            elsewhere.is_named(association.tcb, arrival)
+            for ip in arrival.placed([ip for ip in named if ip], [], None)
+            for association in self.at(ip, arrival.peer_port, arrival.local_port)
+        )
+
     def enter(self, association: Association) -> None:
         """Make an association findable by its tag and the peer's addresses as they are now."""
         tcb = association.tcb
@@ -69,18 +100,62 @@ class Directory:
         tcb.moved = False
         ips = tcb.remotes()
         keys = [tcb.peer_prefix, *[_key(ip, tcb.peer_port, tcb.local_port) for ip in ips]]
-        if keys != association.indexed:
+        before = association.indexed
+        if keys != before:
+            if before and before[0] != keys[0]:
+                self._former_tags.add(self.now, before[0])  # The peer has restarted.
             self.remove(association)
         self.by_prefix[keys[0]] = association
-        for key, ip in zip(keys[1:], ips, strict=True):
+        for place, ip in enumerate(ips):
+            key = keys[place + 1]
             if self._by_address.setdefault(key, association) is not association:
                 rivals = self._rivals.setdefault(key, [])
                 if association not in rivals and (len(rivals) < MAX_CLAIMS or _may_claim(tcb, ip)):
                     rivals.append(association)
         association.indexed = keys
 
+    def retire(self, association: Association) -> None:
+        """An association is over. What it was known by is kept for ``is_over``."""
+        if association.ready:
+            self._leaving.add(association.tcb.peer_prefix)
+        keys = association.indexed
+        if keys and association.tcb.peer_tag:
+            tag = association.tcb.peer_tag.to_bytes(4, "big")
+            for key in [keys[0], *[key + tag for key in keys[1:]]]:
+                self._former_tags.add(self.now, key)
+        self.remove(association)
+
+    def is_leaving(self, prefix: bytes) -> bool:
+        """Whether an association is over whose packets begin so, and its last packet has not left yet.
+
+        What arrives for it was sent before its peer knows of the end, and is not out of the blue (RFC 9260 section
+        8.4): an ABORT would leave before a SHUTDOWN COMPLETE, and turn a graceful end into another one.
+        """
+        return prefix in self._leaving
+
+    def has_left(self, association: Association) -> None:
+        """An association that is over has nothing more to send."""
+        self._leaving.discard(association.tcb.peer_prefix)
+
+    def is_over(self, prefix: bytes, cookie: Cookie, alone: bool) -> bool:
+        """Whether a cookie would set up again what is over; ``prefix`` begins its packet, and no association has it.
+
+        If no other association with that peer lives (``alone``), the peer's tag tells as well: the cookie may answer
+        one INIT of the peer, which an INIT of ours has crossed, and the association was set up by the cookie of the
+        other one. Then the cookie is older than the end. Else the peer just uses a tag once more.
+        """
+        former = self._former_tags
+        former.age(self.now, cookie.lifespan)
+        if former.ended(prefix) >= 0:
+            return True
+        if not alone:
+            return False
+        tag = cookie.peer_tag.to_bytes(4, "big")
+        keys = [_key(ip, cookie.peer_port, cookie.local_port) + tag for ip in cookie.addresses]
+        return any(former.ended(key) >= cookie.created for key in keys)
+
     def remove(self, association: Association) -> None:
-        """Forget an association."""
+        """Forget by what an association is found."""
         keys = association.indexed
         association.indexed = []
         if keys and self.by_prefix.get(keys[0]) is association:

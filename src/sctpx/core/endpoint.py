@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from errno import EALREADY, EINVAL, EISCONN, EOPNOTSUPP
 from typing import final
 
@@ -10,11 +11,13 @@ from .association.connect import AddressReport
 from .association.handshake import start
 from .association.identity import Keeper
 from .association.state import COOKIE_ECHOED, COOKIE_WAIT
+from .capabilities import ECN
 from .config import AssociationConfig, Limits
 from .ip import choose_source, zone_of
 from .local_side import LinkMtu, LocalSide
-from .timers import nanoseconds
+from .path.known_mtus import KnownMtus
 from .token_bucket import TokenBucket
+from .worker import Worker
 
 
 @final
@@ -34,6 +37,9 @@ class PeerAddress:
         """Another way to the address before it in the list: asked half an ``attempt_delay`` behind that."""
 
 
+ReadEcn = Callable[[], bool]
+
+
 class EndpointKeeper(Keeper):
     """Who keeps endpoints: the stack."""
 
@@ -42,11 +48,17 @@ class EndpointKeeper(Keeper):
 
     A link that has one says so here, before the first SCTP port is taken.
     """
-    reads_ecn: bool = False
-    """Whether the link reads and sets the ECN bits of packets; said at the same time."""
+    read_ecn: ReadEcn | None = None
+    """Has the link read and set the ECN bits of packets from now on: whether it can. Said at the same time."""
     ask_link_mtu: LinkMtu | None = None
     forbids_fragments: bool = False
     """What the link takes, and whether it can forbid IP to fragment packets; said at the same time."""
+    worker: Worker | None = None
+    """Which of several stacks on its UDP port this is; said at the same time."""
+
+    def __init__(self) -> None:
+        self.known_mtus = KnownMtus()
+        """Path MTUs that its associations have found of late."""
 
     def find_association(self, remote: bytes, peer_port: int, local_port: int) -> Association | None:
         """The association with that transport address of a peer; of several the first one."""
@@ -59,15 +71,28 @@ class EndpointKeeper(Keeper):
         raise NotImplementedError
 
     def check(self, config: AssociationConfig) -> None:
-        """OSError EOPNOTSUPP if this relies on an error detection method, or on ECN, that the link has not."""
-        method = config.error_detection_method
+        """OSError EOPNOTSUPP if this relies on an error detection method, or on ECN, that the link has not.
+
+        A link reads the ECN bits from the first time on that somebody relies on them.
+        """
+        rules = config.rules
+        method = rules.error_detection_method
         if method not in (0, self.error_detection_method):
             raise OSError(EOPNOTSUPP, f"the link does not protect packets by error detection method {method}")
-        if config.ecn and not self.reads_ecn:
+        read_ecn = self.read_ecn
+        if rules.capabilities & ECN and (read_ecn is None or not read_ecn()):
             raise OSError(EOPNOTSUPP, "the link does not read the ECN bits of packets")
 
     def index(self, association: Association) -> None:
         """Make an association findable by its tag and the peer's addresses as they are now."""
+        raise NotImplementedError
+
+    def work_on(self, association: Association) -> None:
+        """Input is about to change an association."""
+        raise NotImplementedError
+
+    def after_input(self, association: Association, local: bytes, remote: bytes, port: int) -> None:
+        """An association has processed input that came so."""
         raise NotImplementedError
 
     def forget_port(self, port: int) -> None:
@@ -103,6 +128,8 @@ class Endpoint(LocalSide):
         super().__init__(port, local, announce, config, limits)
         self.ask_link_mtu = keeper.ask_link_mtu
         self.forbids_fragments = keeper.forbids_fragments
+        self.known_mtus = keeper.known_mtus
+        self.worker = keeper.worker
         self.aborts = TokenBucket(limits.aborts_per_second)
         """For answers to packets out of the blue."""
         self.refusals = TokenBucket(limits.aborts_per_second)
@@ -177,9 +204,12 @@ class Endpoint(LocalSide):
 
         The addresses have been checked (``sockapi.addresses``). Each is tried with its encapsulation; what is listed
         twice in the same way is one (CX7). Raises OSError:
-        ``EISCONN`` or ``EALREADY`` if there is an association with the peer, or one in the making; ``EOPNOTSUPP`` if
-        ``config`` relies on what the link has not.
+        ``EINVAL`` for a port that no peer can have, 0 among them (RFC 9260 section 3.1); ``EISCONN`` or ``EALREADY`` if
+        there is an association with the peer, or one in the making; ``EOPNOTSUPP`` if ``config`` relies on what the
+        link has not.
         """
+        if not 0 < port <= 65535:
+            raise OSError(EINVAL, f"SCTP port {port} is not between 1 and 65535")
         self.keeper.check(config or self.config)
         for remote in remotes:
             existing = self.keeper.find_association(remote.ip, port, self.port)
@@ -193,7 +223,7 @@ class Endpoint(LocalSide):
             if (remote.ip, remote.udp_port) not in [(candidate.ip, candidate.udp_port) for candidate in candidates]:
                 used = [candidate.source for candidate in candidates if candidate.ip != remote.ip]
                 source = remote.source or choose_source(told or self.local, remote.ip, used)
-                rto = nanoseconds(config.rto_initial)
+                rto = config.rules.rto_initial
                 candidate = AddressReport(remote.ip, remote.udp_port, source, True, rto)
                 candidate.alternative = remote.alternative
                 candidates.append(candidate)

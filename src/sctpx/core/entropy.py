@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..wire.numbers import u32
+
 RandomBytes = Callable[[int], bytes]
 
 
 def random_u32(random_bytes: RandomBytes) -> int:
     """A 32-bit number, for an Initial TSN."""
-    return int.from_bytes(random_bytes(4), "big")
+    return u32(random_bytes(4), 0)
 
 
 def random_tag(random_bytes: RandomBytes) -> int:

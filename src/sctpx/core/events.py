@@ -208,8 +208,10 @@ class PartialDeliveryAborted(Event):
 
     __slots__ = ("ssn", "stream")
 
-    def __init__(self, association: Identity, stream: int, ssn: int) -> None:
+    def __init__(self, association: Identity, stream: int, ssn: int, readable: int) -> None:
+        """``readable``: messages that were ready before; what has waited for the end of this one comes behind it."""
         super().__init__(association)
+        self.readable = readable
         self.stream = stream
         self.ssn = ssn
 
@@ -294,8 +296,8 @@ ENDS: Final = frozenset((CannotStart, CommunicationLost, ShutdownComplete))
 
 @final
 class KeyChange(Event):
-    """A shared key (RFC 4895) is used for the first time by the peer (``KEY_NEW``), or was deactivated and is not used
-    for sending any more (``KEY_FREE``)."""
+    """A shared key (RFC 4895) is used by the peer, which used another one before (``KEY_NEW``), or was deactivated and
+    is not used for sending any more (``KEY_FREE``)."""
 
     __slots__ = ("indication", "key_id")
 

@@ -20,7 +20,7 @@ from .config import AssociationConfig
 from .ip import LOOPBACK, can_reach, scope_of, without_zone
 from .path.path import largest_packet
 from .state_cookie import MAX_EXTENSION_MS, Cookie, CookieJar
-from .timers import MILLISECOND, nanoseconds
+from .timers import MILLISECOND
 
 # Reports may take so many bytes more than what they report: the headers of a few.
 REPORT_HEADERS: Final = 32
@@ -88,9 +88,10 @@ def make_cookie(
     most: int,
 ) -> Cookie:
     """A cookie with the peer's side of the association filled in, and ``most`` of its addresses."""
+    rules = config.rules
     cookie = Cookie()
     cookie.created = now
-    cookie.lifespan = nanoseconds(config.cookie_life) + min(setup.cookie_preservative, MAX_EXTENSION_MS) * MILLISECOND
+    cookie.lifespan = rules.cookie_life + min(setup.cookie_preservative, MAX_EXTENSION_MS) * MILLISECOND
     cookie.peer_tag = setup.initiate_tag
     cookie.peer_initial_tsn = setup.initial_tsn
     cookie.peer_a_rwnd = setup.a_rwnd
@@ -100,7 +101,7 @@ def make_cookie(
     cookie.source = source
     cookie.udp_port = udp_port
     cookie.addresses = peer_addresses(source, setup.addresses, locals_, most)
-    cookie.capabilities = capabilities.agreed(config.capabilities, setup, config.error_detection_method)
+    cookie.capabilities = capabilities.agreed(rules.capabilities, setup, rules.error_detection_method)
     cookie.adaptation = setup.adaptation
     if setup.primary in cookie.addresses:
         cookie.primary = cookie.addresses.index(setup.primary)
@@ -114,21 +115,22 @@ def init_ack(
     setup: Setup, cookie: Cookie, jar: CookieJar, config: AssociationConfig, now: int, announce: list[bytes]
 ) -> bytes:
     """The INIT ACK chunk for an INIT; our side of it is in the cookie."""
+    rules = config.rules
     ack = Setup(
         cookie.local_tag,
-        config.receive_buffer,
+        rules.receive_buffer,
         # "the value MUST NOT be greater than the MIS value sent in the INIT chunk" (section 3.3.3)
-        min(config.streams, setup.inbound_streams),
-        config.max_inbound_streams,
+        min(rules.streams, setup.inbound_streams),
+        rules.max_inbound_streams,
         cookie.local_initial_tsn & TSN_MASK,
     )
     ack.addresses = announce
     ack.unrecognized = setup.unrecognized
-    ack.adaptation = -1 if config.adaptation_layer is None else config.adaptation_layer
-    capabilities.offer(ack, cookie.capabilities, method=config.error_detection_method)
+    ack.adaptation = rules.adaptation_layer
+    capabilities.offer(ack, cookie.capabilities, method=rules.error_detection_method)
     ack.cookie = jar.sign(cookie, now)
     ack.auth = cookie.local_auth
     # "MAY elect to omit some or all of the 'Unrecognized Parameter' parameters to reduce the size" (section 12.4): what
     # the INIT ACK repeats of the INIT, in reports and in the cookie, takes hardly more bytes than it took there.
-    limit = largest_packet(config.usual_mtu, cookie.source, cookie.udp_port) - COMMON_HEADER
+    limit = largest_packet(rules.usual_mtu, cookie.source, cookie.udp_port) - COMMON_HEADER
     return ack.encode(ack=True, limit=limit, reports=setup.parameters - cookie.spoken + REPORT_HEADERS)

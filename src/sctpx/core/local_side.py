@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .config import LARGEST_MTU, SMALLEST_MTU, AssociationConfig, Limits
+from .entropy import RandomBytes, random_tag
 from .ip import same_family
+from .path.known_mtus import KnownMtus
 from .path.path import flowinfo
+from .worker import Worker
 
 Scope = Callable[[list[bytes], list[bytes]], list[bytes]]
 LinkMtu = Callable[[bytes, bytes, bool], int]
@@ -25,11 +28,13 @@ class LocalSide:
         "config",
         "forbids_fragments",
         "hides",
+        "known_mtus",
         "limits",
         "local",
         "port",
         "scope",
         "wildcards",
+        "worker",
     )
 
     def __init__(
@@ -57,8 +62,16 @@ class LocalSide:
         """What strangers can have of it."""
         self.ask_link_mtu: LinkMtu | None = None
         """None where the link does not tell."""
+        self.known_mtus = KnownMtus()
+        """Path MTUs that were found of late; the stack's."""
         self.forbids_fragments = False
         """The link can forbid IP to fragment packets (DF): path MTUs can be discovered over it."""
+        self.worker: Worker | None = None
+        """None where the stack has its UDP port for itself."""
+
+    def draw_tag(self, random_bytes: RandomBytes) -> int:
+        """A Verification Tag of ours."""
+        return random_tag(random_bytes) if self.worker is None else self.worker.draw_tag(random_bytes)
 
     def link_mtu(self, remote: bytes, local: bytes, anew: bool = False) -> int:
         """The largest IP packet that the link takes to ``remote``, bytes; 0 if it does not tell."""
@@ -91,7 +104,8 @@ class LocalSide:
 
     def flowinfo_to(self, remote: bytes) -> int:
         """How packets to an address are marked that belong to no association; see ``Transmit``."""
-        return flowinfo(self.config.dscp, self.config.flow_label, remote)
+        rules = self.config.rules
+        return flowinfo(rules.dscp, rules.flow_label, remote)
 
     @property
     def own_addresses(self) -> list[bytes]:

@@ -19,6 +19,13 @@ ECT_0: Final = 2
 CE: Final = 3
 """The ECN bits of a packet that met congestion."""
 
+WHOLE: Final = 0
+"""IP must not fragment the packets (DF): one that is too big for the path is lost."""
+FRAGMENTS: Final = 1
+"""IP may fragment them. Over IPv6 only this host does so, for its interface."""
+SMALL_FRAGMENTS: Final = 2
+"""The packet is larger than the interface takes, and IP shall cut it so that each path takes the fragments."""
+
 
 @final
 class Transmit:
@@ -38,7 +45,7 @@ class Transmit:
         data: bytes,
         segment: int,
         flowinfo: int = 0,
-        fragments: bool = True,
+        fragments: int = FRAGMENTS,
     ) -> None:
         self.local = local
         """Source IP address, packed (4 or 16 bytes); ``b""`` leaves the choice to the link."""
@@ -58,8 +65,13 @@ class Transmit:
         """A probe of the path MTU: if a queue of this host has no room for it, it is lost like any other packet. The
         reason may be its size, and what comes behind it must not wait for that."""
         self.fragments = fragments
-        """IP may fragment the packets (DF off); else a packet that is too big for the path is lost.
+        """``WHOLE``, ``FRAGMENTS`` or ``SMALL_FRAGMENTS``.
 
         Packets are fragmented that were cut before the path MTU fell (RFC 9260 section 6.9), and those to addresses of
         which no path MTU is discovered.
         """
+
+    @property
+    def packets(self) -> int:
+        """How many they are."""
+        return -(-len(self.data) // self.segment)

@@ -37,15 +37,26 @@ class SharedKeys:
             deactivated_keys=(*self.deactivated, *self.freed),
         )
 
+    def copy(self, config: AssociationConfig) -> SharedKeys:
+        """The same keys by themselves, of an association with this config."""
+        other = SharedKeys(self.configure(config))
+        other.deactivated = self.deactivated.copy()
+        other.freed = self.freed.copy()
+        return other
+
     def find(self, key_id: int) -> bytes | None:
         """The key with that identifier; None if there is none."""
         return self._keys.get(key_id)
+
+    def is_usable(self, key_id: int) -> bool:
+        """Whether messages can be sent with that key."""
+        return key_id in self._keys and key_id not in self.deactivated and key_id not in self.freed
 
     def check_usable(self, key_id: int) -> None:
         """OSError EINVAL if no message can be sent with that key: there is none, or it was deactivated."""
         if key_id not in self._keys:
             raise OSError(EINVAL, f"there is no shared key {key_id}")
-        if key_id in self.deactivated or key_id in self.freed:
+        if not self.is_usable(key_id):
             raise OSError(EINVAL, f"shared key {key_id} was deactivated")
 
     def set(self, key_id: int, key: bytes) -> None:

@@ -1,66 +1,52 @@
 """The stack: many endpoints and associations over one set of links, without I/O.
 
-It owns the port table, the index of associations, the cookie secrets, the demultiplexing of packets and the
-fan-in of output. The contract of every driver: one mutation (``receive``, ``handle_timeout``, a verb), then
-``poll_transmit`` until None, ``poll_event`` until None, then wait until ``next_timeout``.
+It owns the port table, the index of associations, the demultiplexing of packets and the fan-in of output. The
+contract of every driver: one mutation (``receive``, ``handle_timeout``, a verb), then ``poll_transmit`` until None,
+``poll_event`` until None, then wait until ``next_timeout``.
 
-Associations are found by the first eight bytes of a packet (ports and our tag) and, where a packet does not
-carry our tag, by the sender's address and the ports. A packet with the right tag from an address that is not
-the association's is out of the blue, except INIT ACK and COOKIE ECHO.
+Associations are found by the first eight bytes of a packet (ports and our tag) and the sender's address. What is not
+found this way, or begins an association, is for ``other_packets``.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from errno import EADDRINUSE, EALREADY, EINVAL, EISCONN
+from errno import EADDRINUSE, EINVAL, ENOBUFS
 from typing import Final, final
 
-from ..wire import causes, control
-from ..wire.checksum import read_checksum, verify_packet
-from ..wire.codes import (
-    CHUNK_ABORT,
-    CHUNK_AUTH,
-    CHUNK_COOKIE_ECHO,
-    CHUNK_INIT,
-    CHUNK_INIT_ACK,
-    CHUNK_SHUTDOWN_ACK,
-    COMMON_HEADER,
-)
-from ..wire.packet import parse_prefix, prefix
-from ..wire.params import is_unicast
+from ..wire.codes import CHUNK_AUTH, CHUNK_COOKIE_ECHO, COMMON_HEADER
+from ..wire.packet import prefix
 from ..wire.seal import finish_packet
 from ..wire.serial import UNWRAPPED
-from ..wire.setup import initiate_tag
-from ..wire.setup import parse as parse_setup
-from ..wire.tlv import ParseError
 from .answers import Answers
-from .arrival import Arrival, ZoneOfLocal, echoes_cookie
-from .association import elsewhere, handshake, inbound, outbound, reachability, reflected, restart, returned, timing
+from .arrival import ZoneOfLocal, echoes_cookie
+from .association import inbound, outbound, returned, timing
 from .association.association import Association, association_of
-from .association.identity import Identity
-from .association.state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT
+from .association.identity import NOBODY, Identity
+from .association.state import CLOSED
 from .association.tcb import Reply
 from .capabilities import ECN
 from .config import AssociationConfig, Limits
 from .deadlines import Deadlines
-from .directory import Directory, with_peer_tag
+from .directory import Directory
 from .endpoint import Endpoint, EndpointKeeper
-from .entropy import RandomBytes, random_tag, random_u32
+from .entropy import RandomBytes, random_u32
 from .ephemeral import EphemeralPorts
 from .events import ENDS, Event
-from .ext import auth
+from .ext import asconf
 from .ext.ecn import lowest_new_tsn, on_marked
-from .init_answer import refusal
+from .other_packets import OtherPackets
 from .outputs import CE, Transmit
 from .path.path import Path
 from .state_cookie import CookieJar
 from .stats import StackStats
 from .timers import NEVER
+from .worker import Worker
 
-MAX_STACKS: Final = 8  # Of peers behind one IP address that may use one SCTP port.
 # The bits in which the types of COOKIE ECHO and AUTH are alike.
 _ALIKE: Final = 0xFF & ~(CHUNK_COOKIE_ECHO ^ CHUNK_AUTH)
+DEFAULT_LIMITS: Final = Limits()
 MAX_GATHERED: Final = 64  # Packets of different associations that leave together: what one system call takes.
 
 
@@ -75,14 +61,13 @@ class Stack(EndpointKeeper):
         "_directory",
         "_ephemeral",
         "_events",
-        "_jar",
         "_last_id",
         "_next_id",
+        "_others",
         "_put_off",
         "_random_bytes",
         "_ready",
         "_replies",
-        "_zone_of_local",
         "endpoints",
         "stats",
         "working",
@@ -94,23 +79,31 @@ class Stack(EndpointKeeper):
         now: int,
         next_id: Callable[[], int] | None = None,
         zone_of_local: ZoneOfLocal | None = None,
+        worker: Worker | None = None,
     ) -> None:
-        """``next_id`` draws association ids, where they have to be unique in more than this stack."""
+        """``next_id`` draws association ids, where they have to be unique in more than this stack.
+
+        ``worker`` says which of several stacks on its UDP port this is.
+        """
+        super().__init__()
         self._random_bytes = random_bytes
-        self._jar = CookieJar(random_bytes, now)
+        self.worker = worker
         self.endpoints: dict[int, Endpoint] = {}
         """By SCTP port."""
         self.stats = StackStats()
-        self._directory = Directory()
+        self._directory = Directory(now)
         self._ephemeral = EphemeralPorts(random_bytes)
         self._events: deque[Event] = deque()
         self._deadlines = Deadlines()
         self._last_id = 2  # 0 to 2 have a meaning of their own (RFC 6458 section 7.2).
         self._next_id = next_id
-        self._zone_of_local = zone_of_local
         self._ready: deque[Association] = deque()
         self._replies: list[Reply] = []
         self._answers = Answers(self.endpoints, self.stats)
+        jar = CookieJar(random_bytes, now, b"" if worker is None else worker.seed)
+        self._others = OtherPackets(
+            self, self.endpoints, self._directory, self._answers, jar, self.stats, random_bytes, zone_of_local
+        )
         self._answer_is_next = False  # Answers to strangers and associations take turns.
         self.working: Association | None = None
         """The association that input, a timer or sending is changing now; left behind by an exception."""
@@ -143,7 +136,7 @@ class Stack(EndpointKeeper):
                 raise OSError(EADDRINUSE, "no SCTP port is free in this stack")
         elif port in self.endpoints:
             raise OSError(EADDRINUSE, f"SCTP port {port} is in use in this stack")
-        endpoint = Endpoint(self, port, list(local), list(announce), config, limits or Limits())
+        endpoint = Endpoint(self, port, list(local), list(announce), config, limits or DEFAULT_LIMITS)
         self.endpoints[port] = endpoint
         first = len(self.endpoints) == 1
         self._answers.limit = endpoint.limits.answers if first else max(self._answers.limit, endpoint.limits.answers)
@@ -162,7 +155,7 @@ class Stack(EndpointKeeper):
     ) -> Association:
         """A new association in CLOSED; a tag of 0 and a TSN of -1 are drawn."""
         while local_tag == 0:
-            tag = random_tag(self._random_bytes)
+            tag = endpoint.draw_tag(self._random_bytes)
             if prefix(peer_port, endpoint.port, tag) not in self._directory.by_prefix:
                 local_tag = tag
         if initial_tsn < 0:
@@ -195,7 +188,7 @@ class Stack(EndpointKeeper):
         endpoint = self.endpoints.get(association.endpoint.port)
         if endpoint is None or endpoint.associations.pop(association.id, None) is None:
             return
-        self._directory.remove(association)
+        self._directory.retire(association)
         endpoint.forget(association)
         self._deadlines.forget(association)
 
@@ -260,6 +253,8 @@ class Stack(EndpointKeeper):
                 body < end and data[body] & _ALIKE == CHUNK_COOKIE_ECHO and echoes_cookie(data, body, offset + segment)
             ):
                 path = association.tcb.find_path(remote)
+                if association.tcb.former and asconf.is_given_up(association.tcb, now, local):
+                    path = None  # The peer was told that we are not there any more.
             if association is not None and path is not None:
                 if association is not last:
                     association.begin_round()
@@ -269,15 +264,19 @@ class Stack(EndpointKeeper):
                 offset = inbound.receive(association.tcb, now, local, path, port, data, offset, segment)
                 if marked:
                     on_marked(association.tcb, path, lowest, -((start - offset) // segment))
-                self._after(association, local, remote, port)
+                self.after_input(association, local, remote, port)
             else:
                 offset = min(offset + segment, end)
-                self._receive_other(now, local, remote, port, data[start:offset], association)
+                self._others.receive(now, local, remote, port, data[start:offset], association)
                 last = None
             self.stats.packets_received += -((start - offset) // segment)
         self.working = None
 
-    def _after(self, association: Association, local: bytes, remote: bytes, port: int) -> None:
+    def work_on(self, association: Association) -> None:
+        """Input is about to change an association."""
+        self.working = association
+
+    def after_input(self, association: Association, local: bytes, remote: bytes, port: int) -> None:
         """An association has processed input."""
         tcb = association.tcb
         if self._replies:
@@ -293,216 +292,28 @@ class Stack(EndpointKeeper):
         if not association.ready or tcb.state == CLOSED:
             self.touch(association)
 
-    def _receive_other(
-        self, now: int, local: bytes, remote: bytes, port: int, packet: bytes, association: Association | None
-    ) -> None:
-        """One packet that is not simply for an association: setup, reflected tags, out of the blue.
-
-        ``association`` has its ports and tag, if there is one.
-        """
-        body = packet[COMMON_HEADER:]
-        # A packet with a COOKIE ECHO always has a checksum (RFC 9653 section 5.2): its association need not be known.
-        if association is None or (body and echoes_cookie(body, 0, len(body))):
-            intact = verify_packet(packet)
-        else:
-            intact = association.tcb.takes(body, read_checksum(packet, 0))
-        if not intact:
-            self.stats.bad_checksum += 1
-            return
-        arrival = Arrival(now, local, remote, port, packet)
-        kind = arrival.kind
-        if not is_unicast(remote) or not is_unicast(local):
-            self.stats.discarded += 1  # Section 8.4, rule 1.
-        elif not arrival.peer_port or not arrival.local_port:
-            self.stats.discarded += 1
-        elif kind == CHUNK_INIT or arrival.tag == 0:
-            # "the packet contains only an INIT chunk. Otherwise, the receiver MUST silently discard" (8.5.1 A)
-            if kind == CHUNK_INIT and arrival.tag == 0 and len(arrival.chunks) == 1 and not arrival.has_auth:
-                self._receive_init(arrival)
-            else:
-                self.stats.discarded += 1
-        elif kind == CHUNK_COOKIE_ECHO:
-            self._receive_cookie_echo(arrival, association)
-        elif association is not None:
-            self._receive_stray(arrival, association)
-        else:
-            self._receive_reflected(arrival)
-
-    def _receive_stray(self, arrival: Arrival, association: Association) -> None:
-        """A packet with an association's tag from an address that is not (yet) the association's."""
-        self.working = association
-        tcb = association.tcb
-        kind = arrival.kind
-        waiting = tcb.state == COOKIE_WAIT
-        path = reachability.find_on_link(tcb, arrival.now, arrival.remote, arrival.local, arrival.port)
-        if path is not None:
-            association.begin_round()
-            size = len(arrival.packet)
-            inbound.receive(tcb, arrival.now, arrival.local, path, arrival.port, arrival.packet, 0, size)
-            self._after(association, arrival.local, arrival.remote, arrival.port)
-            return
-        if kind == CHUNK_INIT_ACK:
-            if waiting and len(arrival.chunks) == 1 and not arrival.has_auth:
-                association.begin_round()
-                local, remote, zone = arrival.local, arrival.remote, arrival.zone(self._zone_of_local)
-                handshake.handle_init_ack(tcb, arrival.now, local, remote, arrival.port, zone, arrival.value)
-                self._give_way(association)
-            elif waiting:
-                self.stats.discarded += 1  # It "MUST NOT be bundled" (section 6.10).
-            else:
-                handshake.note_late_init_ack(tcb, arrival.now, arrival.remote, arrival.port)  # Discarded (5.2.3).
-            self._after(association, arrival.local, arrival.remote, arrival.port)
-        elif arrival.has(CHUNK_ABORT):
-            seen = arrival.causes_of_abort()
-            if seen is None:
-                self.stats.discarded += 1
-            else:
-                association.begin_round()
-                handshake.handle_abort(tcb, arrival.now, arrival.remote, arrival.port, seen)
-                self._after(association, arrival.local, arrival.remote, arrival.port)
-        elif waiting and kind != CHUNK_SHUTDOWN_ACK:
-            self.stats.discarded += 1
-        elif elsewhere.handle(tcb, arrival):
-            association.begin_round()
-            self._after(association, arrival.local, arrival.remote, arrival.port)
-        else:
-            self._answers.out_of_the_blue(arrival)
-
-    def _give_way(self, association: Association) -> None:
-        """An INIT ACK with an address of another association's peer belongs to that one (section 5.1.2 D)."""
-        tcb = association.tcb
-        for path in tcb.paths:
-            other = self.find_association(path.remote, tcb.peer_port, tcb.local_port)
-            if other is not None and other is not association and other.state != COOKIE_WAIT:
-                if tcb.state == COOKIE_ECHOED:
-                    handshake.fail(tcb, EALREADY if other.state == COOKIE_ECHOED else EISCONN)
-                return
-
-    def _receive_reflected(self, arrival: Arrival) -> None:
-        """A packet without a tag of ours: it may carry the peer's own, reflected (section 8.5.1 B, C)."""
-        found = self._directory.at(arrival.remote, arrival.peer_port, arrival.local_port)
-        if not found:
-            self._answers.out_of_the_blue(arrival)
-            return
-        self.working = association = with_peer_tag(found, arrival.tag)
-        tcb = association.tcb
-        if reflected.handle(tcb, arrival):
-            self._after(association, arrival.local, arrival.remote, arrival.port)
-            return
-        if tcb.state in (COOKIE_WAIT, COOKIE_ECHOED) and arrival.has(CHUNK_SHUTDOWN_ACK):
-            self._answers.out_of_the_blue(arrival)  # Section 8.5.1 E.
-        else:
-            self.stats.discarded += 1  # Section 8.5: silently discarded.
-
-    def _receive_init(self, arrival: Arrival) -> None:
-        """INIT (sections 3.3.2, 5.1 B and 5.2)."""
-        self.stats.inits_received += 1
-        tag = initiate_tag(arrival.value)
-        if not tag:
-            self.stats.discarded += 1  # "the receiver MUST silently discard the packet"
-            return
-        try:
-            setup = parse_setup(arrival.value)
-            cause = refusal(setup)
-        except ParseError:
-            # "decides not to establish the new association due to missing mandatory parameters [...], invalid parameter
-            # values [...]: it SHOULD respond with an ABORT chunk" (section 5.1)
-            cause = causes.invalid_parameter()
-        if cause is not None:
-            self._answers.refuse(arrival, tag, [cause])
-            return
-        listed = setup.addresses
-        setup.addresses = arrival.placed(listed, [], self._zone_of_local)
-        found = self._directory.claimed_by(arrival, setup.addresses)
-        if found:
-            self.working = association = found[0]
-            setup.addresses = arrival.placed(listed, association.tcb.remotes(), self._zone_of_local)
-            local, remote, port = restart.answer_to(association.tcb, arrival, setup)
-            announce = association.endpoint.announced_to([remote])
-            restart.handle_init(association.tcb, arrival.now, self._jar, announce, local, remote, port, setup)
-            self._after(association, local, remote, port)
-            return
-        self._answers.init(arrival, setup, self._jar, self._random_bytes)
-
-    def _receive_cookie_echo(self, arrival: Arrival, namesake: Association | None) -> None:
-        """COOKIE ECHO (sections 5.1.5 and 5.2.4); what is bundled with it counts once it is accepted.
-
-        ``namesake`` has its ports and tag, if there is one: the cookie must be for that one, or ours were drawn twice.
-        """
-        now = arrival.now
-        cookie = self._jar.open(arrival.value, arrival.packet[:8], now)
-        if cookie is None:
-            self.stats.cookies_rejected += 1  # "MUST be silently discarded"
-            return
-        found = self._directory.claimed_by(arrival, cookie.addresses)
-        if namesake is not None and namesake not in found:
-            self.stats.cookies_rejected += 1
-            return
-        association = namesake or restart.meant_by(cookie, found) if found else None
-        endpoint = self.endpoints.get(arrival.local_port)
-        if not auth.admits_cookie(None if association is None else association.tcb, endpoint, cookie, arrival):
-            self.stats.cookies_unauthenticated += 1
-            return
-        if association is not None:
-            self.working = association
-            association.begin_round()
-            outcome = restart.handle_cookie_echo(association, now, cookie, arrival.local, arrival.remote, arrival.port)
-            if outcome == restart.ACCEPTED:
-                inbound.receive_rest(association.tcb, arrival)  # After a restart, it is another one.
-            self._after(association, arrival.local, arrival.remote, arrival.port)
-            if outcome != restart.ANOTHER:
-                return
-        late = now - cookie.created - cookie.lifespan
-        if late > 0:
-            self.stats.cookies_stale += 1
-            self._answers.reply(arrival, cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]))
-        elif (
-            endpoint is None
-            or endpoint.is_full(cookie.source)
-            or len([one for one in found if not one.ended]) >= MAX_STACKS
-        ):
-            self._answers.turn_away(arrival, cookie.peer_tag)
-        else:
-            self.working = association = self.make_association(
-                endpoint, cookie.peer_port, endpoint.config, cookie.local_tag, cookie.local_initial_tsn
-            )
-            # Other addresses of ours the peer does not know: what came from there would be out of the blue.
-            association.tcb.local_addresses = endpoint.known_to(cookie.addresses, cookie.local)
-            endpoint.admit(association, cookie.source)
-            association.begin_round()
-            handshake.accept(association.tcb, now, cookie, arrival.local, arrival.remote, arrival.port)
-            inbound.receive_rest(association.tcb, arrival)
-            self._after(association, arrival.local, arrival.remote, arrival.port)
-
     def handle_icmp(self, now: int, remote: bytes, port: int, error: int, payload: bytes, mtu: int = 0) -> None:
         """An ICMP error about a packet of ours to ``remote``: ``payload`` is as much of it as came back.
 
         ``mtu``: what the next link takes, bytes of IP, if the packet was too big for it.
         """
-        self.working = association = self._find_by_packet(remote, payload)
+        self.working = association = self._directory.find_sender(remote, payload)
         if association is not None:
             association.begin_round()
             returned.handle_icmp(association.tcb, now, remote, port, error, payload, mtu)
             self.touch(association)
             self.working = None
+        elif self.worker is not None:
+            self.worker.asks_about_error(now, remote, port, error, payload, mtu)
 
     def handle_send_error(self, now: int, transmit: Transmit, error: int) -> None:
         """The link could not send this and will not: ``error`` is the errno."""
-        self.working = association = self._find_by_packet(transmit.remote, transmit.data)
+        self.stats.packets_refused += transmit.packets if error == ENOBUFS else 0
+        self.working = association = self._directory.find_sender(transmit.remote, transmit.data)
         if association is not None:
-            first = transmit.data[: transmit.segment]
-            returned.handle_send_error(association.tcb, now, transmit.remote, transmit.port, error, first)
+            returned.handle_send_error(association.tcb, now, transmit, error)
             self.touch(association)
             self.working = None
-
-    def _find_by_packet(self, remote: bytes, packet: bytes) -> Association | None:
-        """The association that sent this packet."""
-        try:
-            local_port, peer_port, tag = parse_prefix(packet)
-        except ParseError:
-            return None
-        found = self._directory.at(remote, peer_port, local_port)
-        return with_peer_tag(found, tag) if found else None
 
     def handle_timeout(self, now: int) -> None:
         """Time has passed: let every association with an expired deadline look at its timers."""
@@ -530,7 +341,7 @@ class Stack(EndpointKeeper):
         # What is shorter than a segment is a packet that need not stay alone.
         if len(self._ready) > 1 and len(transmit.data) < transmit.segment:
             self._gather(transmit, now)
-        self.stats.packets_sent += -(-len(transmit.data) // transmit.segment)
+        self.stats.packets_sent += transmit.packets
         return transmit
 
     def _poll_in_turn(self, now: int) -> Transmit | None:
@@ -577,6 +388,9 @@ class Stack(EndpointKeeper):
                 return transmit
             ready.popleft()
             association.ready = False
+            if association.tcb.state == CLOSED:
+                self._directory.has_left(association)
+                association.tcb.association = NOBODY
             self._deadlines.enter(association, timing.next_deadline(association.tcb))
             self.working = None
         return None

@@ -2,7 +2,8 @@
 
 The listener keeps nothing between INIT and COOKIE ECHO; the peer carries this. Secrets are random, replaced
 every hour, and the one before stays valid for another: no cookie that lives up to an hour dies with its secret
-before its time. The MAC is a keyed BLAKE2b of 16 bytes (RFC 7693); the first byte says which secret.
+before its time. Stacks that share a UDP port (``worker``) compute theirs from one seed, so that a cookie of one of them
+is good in all. The MAC is a keyed BLAKE2b of 16 bytes (RFC 7693); the first byte says which secret.
 
 The cookie makes the INIT ACK larger than the INIT, so it is as small as it can be (section 12.4): ports and our tag are
 not in it. The COOKIE ECHO has them in its header, and the MAC covers them. When it was made is told in microseconds, of
@@ -274,12 +275,18 @@ class CookieJar:
     A secret is kept as the MAC of nothing, of which copies go on: half of the time that beginning anew takes.
     """
 
-    __slots__ = ("_key_id", "_previous", "_random_bytes", "_renew", "_secret")
+    __slots__ = ("_key_id", "_previous", "_random_bytes", "_renew", "_secret", "_seed")
 
-    def __init__(self, random_bytes: RandomBytes, now: int) -> None:
+    def __init__(self, random_bytes: RandomBytes, now: int, seed: bytes = b"") -> None:
+        """With a ``seed`` the secrets are those of all jars that have it and look at the same clock."""
         self._random_bytes = random_bytes
-        self._secret = self._new_secret()
+        self._seed = seed
         self._previous: hashlib.blake2b | None = None
+        if seed:
+            self._renew = 0
+            self._take_turn(now)
+            return
+        self._secret = self._new_secret()
         self._key_id = 0
         self._renew = now + SECRET_LIFE
 
@@ -314,11 +321,26 @@ class CookieJar:
     def _rotate(self, now: int) -> None:
         if now < self._renew:
             return
+        if self._seed:
+            self._take_turn(now)
+            return
         # After two periods without a cookie the secret before is too old as well.
         self._previous = self._secret if now < self._renew + SECRET_LIFE else None
         self._secret = self._new_secret()
         self._key_id = (self._key_id + 1) & 0xFF
         self._renew = now + SECRET_LIFE
+
+    def _take_turn(self, now: int) -> None:
+        """The secrets of this hour, and of the one before, as the seed has them."""
+        turn = now // SECRET_LIFE
+        self._secret = self._secret_of(turn)
+        self._previous = self._secret_of(turn - 1)
+        self._key_id = turn & 0xFF
+        self._renew = (turn + 1) * SECRET_LIFE
+
+    def _secret_of(self, turn: int) -> hashlib.blake2b:
+        key = hashlib.blake2b(turn.to_bytes(8, "big", signed=True), key=self._seed, digest_size=SECRET_LENGTH).digest()
+        return hashlib.blake2b(key=key, digest_size=MAC_LENGTH)
 
     def _new_secret(self) -> hashlib.blake2b:
         return hashlib.blake2b(key=self._random_bytes(SECRET_LENGTH), digest_size=MAC_LENGTH)

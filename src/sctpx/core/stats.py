@@ -48,6 +48,7 @@ class AssociationStats:
         "sacks_received",
         "sacks_sent",
         "t3_timeouts",
+        "tail_probes_sent",
         "tsns_taken_back",
         "unauthenticated_chunks",
         "unordered_sent",
@@ -94,8 +95,10 @@ class AssociationStats:
         """ASCONF chunks of ours that were sent again."""
         self.chunks_retransmitted = 0
         self.fast_retransmits = 0
-        """DATA chunks retransmitted after three miss indications."""
+        """DATA chunks that were lost by what the peer has acknowledged: by time, or by three miss indications."""
         self.t3_timeouts = 0
+        self.tail_probes_sent = 0
+        """Tail loss probes (RFC 8985 section 7)."""
         self.tsns_taken_back = 0
         """DATA chunks that the peer had acknowledged by a Gap Ack Block, and then not any more."""
         self.messages_abandoned_unsent = 0
@@ -149,12 +152,19 @@ class StackStats:
         "inits_received",
         "out_of_the_blue",
         "packets_received",
+        "packets_refused",
         "packets_sent",
+        "passed_on",
     )
 
     def __init__(self) -> None:
         self.packets_sent = 0
         self.packets_received = 0
+        self.packets_refused = 0
+        """Packets for which an interface of this host had no room for so long that they were given up: they count as
+        lost."""
+        self.passed_on = 0
+        """Packets that were handed to another worker of the same server, or about which one was asked."""
         self.bad_checksum = 0
         self.addresses_passed_over = 0
         """Addresses in INITs that were too many of one peer (``Limits.peer_addresses``)."""
@@ -172,7 +182,7 @@ class StackStats:
         """Packets dropped without an answer."""
         self.inits_received = 0
         self.cookies_rejected = 0
-        """COOKIE ECHOs whose cookie this stack did not make."""
+        """COOKIE ECHOs whose cookie this stack did not make, or that would set up again what is over."""
         self.cookies_stale = 0
         self.cookies_unauthenticated = 0
         """COOKIE ECHOs that had to be authenticated and were not, or wrongly (RFC 4895 section 6.3)."""

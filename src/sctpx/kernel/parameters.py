@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import fields
+from operator import attrgetter
 from typing import Final, TypeAlias
 
 from ..core.config import AssociationConfig
@@ -37,6 +38,7 @@ _MILLISECONDS: Final = 1000
 _DEFAULT: Final = AssociationConfig()
 NOT_THE_KERNELS: Final = frozenset(
     {
+        "congestion",
         "heartbeat_max_burst",
         "stretch_sack",
         "shutdown_guard",
@@ -48,6 +50,7 @@ NOT_THE_KERNELS: Final = frozenset(
         "max_message_size",
         "error_detection_method",
         "interleaving",
+        "loss_recovery",
         "stream_values",
         "max_outbound_streams",
         "unauthenticated_asconf",
@@ -55,8 +58,23 @@ NOT_THE_KERNELS: Final = frozenset(
     }
 )
 """The parameters that have no option in the kernel."""
-AFTER_BIND: Final = frozenset({"auto_asconf"})
-"""Those that have one which the kernel takes from sockets that are bound (``aio.over_kernel.endpoint``)."""
+_values: Final = attrgetter(*sorted(NOT_THE_KERNELS))
+_DEFAULT_VALUES: Final = _values(_DEFAULT)
+BY_ENDPOINT: Final = frozenset({"auto_asconf", "expose_potentially_failed"})
+"""Those that ``aio.over_kernel.endpoint`` sees to: the kernel takes one from sockets that are bound, and older ones do
+not have the other."""
+
+
+OF_A_PORT: Final = (
+    "authenticated_chunks",
+    "hmac_algorithms",
+    "shared_keys",
+    "active_key",
+    "deactivated_keys",
+    "expose_potentially_failed",
+)
+"""Those that are the same for all associations of an SCTP port of asyncio. Of keys the kernel does not tell which there
+are, and its lists only grow."""
 
 
 def not_the_kernels(config: AssociationConfig) -> list[str]:
@@ -64,6 +82,8 @@ def not_the_kernels(config: AssociationConfig) -> list[str]:
 
     ``attempt_delay=None`` asks for one address at a time, which is what the kernel does.
     """
+    if _values(config) == _DEFAULT_VALUES:  # As nearly always: asked in every connect.
+        return []
     return [
         field.name
         for field in fields(config)
@@ -78,6 +98,13 @@ def check(config: AssociationConfig) -> None:
     wanted = not_the_kernels(config)
     if wanted:
         raise OSError(errno.EOPNOTSUPP, f"the kernel's SCTP has no {', '.join(wanted)}: leave these parameters out")
+
+
+def check_one_of(config: AssociationConfig, port: AssociationConfig) -> None:
+    """``OSError`` (EOPNOTSUPP) if one association of an SCTP port cannot have these parameters."""
+    other = [name for name in OF_A_PORT if getattr(config, name) != getattr(port, name)]
+    if other:
+        raise OSError(errno.EOPNOTSUPP, f"the kernel has {', '.join(other)} for a whole SCTP port: give them with that")
 
 
 def settings(config: AssociationConfig, other: AssociationConfig = _DEFAULT) -> list[Setting]:
@@ -101,34 +128,54 @@ def settings(config: AssociationConfig, other: AssociationConfig = _DEFAULT) -> 
             c.SCTP_ASSOCINFO,
             AssocParams(sasoc_asocmaxrxt=config.association_max_retrans, sasoc_cookie_life=_ms(config.cookie_life)),
         ),
-        (sctp, c.SCTP_PEER_ADDR_PARAMS, _path(config)),
+        (sctp, c.SCTP_PEER_ADDR_PARAMS, _path(config, other)),
         _thresholds(config, other),
         (sctp, c.SCTP_MAX_BURST, AssocValue(assoc_value=config.max_burst)),
         (sctp, c.SCTP_NODELAY, int(config.nodelay)),
     ]
-    if config.scheduler != _DEFAULT.scheduler:
+    # What is as by default is left to the kernel, unless it is otherwise so far.
+    changed = {field.name for field in fields(config) for one in (config, other) if _is_set(one, field.name)}
+    if "scheduler" in changed:
         if config.scheduler == "rr_pkt":
             raise OSError(errno.EOPNOTSUPP, 'the kernel\'s SCTP has no scheduler "rr_pkt": take "rr" or another one')
         number = NUMBERS[config.scheduler]
         found.append((sctp, c.SCTP_STREAM_SCHEDULER, AssocValue(assoc_value=number)))
-    if not config.partial_reliability:
-        found.append((sctp, c.SCTP_PR_SUPPORTED, AssocValue()))
+    if "partial_reliability" in changed:
+        found.append((sctp, c.SCTP_PR_SUPPORTED, AssocValue(assoc_value=int(config.partial_reliability))))
     found.append((sctp, c.SCTP_RECONFIG_SUPPORTED, AssocValue(assoc_value=int(config.stream_reconfiguration))))
-    allowed = sum([flag for flag, name in ALLOWED.items() if getattr(config, name)])
-    if allowed:
+    if changed.intersection(ALLOWED.values()):
+        allowed = sum([flag for flag, name in ALLOWED.items() if getattr(config, name)])
         found.append((sctp, c.SCTP_ENABLE_STREAM_RESET, AssocValue(assoc_value=allowed)))
-    if config.adaptation_layer is not None:
-        found.append((sctp, c.SCTP_ADAPTATION_LAYER, SetAdaptation(ssb_adaptation_ind=config.adaptation_layer)))
-    if config.ecn:
-        found.append((sctp, c.SCTP_ECN_SUPPORTED, AssocValue(assoc_value=1)))
-    if config.authenticates or config.address_reconfiguration:
-        found.extend(_authentication(config))
-    if config.address_reconfiguration:  # The kernel wants to have authentication before.
-        found.append((sctp, c.SCTP_ASCONF_SUPPORTED, AssocValue(assoc_value=1)))
-    if config.max_segment:
+    if "adaptation_layer" in changed:
+        found.append((sctp, c.SCTP_ADAPTATION_LAYER, SetAdaptation(ssb_adaptation_ind=config.adaptation_layer or 0)))
+    if "ecn" in changed:
+        found.append((sctp, c.SCTP_ECN_SUPPORTED, AssocValue(assoc_value=int(config.ecn))))
+    found.extend(_security(config, other))
+    if "max_segment" in changed:
         found.append((sctp, c.SCTP_MAXSEG, AssocValue(assoc_value=config.max_segment)))
-    if config.partial_delivery_point:
+    if "partial_delivery_point" in changed:
         found.append((sctp, c.SCTP_PARTIAL_DELIVERY_POINT, config.partial_delivery_point))
+    return found
+
+
+def _is_set(config: AssociationConfig, name: str) -> bool:
+    """It is not as by default."""
+    return bool(getattr(config, name) != getattr(_DEFAULT, name))
+
+
+def _security(config: AssociationConfig, other: AssociationConfig) -> list[Setting]:
+    """Authentication and what needs it. The kernel wants to have them in this order, and gives them up in the other."""
+    sctp = c.IPPROTO_SCTP
+    found: list[Setting] = []
+    moves, moved = config.address_reconfiguration, other.address_reconfiguration
+    if moved and not moves:
+        found.append((sctp, c.SCTP_ASCONF_SUPPORTED, AssocValue()))
+    if config.authenticates or moves:
+        found.extend(_authentication(config))
+    elif other.authenticates or moved:
+        found.append((sctp, c.SCTP_AUTH_SUPPORTED, AssocValue()))
+    if moves:
+        found.append((sctp, c.SCTP_ASCONF_SUPPORTED, AssocValue(assoc_value=1)))
     return found
 
 
@@ -162,16 +209,21 @@ def _init(config: AssociationConfig) -> InitMsg:
     )
 
 
-def _path(config: AssociationConfig) -> PaddrParams:
-    """Heartbeats, retransmissions, delayed acknowledgements, marks, and the packet size where it is fixed."""
+def _path(config: AssociationConfig, other: AssociationConfig) -> PaddrParams:
+    """Heartbeats, retransmissions, delayed acknowledgements, marks, and the packet size where it is fixed.
+
+    What is as by default is left to the kernel, unless it is otherwise so far.
+    """
     flags = c.SPP_HB_ENABLE if config.heartbeat_interval else c.SPP_HB_DISABLE
     flags |= c.SPP_SACKDELAY_ENABLE if config.sack_delay else c.SPP_SACKDELAY_DISABLE
-    if config.dscp:
+    if config.dscp or other.dscp:
         flags |= c.SPP_DSCP
-    if config.flow_label:
+    if config.flow_label or other.flow_label:
         flags |= c.SPP_IPV6_FLOWLABEL
-    if config.mtu is not None or not config.path_mtu_discovery:
+    if _fixes_size(config):
         flags |= c.SPP_PMTUD_DISABLE
+    elif _fixes_size(other):
+        flags |= c.SPP_PMTUD_ENABLE
     return PaddrParams(
         spp_hbinterval=_ms(config.heartbeat_interval),
         spp_pathmaxrxt=config.path_max_retrans,
@@ -181,6 +233,11 @@ def _path(config: AssociationConfig) -> PaddrParams:
         spp_ipv6_flowlabel=config.flow_label,
         spp_dscp=config.dscp << 2,
     )
+
+
+def _fixes_size(config: AssociationConfig) -> bool:
+    """Packets have one size, whatever the path takes."""
+    return config.mtu is not None or not config.path_mtu_discovery
 
 
 def _thresholds(config: AssociationConfig, other: AssociationConfig) -> Setting:

@@ -5,10 +5,10 @@
 ``interfaces`` knows the addresses of this host. A link knows ``core.outputs`` and no other module of the package.
 """
 
-from .base import Link, LinkSocket, Received, ReturnedPacket
+from .base import Link, LinkSocket, Received, ReturnedPacket, read_ecn
 from .capabilities import Capabilities, probe
 from .choice import Choice, HostFacts, Named, Way, choose, choose_here, host_facts
-from .opening import LINK_KINDS, LinkKind, check_kind, forbids_fragments, open_link, open_ways, reads_ecn, ways_of
+from .opening import LINK_KINDS, LinkKind, check_kind, forbids_fragments, open_link, open_ways, ways_of
 from .raw import RawLink
 from .raw_socket import RawSocket
 from .several import SeveralLinks
@@ -41,6 +41,6 @@ __all__ = [
     "open_link",
     "open_ways",
     "probe",
-    "reads_ecn",
+    "read_ecn",
     "ways_of",
 ]

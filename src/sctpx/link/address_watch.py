@@ -23,8 +23,8 @@ PAUSE: Final = 200_000_000
 """Between two readings at least, ns."""
 INTERVAL: Final = 5_000_000_000
 """Between two readings where the system does not tell of changes, ns."""
-NEVER: Final = 1 << 62
-"""A time that does not come, ns."""
+NEVER: Final = (1 << 62) - 1
+"""A time that does not come, ns; the same as that of the core."""
 
 # linux/netlink.h, linux/rtnetlink.h
 _NETLINK_ROUTE: Final = 0

@@ -16,20 +16,24 @@ The driver's side of the bargain:
 
   * ``EAGAIN``, ``ENOBUFS``: a queue of this host is full, nothing is lost. Keep the Transmit, stop polling the core,
     and hand in the same Transmit again when ``socket_for(transmit)`` is writable. After ``ENOBUFS`` the full queue is
-    the interface's and the socket may be writable all the while: try again by a timer, a millisecond or so. A Transmit
-    that is ``expendable`` is dropped instead, and the answer is 0.
+    the interface's and the socket may be writable all the while: try again by a timer, a millisecond or so, but not for
+    ever (``patience``). A Transmit that is ``expendable`` is dropped instead, and the answer is 0.
   * Any other errno is about the destination (``ENETUNREACH``, ``EADDRNOTAVAIL``, ...), or ``EMSGSIZE``: the packet is
-    too big for the interface, and IP must not fragment it. Tell ``Stack.handle_send_error`` and drop the Transmit.
+    too big for the interface, and IP must not fragment it. Tell ``Stack.handle_send_error`` and drop the Transmit; so
+    with ``ENOBUFS`` in the end.
 """
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from ..core.outputs import Transmit
 from .addresses import AddressLike
+
+SMALL: Final = 548
+"""Bytes of a packet which hardly a link is too narrow for: with the headers of IP and UDP, 576 (RFC 791)."""
 
 QUEUE_FULL: Final = frozenset((errno.EAGAIN, errno.ENOBUFS))
 """A queue of this host is full."""
@@ -120,3 +124,12 @@ class Link(Protocol[SocketT]):
 
     def close(self) -> None:
         """Free the sockets. What was handed to the system is still sent; closing twice does nothing."""
+
+
+def read_ecn(link: Any) -> bool:
+    """Have a link read and set the ECN bits of packets from now on: whether it does.
+
+    One that cannot begin with it says by its ``ecn`` whether it always has; one that has neither does not.
+    """
+    begin = getattr(link, "read_ecn", None)
+    return bool(getattr(link, "ecn", False) if begin is None else begin())

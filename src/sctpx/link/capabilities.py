@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, final
 
+from ..core.outputs import SMALL_FRAGMENTS, WHOLE
+
 SOL_UDP: Final = 17
 # linux/udp.h
 UDP_SEGMENT: Final = 103
 UDP_GRO: Final = 104
 # linux/in.h, linux/in6.h: IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
 _MTU_DISCOVER: Final = ((socket.IPPROTO_IP, 10), (socket.IPPROTO_IPV6, 23))
+_IPV6_MTU: Final = 24
+_SMALLEST_IPV6_MTU: Final = 1280
+"""Every link takes packets of that size (RFC 8200 section 5)."""
 _PMTUDISC_DONT: Final = 0
 _PMTUDISC_PROBE: Final = 3
 
@@ -57,16 +62,24 @@ def probe() -> Capabilities:
             gro=_accepts(asking, UDP_GRO, 1),
             ecn=True,
             marks=True,
-            df=set_fragmentation(asking, False),
+            df=set_fragmentation(asking, WHOLE),
             error_queue=True,
         )
 
 
-def set_fragmentation(sock: socket.socket, allowed: bool) -> bool:
-    """Let IP fragment the packets of a socket (DF off), or not, whatever ICMP said of the path: whether that went."""
-    level, option = _MTU_DISCOVER[sock.family == socket.AF_INET6]
+def set_fragmentation(sock: socket.socket, fragments: int) -> bool:
+    """Let IP fragment the packets of a socket as ``Transmit.fragments`` has it, whatever ICMP said of the path: whether
+    that went.
+
+    IPV6_MTU, the size of fragments, is for packets that are larger than the interface takes: with it, the system
+    refuses other packets of its size on, or to cut them (UDP_SEGMENT).
+    """
+    wide = sock.family == socket.AF_INET6
+    level, option = _MTU_DISCOVER[wide]
     try:
-        sock.setsockopt(level, option, _PMTUDISC_DONT if allowed else _PMTUDISC_PROBE)
+        sock.setsockopt(level, option, _PMTUDISC_DONT if fragments else _PMTUDISC_PROBE)
+        if wide:
+            sock.setsockopt(level, _IPV6_MTU, _SMALLEST_IPV6_MTU if fragments == SMALL_FRAGMENTS else 0)
     except OSError:
         return False
     return True

@@ -19,7 +19,7 @@ from typing import Any, final
 
 from ..core.outputs import Transmit
 from .addresses import AddressLike, parse_address
-from .base import Link, Received, ReturnedPacket
+from .base import Link, Received, ReturnedPacket, read_ecn
 
 
 @final
@@ -83,6 +83,10 @@ class FilteredLink:
     def ecn(self) -> bool:
         """The ECN bits are read and set."""
         return bool(getattr(self.inner, "ecn", False))
+
+    def read_ecn(self) -> bool:
+        """Have the link behind read and set the ECN bits from now on: whether it does."""
+        return read_ecn(self.inner)
 
     @property
     def forbids_fragments(self) -> bool:

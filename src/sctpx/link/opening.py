@@ -93,8 +93,3 @@ def ways_of(link: Link[Any]) -> tuple[Way, ...]:
 def forbids_fragments(link: Link[Any]) -> bool:
     """Whether a link can tell IP not to fragment packets. One that does not say so cannot."""
     return bool(getattr(link, "forbids_fragments", False))
-
-
-def reads_ecn(link: Link[Any]) -> bool:
-    """Whether a link reads and sets the ECN bits of packets. One that does not say so does not."""
-    return bool(getattr(link, "ecn", False))

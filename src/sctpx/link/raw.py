@@ -22,7 +22,7 @@ from typing import Final, final
 from ..core.ip import choose_source, same_family
 from ..core.outputs import Transmit
 from .addresses import AddressLike, address_text
-from .base import QUEUE_FULL, Received, ReturnedPacket
+from .base import QUEUE_FULL, SMALL, Received, ReturnedPacket
 from .capabilities import probe
 from .heap import keep_freed_memory
 from .interfaces import DEFAULT_MTU, local_address
@@ -38,10 +38,10 @@ _PORT_BYTES: Final = 2
 class RawLink:
     """The raw sockets of one stack. See ``base.Link`` for what the methods promise."""
 
-    def __init__(self, *, ecn: bool = False) -> None:
+    def __init__(self) -> None:
         """A link without addresses yet; ``open`` makes one that has them."""
-        self.ecn = ecn
-        """Whether the ECN bits of packets are read and set."""
+        self.ecn = False
+        """Whether the ECN bits of packets are read and set; ``read_ecn`` begins with it."""
         self.forbids_fragments = probe().df
         """Whether IP can be told not to fragment packets."""
         self._sockets: dict[bytes, RawSocket] = {}
@@ -61,13 +61,15 @@ class RawLink:
             raise OSError(errno.EOPNOTSUPP, 'SCTP over IP itself is for Linux; SCTP over UDP (link="udp") is not')
         check_absent()
         keep_freed_memory()
-        link = cls(ecn=ecn)
+        link = cls()
         try:
             for address in addresses:
                 link.add_address(address)
         except OSError:
             link.close()
             raise
+        if ecn:
+            link.read_ecn()
         return link
 
     @property
@@ -96,12 +98,14 @@ class RawLink:
         if ip in self._sockets:
             return
         try:
-            self._sockets[ip] = RawSocket(ip, ecn=self.ecn)
+            self._sockets[ip] = RawSocket(ip)
         except PermissionError:
             raise
         except OSError as error:
             text = f"cannot receive SCTP at {address_text(ip)}: {error.strerror}"
             raise OSError(error.errno, text) from None
+        if self.ecn:
+            self._sockets[ip].read_ecn()
         self._nearest.clear()
 
     def remove_address(self, address: bytes) -> None:
@@ -120,6 +124,14 @@ class RawLink:
         """The largest IP packet for a destination: the MTU of the interface that has the local address."""
         sock = self._sockets.get(local) or self._sockets.get(choose_source(list(self._sockets), remote, []))
         return sock.max_packet(anew) if sock else DEFAULT_MTU
+
+    def read_ecn(self) -> bool:
+        """Read and set the ECN bits of packets from now on. True: raw sockets always can."""
+        if not self.ecn:
+            self.ecn = True
+            for sock in self._sockets.values():
+                sock.read_ecn()
+        return True
 
     # --- SCTP ports ---
 
@@ -193,10 +205,15 @@ class RawLink:
             return errno.EPROTONOSUPPORT  # The packet is meant for UDP.
         if len(transmit.remote) != len(sock.address) and not same_family(transmit.remote, sock.address):
             return errno.EAFNOSUPPORT
-        if transmit.fragments is not sock.fragments:
+        if transmit.fragments != sock.fragments and len(transmit.data) > SMALL:
             sock.let_fragment(transmit.fragments)
         flowinfo = transmit.flowinfo if self.ecn else transmit.flowinfo & ~ECN
-        sent, code = sock.send(transmit.data, transmit.segment, flowinfo, sock.destination(transmit.remote))
+        destination = sock.destination(transmit.remote)
+        sent, code = sock.send(transmit.data, transmit.segment, flowinfo, destination)
+        if code == errno.EMSGSIZE and transmit.fragments and not sock.fragments:
+            sock.let_fragment(transmit.fragments)  # The path is even narrower.
+            more, code = sock.send(transmit.data[sent:], transmit.segment, flowinfo, destination)
+            sent += more
         if code:
             transmit.data = transmit.data[sent:]
         return 0 if transmit.expendable and code in QUEUE_FULL else code

@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final, TypeAlias, final
 
-from ..core.outputs import FLOW_LABEL
+from ..core.outputs import FLOW_LABEL, FRAGMENTS
 from .addresses import SocketAddress, family_of, packed_address, socket_address
 from .base import Received, ReturnedPacket
 from .buffers import enlarge_buffers
@@ -93,22 +93,22 @@ class RawSocket:
         "socket",
     )
 
-    def __init__(self, ip: bytes, *, ecn: bool) -> None:
-        """Open at a local address, with no SCTP port. ``PermissionError`` without CAP_NET_RAW, ``OSError`` as ``bind``.
+    def __init__(self, ip: bytes) -> None:
+        """Open at a local address, with no SCTP port.
 
-        ``ecn``: read and set the ECN bits of packets.
+        ``PermissionError`` without CAP_NET_RAW, ``OSError`` as ``bind``.
         """
         self.address = ip
-        self._ecn = ecn
-        self.socket = _bound_socket(ip, ecn=ecn)
+        self._max_packet = address_mtu(ip)
+        self._ecn = False
+        self.socket = _bound_socket(ip)
         try:
             self.ports = SocketPorts(self.socket, ip)
         except OSError:
             self.socket.close()
             raise
-        self.fragments = True
-        """IP may fragment what is sent."""
-        self._max_packet = 0
+        self.fragments = FRAGMENTS
+        """How IP may fragment what is sent: see ``Transmit``."""
         self._errors_waiting = False
         self._gave_one = False
         self._unlabelled = False  # The system refuses flow labels here.
@@ -129,14 +129,20 @@ class RawSocket:
         self.socket.close()
         self.ports.close()
 
-    def let_fragment(self, allowed: bool) -> None:
-        """Let IP fragment what is sent from now on, or not."""
-        self.fragments = allowed
-        set_fragmentation(self.socket, allowed)
+    def read_ecn(self) -> None:
+        """Read the ECN bits of what arrives from now on."""
+        self._ecn = True
+        if self.socket.family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVTCLASS, 1)
+
+    def let_fragment(self, fragments: int) -> None:
+        """Let IP fragment so what is sent from now on."""
+        self.fragments = fragments
+        set_fragmentation(self.socket, fragments)
 
     def max_packet(self, anew: bool = False) -> int:
         """The largest IP packet to send from here, bytes: the interface's MTU as first seen, or as it is (``anew``)."""
-        if anew or not self._max_packet:
+        if anew:
             self._max_packet = address_mtu(self.address)
         return self._max_packet
 
@@ -275,7 +281,7 @@ class RawSocket:
         return self._ancillary.remember(flowinfo, ancillary(self.socket, 0, marks))
 
 
-def _bound_socket(ip: bytes, *, ecn: bool) -> socket.socket:
+def _bound_socket(ip: bytes) -> socket.socket:
     """A raw socket that receives at an address and lets nothing in."""
     family = family_of(ip)
     try:
@@ -286,8 +292,8 @@ def _bound_socket(ip: bytes, *, ecn: bool) -> socket.socket:
         attach(sock, program((), Others.NONE, ipv6=family == socket.AF_INET6))
         sock.setblocking(False)
         enlarge_buffers(sock)
-        set_fragmentation(sock, True)
-        for option in _options(family, ecn=ecn):
+        set_fragmentation(sock, FRAGMENTS)
+        for option in _options(family):
             sock.setsockopt(*option)
         sock.bind(socket_address(ip, 0))
         _discard_queued(sock)
@@ -297,8 +303,8 @@ def _bound_socket(ip: bytes, *, ecn: bool) -> socket.socket:
     return sock
 
 
-def _options(family: int, *, ecn: bool) -> Iterable[tuple[int, int, int]]:
-    """ICMP errors; ECN bits.
+def _options(family: int) -> Iterable[tuple[int, int, int]]:
+    """ICMP errors.
 
     The SCTP checksum is the core's work, so the kernel is told to write none into IPv6 packets.
     """
@@ -308,7 +314,6 @@ def _options(family: int, *, ecn: bool) -> Iterable[tuple[int, int, int]]:
     return (
         (level, _IPV6_CHECKSUM, _NO_CHECKSUM),
         (level, IPV6_RECVERR, 1),
-        (level, _IPV6_RECVTCLASS, int(ecn)),
     )
 
 

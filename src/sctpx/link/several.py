@@ -16,7 +16,7 @@ if sys.platform != "win32":
 
 from ..core.outputs import Transmit
 from .addresses import AddressLike
-from .base import Link, LinkSocket, Received, ReturnedPacket
+from .base import Link, LinkSocket, Received, ReturnedPacket, read_ecn
 from .raw import RawLink
 
 _PORT: Final = 2
@@ -56,6 +56,10 @@ class SeveralLinks:
     def ecn(self) -> bool:
         """Both read and set the ECN bits."""
         return self.raw.ecn and bool(getattr(self.udp, "ecn", False))
+
+    def read_ecn(self) -> bool:
+        """Have both read and set the ECN bits from now on: whether they do."""
+        return read_ecn(self.udp) and self.raw.read_ecn()
 
     @property
     def forbids_fragments(self) -> bool:

@@ -3,14 +3,16 @@
 One socket per local address, all on one port number, as RFC 6951 section 5.1 has it: the peer sees the same source
 port whichever address a packet leaves from, and each packet's local address is known from its socket. The kernel
 picks the port for the first address; if another program has that number on one of the other addresses, all are
-given up and the kernel picks again. No SO_REUSEPORT: two stacks on one port would steal each other's packets.
+given up and the kernel picks again. No SO_REUSEPORT, since two stacks on one port would steal each other's packets, but
+for workers that know of each other: ``over`` takes the sockets of one of them (``steering``).
 
 Packets that are marked (DSCP, IPv6 flow label) have the marks beside them, packet by packet, since associations with
 different marks share a socket: ``marks``.
 
 A batch leaves by UDP_SEGMENT, one system call for up to 64 packets, where the system has it. Where it has not, or
 refuses it for this batch, the packets go one by one. One packet alone always goes plain. Whether IP may fragment a
-packet is a setting of the socket, which is changed when a packet differs from those before: that is seldom.
+packet is a setting of the socket, which is changed when a packet differs from those before: that is seldom, since the
+small packets that set associations up leave under either setting.
 
 ``open`` takes the addresses as they are; what a wildcard stands for and which addresses a client needs is answered by
 ``interfaces``. The sockets and their system calls are in ``udp_socket``.
@@ -27,8 +29,8 @@ from weakref import WeakValueDictionary
 
 from ..core.ip import choose_source, same_family, without_zone
 from ..core.outputs import CLASS_SHIFT, Transmit
-from .addresses import AddressLike, SocketAddress, address_text
-from .base import QUEUE_FULL, Received, ReturnedPacket
+from .addresses import AddressLike, SocketAddress, address_text, packed_address
+from .base import QUEUE_FULL, SMALL, Received, ReturnedPacket
 from .capabilities import Capabilities, probe
 from .heap import keep_freed_memory
 from .interfaces import DEFAULT_MTU, interface_addresses, local_address
@@ -58,12 +60,13 @@ class UdpLink:
         """Whether batches leave by UDP_SEGMENT. Turns false when a route cannot (EIO)."""
         self.gro = capabilities.gro
         """Whether packets arrive merged."""
-        self.ecn = capabilities.ecn
-        """Whether the ECN bits of packets are read and set."""
+        self.ecn = False
+        """Whether the ECN bits of packets are read and set; ``read_ecn`` begins with it."""
         self.forbids_fragments = capabilities.df
         """Whether IP can be told not to fragment packets."""
         self._capabilities = capabilities
         self._port = udp_port
+        self._shared = False
         self._sockets: dict[bytes, UdpSocket] = {}
         self._nearest: Remembered[bytes, UdpSocket] = Remembered()
 
@@ -91,7 +94,7 @@ class UdpLink:
             raise OSError(errno.EINVAL, "a link needs at least one local address")
         keep_freed_memory()
         able = probe() if capabilities is None else capabilities
-        able = replace(able, gso=able.gso and offload, gro=able.gro and offload, ecn=able.ecn and ecn)
+        able = replace(able, gso=able.gso and offload, gro=able.gro and offload)
         if isinstance(udp_port, int):
             udp_port = (udp_port,) if udp_port else (0,) * _PORT_ATTEMPTS
         for attempt, port in enumerate(udp_port, 1):
@@ -104,8 +107,26 @@ class UdpLink:
                 if error.errno != errno.EADDRINUSE or attempt == len(udp_port):
                     raise _explained(error, ip, link.port) from None
             else:
+                if ecn:
+                    link.read_ecn()
                 return link
         raise OSError(errno.EINVAL, "no UDP port to try")
+
+    @classmethod
+    def over(cls, sockets: Sequence[socket]) -> UdpLink:
+        """A link over sockets that are bound, one for each address, on one of several workers' shared UDP port.
+
+        It has these addresses and no others.
+        """
+        keep_freed_memory()
+        able = replace(probe(), ecn=False)
+        link = cls(sockets[0].getsockname()[1], able)
+        link._shared = True
+        for bound in sockets:
+            ip = packed_address(bound.getsockname())
+            bound.setblocking(False)
+            link._sockets[ip] = UdpSocket(ip, link._port, able, bound)
+        return link
 
     @property
     def port(self) -> int:
@@ -126,6 +147,8 @@ class UdpLink:
         """One more local address on the link's port; one it has already is no error. ``OSError`` as for ``open``."""
         if address in self._sockets:
             return
+        if self._shared:
+            raise OSError(errno.EOPNOTSUPP, "a server with several workers keeps the addresses that it began with")
         ip = local_address(address)
         try:
             self._bind(ip)
@@ -143,10 +166,20 @@ class UdpLink:
         if ip in self._sockets:
             return
         sock = UdpSocket(ip, self._port, self._capabilities)
+        if self.ecn:
+            sock.read_ecn()
         self._port = sock.port
         self._sockets[ip] = sock
         _bound[ip, sock.port] = sock.socket
         self._nearest.clear()
+
+    def read_ecn(self) -> bool:
+        """Read and set the ECN bits of packets from now on: whether the system can."""
+        if self._capabilities.ecn and not self.ecn:
+            self.ecn = True
+            for sock in self._sockets.values():
+                sock.read_ecn()
+        return self.ecn
 
     def open_port(self, port: int, addresses: Iterable[bytes]) -> None:
         """Nothing: the UDP port is this link's alone, and with it all SCTP ports behind it."""
@@ -189,12 +222,16 @@ class UdpLink:
             return errno.EADDRNOTAVAIL if transmit.local else errno.EAFNOSUPPORT
         if len(transmit.remote) != len(sock.address) and not same_family(transmit.remote, sock.address):
             return errno.EAFNOSUPPORT
-        if transmit.fragments is not sock.fragments:
+        length = len(transmit.data)
+        if transmit.fragments != sock.fragments and (length > SMALL or transmit.flowinfo):
             sock.let_fragment(transmit.fragments)
         destination = sock.destination(transmit.remote, transmit.port)
         segment = transmit.segment
-        if len(transmit.data) <= segment and not transmit.flowinfo:
+        if length <= segment and not transmit.flowinfo:
             code = sock.send(transmit.data, 0, 0, destination)
+            if code == errno.EMSGSIZE and transmit.fragments and not sock.fragments:
+                sock.let_fragment(transmit.fragments)  # The path is even narrower.
+                code = sock.send(transmit.data, 0, 0, destination)
             return 0 if transmit.expendable and code in QUEUE_FULL else code
         flowinfo = transmit.flowinfo if self.ecn else transmit.flowinfo & ~ECN
         if flowinfo and not self._capabilities.marks:

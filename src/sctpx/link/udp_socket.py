@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, TypeAlias, final
 
-from ..core.outputs import FLOW_LABEL
+from ..core.outputs import FLOW_LABEL, FRAGMENTS
 from .addresses import SocketAddress, family_of, packed_address, socket_address
 from .base import QUEUE_FULL, Received, ReturnedPacket
 from .buffers import enlarge_buffers
@@ -73,16 +73,17 @@ class UdpSocket:
         "socket",
     )
 
-    def __init__(self, ip: bytes, port: int, capabilities: Capabilities) -> None:
-        """Bind to ``port`` (0: any) on ``ip``. ``OSError`` as ``bind`` says."""
+    def __init__(self, ip: bytes, port: int, capabilities: Capabilities, bound: socket.socket | None = None) -> None:
+        """Bind to ``port`` (0: any) on ``ip``, or take a socket that is ``bound``. ``OSError`` as ``bind`` says."""
         self.address = ip
-        self.socket = _bound_socket(ip, port, capabilities)
+        # Now, as a program opens its links when nothing is under way: the first time takes some milliseconds.
+        self._max_packet = address_mtu(ip)
+        self.socket = bound_socket(ip, port, capabilities) if bound is None else bound
         """The socket itself, for an event loop that receives by its own means; see ``received``."""
         self.port: int = self.socket.getsockname()[1]
-        self.fragments = True
-        """IP may fragment what is sent."""
+        self.fragments = FRAGMENTS
+        """How IP may fragment what is sent: see ``Transmit``."""
         self._df = capabilities.df
-        self._max_packet = 0
         self._error_queue = capabilities.error_queue
         self._errors_waiting = False
         self._gave_one = False
@@ -93,7 +94,7 @@ class UdpSocket:
         calls: Any = self.socket  # as typed for Windows it has neither recvmsg nor sendmsg
         if capabilities.messages:
             self._sendmsg = calls.sendmsg
-        if capabilities.gro or capabilities.ecn:
+        if capabilities.gro:
             self._recvmsg = calls.recvmsg
         self._peers: Remembered[SocketAddress, tuple[bytes, int]] = Remembered()
         self._destinations: Remembered[tuple[bytes, int], SocketAddress] = Remembered()
@@ -107,15 +108,24 @@ class UdpSocket:
         """Close the socket. Closing twice does nothing."""
         self.socket.close()
 
-    def let_fragment(self, allowed: bool) -> None:
-        """Let IP fragment what is sent from now on, or not, if the system can."""
-        self.fragments = allowed
+    def read_ecn(self) -> None:
+        """Read the ECN bits of what arrives from now on."""
+        calls: Any = self.socket
+        wide = self.socket.family == socket.AF_INET6
+        level = socket.IPPROTO_IPV6 if wide else socket.IPPROTO_IP
+        with suppress(OSError):
+            self.socket.setsockopt(level, _IPV6_RECVTCLASS if wide else _IP_RECVTOS, 1)
+        self._recvmsg = calls.recvmsg
+
+    def let_fragment(self, fragments: int) -> None:
+        """Let IP fragment so what is sent from now on, if the system can."""
+        self.fragments = fragments
         if self._df:
-            set_fragmentation(self.socket, allowed)
+            set_fragmentation(self.socket, fragments)
 
     def max_packet(self, anew: bool = False) -> int:
         """The largest IP packet to send from here, bytes: the interface's MTU as first seen, or as it is (``anew``)."""
-        if anew or not self._max_packet:
+        if anew:
             self._max_packet = address_mtu(self.address)
         return self._max_packet
 
@@ -266,7 +276,8 @@ class UdpSocket:
         return data, (), 0, source
 
 
-def _bound_socket(ip: bytes, port: int, capabilities: Capabilities) -> socket.socket:
+def bound_socket(ip: bytes, port: int, capabilities: Capabilities, shared: bool = False) -> socket.socket:
+    """A socket as ``UdpSocket`` takes it; ``shared``: one of several on that port (SO_REUSEPORT). ``OSError``."""
     sock = socket.socket(family_of(ip), socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -275,6 +286,8 @@ def _bound_socket(ip: bytes, port: int, capabilities: Capabilities) -> socket.so
         enlarge_buffers(sock)
         if sys.platform == "linux":
             _set_linux_options(sock, capabilities)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(socket_address(ip, port))
     except OSError:
         sock.close()
@@ -284,7 +297,7 @@ def _bound_socket(ip: bytes, port: int, capabilities: Capabilities) -> socket.so
 
 def _set_linux_options(sock: socket.socket, capabilities: Capabilities) -> None:
     """DF off, until the core asks for it packet by packet; the rest as able."""
-    set_fragmentation(sock, True)
+    set_fragmentation(sock, FRAGMENTS)
     wide = sock.family == socket.AF_INET6
     level = socket.IPPROTO_IPV6 if wide else socket.IPPROTO_IP
     wanted = []
@@ -292,8 +305,6 @@ def _set_linux_options(sock: socket.socket, capabilities: Capabilities) -> None:
         wanted.append((SOL_UDP, UDP_GRO, 1))
     if capabilities.error_queue:
         wanted.append((level, IPV6_RECVERR if wide else IP_RECVERR, 1))
-    if capabilities.ecn:
-        wanted.append((level, _IPV6_RECVTCLASS if wide else _IP_RECVTOS, 1))
     for option in wanted:
         with suppress(OSError):
             sock.setsockopt(*option)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, final
 from ..core.rx.streams import MORE, Message
 from .constants import MSG_EOR, MSG_NOTIFICATION
 from .settings import EndpointSettings
-from .structs import Notification, SendFailed, SendFailedEvent
+from .structs import Notification, PdapiEvent, SendFailed, SendFailedEvent
 
 if TYPE_CHECKING:
     from .socket_association import SocketAssociation
@@ -46,11 +46,13 @@ class Run:
 class Place:
     """Where the reader of one association is. Only queues write it."""
 
-    __slots__ = ("run", "taken")
+    __slots__ = ("broken", "run", "taken")
 
     def __init__(self) -> None:
         self.taken = 0
         """Messages taken from the core."""
+        self.broken: list[int] = []
+        """Positions behind which no more comes of a message, although its end did not come."""
         self.run: Run | None = None
         """The open run, for the messages that are still to come."""
 
@@ -146,10 +148,18 @@ class ReceiveQueue:
         """The receive buffer takes another notification."""
         return self._noticed < self._settings.future.config.receive_buffer
 
-    def on_partial_aborted(self, association: SocketAssociation) -> None:
-        """The rest of a message that is being handed over in parts will not come."""
-        if self._unfinished is association:
-            self._unfinished = None
+    def on_partial_aborted(self, association: SocketAssociation, readable: int) -> None:
+        """The rest of a message will not come, of which parts are the last of the ``readable`` messages, or were read.
+
+        To be called before ``on_notice`` for the same event. After a restart of the peer there may be fewer messages
+        than before, since unread parts were dropped: what happened before the restart stands behind no later message.
+        """
+        place = association.place
+        position = place.taken + readable
+        for entry in self._entries:
+            if isinstance(entry, Run) and entry.association is association and entry is not place.run:
+                entry.until = min(entry.until, position)
+        place.broken = [*[end for end in place.broken if place.taken <= end < position], position]
 
     def keep(self, association: SocketAssociation) -> None:
         """Take the messages that the core has of this association now: later ones are not read any more."""
@@ -166,7 +176,8 @@ class ReceiveQueue:
     def move(self, association: SocketAssociation, other: ReceiveQueue) -> None:
         """The messages and notifications of this association are for the reader of another socket from now on."""
         if self._head is not None and self._head.association is association:
-            self._head, other._head = None, self._head
+            other._head = self._head
+            self._head = None
         moved = [entry for entry in self._entries if entry.association is association]
         cost = sum([entry.cost for entry in moved if isinstance(entry, Item)])
         self._noticed -= cost
@@ -174,7 +185,8 @@ class ReceiveQueue:
         other._entries.extend(moved)
         self._entries = deque(entry for entry in self._entries if entry.association is not association)
         if self._unfinished is association:
-            self._unfinished, other._unfinished = None, association
+            other._unfinished = association
+            self._unfinished = None
 
     # --- reading ---
 
@@ -229,10 +241,13 @@ class ReceiveQueue:
 
     def _fetch(self) -> Item | None:
         """Take the next item from the order, and a message from the core."""
-        if self._unfinished is not None:
-            item = self._continue(self._unfinished)
-            if item is not None or not self._unfinished.core.ended:
-                return item
+        unfinished = self._unfinished
+        if unfinished is not None:
+            if not self._settings.fragment_interleave:  # The level may have changed since the last part was read.
+                broken = unfinished.place.taken in unfinished.place.broken
+                item = self._take_news(unfinished) if broken else self._continue(unfinished)
+                if item is not None or not (broken or unfinished.core.ended):
+                    return item
             self._unfinished = None
         entries = self._entries
         while entries:
@@ -260,6 +275,21 @@ class ReceiveQueue:
                 if item is not None:
                     return item
         return None
+
+    def _take_news(self, association: SocketAssociation) -> Item | None:
+        """The next of what was told of an association up to the news that the message that is being read has no end.
+
+        ``None`` if there is no such news, or no more.
+        """
+        told = [entry for entry in self._entries if isinstance(entry, Item) and entry.association is association]
+        if not any(isinstance(item.notice, PdapiEvent) for item in told):
+            return None
+        item = told[0]
+        self._entries.remove(item)
+        self._noticed -= item.cost
+        if isinstance(item.notice, PdapiEvent):
+            self._unfinished = None
+        return item
 
     def _read(self, run: Run) -> Item | None:
         association = run.association

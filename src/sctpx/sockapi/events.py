@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias, final
 from ..core import events as core
 from .addresses import ip_text
 from .send import Undelivered, to_undelivered
-from .status import PATH_STATES
+from .status import PATH_STATES, is_hidden, shown
 
 Causes: TypeAlias = tuple[tuple[int, bytes], ...]
 
@@ -250,13 +250,15 @@ _CHANGES: Final = {
 _OUTCOMES: Final = {core.ASCONF_DONE: "done", core.ASCONF_REFUSED: "refused", core.ASCONF_FAILED: "failed"}
 
 
-def to_event(event: core.Event) -> Event | None:
-    """An event of the core as users see it; ``None`` if they do not."""
+def to_event(event: core.Event, expose_pf: bool = True) -> Event | None:
+    """An event of the core as users see it; ``None`` if they do not. ``expose_pf``: PF paths are told as such."""
+    if isinstance(event, core.PathChange):
+        return None if is_hidden(event, expose_pf) else _path_event(event, expose_pf)
     convert = _CONVERSIONS.get(type(event))
     return convert(event) if convert is not None else None
 
 
-def _path_event(event: core.PathChange) -> Event:
+def _path_event(event: core.PathChange, expose_pf: bool) -> Event:
     address = ip_text(event.remote)
     if event.what == core.CHANGE_CONFIRMED:
         return PathConfirmed(address)
@@ -266,7 +268,7 @@ def _path_event(event: core.PathChange) -> Event:
         return PeerAddressAdded(address)
     if event.what == core.CHANGE_REMOVED:
         return PeerAddressRemoved(address)
-    return PathStateChanged(address, PATH_STATES[event.state], event.error)
+    return PathStateChanged(address, PATH_STATES[shown(event.state, expose_pf)], event.error)
 
 
 _CONVERSIONS: Final[dict[type[core.Event], Callable[[Any], Event]]] = {
@@ -278,7 +280,6 @@ _CONVERSIONS: Final[dict[type[core.Event], Callable[[Any], Event]]] = {
     core.Restarted: lambda event: Restarted(tuple(to_undelivered(event.undelivered))),
     core.PeerShutdown: lambda _: PeerShutdown(),
     core.ShutdownComplete: lambda _: ShutdownComplete(),
-    core.PathChange: _path_event,
     core.LocalAddressChange: lambda event: LocalAddressChanged(
         ip_text(event.local), _CHANGES[event.what], _OUTCOMES[event.result], tuple(event.causes)
     ),

@@ -12,6 +12,7 @@ more stays until no association uses that address.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, final
@@ -143,6 +144,13 @@ class LocalAddresses:
         """Have the peer of an association told what the wildcards stand for now, if that is wanted."""
         if self._wildcards and association.config.auto_asconf:
             association.follow_addresses(self._carrier.now(), self.ips)
+
+    @staticmethod
+    def check(associations: Iterable[Association], added: Sequence[bytes], removed: Sequence[bytes]) -> None:
+        """``OSError`` (ENOBUFS) if one of the associations has no place for so many changes; to be asked before any."""
+        count = len({*added, *removed})
+        if any(association.places_for_changes < count for association in associations):
+            raise OSError(errno.ENOBUFS, "too many changes wait for the answer of a peer")
 
     def change(self, associations: Iterable[Association], added: Sequence[bytes], removed: Sequence[bytes]) -> None:
         """More and fewer addresses for associations that live; the port itself keeps those that it has.

@@ -207,7 +207,7 @@ class MessageCalls:
 
         ``addresses`` set up an association, or are one to send to (SCTP_ADDR_OVER). Raises like ``sendmsg``.
         """
-        to = () if addresses is None else listed(addresses, addrcnt)
+        to = () if addresses is None and not addrcnt else listed(() if addresses is None else addresses, addrcnt)
         return self._send(_joined(buffers), tuple(ancillary.from_sendv(info, infotype)), to, flags)
 
     def _send(self, data: bytes, items: Sequence[ancillary.Item], to: Sequence[HostPort], flags: int) -> Sent:

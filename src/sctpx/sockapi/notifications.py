@@ -18,6 +18,7 @@ from ..wire.codes import DATA_UNORDERED
 from ..wire.tlv import MAX_LENGTH
 from . import constants as c
 from .addresses import socket_address
+from .status import is_hidden, shown
 from .structs import (
     NOTIFICATIONS,
     AdaptationEvent,
@@ -95,8 +96,8 @@ def notifications(
 ) -> list[Notification]:
     """What an event says to a socket that subscribed to these types.
 
-    ``unsent`` are messages that never reached the core, and fail with the association; ``mapped_v4`` and ``expose_pf``
-    are as in the settings.
+    ``unsent`` are messages that never reached the core, and fail with the association; ``mapped_v4`` is as in the
+    settings, and ``expose_pf`` as in the parameters of the association.
     """
     association = association_of(event)
     if isinstance(event, core.CommunicationLost | core.CannotStart):
@@ -117,9 +118,8 @@ def notifications(
             found += send_failed(association.id, message, 0, subscribed)
         found.append(_change(association, c.SCTP_SHUTDOWN_COMP))
     elif isinstance(event, core.PathChange):
-        state = _exposed(event.state, expose_pf)
-        if event.what != core.CHANGE_STATE or expose_pf or state != _exposed(event.before, expose_pf):
-            found = [_path_change(event, state, mapped_v4)]
+        if not is_hidden(event, expose_pf):
+            found = [_path_change(event, shown(event.state, expose_pf), mapped_v4)]
     elif isinstance(event, core.RemoteError):
         found = _remote_errors(event)
     elif isinstance(event, core.PeerShutdown):
@@ -277,17 +277,15 @@ def _undelivered(message: core.Undelivered) -> Failed:
 
 
 def _supported(association: Association) -> bytes:
-    """What both sides can do (section 6.1.1): a number each."""
-    found: list[int] = []
-    if association.partial_reliability:
-        found.append(c.SCTP_ASSOC_SUPPORTS_PR)
-    if association.authenticates:
-        found.append(c.SCTP_ASSOC_SUPPORTS_AUTH)
-    if association.interleaving:
-        found.append(c.SCTP_ASSOC_SUPPORTS_INTERLEAVING)
-    if association.address_reconfigurable:
-        found.append(c.SCTP_ASSOC_SUPPORTS_ASCONF)
-    return bytes(found)
+    """What both sides can do (section 6.1.1; RFC 6525 section 6.1; RFC 8260 section 4.2): a number each."""
+    features = (
+        (association.partial_reliability, c.SCTP_ASSOC_SUPPORTS_PR),
+        (association.authenticates, c.SCTP_ASSOC_SUPPORTS_AUTH),
+        (association.address_reconfigurable, c.SCTP_ASSOC_SUPPORTS_ASCONF),
+        (association.reconfigurable, c.SCTP_ASSOC_SUPPORTS_RE_CONFIG),
+        (association.interleaving, c.SCTP_ASSOC_SUPPORTS_INTERLEAVING),
+    )
+    return bytes([number for supported, number in features if supported])
 
 
 def _change(association: Association, state: int, error: int = 0, info: bytes = b"") -> AssocChange:
@@ -312,13 +310,6 @@ _ADDRESS_CHANGES: Final = {
     core.CHANGE_ADDED: c.SCTP_ADDR_ADDED,
     core.CHANGE_REMOVED: c.SCTP_ADDR_REMOVED,
 }
-
-
-def _exposed(state: int, expose_pf: bool) -> int:
-    """The state of a path as the user sees it. Where PF is not exposed, "the simpler state transition model" holds (RFC
-    7829 section 3.2, 12), in which such a path has not failed.
-    """
-    return states.PATH_ACTIVE if state == states.PATH_POTENTIALLY_FAILED and not expose_pf else state
 
 
 def _path_change(event: core.PathChange, state: int, mapped_v4: bool) -> PaddrChange:

@@ -186,15 +186,20 @@ class Port:
         if gone == set(self.addresses):
             raise OSError(errno.EINVAL, "a socket cannot do without an address")
 
-    def change(self, associations: Sequence[Association], added: Sequence[bytes], removed: Sequence[bytes]) -> None:
-        """More and fewer addresses for associations of the port that live (RFC 5061).
-
-        Those that a peer was never told of are passed over. ``OSError``, before anything changes: EINVAL (an
-        association would be left without an address); or as ``LocalAddresses.change`` says.
-        """
+    def check_change(
+        self, associations: Sequence[Association], added: Sequence[bytes], removed: Sequence[bytes]
+    ) -> None:
+        """``OSError`` if ``change`` is not to be done: EINVAL (no address would be left to an association), ENOBUFS."""
         for association in associations:
             if set(association.wanted_addresses) <= set(removed) and not added:
                 raise OSError(errno.EINVAL, "an association cannot do without an address")
+        self._local.check(associations, added, removed)
+
+    def change(self, associations: Sequence[Association], added: Sequence[bytes], removed: Sequence[bytes]) -> None:
+        """More and fewer addresses for associations of the port that live (RFC 5061), after ``check_change``.
+
+        Those that a peer was never told of are passed over. ``OSError`` as ``LocalAddresses.change`` says.
+        """
         for association in associations:
             known = [ip for ip in removed if ip in association.wanted_addresses]
             self._local.change([association], added, known)

@@ -63,7 +63,7 @@ def listed(addresses: Addresses, count: int | None = None) -> list[HostPort]:
         if not _is_one(address):
             raise TypeError(f"an address is (host, port), not {address!r}")
     if not several:
-        raise OSError(errno.EINVAL, "no addresses")
+        raise OSError(errno.EINVAL, "no addresses" if not count else f"a count of {count}, and no addresses")
     if count is not None and count != len(several):
         raise OSError(
             errno.EINVAL,

@@ -97,6 +97,8 @@ class SettingUp(SocketState):
         if not cores and (self.members or port.owner is not self):
             raise OSError(errno.EOPNOTSUPP, "no peer can be told of other addresses: that takes RFC 5061 on both sides")
         removing = flags == c.SCTP_BINDX_REM_ADDR
+        change = ((), addresses) if removing else (addresses, ())
+        port.check_change(cores, *change)
         if port.owner is not self:
             known = {ip for core in cores for ip in core.wanted_addresses}
             if removing and not known.issuperset(addresses):
@@ -105,7 +107,7 @@ class SettingUp(SocketState):
             port.check_removal(addresses)
         else:
             port.add(addresses)
-        port.change(cores, () if removing else addresses, addresses if removing else ())
+        port.change(cores, *change)
         if removing and port.owner is self:
             port.remove(addresses)
         port.driver.flush()

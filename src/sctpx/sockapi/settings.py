@@ -48,8 +48,6 @@ class AssociationSettings:
     heartbeats: bool = True
     heartbeat_interval: int = 30_000
     """Milliseconds (section 8.1.12)."""
-    expose_pf: bool = True
-    """Potentially failed paths are told as such (RFC 7829 section 7.3)."""
     dscp_chosen: bool = False
     """SPP_DSCP has set the DSCP, which IP_TOS and IPV6_TCLASS leave as it is then (section 8.1.12)."""
     encaps_port: int = 0

@@ -29,14 +29,13 @@ from ..core.events import (
     PeerShutdown,
     Readable,
     Restarted,
-    SenderDry,
 )
 from ..core.overhead import MESSAGE
 from ..core.timers import NEVER
 from ..core.tx.reliability import RELIABLE, TIMED
 from ..wire.codes import COMMON_HEADER, DATA_HEADER
 from .addresses import find_alike
-from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_UNORDERED
+from .constants import SCTP_EOR, SCTP_SACK_IMMEDIATELY, SCTP_SENDER_DRY_EVENT, SCTP_UNORDERED
 from .delivery import Place
 from .settings import AssociationSettings, EndpointSettings
 from .status import AddressReport
@@ -121,6 +120,16 @@ class SocketAssociation:
         self._waiting_bytes = 0
         self._record: Outgoing | None = None  # Its first piece,
         self._pieces = bytearray()  # and the data of all of them.
+        self.on_subscribed()
+
+    def on_subscribed(self) -> None:
+        """The subscriptions have changed: ``SenderDry`` comes with every answer, and is made only for a subscriber."""
+        self.core.ignores_dry = not self.wants_dry
+
+    @property
+    def wants_dry(self) -> bool:
+        """SCTP_SENDER_DRY_EVENT is subscribed to."""
+        return SCTP_SENDER_DRY_EVENT in self.settings.subscribed
 
     @property
     def id(self) -> int:
@@ -225,6 +234,9 @@ class SocketAssociation:
             raise OSError(EINVAL, "not an address of the peer")
         if message.key >= 0:
             self.core.shared_keys.check_usable(message.key)
+        elif self.core.authenticates:
+            # The active key counts for all that is sent "until changed again" (section 8.1.18).
+            message = message._replace(key=self.core.active_key)
         if self._waiting is None:
             self._waiting = deque()
         if message.policy == TIMED:
@@ -309,8 +321,6 @@ class SocketAssociation:
             else:
                 self.socket.on_readable(self)
             return
-        if kind is SenderDry and not self.settings.subscribed:
-            return  # The event comes with every answer, and nobody asked for it.
         if kind is PeerShutdown:
             self.peer_done = True
         elif kind is Restarted:
@@ -339,9 +349,12 @@ class SocketAssociation:
                 continue
             if message.policy == TIMED:
                 message = message._replace(value=message.expires - now)
+            if message.remote not in kept:
+                message = message._replace(remote=b"")  # The peer did not keep it: the primary path is taken.
+            if message.key >= 0 and not self.core.shared_keys.is_usable(message.key):
+                message = message._replace(key=-1)  # It was given up since: the active key is taken.
             try:
-                # A message for an address that the peer did not keep takes the primary path.
-                self._to_core(now, message if message.remote in kept else message._replace(remote=b""))
+                self._to_core(now, message)
             except OSError:
                 refused.append(message)
         if self.ending:

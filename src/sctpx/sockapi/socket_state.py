@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from ..core.association.association import Association
+from ..core.config import AssociationConfig
 from ..core.events import (
     CannotStart,
     CommunicationLost,
@@ -146,6 +147,11 @@ class SocketState(ABC):
         """It has an SCTP port."""
         return self.port is not None
 
+    def check(self, config: AssociationConfig) -> None:
+        """``OSError`` (EOPNOTSUPP) if what carries the packets of a bound socket cannot do this."""
+        if self.port is not None:
+            self.port.endpoint.keeper.check(config)
+
     @property
     def udp_port(self) -> int:
         """Our UDP port (RFC 6951); 0 before there is one."""
@@ -239,11 +245,11 @@ class SocketState(ABC):
         if type(event) is Writable:
             self.alarm.on_writable()
             return
+        if type(event) is PartialDeliveryAborted:
+            self.queue.on_partial_aborted(association, event.readable)
         if association.settings.subscribed or refused:
             told = self._notices(association, event, refused)
             self._tell(association, told, event.readable)
-        if type(event) is PartialDeliveryAborted:
-            self.queue.on_partial_aborted(association)
         if association.end is not None:
             self.on_ended(association)
         if type(event) in _CHANGES:
@@ -273,9 +279,8 @@ class SocketState(ABC):
     def _notices(self, association: SocketAssociation, event: Event, refused: list[Outgoing]) -> list[Notification]:
         settings = association.settings
         unsent = [_failed(message) for message in association.unsent()]
-        found = notifications(
-            event, settings.subscribed, unsent, mapped_v4=self.settings.mapped_v4, expose_pf=settings.expose_pf
-        )
+        mapped_v4, expose_pf = self.settings.mapped_v4, association.core.config.expose_potentially_failed
+        found = notifications(event, settings.subscribed, unsent, mapped_v4=mapped_v4, expose_pf=expose_pf)
         for message in refused:
             found += send_failed(association.id, _failed(message), 0, settings.subscribed)
         return found
@@ -303,10 +308,11 @@ class SocketState(ABC):
         send up this notification" (section 6.1.9).
         """
         self.check_open()
-        before = [association for association in self.members.values() if _wants_dry(association)]
+        before = [association for association in self.members.values() if association.wants_dry]
         set_option(self, self.now(), level, name, value)
         for association in self.members.values():
-            if _wants_dry(association) and association not in before and association.dry:
+            association.on_subscribed()
+            if association.wants_dry and association not in before and association.dry:
                 notice = SenderDryEvent(sender_dry_assoc_id=association.id)
                 self._tell(association, [notice], association.core.readable)
         if self.port is not None:
@@ -406,10 +412,6 @@ class SocketState(ABC):
         """The socket belongs to another process, of which this one is a copy: close it here, and do nothing else."""
         self.closed = True
         self.alarm.on_closed()
-
-
-def _wants_dry(association: SocketAssociation) -> bool:
-    return c.SCTP_SENDER_DRY_EVENT in association.settings.subscribed
 
 
 def _failed(message: Outgoing) -> Failed:

@@ -13,7 +13,10 @@ from ..core.association.association import Association
 from ..core.association.connect import ANSWER_NAMES, ANSWER_NOT_ASKED
 from ..core.association.connect import AddressReport as CoreReport
 from ..core.config import NANOSECONDS
+from ..core.events import CHANGE_STATE, Event, PathChange
 from ..core.path.path import Path
+from ..core.path.states import PATH_ACTIVE, PATH_POTENTIALLY_FAILED
+from ..core.rules import NO_SWITCHOVER
 from .addresses import ip_text
 
 PATH_STATES: Final = ("active", "potentially failed", "inactive")
@@ -58,19 +61,40 @@ class PathInfo:
     """The largest SCTP packet, bytes."""
     error_count: int
     """Timeouts in a row."""
+    max_retrans: int
+    """With more of them the path is inactive..."""
+    potentially_failed_max_retrans: int
+    """...with more than that potentially failed..."""
+    primary_switchover_max_retrans: int | None
+    """...and with more than that no longer the primary path; ``None`` for never."""
     packets_sent: int
     bytes_sent: int
     heartbeats_sent: int
     chunks_retransmitted: int
 
 
-def path_info(path: Path, primary: Path | None) -> PathInfo:
+def shown(state: int, expose_pf: bool) -> int:
+    """The state of a path as the user sees it. Where PF is not exposed, "the simpler state transition model" holds (RFC
+    7829 section 3.2, 12), in which such a path has not failed.
+    """
+    return PATH_ACTIVE if state == PATH_POTENTIALLY_FAILED and not expose_pf else state
+
+
+def is_hidden(event: Event, expose_pf: bool) -> bool:
+    """Whether an event tells of nothing but a change between states that are shown as the same one."""
+    if expose_pf or not isinstance(event, PathChange) or event.what != CHANGE_STATE:
+        return False
+    return shown(event.state, expose_pf) == shown(event.before, expose_pf)
+
+
+def path_info(path: Path, primary: Path | None, expose_pf: bool = True) -> PathInfo:
     """A path of the core as it is now."""
+    psmr = path.primary_switchover_max_retrans
     return PathInfo(
         remote=ip_text(path.remote),
         local=ip_text(path.local),
         udp_port=path.encaps_port,
-        state=PATH_STATES[path.state],
+        state=PATH_STATES[shown(path.state, expose_pf)],
         primary=path is primary,
         confirmed=path.confirmed,
         srtt=path.srtt / NANOSECONDS if path.srtt else None,
@@ -81,6 +105,9 @@ def path_info(path: Path, primary: Path | None) -> PathInfo:
         flight_size=path.flight_size,
         mtu=path.mtu,
         error_count=path.error_count,
+        max_retrans=path.max_retrans,
+        potentially_failed_max_retrans=path.potentially_failed_max_retrans,
+        primary_switchover_max_retrans=None if psmr == NO_SWITCHOVER else psmr,
         packets_sent=path.packets_sent,
         bytes_sent=path.bytes_sent,
         heartbeats_sent=path.heartbeats_sent,

@@ -26,6 +26,10 @@ from .runner import StackRunner
 from .sockets import HostSockets, SimulatedSocket, Waiting
 
 
+def _reads_ecn() -> bool:
+    return True
+
+
 class Surroundings(Waiting, Protocol):
     """What a host needs: its network."""
 
@@ -97,8 +101,7 @@ class Host:
         self.boots += 1
         random_bytes = seeded_bytes(self._network.seed, "host", self.name, self.boots)
         stack = self._network.make_stack(random_bytes, self._clock.now)
-        stack.reads_ecn = True
-        self.tell_mtu(stack)
+        self.tell_link(stack)
         if self._network.error_detection_method:
             stack.error_detection_method = self._network.error_detection_method
         self._own = StackRunner(self, stack, self.packed, udp_port, lasting=True, native=self._native)
@@ -178,8 +181,9 @@ class Host:
         """Make sending to an address fail on this host with an errno; 0 lets it work again."""
         self._send_errors[pack_address(destination)] = error
 
-    def tell_mtu(self, stack: Any) -> None:
-        """Tell a stack that starts of the interfaces."""
+    def tell_link(self, stack: Any) -> None:
+        """Tell a stack that starts of the interfaces, and that they read the ECN bits of packets."""
+        stack.read_ecn = _reads_ecn
         if self.mtu:
             stack.ask_link_mtu = self._link_mtu
             stack.forbids_fragments = True

@@ -16,7 +16,7 @@ import errno
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, final
 
-from sctpx.core.outputs import Transmit
+from sctpx.core.outputs import WHOLE, Transmit
 from sctpx.core.timers import NEVER
 from sctpx.sockapi.ports import Ports
 
@@ -193,8 +193,10 @@ class StackRunner:
             transmit.data,
             transmit.segment,
             transmit.flowinfo,
-            fragments=transmit.fragments and host.mtu > 0,
+            fragments=transmit.fragments != WHOLE and host.mtu > 0,
         )
+        if len(transmit.remote) != 4 and packet.ip_size <= host.mtu:
+            packet.fragments = False  # Over IPv6 only the sender fragments, and only what its interface does not take.
         if 0 < host.mtu < packet.ip_size and not packet.fragments:
             self.stack.handle_send_error(self.now(), transmit, errno.EMSGSIZE)
             return

@@ -194,7 +194,7 @@ class HostSockets:
         host = self._host
         random_bytes = seeded_bytes(self.network.seed, "host", host.name, host.boots, "sockets", self._opened)
         stack = Stack(random_bytes, host.now, self._ids.__next__)
-        host.tell_mtu(stack)
+        host.tell_link(stack)
         if not udp_port:
             udp_port = self._free_port()
             if udp_port:

@@ -36,6 +36,7 @@ MISPLACED: Final = (PARAM_ADD_IP, PARAM_DELETE_IP, PARAM_ERROR_CAUSE, PARAM_SUCC
 """Parameters that an INIT or INIT ACK must not have: there they are ignored (section 4.2)."""
 NUMBER: Final = 4
 """Bytes of a Sequence Number, and of a Correlation ID."""
+_HEADER: Final = 4  # Of a parameter.
 _LENGTHS: Final = {PARAM_IPV4: params.IPV4_LENGTH, PARAM_IPV6: params.IPV6_LENGTH}
 
 
@@ -89,6 +90,11 @@ class Answer:
             return PARAM_SUCCESS, number
         return PARAM_ERROR_CAUSE, number + encode_causes(self.causes)
 
+    @property
+    def size(self) -> int:
+        """Bytes on the wire, with the padding."""
+        return len(item(*self.parameter))
+
 
 def encode(serial: int, lookup: bytes, requests: list[Request]) -> bytes:
     """An ASCONF, with an address of ours by which the peer finds the association."""
@@ -113,12 +119,23 @@ def serial_of(value: bytes) -> int:
     return int.from_bytes(value[:NUMBER], "big")
 
 
+def lookup_of(value: bytes) -> bytes:
+    """The Address Parameter of an ASCONF, packed: an address of the peer by which the association can be found.
+
+    ``b""`` if there is none that can be read; a host name is ignored (section 4.1.1). Never raises.
+    """
+    start = NUMBER + _HEADER
+    kind, length = int.from_bytes(value[NUMBER : NUMBER + 2], "big"), int.from_bytes(value[NUMBER + 2 : start], "big")
+    expected = _LENGTHS.get(kind, 0)
+    ip = value[start : start + expected]
+    return ip if length == _HEADER + expected and len(ip) == expected else b""
+
+
 def parse(value: bytes) -> tuple[int, list[Request]]:
     """The Sequence Number of an ASCONF and all parameters behind its Address Parameter, known or not.
 
-    A host name in place of the address is ignored (section 4.1.1). So is the address, by which nobody looks here: an
-    association is found by its Verification Tag. ParseError if there is no Address Parameter, or the chunk is
-    malformed.
+    A host name in place of the address is ignored (section 4.1.1). ParseError if there is no Address Parameter, or the
+    chunk is malformed.
     """
     serial = serial_of(value)
     found = items(value, NUMBER)
@@ -133,7 +150,7 @@ def parse(value: bytes) -> tuple[int, list[Request]]:
 def parse_request(kind: int, value: bytes) -> Request:
     """A parameter of an ASCONF, or a Set Primary IP Address of an INIT or INIT ACK. Never raises."""
     found = Request(kind, value)
-    if kind not in REQUESTS or len(value) < NUMBER:
+    if kind not in REQUESTS:
         return found
     inner, stop = split(value, NUMBER)
     if len(inner) == 1 and stop == len(value):

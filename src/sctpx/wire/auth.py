@@ -15,9 +15,12 @@ from typing import Final, final
 
 from .codes import (
     CHUNK_AUTH,
+    CHUNK_DATA,
     CHUNK_HEADER,
+    CHUNK_I_DATA,
     CHUNK_INIT,
     CHUNK_INIT_ACK,
+    CHUNK_SACK,
     CHUNK_SHUTDOWN_COMPLETE,
     PARAM_CHUNK_LIST,
     PARAM_HMAC_ALGO,
@@ -34,6 +37,8 @@ MAX_CHUNK_TYPES: Final = 256
 """A CHUNKS parameter has 260 bytes at most (section 3.2)."""
 NEVER_LISTED: Final = (CHUNK_INIT, CHUNK_INIT_ACK, CHUNK_SHUTDOWN_COMPLETE, CHUNK_AUTH)
 """Chunk types that must not be listed in CHUNKS, and are passed over there (section 3.2)."""
+WITH_DATA: Final = (CHUNK_DATA, CHUNK_I_DATA, CHUNK_SACK)
+"""Chunks of packets with user data: if one of these has to be authenticated, the way of all such packets is another."""
 
 _IDENTIFIERS: Final = Struct(">HH")
 _HEADER: Final = Struct(">BBHHH")
@@ -58,7 +63,13 @@ class AuthParameters:
     @property
     def complete(self) -> bool:
         """Whether the sender can authenticate: CHUNKS "MAY be omitted if it is empty" (section 6.1)."""
-        return self.random is not None and len(self.algorithms) > 0
+        return not self.missing
+
+    @property
+    def missing(self) -> list[int]:
+        """The parameters without which the sender cannot authenticate, as far as they are missing."""
+        lacks_random = [PARAM_RANDOM] if self.random is None else []
+        return lacks_random if self.algorithms else [*lacks_random, PARAM_HMAC_ALGO]
 
     @property
     def demanded(self) -> frozenset[int]:

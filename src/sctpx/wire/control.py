@@ -47,7 +47,12 @@ def probe(info: bytes, size: int) -> bytes:
     There has to be room for the HEARTBEAT and a chunk header.
     """
     asking = heartbeat(info)
-    return asking + chunk(CHUNK_PAD, 0, bytes(size - len(asking) - CHUNK_HEADER))
+    return asking + padding(size - len(asking))
+
+
+def padding(size: int) -> bytes:
+    """A PAD chunk of so many bytes, a multiple of four."""
+    return chunk(CHUNK_PAD, 0, bytes(size - CHUNK_HEADER))
 
 
 def is_probe(chunks: bytes) -> bool:

@@ -14,22 +14,18 @@ The first eight bytes, the *prefix*, are the same in every packet of an associat
 
 from __future__ import annotations
 
-from struct import Struct
-from typing import Final
-
 from .checksum import verify_packet
 from .codes import COMMON_HEADER
+from .numbers import u16, u32
 from .seal import finish_packet
 from .tlv import ParseError, split
 
 __all__ = ["chunks", "finish_packet", "parse_prefix", "prefix", "verify_packet"]
 
-_PREFIX: Final = Struct(">HHI")
-
 
 def prefix(source_port: int, destination_port: int, verification_tag: int) -> bytes:
-    """The first eight bytes of the common header."""
-    return _PREFIX.pack(source_port, destination_port, verification_tag)
+    """The first eight bytes of the common header; OverflowError if a number does not fit."""
+    return source_port.to_bytes(2, "big") + destination_port.to_bytes(2, "big") + verification_tag.to_bytes(4, "big")
 
 
 def parse_prefix(packet: bytes, offset: int = 0) -> tuple[int, int, int]:
@@ -37,10 +33,9 @@ def parse_prefix(packet: bytes, offset: int = 0) -> tuple[int, int, int]:
 
     ParseError if its first eight bytes are not all there: ICMP may return no more of a packet than these.
     """
-    if len(packet) - offset < _PREFIX.size:
+    if len(packet) - offset < 8:
         raise ParseError("no common header")
-    source_port, destination_port, tag = _PREFIX.unpack_from(packet, offset)
-    return source_port, destination_port, tag
+    return u16(packet, offset), u16(packet, offset + 2), u32(packet, offset + 4)
 
 
 def chunks(packet: bytes) -> list[tuple[int, int, bytes]]:

@@ -185,8 +185,6 @@ def collect(
         return found
     headers = _layout("<", f"12x{size}s{length}x", most).unpack_from(data, offset)
     most = _agreeing(headers, _headers(first, rest, fragment, most))
-    if most < WORTHWHILE:
-        return found
     fields: tuple[Any, ...] = _layout("<", f"8sI{size}s{length}s", most).unpack_from(data, offset)
     sums = map(crc32c, fields[3::4], map(crc32c, fields[2::4], repeat(seed))) if seed >= 0 else repeat(0)
     most = min(_agreeing(fields[::4], repeat(prefix)), _agreeing(sums, fields[1::4]))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from . import runs
-from .auth import AssociationKey
+from .auth import WITH_DATA, AssociationKey
 from .checksum import NO_CHECKSUM, crc32c, header_checksum
 from .codes import (
     CHUNK_ASCONF,
@@ -76,6 +76,10 @@ class Seal:
         """Bytes that are added to a packet of chunks of these types, without user data."""
         return 0
 
+    def protect(self, chunks: bytes) -> bytes:
+        """The chunks of a packet, with an AUTH chunk where one has to be."""
+        return chunks
+
     def packet(self, chunks: bytes) -> bytes:
         """One packet."""
         if not self.checked:
@@ -119,7 +123,8 @@ class Seal:
 class AuthSeal(Seal):
     """Puts an AUTH chunk right before the first chunk of a packet that the peer takes only if it is authenticated.
 
-    If the peer demands that of SACKs, packets with user data are authenticated too: a SACK may lead them.
+    All packets with user data have it or none has, so that each has as much room. They have it if the peer demands it
+    of DATA or I-DATA, whichever of both is spoken, or of SACKs, which may lead them.
     """
 
     __slots__ = ("_demanded", "control_key", "data_key")
@@ -127,7 +132,8 @@ class AuthSeal(Seal):
     def __init__(self, prefix: bytes, checked: bool, demanded: frozenset[int], key: AssociationKey) -> None:
         """``demanded`` are the chunk types that the peer takes only so."""
         super().__init__(prefix, checked)
-        self._demanded = demanded if CHUNK_SACK not in demanded else demanded | {CHUNK_DATA, CHUNK_I_DATA}
+        covers_data = not demanded.isdisjoint(WITH_DATA)
+        self._demanded = demanded | {CHUNK_DATA, CHUNK_I_DATA} if covers_data else demanded
         self.control_key = key
         """For packets without user data."""
         self.data_key = key
@@ -136,7 +142,7 @@ class AuthSeal(Seal):
             self.overhead = key.length
         if not self._demanded.isdisjoint(_LARGE):
             self.reserve = key.length
-        if not self._demanded.isdisjoint((CHUNK_DATA, CHUNK_I_DATA)):
+        if covers_data:
             self.ahead = key.length
 
     def added_to(self, kinds: tuple[int, ...]) -> int:

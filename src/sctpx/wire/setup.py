@@ -37,6 +37,7 @@ from .codes import (
     PARAM_UNRECOGNIZED,
     PARAM_ZERO_CHECKSUM,
 )
+from .numbers import u16, u32
 from .tlv import MAX_LENGTH, ParseError, chunk, item, items, join
 
 _FIXED: Final = Struct(">IIHHI")
@@ -152,14 +153,14 @@ class Setup:
 
 def initiate_tag(value: bytes) -> int:
     """The Initiate Tag of an INIT or INIT ACK chunk value that may be malformed; 0 if it is too short for one."""
-    return int.from_bytes(value[:4], "big") if len(value) >= 4 else 0
+    return u32(value, 0) if len(value) >= 4 else 0
 
 
 def parse(value: bytes, ack: bool = False) -> Setup:
     """The contents of an INIT or INIT ACK chunk value; ParseError if it is malformed."""
     if len(value) < _FIXED.size:
         raise ParseError("INIT too short")
-    setup = Setup(*_FIXED.unpack_from(value))
+    setup = Setup(u32(value, 0), u32(value, 4), u16(value, 8), u16(value, 10), u32(value, 12))
     setup.parameters = len(value) - _FIXED.size
     for kind, content in items(value, _FIXED.size):
         if kind in (PARAM_IPV4, PARAM_IPV6):

@@ -12,10 +12,7 @@ in the chunk" (section 3.2). So ``join`` leaves the last padding to ``chunk``, w
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import Final
-
-_HEADER: Final = Struct(">HH")
 
 MAX_LENGTH: Final = 0xFFFF
 """The longest item its length field can count, header and all."""
@@ -51,12 +48,14 @@ def items(data: bytes, offset: int = 0) -> list[tuple[int, bytes]]:
 
 
 def item(kind: int, value: bytes) -> bytes:
-    """One item with its header and zero padding; ``struct.error`` if it is longer than ``MAX_LENGTH``."""
+    """One item with its header and zero padding; OverflowError if it is longer than ``MAX_LENGTH``."""
     length = len(value) + 4
+    if length > MAX_LENGTH:
+        raise OverflowError(f"an item of {length} bytes")
     padding = -length & 3
     if padding:
         value += bytes(padding)
-    return _HEADER.pack(kind, length) + value
+    return (kind << 16 | length).to_bytes(4, "big") + value
 
 
 def join(parts: list[tuple[int, bytes]]) -> bytes:
@@ -68,5 +67,5 @@ def join(parts: list[tuple[int, bytes]]) -> bytes:
 
 
 def chunk(kind: int, flags: int, value: bytes) -> bytes:
-    """One chunk with its header and zero padding; ``struct.error`` if it is longer than ``MAX_LENGTH``."""
+    """One chunk with its header and zero padding; OverflowError if it is longer than ``MAX_LENGTH``."""
     return item(kind << 8 | flags, value)

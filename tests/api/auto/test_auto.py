@@ -81,6 +81,8 @@ def asked(association: sctpx.Association) -> list[tuple[str, str, bool]]:
     return told(association.report)
 
 
+UNHURRIED = 20.0
+"""An ``attempt_delay`` that does not pass: only a refusal has the other way asked, however long an answer takes."""
 NATIVE, OVER_UDP = "native", "UDP 9899"
 ANSWERS: dict[LinkKind | None, list[tuple[str, str, bool]]] = {
     None: [(NATIVE, "INIT ACK", True), (OVER_UDP, "not asked", False)],
@@ -92,7 +94,7 @@ ANSWERS: dict[LinkKind | None, list[tuple[str, str, bool]]] = {
 @pytest.mark.parametrize("speaks", ANSWERS)
 async def test_asyncio_reaches_a_peer_of_each_kind(child: Child, there: Host, speaks: LinkKind | None) -> None:
     await child.ask_meanwhile("listen", hosts=there.addresses[:1], port=PORT, link=speaks)
-    async with sctpx.connect(there.addresses[0], PORT, timeout=10) as association:
+    async with sctpx.connect(there.addresses[0], PORT, attempt_delay=UNHURRIED, timeout=10) as association:
         assert asked(association) == ANSWERS[speaks]
         assert [path.udp_port for path in association.paths] == [9899 if speaks == "udp" else 0]
         await association.send(b"hello")
@@ -102,8 +104,9 @@ async def test_asyncio_reaches_a_peer_of_each_kind(child: Child, there: Host, sp
 @pytest.mark.parametrize("speaks", ANSWERS)
 def test_sockets_reach_a_peer_of_each_kind(child: Child, there: Host, speaks: LinkKind | None) -> None:
     child.ask("listen", hosts=there.addresses[:1], port=PORT, link=speaks)
+    config = sctpx.AssociationConfig(attempt_delay=UNHURRIED)
     for kind in (sctpx.SOCK_STREAM, sctpx.SOCK_SEQPACKET):
-        with sctpx.socket(sctpx.AF_INET, kind) as sock:
+        with sctpx.socket(sctpx.AF_INET, kind, config=config) as sock:
             sock.settimeout(10)
             assoc_id = sctpx.sctp_connectx(sock, [(there.addresses[0], PORT)])
             assert [(entry.encapsulation, entry.answer, entry.kept) for entry in sock.report(assoc_id)] == ANSWERS[
@@ -170,13 +173,13 @@ def test_a_client_without_privilege_speaks_udp(
     with Child(there.command(), SCTPX_LINK="auto") as server, Child(hosts[0].command(*without)) as client:
         server.ask("listen", hosts=there.addresses[:1], port=PORT, link=speaks)
         if privileged or speaks == "udp":
-            client.ask("connect", hosts=there.addresses[:1], port=PORT, link=None)
+            client.ask("connect", hosts=there.addresses[:1], port=PORT, link=None, attempt_delay=UNHURRIED)
             assert client.ask("exchange", size=1000)
             asked = [tuple(entry) for entry in client.ask("report")]
             assert (OVER_UDP, "INIT ACK" if speaks == "udp" else "not asked") in asked
             assert (len(asked) == 2) == privileged
             return
-        client.tell("connect", hosts=there.addresses[:1], port=PORT, link=None)
+        client.tell("connect", hosts=there.addresses[:1], port=PORT, link=None, attempt_delay=UNHURRIED)
         with pytest.raises(Exception, match="ECONNREFUSED"):
             client.answer()
 
@@ -225,7 +228,8 @@ async def test_an_endpoint_asks_in_both_ways_and_listens_in_both(child: Child, h
     await child.ask_meanwhile("listen", hosts=there.addresses[:1], port=PORT, link="udp")
     async with await sctpx.open_endpoint(here.addresses, 5002) as endpoint:
         assert (endpoint.udp_port, endpoint.native) == (9899, True)
-        async with endpoint.connect(there.addresses[0], PORT, timeout=10) as association:
+        connecting = endpoint.connect(there.addresses[0], PORT, attempt_delay=UNHURRIED, timeout=10)
+        async with connecting as association:
             assert asked(association) == ANSWERS["udp"]
 
 
@@ -235,12 +239,14 @@ async def test_an_endpoint_without_ports_moves_to_the_usual_udp_port_in_both_way
         port = endpoint.port
         endpoint.listen()
         assert (endpoint.udp_port, endpoint.port, endpoint.native) == (9899, port, True)
-        async with sctpx.connect(here.addresses[0], port, timeout=10) as association:
+        connecting = sctpx.connect(here.addresses[0], port, attempt_delay=UNHURRIED, timeout=10)
+        async with connecting as association:
             assert asked(association)[:2] == ANSWERS[None]
 
 
 def test_a_socket_without_ports_moves_to_the_usual_udp_port_in_both_ways(here: Host) -> None:
-    with sctpx.socket() as sock, sctpx.socket() as client:
+    config = sctpx.AssociationConfig(attempt_delay=UNHURRIED)
+    with sctpx.socket() as sock, sctpx.socket(config=config) as client:
         sock.bind((here.addresses[0], 0))
         port = sock.getsockname()[1]
         sock.listen()

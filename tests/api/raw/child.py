@@ -178,9 +178,12 @@ class Program:
         local_port: int = 0,
         local: list[str] | None = None,
         link: LinkKind | None = "raw",
+        attempt_delay: float = 0.1,
     ) -> int:
         """Associate; our SCTP port."""
-        association = await sctpx.connect(hosts, port, local_port=local_port, local=local, link=link, timeout=10)
+        association = await sctpx.connect(
+            hosts, port, local_port=local_port, local=local, link=link, attempt_delay=attempt_delay, timeout=10
+        )
         self._note(association)
         return association.port
 
@@ -209,6 +212,11 @@ class Program:
                 left -= len(message.data)
         await sending
         return received.digest() == wanted.digest()
+
+    async def settle(self) -> None:
+        """Wait until everything is acknowledged."""
+        while any(association.undelivered() for association in self._up):  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
 
     async def heartbeat(self, address: str) -> None:
         """Ask a path."""

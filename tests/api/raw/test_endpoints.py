@@ -11,7 +11,7 @@ import pytest
 import sctpx
 from sctpx.link import RawLink, SeveralLinks, UdpLink
 from sctpx.link.filter import FilteredLink
-from tests.api.support import raises_errno
+from tests.api.support import raises_errno, until
 from tests.namespaces import own_host
 
 pytestmark = pytest.mark.one_loop
@@ -149,3 +149,19 @@ async def test_peers_reach_one_endpoint_by_raw_ip_and_by_udp() -> None:
             async with client as association:
                 await association.send(b"hello")
                 assert (await (await server.accept()).recv()).data == b"hello"
+
+
+async def test_a_transport_and_a_protocol_do_without_udp_as_well() -> None:
+    heard: list[bytes] = []
+
+    class Hearing(sctpx.SctpProtocol):
+        def message_received(self, message: sctpx.Message) -> None:
+            heard.append(message.data)
+
+    async with await sctpx.create_server(Hearing, HOST, PORT, link="raw"):
+        transport, _ = await sctpx.create_connection(sctpx.SctpProtocol, HOST, PORT, link="raw")
+        transport.send(b"hello")
+        await until(lambda: heard)
+        assert heard == [b"hello"]
+        transport.close()
+        await transport.association.wait_closed()

@@ -211,3 +211,17 @@ def test_each_side_is_told_what_the_other_one_has_above_sctp(named: tuple[int | 
         a.shutdown(sctpx.SHUT_WR)
         if hasattr(b, "fileno"):
             assert isinstance(notification(b), s.ShutdownEvent)  # And nothing before.
+
+
+def test_more_changes_than_may_wait_change_nothing_at_all() -> None:
+    """ "sctp_bindx() is an atomic operation. Therefore, the binding will either succeed on all addresses or fail on all
+    addresses." """
+    with changing() as pair:
+        many = [(f"127.0.{number >> 8}.{number & 0xFF}", 0) for number in range(0x101, 0x201)]
+        before = pair.b.getladdrs()
+        for sock in (pair.a, pair.b):
+            with raises_errno(errno.ENOBUFS):
+                sock.bindx([*many, ("127.0.9.9", 0)])
+        assert pair.b.getladdrs() == before
+        pair.a.send(b"as before")
+        assert pair.b.recv(100) == b"as before"

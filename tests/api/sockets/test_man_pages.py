@@ -156,6 +156,13 @@ def a_count_that_is_not_the_length_of_the_list(name: str) -> None:
         send(name, sock, to=[HERE], addrcnt=2) if name in SEND else getattr(sctpx, name)(sock, [HERE], 2)
 
 
+@when("EINVAL", "sctp_sendv")
+def a_count_without_addresses(name: str) -> None:
+    with connected() as (a, _):
+        send(name, a, to=None, addrcnt=0)
+        send(name, a, to=None, addrcnt=2)
+
+
 @when("EAFNOSUPPORT", "sctp_bindx", "sctp_connectx", "sctp_getassocid", *SEND_TO)
 def an_ipv6_address_for_an_ipv4_socket(name: str) -> None:
     with sctpx.socket() as sock:
@@ -228,6 +235,15 @@ def a_udp_port_that_something_else_has(name: str) -> None:
 def a_socket_with_an_association(name: str) -> None:
     with associated() as (_, b, _, _):
         sctpx.sctp_bindx(b, ("127.0.0.2", 0))
+
+
+@when("ENOBUFS", "sctp_bindx")
+def more_changes_than_may_wait_for_a_peer(name: str) -> None:
+    def offer(sock: sctpx.Socket) -> None:
+        sock.setsockopt(c.IPPROTO_SCTP, c.SCTP_ASCONF_SUPPORTED, s.AssocValue(assoc_value=1))
+
+    with connected(offer, offer) as (a, _):
+        sctpx.sctp_bindx(a, [(f"127.0.{number >> 8}.{number & 0xFF}", 0) for number in range(0x101, 0x202)])
 
 
 # sctp_connectx

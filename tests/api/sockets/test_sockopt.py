@@ -71,7 +71,7 @@ def test_rto_max_that_is_set_later_bounds_the_rto_of_the_paths_there_are() -> No
         (IPPROTO_SCTP, c.SCTP_RTOINFO, s.RtoInfo().pack()[:-1], errno.EINVAL),
         (IPPROTO_SCTP, c.SCTP_RTOINFO, 5, errno.EINVAL),
         (IPPROTO_SCTP, c.SCTP_STATUS, s.Status(), errno.EOPNOTSUPP),
-        (IPPROTO_SCTP, c.SCTP_ECN_SUPPORTED, s.AssocValue(), errno.EOPNOTSUPP),
+        (IPPROTO_SCTP, c.SCTP_REUSE_PORT, 1, errno.EOPNOTSUPP),
         (IPPROTO_SCTP, 4711, 1, errno.ENOPROTOOPT),
         (6, 1, 1, errno.ENOPROTOOPT),
     ],

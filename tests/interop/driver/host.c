@@ -25,7 +25,8 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct address_list own, routes, cut;
-static unsigned lose_every, lose_count;
+static unsigned lose_every, lose_count, lose_at;
+static uint32_t lose_random;
 static uint64_t lost;
 
 socklen_t address_length(const struct sockaddr *address)
@@ -76,6 +77,7 @@ void host_lose(unsigned every)
 	pthread_mutex_lock(&lock);
 	lose_every = every;
 	lose_count = 0;
+	lose_random = 1;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -87,15 +89,28 @@ uint64_t host_lost(void)
 	return count;
 }
 
+/*
+ * Is it the turn of this packet to be lost? One of so many is, and which of them is drawn anew each time: where a
+ * sender waits for a timeout, its packets repeat themselves, and a loss that kept time with them would hit the same
+ * one again and again. The lock is held.
+ */
+static bool is_lost(void)
+{
+	if (lose_count == 0) {
+		lose_random = lose_random * 1664525 + 1013904223;
+		lose_at = (lose_random >> 16) % lose_every;
+	}
+	bool gone = lose_count == lose_at;
+	lose_count = (lose_count + 1) % lose_every;
+	return gone;
+}
+
 /* Does this packet vanish? The lock is held. */
 static bool vanishes(const struct sockaddr *from, const struct sockaddr *to)
 {
 	bool gone = (from && position(&cut, from) >= 0) || (to && position(&cut, to) >= 0);
 
-	if (!gone && lose_every && ++lose_count >= lose_every) {
-		lose_count = 0;
-		gone = true;
-	}
+	gone = gone || (lose_every && is_lost());
 	lost += gone;
 	return gone;
 }

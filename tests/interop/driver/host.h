@@ -25,7 +25,7 @@ void host_set_addresses(const struct address_list *addresses);
 void host_set_routes(const struct address_list *peers);
 /* Packets from or to one of these addresses vanish; an empty list mends everything. */
 void host_cut(const struct address_list *addresses);
-/* Every n-th packet vanishes, counted over both directions; 0 for none. */
+/* Of every n packets, counted over both directions, one vanishes; 0 for none. */
 void host_lose(unsigned every);
 /* Packets that vanished so far. */
 uint64_t host_lost(void);

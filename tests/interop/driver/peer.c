@@ -10,7 +10,7 @@
  *   init addresses= [port=] [peers=] [send_space=] [receive_space=] [refuse=1]             -> port
  *                                                  the UDP port; the host's addresses, and the peer's, each reached
  *                                                  from the one at the same place; whether to ABORT what is unknown
- *   cut addresses= | mend | lose every=            packets from or to these vanish; none; every n-th
+ *   cut addresses= | mend | lose every=            packets from or to these vanish; none; one of every n
  *   stats                                          packets, retransmissions, ...
  *   quit
  *   socket [style=one-to-one|one-to-many] [family=4|6]                   -> socket

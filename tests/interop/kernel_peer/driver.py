@@ -27,6 +27,12 @@ from sctpx import structs as s
 PATIENCE = 20.0
 BUFFER = 1 << 20
 NOTICES = (c.SCTP_ASSOC_CHANGE, c.SCTP_SHUTDOWN_EVENT, c.SCTP_PEER_ADDR_CHANGE)
+ADDRESSES = {
+    c.SCTP_ADDR_ADDED: "added",
+    c.SCTP_ADDR_REMOVED: "removed",
+    c.SCTP_ADDR_MADE_PRIM: "primary",
+    c.SCTP_ADDR_CONFIRMED: "confirmed",
+}
 CHANGES = ("comm_up", "comm_lost", "restart", "shutdown_complete", "cannot_start")
 EXTENSIONS = {
     "PR-SCTP": c.SCTP_PR_SUPPORTED,
@@ -35,6 +41,11 @@ EXTENSIONS = {
     "ASCONF": c.SCTP_ASCONF_SUPPORTED,
     "ECN": c.SCTP_ECN_SUPPORTED,
     "I-DATA": c.SCTP_INTERLEAVING_SUPPORTED,
+}
+KEY_OPTIONS = {
+    "activate": c.SCTP_AUTH_ACTIVE_KEY,
+    "deactivate": c.SCTP_AUTH_DEACTIVATE_KEY,
+    "delete": c.SCTP_AUTH_DELETE_KEY,
 }
 
 
@@ -51,6 +62,8 @@ class Endpoint:
         self.sock = sock
         self.messages: deque[dict[str, Any]] = deque()
         self.events: deque[str] = deque()
+        self.changes: deque[tuple[str, str]] = deque()
+        """(address, what) of the peer's addresses that were added, removed or made primary."""
         self.end: str | None = None
         self._parts: list[bytes] = []
         sock.settimeout(PATIENCE)
@@ -70,6 +83,8 @@ class Endpoint:
         notice = got.notification
         if isinstance(notice, s.AssocChange):
             self.events.append(CHANGES[notice.sac_state])
+        elif isinstance(notice, s.PaddrChange) and notice.spc_state in ADDRESSES and notice.spc_aaddr:
+            self.changes.append((notice.spc_aaddr[0], ADDRESSES[notice.spc_state]))
         elif notice is not None:
             self.events.append(type(notice).__name__)
         elif not got.data and not got.flags & c.MSG_EOR:
@@ -122,9 +137,12 @@ class Driver:
         config: dict[str, Any] | None = None,
         extensions: list[str] | None = None,
     ) -> dict[str, Any]:
-        """``udp_port``: where peers are reached; 0 without encapsulation."""
+        """``udp_port``: where peers are reached; 0 without encapsulation. ``shared_keys`` of ``config`` are text."""
         kind = sctpx.SOCK_STREAM if style == "one-to-one" else sctpx.SOCK_SEQPACKET
-        settings = sctpx.AssociationConfig(**{"send_buffer": 4 << 20, "receive_buffer": 4 << 20, **(config or {})})
+        fields = {"send_buffer": 4 << 20, "receive_buffer": 4 << 20, **(config or {})}
+        if "shared_keys" in fields:
+            fields["shared_keys"] = tuple((number, key.encode()) for number, key in fields["shared_keys"])
+        settings = sctpx.AssociationConfig(**fields)
         domain = sctpx.AF_INET6 if family == 6 else sctpx.AF_INET
         sock = sctpx.socket(domain, kind, backend="kernel", peer_udp_port=udp_port, config=settings)
         if extensions and "I-DATA" in extensions:  # Linux takes the option with this level of interleaving only.
@@ -137,6 +155,21 @@ class Driver:
         sock = self._sockets[socket].sock
         sock.bindx([(address, port) for address in addresses])
         return {"port": sock.getsockname()[1]}
+
+    def unbind(self, socket: int, addresses: list[str]) -> dict[str, Any]:
+        """Addresses are given up: the name of the error, or nothing."""
+        try:
+            self._sockets[socket].sock.bindx([(address, 0) for address in addresses], c.SCTP_BINDX_REM_ADDR)
+        except OSError as error:
+            return {"error": errno.errorcode.get(error.errno or 0, "?")}
+        return {"error": ""}
+
+    def prefer(self, socket: int, address: str) -> dict[str, Any]:
+        """The peer is asked to send to this address."""
+        sock = self._sockets[socket].sock
+        wanted = s.SetPeerPrim(sspp_addr=(address, sock.getsockname()[1]))
+        sock.setsockopt(c.IPPROTO_SCTP, c.SCTP_SET_PEER_PRIMARY_ADDR, wanted)
+        return {}
 
     def listen(self, socket: int) -> dict[str, Any]:
         self._sockets[socket].sock.listen()
@@ -178,6 +211,7 @@ class Driver:
             "established": status.sstat_state == c.SCTP_ESTABLISHED,
             "unacknowledged": status.sstat_unackdata,
             "paths": paths,
+            "primary": status.sstat_primary.spinfo_address[0],
         }
 
     def extensions(self, socket: int) -> dict[str, Any]:
@@ -195,13 +229,17 @@ class Driver:
         ppid: int = 0,
         unordered: bool = False,
         lifetime: int = 0,
+        key: int | None = None,
     ) -> dict[str, Any]:
-        """``lifetime``: milliseconds after which the message need not arrive (PR-SCTP), if the peer agreed to that."""
+        """``lifetime``: milliseconds after which the message need not arrive (PR-SCTP), if the peer agreed to that.
+        ``key``: the shared key to authenticate it with, in place of the active one."""
         info = s.SndInfo(snd_sid=stream, snd_ppid=ppid, snd_flags=c.SCTP_UNORDERED if unordered else 0)
         limited = s.PrInfo(pr_policy=c.SCTP_PR_SCTP_TTL, pr_value=lifetime)
         ancillary: list[tuple[int, int, Any]] = [(c.IPPROTO_SCTP, c.SCTP_SNDINFO, info)]
         if lifetime:
             ancillary.append((c.IPPROTO_SCTP, c.SCTP_PRINFO, limited))
+        if key is not None:
+            ancillary.append((c.IPPROTO_SCTP, c.SCTP_AUTHINFO, s.AuthInfo(auth_keynumber=key)))
         for number in range(count):
             self._sockets[socket].sock.sendmsg([content(seed + number, size)], ancillary)
         return {}
@@ -225,6 +263,14 @@ class Driver:
                 break
             found.append(endpoint.events.popleft())
         return {"events": found, "end": endpoint.end}
+
+    def changed(self, socket: int, address: str, what: str) -> dict[str, Any]:
+        """Wait until the kernel has told this of an address of the peer."""
+        endpoint = self._sockets[socket]
+        while (address, what) not in endpoint.changes and endpoint.end is None:
+            endpoint.take()
+        endpoint.changes.clear()
+        return {"end": endpoint.end}
 
     def echo(self, socket: int, count: int) -> dict[str, Any]:
         endpoint = self._sockets[socket]
@@ -268,6 +314,15 @@ class Driver:
         except OSError as error:
             return {"error": errno.errorcode.get(error.errno or 0, "?")}
         return {"error": ""}
+
+    def auth(self, socket: int, what: str, number: int, key: str = "") -> dict[str, Any]:
+        """``set``, ``activate``, ``deactivate`` or ``delete`` a shared key."""
+        sock = self._sockets[socket].sock
+        if what == "set":
+            sock.setsockopt(c.IPPROTO_SCTP, c.SCTP_AUTH_KEY, s.AuthKey(sca_keynumber=number, sca_key=key.encode()))
+        else:
+            sock.setsockopt(c.IPPROTO_SCTP, KEY_OPTIONS[what], s.AuthKeyId(scact_keynumber=number))
+        return {}
 
     def sysctl(self, **values: int) -> dict[str, Any]:
         """Set values of net.sctp: what was there before."""

@@ -204,7 +204,8 @@ class Guest:
         self._impaired.add(link)
         name, arriving = f"l{link}", f"ifb{link}"
         commands = f"""
-            ip link add {arriving} type ifb && ip link set {arriving} up
+            ip link show {arriving} >/dev/null 2>&1 || ip link add {arriving} type ifb  # The module may have made it.
+            ip link set {arriving} up
             tc qdisc add dev {name} ingress
             tc filter add dev {name} parent ffff: matchall action mirred egress redirect dev {arriving}
             tc qdisc add dev {arriving} root netem {" ".join(how)}

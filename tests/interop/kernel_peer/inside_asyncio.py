@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,6 +59,45 @@ def test_messages_come_back_as_they_were() -> None:
             await association.send(b"z")
         with pytest.raises(sctpx.AssociationClosed):
             await association.recv()
+
+    run(body)
+
+
+def test_what_one_association_has_otherwise_is_put_back() -> None:
+    async def body() -> None:
+        async with (
+            await sctpx.start_server(None, HOST, 0, **KERNEL) as server,
+            await sctpx.open_endpoint(HOST, **KERNEL) as endpoint,
+        ):
+            usual = sctpx.AssociationConfig()
+            other = replace(
+                usual, partial_reliability=False, scheduler="prio", dscp=46, ecn=True, max_segment=1000, mtu=1200
+            )
+            found = []
+            for config in (usual, other, usual):
+                association = await endpoint.connect(HOST, server.port, config=config)
+                await server.accept()
+                [path] = association.paths
+                found.append((association.partial_reliability, association.ecn, path.mtu))
+                await association.shutdown()
+            assert found[0] == found[2]
+            assert (found[0][0], found[1][0], found[1][1]) == (True, False, True)
+            assert found[1][2] <= 1200 < found[0][2]
+            with pytest.raises(OSError, match="shared_keys") as refused:
+                await endpoint.connect(HOST, server.port, config=replace(usual, shared_keys=((0, b"key"),)))
+            assert refused.value.errno == errno.EOPNOTSUPP
+
+    run(body)
+
+
+def test_potentially_failed_paths_need_not_be_told() -> None:
+    async def body() -> None:
+        hidden = sctpx.AssociationConfig(expose_potentially_failed=False)
+        async with (
+            await sctpx.start_server(None, HOST, 0, **KERNEL) as server,
+            sctpx.connect(HOST, server.port, config=hidden, **KERNEL) as association,
+        ):
+            assert [path.state for path in association.paths] == ["active"]
 
     run(body)
 
@@ -151,6 +191,116 @@ def test_a_reader_that_is_slow_makes_the_sender_wait_and_loses_nothing() -> None
             while got < 300:
                 got += len(await other.recv_many())
             assert await sending == 300
+
+    run(body)
+
+
+class Protocol(sctpx.SctpProtocol):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        self.ended = asyncio.get_running_loop().create_future()
+        self.transport: sctpx.SctpTransport = None  # type: ignore[assignment]
+
+    def connection_made(self, transport: sctpx.SctpTransport) -> None:
+        self.transport = transport
+
+    def message_received(self, message: sctpx.Message) -> None:
+        self.told.append(message.data)
+
+    def event_received(self, event: e.Event) -> None:
+        self.told.append(event)
+
+    def pause_writing(self) -> None:
+        self.told.append("pause")
+
+    def resume_writing(self) -> None:
+        self.told.append("resume")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended.set_result(exc)
+
+
+class Echo(Protocol):
+    """Answers each message."""
+
+    def message_received(self, message: sctpx.Message) -> None:
+        super().message_received(message)
+        self.transport.send(message.data, stream=message.stream, ppid=message.ppid)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 - there is nothing to wait for but the loop itself
+        await asyncio.sleep(0.001)
+
+
+def test_protocols_exchange_messages_and_end_gracefully() -> None:
+    async def body() -> None:
+        made: list[Echo] = []
+
+        def factory() -> Echo:
+            made.append(Echo())
+            return made[-1]
+
+        async with await sctpx.create_server(factory, HOST, 0, **KERNEL) as server:
+            transport, protocol = await sctpx.create_connection(Protocol, HOST, server.port, **KERNEL)
+            for number in range(100):
+                transport.send(b"%d" % number, stream=1, ppid=60)
+            await until(lambda: len(protocol.told) == 100)
+            assert protocol.told == [b"%d" % number for number in range(100)]
+            assert transport.get_extra_info("peername") == (HOST, server.port)
+            transport.close()
+            assert transport.is_closing()
+            assert await protocol.ended is None
+            assert await made[0].ended is None
+            assert made[0].told[100:] == [e.PeerShutdown()]
+
+    run(body)
+
+
+def test_a_protocol_that_does_not_read_pauses_the_writing_of_the_other_one_and_nothing_is_lost() -> None:
+    async def body() -> None:
+        made: list[Protocol] = []
+
+        def factory() -> Protocol:
+            made.append(Protocol())
+            return made[-1]
+
+        async with await sctpx.create_server(factory, HOST, 0, **KERNEL) as server:
+            transport, protocol = await sctpx.create_connection(Protocol, HOST, server.port, **KERNEL)
+            await until(lambda: made)
+            made[0].transport.pause_reading()
+            transport.set_write_buffer_limits(high=100_000)
+            count = 0
+            while "pause" not in protocol.told:
+                transport.send(b"%06d" % count * 1000)
+                count += 1
+                await asyncio.sleep(0)
+            assert transport.get_write_buffer_size() > 100_000
+            assert made[0].told == []
+            made[0].transport.resume_reading()
+            await until(lambda: "resume" in protocol.told)
+            assert transport.get_write_buffer_size() <= 25_000
+            transport.close()  # What is kept goes first.
+            assert await protocol.ended is None
+            assert await made[0].ended is None
+            assert [data[:6] for data in made[0].told[:-1]] == [b"%06d" % number for number in range(count)]
+
+    run(body)
+
+
+def test_a_protocol_is_told_why_the_peer_aborted() -> None:
+    async def body() -> None:
+        async with await sctpx.start_server(None, HOST, 0, **KERNEL) as server:
+            transport, protocol = await sctpx.create_connection(Protocol, HOST, server.port, **KERNEL)
+            peer = await server.accept()
+            peer.abort("because")
+            error = await protocol.ended
+            assert isinstance(error, sctpx.AssociationAborted)
+            assert error.causes == ((12, b"because"),)
+            with pytest.raises(sctpx.AssociationAborted):
+                transport.send(b"x")
 
     run(body)
 

@@ -12,13 +12,18 @@ import pytest
 
 from sctpx import AssociationAborted
 from sctpx.aio.association import Association
-from sctpx.aio.driver import BATCHES_PER_ROUND, ROUND, SEND, Driver
+from sctpx.aio.driver import BATCHES_PER_ROUND, Driver
 from sctpx.aio.endpoint import DEFAULT_CONFIG, Endpoint
+from sctpx.aio.output import ROUND, SEND
 from sctpx.core.config import AssociationConfig
 from sctpx.core.outputs import Transmit
 from sctpx.link import Received, ReturnedPacket, UdpLink
 from sctpx.link.addresses import AddressLike
+from sctpx.link.arrivals import LOOKS, SURE
+from sctpx.link.busy_poll import ENOUGH
+from sctpx.link.patience import TRIES
 from sctpx.testing import seeded_bytes
+from tests.api.polling import limit_polling, note_polls
 from tests.api.running import LOOPS, Known, each_loop
 from tests.api.support import linux_only
 
@@ -257,6 +262,19 @@ async def test_a_full_queue_of_the_interface_is_tried_again_by_a_timer(worlds: l
     world.close()
 
 
+async def test_what_the_interface_never_has_room_for_is_lost_and_the_rest_goes_on(worlds: list[World]) -> None:
+    world = World()
+    worlds.append(world)
+    a, b = await world.associate()
+    world.link.errors = [errno.ENOBUFS] * TRIES
+    await a.send(b"given up, and sent again by T3-rtx")
+    await a.send(b"second")
+    assert [(await b.recv()).data for _ in range(2)] == [b"given up, and sent again by T3-rtx", b"second"]
+    assert world.link.errors == []
+    assert world.drivers[0].stack.stats.packets_refused == 1
+    world.close()
+
+
 async def test_an_error_about_the_destination_is_told_to_the_stack(worlds: list[World]) -> None:
     world = World()
     worlds.append(world)
@@ -434,18 +452,23 @@ class ReadableLink(MemoryLink):
         return taken
 
 
-def joined_world(worlds: list[World]) -> tuple[World, ReadableLink, ReadableLink]:
+def stopped_clock() -> int:
+    """A time that stands still: no timer sends a packet of its own, and nothing is polled for."""
+    return 10**9
+
+
+def joined_world(worlds: list[World], clock: Any = None) -> tuple[World, ReadableLink, ReadableLink]:
     """A world whose links are ``ReadableLink``s."""
     a, b = ReadableLink(A), ReadableLink(B)
     a.joined, b.joined = b, a
-    world = World(links=(a, b))
+    world = World(clock, (a, b))
     worlds.append(world)
     return world, a, b
 
 
 @pytest.mark.one_loop  # An iteration of uvloop begins with the timers, not with the sockets.
 async def test_an_answer_leaves_in_the_same_iteration_that_brought_what_it_answers(worlds: list[World]) -> None:
-    world, _, link = joined_world(worlds)
+    world, _, link = joined_world(worlds, stopped_clock)
     a, b = await world.associate()
 
     async def echo() -> None:
@@ -467,9 +490,12 @@ async def test_an_answer_leaves_in_the_same_iteration_that_brought_what_it_answe
     world.close()
 
 
+@pytest.mark.one_loop  # uvloop may say twice that a socket is readable, and then the driver looks in vain.
+@pytest.mark.one_loop  # uvloop may say twice that a socket is readable, and then the driver looks in vain.
 async def test_a_packet_alone_is_handled_before_more_is_asked_for_and_a_crowd_at_once(worlds: list[World]) -> None:
-    world, _, link = joined_world(worlds)
-    a, b = await world.associate()
+    world, _, link = joined_world(worlds, stopped_clock)
+    quiet = AssociationConfig(path_mtu_discovery=False, loss_recovery="rfc9260")  # Probes are packets, too.
+    a, b = await world.associate(quiet)
     await steps(10)
 
     async def asked_for(*messages: bytes) -> list[int]:
@@ -479,13 +505,67 @@ async def test_a_packet_alone_is_handled_before_more_is_asked_for_and_a_crowd_at
         await steps(5)
         assert [message.data for message in await b.recv_many()] == list(messages)
         await steps(10)
-        return link.budgets
+        return list(link.budgets)
 
-    assert await asked_for(b"one") == [1, BATCHES_PER_ROUND]
-    assert await asked_for(b"two", b"three", b"four") == [1, BATCHES_PER_ROUND]
+    for _ in range(SURE):
+        await asked_for(b"one")
+    dialogue = [await asked_for(b"one") for _ in range(LOOKS)]
+    assert sorted(dialogue) == [[1]] * (LOOKS - 1) + [[1, BATCHES_PER_ROUND]]  # Seldom does it look for more.
+    crowd = await asked_for(*[b"two"] * (LOOKS + 4))
+    assert crowd == [1] * (len(crowd) - 1) + [BATCHES_PER_ROUND]
+    assert len(crowd) <= LOOKS + 1
     assert await asked_for(b"five", b"six") == [BATCHES_PER_ROUND]
     assert await asked_for(b"seven") == [BATCHES_PER_ROUND]
     assert await asked_for(b"eight") == [1, BATCHES_PER_ROUND]
+    world.close()
+
+
+@pytest.mark.one_loop
+async def test_a_dialogue_is_polled_for_and_a_crowd_is_not(
+    worlds: list[World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a limit of an hour every wait here is short."""
+    limit_polling(monkeypatch, microseconds=3_600_000_000)
+    polls = note_polls(monkeypatch)
+    world, _, _ = joined_world(worlds)
+    a, b = await world.associate()
+    for _ in range(3 * ENOUGH):
+        for _ in range(3 * BATCHES_PER_ROUND):
+            await a.send(b"in a crowd")
+        await steps(20)
+        assert len(await b.recv_many()) == 3 * BATCHES_PER_ROUND
+    assert polls == []
+    for _ in range(LOOKS):
+        await a.send(b"question")
+        await b.recv()
+        await steps(1)
+    assert polls == [], "there was no answer"
+    for _ in range(2):
+        await a.send(b"question")
+        await b.send((await b.recv()).data)
+        await a.recv()
+        await steps(1)
+    assert polls
+    world.close()
+    await steps(1)
+    polls.clear()
+    await steps(3)
+    assert polls == [], "what is closed polls no more"
+
+
+@pytest.mark.one_loop
+async def test_a_driver_with_a_clock_of_its_own_never_polls(
+    worlds: list[World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_polling(monkeypatch, microseconds=3_600_000_000)
+    polls = note_polls(monkeypatch)
+    world, _, _ = joined_world(worlds, stopped_clock)
+    a, b = await world.associate()
+    for _ in range(2 * ENOUGH):
+        await a.send(b"question")
+        await b.send((await b.recv()).data)
+        await a.recv()
+    assert polls == []
     world.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 
 import pytest
 
@@ -70,11 +71,12 @@ def test_a_message_that_failed_tells_whether_it_was_sent() -> None:
 def test_nothing_that_asks_the_core_is_left_over_for_the_kernel(kind: type, base: type) -> None:
     """A public method or property of the base that names the core or its driver has one for the kernel."""
     left = []
-    for name, member in vars(base).items():
+    for name, member in [item for each in base.__mro__ for item in vars(each).items()]:
         function = getattr(member, "fget", None) or member
         code = getattr(function, "__code__", None)
         names = set(code.co_names) if code is not None else set[str]()
-        if names & {"_core", "_driver"} and name not in vars(kind) and not name.startswith("_"):
+        inherited = inspect.getattr_static(kind, name) is member
+        if names & {"_core", "_driver"} and inherited and not name.startswith("_"):
             left.append(name)
     assert sorted(left) == UNREACHED[base]
 

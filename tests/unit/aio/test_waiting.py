@@ -212,3 +212,20 @@ def test_the_others_in_line_go_on_when_one_who_is_resumed_stops_the_loop(event_l
     loop.close()
     assert woken == ["a", "b", "c"]
     assert isinstance(tasks[0].exception(), KeyboardInterrupt)
+
+
+async def test_who_stands_in_a_line_is_called_each_time_the_first_would_be_woken() -> None:
+    line = Line()
+    calls: list[str] = []
+    line.stand(lambda: calls.append("called"))
+    assert line
+    line.wake()
+    line.wake_all()
+    assert calls == []
+    await asyncio.sleep(0)
+    assert len(calls) >= 2
+    calls.clear()
+    line.resume()
+    line.resume_all()
+    assert calls == ["called"] * 2
+    assert line

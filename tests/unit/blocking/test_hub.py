@@ -14,7 +14,9 @@ import pytest
 from sctpx.blocking.hub import hub
 from sctpx.blocking.waiting import Line
 from sctpx.core.timers import NEVER
+from sctpx.link.busy_poll import ENOUGH
 from sctpx.sockapi.ending import Ending
+from tests.api.polling import limit_polling, note_selects
 
 PATIENCE = 20
 
@@ -24,6 +26,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.closed = False
+        self.in_dialogue = False
         self.far, self._near = socket.socketpair()
         self.received = b""
         self.readers: list[str] = []
@@ -298,3 +301,20 @@ def test_whatever_a_signal_handler_raises_the_lock_is_held_once_and_given_back()
                 join(thread, in_thread(take, "taker"))
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize("in_dialogue", [True, False])
+def test_a_dialogue_is_polled_for_before_its_waits_sleep(monkeypatch: pytest.MonkeyPatch, in_dialogue: bool) -> None:
+    """With a limit of an hour every wait here is short."""
+    assert hub.carriers == [], "the limit is read with the first driver"
+    limit_polling(monkeypatch, microseconds=3_600_000_000)
+    waits = note_selects(monkeypatch)
+    here = threading.current_thread().name
+    with mailbox() as box, hub.guard, hub.lock:
+        box.in_dialogue = in_dialogue
+        for number in range(1, ENOUGH + 2):
+            assert (here, 0) not in waits
+            box.far.send(b"x")
+            while len(box.received) < number:
+                hub.wait(box.line)
+        assert ((here, 0) in waits) is in_dialogue

@@ -1,6 +1,6 @@
 """Any bytes into ``Stack.receive``, in several states: no exception, bounded work, and the stack comes to rest.
 
-The stories are those of the fuzzer (``tests/fuzz/endpoint_input.py``).
+What the bytes mean: ``tests/fuzz/endpoint_input.py``.
 """
 
 from __future__ import annotations

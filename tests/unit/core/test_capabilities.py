@@ -5,8 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Final
 
-from sctpx.core.capabilities import CAPABILITIES, Capability, offer, offered, said
+from sctpx.core import capabilities
+from sctpx.core.capabilities import CAPABILITIES, Capability, agreed, offer, offered, said
 from sctpx.core.config import AssociationConfig
+from sctpx.wire.auth import AuthParameters
 from sctpx.wire.codes import CHUNK_ASCONF, CHUNK_ASCONF_ACK, CHUNK_I_DATA, PARAM_ECN_CAPABLE
 from sctpx.wire.packet import chunks
 from sctpx.wire.setup import Setup, parse
@@ -56,3 +58,33 @@ def test_each_row_has_a_bit_of_its_own_and_a_parameter_of_the_association() -> N
     assert all(bit.bit_count() == 1 and bit < 1 << 16 for bit in bits)
     assert all(hasattr(AssociationConfig(), row.field) for row in CAPABILITIES)
     assert AssociationConfig().capabilities == offered(AssociationConfig())
+
+
+def peer_with(bits: int, method: int = 0) -> Setup:
+    """What a peer says that can do this."""
+    setup = Setup(1, 65536, 10, 10, 1)
+    offer(setup, bits, method=method)
+    if bits & capabilities.AUTHENTICATION:
+        setup.auth = AuthParameters(bytes(32), b"", b"\0\1")
+    return setup
+
+
+def test_address_reconfiguration_is_agreed_with_authentication_or_where_we_do_without() -> None:
+    """RFC 5061 section 4.2.7: ASCONF chunks are authenticated. No other extension is spoken without what it needs."""
+    addresses, auth = capabilities.ADDRESS_RECONFIGURATION, capabilities.AUTHENTICATION
+    without = capabilities.UNAUTHENTICATED_ASCONF
+    partial = capabilities.INTERLEAVED_PARTIAL_RELIABILITY
+    ours = addresses | auth | partial | capabilities.INTERLEAVING
+    assert agreed(ours, peer_with(addresses | auth), 0) == addresses | auth
+    assert agreed(ours, peer_with(addresses), 0) == 0
+    assert agreed(ours | without, peer_with(addresses), 0) == addresses | without
+    assert agreed(ours | without, peer_with(partial), 0) == without
+
+
+def test_packets_without_a_checksum_are_sent_where_both_name_the_same_method() -> None:
+    """RFC 9653 section 5."""
+    takes, sends = capabilities.TAKES_ZERO_CHECKSUM, capabilities.SENDS_ZERO_CHECKSUM
+    assert agreed(takes, peer_with(takes, 1), 1) == takes | sends
+    assert agreed(takes, peer_with(takes, 2), 1) == takes
+    assert agreed(takes, peer_with(0, 1), 1) == takes
+    assert agreed(0, peer_with(takes, 1), 1) == 0

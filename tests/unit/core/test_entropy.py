@@ -28,3 +28,17 @@ def test_a_number_below_a_limit_can_be_any_of_them(limit: int) -> None:
     seen = Counter(random_below(random_bytes, limit) for _ in range(3000))
     assert sorted(seen) == list(range(limit))
     assert min(seen.values()) > 3000 // limit * 0.8
+
+
+def test_no_more_randomness_is_taken_than_a_number_has() -> None:
+    """What seeds a simulation, or is read from the system, is read as it was."""
+    asked: list[int] = []
+
+    def source(count: int) -> bytes:
+        asked.append(count)
+        return bytes(range(1, count + 1))
+
+    assert random_u32(source) == 0x01020304
+    assert random_tag(source) == 0x01020304
+    assert random_below(source, 1 << 64) == 0x0102030405060708
+    assert asked == [4, 4, 8]

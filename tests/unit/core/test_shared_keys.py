@@ -101,3 +101,40 @@ def test_parameters_that_cannot_be_are_refused(wrong: dict[str, object]) -> None
 
 def test_keys_are_not_shown() -> None:
     assert "secret" not in repr(AssociationConfig(shared_keys=((1, b"secret"),)))
+
+
+def test_a_copy_says_what_the_keys_say_and_leaves_them_alone() -> None:
+    """So that a call which cannot be done is known before it has changed anything."""
+    keys = make(1, 2, 3)
+    keys.deactivate(2)
+    copy = keys.copy(AssociationConfig())
+    with pytest.raises(OSError, match="still used") as caught:
+        copy.set(2, b"another")
+    assert caught.value.errno == EBUSY
+    copy.activate(3)
+    copy.delete(1, False)
+    assert (keys.active, keys.find(1), keys.is_usable(2)) == (1, b"\1", False)
+
+
+def test_keys_and_identifiers_may_be_as_large_as_their_fields() -> None:
+    """RFC 6458 section 8.3.3."""
+    keys = make(1)
+    keys.set(65535, bytes(65535))
+    assert keys.find(65535) == bytes(65535)
+
+
+def test_a_key_that_is_free_stays_so_until_it_is_set_anew() -> None:
+    """RFC 6458 sections 8.3.4 and 8.3.5."""
+    keys = make(1, 2)
+    keys.freed.add(2)
+    keys.deactivate(2)
+    assert keys.deactivated == []
+    copy = keys.copy(AssociationConfig())
+    copy.set(2, b"anew")
+    assert [each.is_usable(2) for each in (keys, copy)] == [False, True]
+    copy.freed.add(2)
+    copy.delete(2, False)
+    copy.set(2, b"once more")
+    assert copy.is_usable(2)
+    keys.delete(2, False)
+    assert keys.freed == set()

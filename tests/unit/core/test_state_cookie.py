@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sctpx.core.ip import ZONE_LENGTH
-from sctpx.core.state_cookie import SECRET_LIFE, Cookie, CookieJar
+from sctpx.core.state_cookie import MAC_LENGTH, SECRET_LIFE, Cookie, CookieJar
 from sctpx.core.timers import MICROSECOND, MILLISECOND, SECOND
 from sctpx.testing import seeded_bytes
 from sctpx.wire.packet import parse_prefix, prefix
@@ -158,3 +158,45 @@ def test_a_cookie_is_as_small_as_it_can_be(length: int, size: int) -> None:
     cookie = plain()
     cookie.local = cookie.source = bytes(length)
     assert len(CookieJar(seeded_bytes(1), NOW).sign(cookie, NOW)) == size
+
+
+def test_jars_with_one_seed_know_each_others_cookies() -> None:
+    """As the workers of one server do, of which a packet may come to any."""
+    one, other = CookieJar(seeded_bytes(1), NOW, b"seed"), CookieJar(seeded_bytes(2), NOW + SECRET_LIFE // 2, b"seed")
+    value = one.sign(plain(7), NOW)
+    assert contents(other.open(value, HEADER, NOW)) == contents(one.open(value, HEADER, NOW))
+    assert other.open(value, HEADER, NOW) is not None
+    assert CookieJar(seeded_bytes(1), NOW, b"another").open(value, HEADER, NOW) is None
+    assert CookieJar(seeded_bytes(1), NOW).open(value, HEADER, NOW) is None
+
+
+@pytest.mark.parametrize("later", [0, SECRET_LIFE - 1, SECRET_LIFE])
+def test_a_cookie_with_a_seed_outlives_its_secret_by_an_hour(later: int) -> None:
+    began = NOW - NOW % SECRET_LIFE
+    value = CookieJar(seeded_bytes(1), began, b"seed").sign(plain(), began + SECRET_LIFE - 1)
+    old, new = CookieJar(seeded_bytes(1), began, b"seed"), CookieJar(seeded_bytes(1), began + later, b"seed")
+    for jar in (old, new):
+        assert jar.open(value, HEADER, began + SECRET_LIFE - 1 + later) is not None
+    for hours in (2, 255, 256):
+        assert old.open(value, HEADER, began + SECRET_LIFE * hours + SECRET_LIFE - 1) is None
+
+
+def test_the_mac_of_a_cookie_depends_on_each_bit_of_the_secret_and_of_the_cookie() -> None:
+    """RFC 9260 section 5.1.3: "A MAC with acceptable security properties SHOULD be used"; section 14.1: the secret has
+    "a sufficient length". 128 bits of MAC, about half of which change with any bit of a secret of 256 bits.
+    """
+    asked: list[int] = []
+
+    def sign(secret: int, cookie: Cookie) -> int:
+        def random_bytes(count: int) -> bytes:
+            asked.append(count)
+            return (secret % (1 << 8 * count)).to_bytes(count, "big")
+
+        return int.from_bytes(CookieJar(random_bytes, NOW).sign(cookie, NOW)[-MAC_LENGTH:], "big")
+
+    mac = sign(0, plain())
+    others = [sign(1 << bit, plain()) for bit in range(256)] + [sign(0, plain(1 << bit)) for bit in range(32)]
+    assert set(asked) == {32}
+    assert MAC_LENGTH == 16
+    assert len({mac, *others}) == 1 + len(others)
+    assert all(32 <= (mac ^ other).bit_count() <= 96 for other in others)

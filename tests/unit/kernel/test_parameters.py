@@ -10,7 +10,7 @@ import pytest
 
 from sctpx import structs as s
 from sctpx.core.config import AssociationConfig
-from sctpx.kernel.parameters import AFTER_BIND, NOT_THE_KERNELS, check, settings
+from sctpx.kernel.parameters import BY_ENDPOINT, NOT_THE_KERNELS, check, settings
 from sctpx.sockapi import constants as c
 
 # Another value for each parameter that has an option in the kernel.
@@ -67,7 +67,7 @@ def told(config: AssociationConfig) -> dict[tuple[int, int], Any]:
 
 def test_each_parameter_is_an_option_of_the_kernel_or_is_refused() -> None:
     assert {field.name for field in fields(AssociationConfig)} == (
-        OTHERS.keys() | OF_KEYS.keys() | NOT_THE_KERNELS | AFTER_BIND
+        OTHERS.keys() | OF_KEYS.keys() | NOT_THE_KERNELS | BY_ENDPOINT
     )
 
 
@@ -130,6 +130,7 @@ def test_heartbeats_and_delayed_acknowledgements_can_be_off() -> None:
         {"attempt_delay": 0.5},
         {"connect_timeout": 3.0},
         {"stretch_sack": True},
+        {"congestion": "cubic"},
         {"interleaving": True},
     ],
 )

@@ -127,7 +127,7 @@ def test_ip_fragments_what_it_may(open_raw: OpenRaw) -> None:
     options = ((socket.IPPROTO_IP, 10), (socket.IPPROTO_IPV6, 23))  # IP_MTU_DISCOVER, IPV6_MTU_DISCOVER
     for sock, ip, option in zip(link.sockets, ("127.0.0.1", "::1"), options, strict=True):
         for fragments, mode in ((True, 0), (False, 3), (True, 0)):  # IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE
-            assert link.send(Transmit(b"", packed(ip), 0, packet(size=40), 40, 0, fragments)) == 0
+            assert link.send(Transmit(b"", packed(ip), 0, packet(size=600), 600, 0, fragments)) == 0
             assert sock.socket.getsockopt(*option) == mode
 
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import pytest
 
 from sctpx.core.ip import with_zone
-from sctpx.core.outputs import CLASS_SHIFT, Transmit
+from sctpx.core.outputs import CLASS_SHIFT, FRAGMENTS, SMALL_FRAGMENTS, WHOLE, Transmit
 from sctpx.link import Capabilities, Link, Received, ReturnedPacket, UdpLink, UdpSocket, probe
 from tests.unit.link.conftest import PATIENCE, ClosedPort, Collect, Elsewhere, OpenLink, OpenSocket
 from tests.unit.link.marks import CS5, LABEL, marks_received, observe_marks, take_flow_label
@@ -512,6 +512,15 @@ def test_a_packet_is_never_larger_than_ip_takes(open_link: OpenLink, ip: str) ->
     assert link.max_packet(packed(ip), packed(ip)) == link.max_packet(packed(ip))
 
 
+def test_the_interfaces_are_read_before_an_association_needs_to_know(
+    open_link: OpenLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read them the first time takes longer than to set up an association."""
+    link = open_link(["127.0.0.1"])
+    monkeypatch.setattr("sctpx.link.udp_socket.address_mtu", None)
+    assert link.max_packet(packed("127.0.0.1")) > 0
+
+
 # --- refusals ---
 
 
@@ -655,9 +664,44 @@ def test_ip_fragments_what_it_may(open_link: OpenLink, ip: str, flowinfo: int) -
     (sock,) = link.sockets
     assert link.forbids_fragments
     option = (socket.IPPROTO_IPV6, 23) if ":" in ip else (socket.IPPROTO_IP, 10)  # IPV6_, IP_MTU_DISCOVER
-    for fragments, mode in ((True, 0), (False, 3), (True, 0)):  # IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE
-        assert link.send(Transmit(b"", packed(ip), sock.port, b"our packet", 10, flowinfo, fragments)) == 0
+    for fragments, mode in ((FRAGMENTS, 0), (WHOLE, 3), (FRAGMENTS, 0)):  # IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE
+        assert link.send(Transmit(b"", packed(ip), sock.port, bytes(600), 600, flowinfo, fragments)) == 0
         assert sock.socket.getsockopt(*option) == mode
+
+
+@linux_only
+def test_a_packet_that_the_interface_does_not_take_is_cut_as_small_as_asked_and_the_next_one_is_not(
+    open_link: OpenLink, own_network: Elsewhere
+) -> None:
+    def send() -> list[tuple[int, int, int]]:
+        link = open_link(["::1"])
+        (sock,) = link.sockets
+        sent = []
+        for fragments in (WHOLE, SMALL_FRAGMENTS, FRAGMENTS, WHOLE):
+            code = link.send(Transmit(b"", packed("::1"), link.port, bytes(2000), 2000, 0, fragments))
+            batches = [len(batch[3]) for batch in link.receive(sock)]
+            sent.append((code, sum(batches), sock.fragments))
+        return sent
+
+    refused = (errno.EMSGSIZE, 0, WHOLE)
+    assert own_network(1500, send) == [refused, (0, 2000, SMALL_FRAGMENTS), (0, 2000, FRAGMENTS), refused]
+
+
+@linux_only
+def test_a_small_packet_leaves_without_a_change_of_the_socket_unless_the_path_is_even_narrower(
+    open_link: OpenLink, own_network: Elsewhere
+) -> None:
+    def send() -> list[tuple[int, int]]:
+        link = open_link(["127.0.0.1"])
+        (sock,) = link.sockets
+        sent = []
+        for size, may in ((200, WHOLE), (600, WHOLE), (200, FRAGMENTS), (400, FRAGMENTS), (200, WHOLE)):
+            code = link.send(Transmit(b"", packed("127.0.0.1"), link.port, bytes(size), size, 0, may))
+            sent.append((code, sock.fragments))
+        return sent
+
+    expected = [(0, FRAGMENTS), (errno.EMSGSIZE, WHOLE), (0, WHOLE), (0, FRAGMENTS), (0, FRAGMENTS)]
+    assert own_network(300, send) == expected
 
 
 @linux_only
@@ -667,7 +711,7 @@ def test_a_packet_that_ip_must_not_fragment_is_refused_if_the_interface_takes_le
     def send() -> list[int]:
         link = open_link(["127.0.0.1"])
         port = link.port
-        packets = [Transmit(b"", packed("127.0.0.1"), port, bytes(1400), 1400, 0, may) for may in (False, True)]
+        packets = [Transmit(b"", packed("127.0.0.1"), port, bytes(1400), 1400, 0, may) for may in (WHOLE, FRAGMENTS)]
         return [link.send(one) for one in packets]
 
     assert own_network(1300, send) == [errno.EMSGSIZE, 0]
@@ -676,7 +720,7 @@ def test_a_packet_that_ip_must_not_fragment_is_refused_if_the_interface_takes_le
 def test_where_df_cannot_be_set_the_link_says_so_and_sends_all_the_same(open_link: OpenLink) -> None:
     link = open_link(["127.0.0.1"], capabilities=PLAIN)
     assert not link.forbids_fragments
-    assert link.send(Transmit(b"", packed("127.0.0.1"), link.port, b"our packet", 10, 0, False)) == 0
+    assert link.send(Transmit(b"", packed("127.0.0.1"), link.port, b"our packet", 10, 0, WHOLE)) == 0
 
 
 @pytest.mark.parametrize("code", [errno.EAGAIN, errno.ENOBUFS], ids=errno.errorcode.get)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
 
 import pytest
@@ -33,6 +34,12 @@ class Socket:
     bound: bool = False
     members: dict[int, Member] = field(default_factory=dict)
     now: int = 0
+    refuses_ecn: bool = False
+
+    def check(self, config: AssociationConfig) -> None:
+        """What carries its packets cannot read the ECN bits, if it ``refuses_ecn``."""
+        if config.ecn and self.refuses_ecn:
+            raise OSError(errno.EOPNOTSUPP, "no ECN")
 
     def get(
         self,

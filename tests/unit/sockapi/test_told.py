@@ -21,6 +21,7 @@ from sctpx.core.association.connect import (
     ANSWER_SILENCE,
 )
 from sctpx.core.association.connect import AddressReport as CoreReport
+from sctpx.core.config import AssociationConfig
 from sctpx.core.path import states
 from sctpx.sockapi import events
 from sctpx.sockapi.events import to_event
@@ -71,7 +72,7 @@ def test_every_event_of_the_core_is_told_but_that_one_can_read_or_write(pair: Pa
         ),
         core.AdaptationIndication(association, 7): events.AdaptationIndicated(7),
         core.RemoteError(association, [(1, b"\0\1")]): events.RemoteError(((1, b"\0\1"),)),
-        core.PartialDeliveryAborted(association, 3, 9): events.PartialDeliveryAborted(3, 9),
+        core.PartialDeliveryAborted(association, 3, 9, 0): events.PartialDeliveryAborted(3, 9),
         core.Abandoned(association, (b"old", 1, 7, True, False, None, True)): events.MessageAbandoned(
             Undelivered(b"old", 1, 7, True)
         ),
@@ -107,6 +108,48 @@ def test_a_path_is_told_in_strings_and_seconds(pair: Pair) -> None:
     assert told.rto == path.rto / SECOND == 1.0
     assert told.primary
     assert not path_info(path, None).primary
+
+
+def test_a_path_is_told_with_its_thresholds() -> None:
+    """RFC 7829 section 9."""
+    config = AssociationConfig(path_max_retrans=4, potentially_failed_max_retrans=1, primary_switchover_max_retrans=2)
+    with Pair(seed=1, config=config).connect() as pair:
+        [told] = [path_info(path, None) for path in pair.a.association.paths]
+        assert (told.max_retrans, told.potentially_failed_max_retrans) == (4, 1)
+        assert told.primary_switchover_max_retrans == 2
+    with Pair(seed=1).connect() as pair:
+        assert path_info(pair.a.association.paths[0], None).primary_switchover_max_retrans is None
+
+
+ACTIVE, PF, INACTIVE = states.PATH_ACTIVE, states.PATH_POTENTIALLY_FAILED, states.PATH_INACTIVE
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "state"),
+    [
+        (ACTIVE, PF, None),
+        (PF, ACTIVE, None),
+        (ACTIVE, INACTIVE, "inactive"),
+        (PF, INACTIVE, "inactive"),
+        (INACTIVE, ACTIVE, "active"),
+        (INACTIVE, PF, "active"),
+    ],
+)
+def test_potentially_failed_paths_can_be_told_as_active_ones(
+    pair: Pair, before: int, now: int, state: str | None
+) -> None:
+    """RFC 7829 section 3.2 (12): "the means to suppress exposure of the PF state and the associated state
+    transitions".
+    """
+    path = pair.a.association.paths[0]
+    event = core.PathChange(pair.a.association, path.remote, core.CHANGE_STATE, now, before=before)
+    told = None if state is None else events.PathStateChanged("10.0.1.2", state, 0)
+    assert to_event(event, expose_pf=False) == told
+    assert to_event(event) == events.PathStateChanged("10.0.1.2", PATH_STATES[now], 0)
+    path.state = now
+    assert path_info(path, None, expose_pf=False).state == ("inactive" if now == INACTIVE else "active")
+    other = core.PathChange(pair.a.association, path.remote, core.CHANGE_PRIMARY, PF)
+    assert to_event(other, expose_pf=False) == events.PrimaryChanged("10.0.1.2")
 
 
 def test_a_path_that_was_never_measured_has_no_round_trip_time(pair: Pair) -> None:

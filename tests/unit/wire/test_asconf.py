@@ -70,11 +70,12 @@ def test_the_address_parameter_comes_first() -> None:
 def test_what_is_written_is_read_again(serial: int, lookup: bytes, wanted: list[tuple[int, int, bytes]]) -> None:
     requests = [asconf.request(*one) for one in wanted]
     chunk = asconf.encode(serial, lookup, requests)
-    assert len(chunk) <= asconf.size(requests)
+    assert len(chunk) <= asconf.size(requests) == len(asconf.encode(serial, IPV6, requests))
     number, found = asconf.parse(chunk[4:])
     assert number == serial
     assert [(one.kind, one.correlation, one.ip) for one in found] == wanted
     assert [one.is_wildcard for one in found] == [not any(ip) for _, _, ip in wanted]
+    assert not any(one.is_host_name for one in [*requests, *found])
 
 
 @given(
@@ -96,6 +97,8 @@ def test_answers_that_are_written_are_read_again(serial: int, said: list[tuple[i
         b"\0\0\0",
         bytes(4),
         bytes(4) + item(PARAM_ADD_IP, bytes(4) + address(IPV4)),
+        bytes(4) + item(PARAM_ADD_IP, IPV6),
+        bytes(4) + item(0x8765, IPV6),
         bytes(4) + address(IPV4)[:6],
         bytes(4) + item(5, IPV6),
         bytes(4) + address(IPV4) + b"\xc0\1\0\3",
@@ -105,6 +108,50 @@ def test_answers_that_are_written_are_read_again(serial: int, said: list[tuple[i
 def test_an_asconf_without_an_address_parameter_or_with_broken_lengths_is_malformed(value: bytes) -> None:
     with pytest.raises(ParseError):
         asconf.parse(value)
+
+
+@pytest.mark.parametrize("ip", [IPV4, IPV6, bytes(4), bytes(16)])
+def test_the_address_parameter_is_read(ip: bytes) -> None:
+    assert asconf.lookup_of(asconf.encode(5, ip, [asconf.request(PARAM_ADD_IP, 1, IPV4)])[4:]) == ip
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b"",
+        b"\0",
+        b"\0\5\0",
+        address(IPV4)[:7],
+        address(IPV6)[:19],
+        item(5, IPV6),
+        item(6, IPV4),
+        item(5, b""),
+        item(PARAM_HOST_NAME, b"host"),
+        item(0x8765, IPV4),
+        item(0x8765, b"a"),
+        b"\0\5\1\x08" + IPV4,
+        item(PARAM_ADD_IP, bytes(4) + address(IPV4)),
+    ],
+)
+def test_what_is_no_address_parameter_is_none(behind: bytes) -> None:
+    """Section 4.1.1: "The host name address [...] MUST be ignored"."""
+    assert asconf.lookup_of(bytes(4) + behind) == b""
+
+
+@given(st.binary(max_size=30))
+def test_the_address_parameter_of_any_bytes_is_that_of_the_whole_chunk(value: bytes) -> None:
+    ip = asconf.lookup_of(value)
+    try:
+        asconf.parse(value)
+    except ParseError:
+        return
+    assert ip or value[4:6] == PARAM_HOST_NAME.to_bytes(2, "big")
+
+
+@given(NUMBERS, st.lists(st.tuples(st.integers(0, 0xFFFF), st.binary(max_size=9))))
+def test_the_size_of_an_answer_is_what_it_takes_in_the_chunk(number: int, why: list[tuple[int, bytes]]) -> None:
+    one = Answer(number, why)
+    assert len(asconf.encode_ack(7, [one, one])) == 8 + 2 * one.size
 
 
 def test_a_host_name_in_place_of_the_address_parameter_is_ignored() -> None:
@@ -134,6 +181,18 @@ def test_a_request_that_is_malformed_inside_has_no_address_and_spoils_no_other(v
     ]
 
 
+@pytest.mark.parametrize(("value", "correlation"), [(b"", 0), (b"\0\0\1", 0), (b"\1\2\3\4", 0x01020304)])
+def test_a_request_without_an_address_has_a_correlation_id_if_there_is_room_for_it(
+    value: bytes, correlation: int
+) -> None:
+    assert asconf.parse_request(PARAM_ADD_IP, value).correlation == correlation
+
+
+def test_an_address_is_read_in_known_requests_only() -> None:
+    unknown = asconf.parse_request(0xC123, bytes(4) + address(IPV4))
+    assert (unknown.kind, unknown.ip) == (0xC123, b"")
+
+
 def test_a_host_name_in_a_request_is_seen() -> None:
     _, [found] = asconf.parse(bytes(4) + address(IPV4) + item(PARAM_ADD_IP, bytes(4) + item(PARAM_HOST_NAME, b"host")))
     assert found.is_host_name
@@ -156,7 +215,9 @@ def test_an_answer_without_what_it_must_have_is_malformed(value: bytes) -> None:
 
 
 def test_other_parameters_of_an_answer_are_told_apart() -> None:
-    assert asconf.parse_ack(bytes(4) + item(0xC123, b"abcd"))[2] == [(0xC123, b"abcd")]
+    _, answers, others = asconf.parse_ack(bytes(4) + item(0xC123, b"abcd") + item(PARAM_SUCCESS, b"\0\0\0\7"))
+    assert others == [(0xC123, b"abcd")]
+    assert [(one.correlation, one.causes) for one in answers] == [(7, [])]
 
 
 @given(st.binary(max_size=100))

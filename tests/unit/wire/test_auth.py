@@ -23,6 +23,11 @@ def test_a_key_vector_is_the_three_parameters_in_their_order_without_padding() -
     assert said.key_vector().hex() == by_hand
 
 
+def test_identifiers_have_two_bytes_each() -> None:
+    assert AuthParameters(ONES, None, b"\1\2\0\3").identifiers == [0x0102, 3]
+    assert AuthParameters(ONES, None, b"").identifiers == []
+
+
 def test_a_parameter_that_was_not_sent_is_omitted_and_an_empty_one_is_not() -> None:
     assert AuthParameters(ONES, None, b"\0\1").key_vector().hex() == "80020024" + ONES.hex() + "800400060001"
     assert (

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctpx.wire.checksum import crc32c, header_checksum, read_checksum, verify_packet
+from sctpx.wire.checksum import (
+    NO_CHECKSUM,
+    checksum_of,
+    crc32c,
+    crc_word,
+    header_checksum,
+    read_checksum,
+    verify_packet,
+)
 from sctpx.wire.seal import finish_packet
 
 PREFIX = bytes.fromhex("1388 8e3c 01020304")
@@ -47,6 +55,23 @@ def test_the_library_agrees_with_the_definition(data: bytes) -> None:
 @given(st.binary(max_size=100), st.binary(max_size=100))
 def test_a_checksum_can_be_continued(first: bytes, second: bytes) -> None:
     assert crc32c(second, crc32c(first)) == crc32c(first + second)
+
+
+@given(st.binary(min_size=4, max_size=4), st.integers(0, 0xFFFFFFFF))
+def test_a_checksum_can_be_continued_by_a_number_of_four_bytes(data: bytes, start: int) -> None:
+    assert crc_word(int.from_bytes(data, "big"), start) == crc32c(data, start)
+
+
+@pytest.mark.parametrize("length", [0, 1, 4095, 4096, 4097])
+@pytest.mark.parametrize("start", [0, 1, 0xE3069283])
+def test_a_part_of_a_buffer_has_its_checksum_whether_it_is_copied_or_not(length: int, start: int) -> None:
+    data = bytes(range(256)) * 20
+    assert checksum_of(data, 7, 7 + length, start) == crc32c(data[7 : 7 + length], start)
+
+
+def test_where_packets_have_no_checksum_it_is_zero() -> None:
+    """RFC 9653."""
+    assert checksum_of(b"some data", 0, 4, NO_CHECKSUM) == 0
 
 
 def test_the_checksum_is_sent_with_its_least_significant_byte_first() -> None:

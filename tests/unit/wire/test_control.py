@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sctpx.wire import causes, control
+from sctpx.wire.codes import CHUNK_AUTH
 from sctpx.wire.packet import chunks
-from sctpx.wire.tlv import ParseError, item
+from sctpx.wire.tlv import ParseError, chunk, item
 
 VECTORS = [
     (control.abort([]), "06 00 0004"),
@@ -26,6 +27,9 @@ VECTORS = [
     (control.shutdown(0x1_FFFFFFFE), "07 00 0008  fffffffe"),
     (control.shutdown(-1), "07 00 0008  ffffffff"),
     (control.shutdown_ack(), "08 00 0004"),
+    (control.padding(4), "84 00 0004"),
+    (control.padding(8), "84 00 0008 00000000"),
+    (control.probe(b"1234", 20), "04 00 000c  0001 0008 31323334  84 00 0008 00000000"),
     (control.shutdown_complete(), "0e 00 0004"),
     (control.shutdown_complete(reflected=True), "0e 01 0004"),
     (control.cookie_echo(b"cookie"), "0a 00 000a  636f6f6b6965 0000"),
@@ -61,6 +65,22 @@ def test_a_heartbeat_cut_anywhere_is_malformed() -> None:
     for cut in range(len(value)):
         with pytest.raises(ParseError):
             control.parse_heartbeat_info(value[:cut])
+
+
+@pytest.mark.parametrize("length", [20, 21, 300])
+def test_a_probe_may_stand_behind_an_auth_chunk(length: int) -> None:
+    """Nothing but the two chunks of ``probe`` is a probe, however long the AUTH chunk and the Heartbeat Info are."""
+    auth = chunk(CHUNK_AUTH, 0, bytes(length))
+    for before in (b"", auth):
+        for info in (b"", b"12345", bytes(400)):
+            asking = control.heartbeat(info)
+            assert control.is_probe(before + control.probe(info, len(asking) + 4))
+            assert not control.is_probe(before + asking)
+            assert not control.is_probe(before + asking + asking)
+            assert not control.is_probe(before + control.heartbeat_ack(info) + control.padding(8))
+        assert not control.is_probe(before + control.cookie_ack())
+    assert not control.is_probe(auth)
+    assert not control.is_probe(auth + auth + control.probe(b"", 16))
 
 
 @given(st.integers(0, 0xFFFFFFFF))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sctpx.wire.codes import CHUNK_DATA, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
-from sctpx.wire.data import DATA, PADDING
+from sctpx.wire.data import DATA, PADDING, unpack_data
 from sctpx.wire.packet import chunks
 from sctpx.wire.tlv import chunk
 
@@ -23,6 +23,11 @@ def test_the_header_is_laid_out_as_in_the_figure() -> None:
 )
 def test_the_flags_are_the_low_four_bits_i_u_b_e(flag: int, bit: int) -> None:
     assert flag == bit
+
+
+def test_the_header_is_read_as_it_is_written_wherever_it_stands() -> None:
+    numbers = (CHUNK_DATA, 0xFF, 0xFEDC, 0xFFFFFFFE, 0xABCD, 0x8001, 0x89ABCDEF)
+    assert unpack_data(b"before" + DATA.pack(*numbers), 6) == numbers
 
 
 @pytest.mark.parametrize("length", range(1, 9))

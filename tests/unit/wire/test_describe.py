@@ -8,8 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sctpx.wire import causes, control, forward, params, reconfig, sack
-from sctpx.wire.codes import CAUSE_NAMES, CHUNK_NAMES, PARAM_NAMES
+from sctpx.wire import asconf, causes, control, forward, params, reconfig, sack
+from sctpx.wire.codes import (
+    CAUSE_DELETE_LAST_IP,
+    CAUSE_NAMES,
+    CHUNK_ASCONF,
+    CHUNK_ASCONF_ACK,
+    CHUNK_NAMES,
+    PARAM_ADD_IP,
+    PARAM_DELETE_IP,
+    PARAM_ERROR_CAUSE,
+    PARAM_NAMES,
+)
 from sctpx.wire.describe import LIMIT, chunk_names, describe
 from sctpx.wire.packet import finish_packet, prefix
 from sctpx.wire.setup import Setup
@@ -96,6 +106,11 @@ def test_an_init_ack_is_told_with_cookie_and_reports() -> None:
         (item(6, b""), "IPv6 Address (malformed: empty)"),
         (item(5, IPV4) + b"\0\x05\0\x09abcd", "IPv4 Address (192.0.2.1), malformed: 8 bytes"),
         (b"\0\x05\0\0", "malformed: 4 bytes"),
+        (item(0x8008, bytes(17)), f"Supported Extensions ({', '.join(['DATA'] * 16)} and 1 more)"),
+        (item(12, b"\0\5" * 17), f"Supported Address Types ({', '.join(['IPv4 Address'] * 16)} and 1 more)"),
+        (item(12, b"\0\5" * 3 + b"\0"), f"Supported Address Types ({', '.join(['IPv4 Address'] * 3)})"),
+        (item(0x8004, b"\0\3\0\1\0"), "Requested HMAC Algorithm (3 1)"),
+        (item(0x8004, b"\0\3" * 17), f"Requested HMAC Algorithm ({' '.join(['3'] * 16)} and 1 more)"),
     ],
 )
 def test_the_parameters_of_an_init_are_told(parameter: bytes, text: str) -> None:
@@ -125,6 +140,25 @@ def test_long_lists_are_counted_beyond_the_first_ones() -> None:
         f"SACK cum 100 a_rwnd 1 gaps {gaps} and 4 more dups {dups} and 14 more"
     )
     assert told(control.error([causes.out_of_resource()] * 20)).endswith("Out of Resource and 4 more")
+    answer = asconf.Answer(2, [causes.out_of_resource()] * 17)
+    assert told(asconf.encode_ack(5, [answer])).endswith(
+        f"(request 2, {', '.join(['Out of Resource'] * 16)} and 1 more)"
+    )
+    skips = ", ".join([f"stream {stream} ssn 2" for stream in range(16)])
+    assert told(forward.encode(False, 7, [(stream, 2, False) for stream in range(17)])) == (
+        f"FORWARD-TSN cum 7 skips {skips} and 1 more"
+    )
+    streams = " ".join([f"{stream}" for stream in range(16)])
+    assert told(reconfig.encode([reconfig.incoming_reset(8, list(range(20)))])) == (
+        f"RE-CONFIG Incoming SSN Reset Request (request 8, streams {streams} and 4 more)"
+    )
+
+
+def test_a_sack_with_many_gaps_is_told_if_it_has_all_of_them() -> None:
+    whole = sack.encode(100, 1, [(tsn, tsn + 1) for tsn in range(102, 142, 2)], [9] * 20)[4:]
+    assert told(chunk(3, 0, whole)).endswith("and 4 more")
+    for cut in (4, 8, 4 * 20, 4 * 21):
+        assert told(chunk(3, 0, whole[:-cut])) == f"SACK malformed: {len(whole) - cut} bytes"
 
 
 @pytest.mark.parametrize(
@@ -171,6 +205,45 @@ def test_long_lists_are_counted_beyond_the_first_ones() -> None:
             ),
         ),
         (chunk(130, 0, item(13, bytes(3))), "RE-CONFIG Outgoing SSN Reset Request (malformed: 3 bytes)"),
+        (
+            chunk(130, 0, item(14, bytes(4) + b"\0\1") + item(14, bytes(4) + b"\0")),
+            (
+                "RE-CONFIG Incoming SSN Reset Request (request 0, streams 1), "
+                "Incoming SSN Reset Request (request 0, all streams)"
+            ),
+        ),
+        (
+            asconf.encode(5, IPV4, [asconf.request(PARAM_ADD_IP, 1, IPV6), asconf.request(PARAM_DELETE_IP, 2, IPV4)]),
+            (
+                "ASCONF serial 5, IPv4 Address (192.0.2.1), Add IP Address (request 1, 2001:db8::1), "
+                "Delete IP Address (request 2, 192.0.2.1)"
+            ),
+        ),
+        (
+            chunk(
+                CHUNK_ASCONF,
+                0,
+                bytes(4) + item(PARAM_ADD_IP, bytes(4) + item(11, b"host")) + item(PARAM_ADD_IP, bytes(4)),
+            ),
+            "ASCONF serial 0, Add IP Address (request 0, 8 bytes), Add IP Address (request 0)",
+        ),
+        (
+            asconf.encode_ack(
+                5,
+                [
+                    asconf.Answer(1, []),
+                    asconf.Answer(2, [causes.refused(CAUSE_DELETE_LAST_IP, (1, b"")), causes.out_of_resource()]),
+                ],
+            ),
+            (
+                "ASCONF-ACK serial 5, Success Indication (request 1), "
+                "Error Cause Indication (request 2, Request to Delete Last Remaining IP Address, Out of Resource)"
+            ),
+        ),
+        (
+            chunk(CHUNK_ASCONF_ACK, 0, bytes(4) + item(PARAM_ERROR_CAUSE, bytes(5))),
+            "ASCONF-ACK serial 0, Error Cause Indication (request 0, 1 byte)",
+        ),
         (chunk(130, 0, item(16, bytes(4))), "RE-CONFIG Re-configuration Response (response 0, no result)"),
         (chunk(15, 0, b"\0\7\0\1" + bytes(20)), "AUTH key 7 hmac 1, 20 bytes"),
         (chunk(132, 0, b"1"), "PAD 1 byte"),
@@ -209,6 +282,8 @@ def test_every_chunk_is_told(encoded: bytes, text: str) -> None:
             causes.user_abort(b"a\nb\r\x1b[0m\xe2\x80\xa8\xff"),
             "User-Initiated Abort ('a\\nb\\r\\x1b[0m\\u2028\\ufffd')",
         ),
+        (causes.user_abort(b"x" * 80), f"User-Initiated Abort ('{'x' * 80}')"),
+        (causes.user_abort(b"x" * 81), f"User-Initiated Abort ('{'x' * 80}'... 81 bytes)"),
         (causes.user_abort(b"x" * 100), f"User-Initiated Abort ('{'x' * 80}'... 100 bytes)"),
         (causes.protocol_violation("no"), "Protocol Violation ('no')"),
         ((0xA1, b"abc"), "Operation Refused Due to Resource Shortage (3 bytes)"),
@@ -234,6 +309,7 @@ def test_bundled_chunks_are_told_in_their_order() -> None:
     [
         (b"", "no chunks"),
         (b"\x0b\0", "truncated, 2 bytes left over"),
+        (b"\x0b\0\0", "truncated, 3 bytes left over"),
         (b"\0\x03\x01\0abcd", "DATA truncated: length 256, 8 bytes left"),
         (b"\x4d\0\0\x02", "chunk 77 broken: length 2, 4 bytes left"),
     ],
@@ -264,6 +340,16 @@ def test_a_long_line_is_cut() -> None:
     line = describe(packet(control.cookie_ack() * 16000))
     assert len(line) == LIMIT
     assert line.endswith("...")
+
+
+def test_a_line_of_just_the_limit_is_whole() -> None:
+    room = LIMIT - len("5000 > 36412 tag 0x1a2b3c4d checksum right 652 bytes: ") + len("; ")
+    aborts = next(count for count in range(12) if (room - count * len("ABORT; ")) % len("COOKIE ACK; ") == 0)
+    acks = (room - aborts * len("ABORT; ")) // len("COOKIE ACK; ")
+    chunks = control.abort([]) * aborts + control.cookie_ack() * acks
+    assert told(chunks) == "; ".join(["ABORT"] * aborts + ["COOKIE ACK"] * acks)
+    assert len(describe(packet(chunks))) == LIMIT
+    assert describe(packet(chunks, control.cookie_ack())).endswith("COOKIE ...")
 
 
 def test_parameters_inside_parameters_without_end_are_told() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sctpx.wire import runs
-from sctpx.wire.checksum import crc32c, crc_pair, header_checksum
+from sctpx.wire.checksum import NO_CHECKSUM, crc32c, crc_pair, header_checksum
 from sctpx.wire.codes import CHUNK_DATA, COMMON_HEADER, DATA_HEADER
 from sctpx.wire.framing import DATA_FRAMING
 from sctpx.wire.sack import encode
@@ -89,6 +90,42 @@ def test_user_data_is_collected_up_to_the_first_packet_that_is_not_as_expected(
         assert list(found) == expected
     else:
         assert list(found) in ([], expected)
+
+
+def sealed(seed: int, chunks: list[bytes]) -> list[bytes]:
+    """A packet of each chunk, one by one."""
+    sums = [crc32c(chunk, seed) if seed >= 0 else 0 for chunk in chunks]
+    return [PREFIX + checksum.to_bytes(4, "little") + chunk for checksum, chunk in zip(sums, chunks, strict=True)]
+
+
+def with_another_checksum(packets: list[bytes], index: int) -> bytes:
+    packet = bytearray(packets[index])
+    packet[8] ^= 1
+    return b"".join([*packets[:index], bytes(packet), *packets[index + 1 :]])
+
+
+@pytest.mark.parametrize("seed", [SEED, 0, NO_CHECKSUM], ids=["a seed", "zero", "no checksum"])
+def test_packets_have_a_checksum_with_any_seed_and_zero_without_one(seed: int) -> None:
+    """RFC 9653: a packet without a checksum has zero there. What has another number is not read."""
+    first = DATA_FRAMING.first_word(0, DATA_HEADER + 8, 7)
+    pieces = [bytes([index] * 8) for index in range(10)]
+    packets = sealed(seed, [struct.pack(">QQ", first + index, 5) + piece for index, piece in enumerate(pieces)])
+    written = b"".join(runs.cut(b"".join(pieces), 0, 8, 10, PREFIX, seed, first, 5))
+    assert written == b"".join(packets)
+    assert list(runs.collect(written, 0, 8, 10, PREFIX, seed, first, 5)) == pieces
+    damaged = with_another_checksum(packets, 6)
+    assert list(runs.collect(damaged, 0, 8, 10, PREFIX, seed, first, 5)) == pieces[:6]
+    sacks = [encode(100 + index, 5000, [], []) for index in range(10)]
+    packets = sealed(seed, sacks)
+    assert runs.seal(PREFIX, seed, sacks) == b"".join(packets)
+    assert runs.read_sacks(b"".join(packets), 0, PREFIX, seed) == (list(range(100, 110)), [5000] * 10)
+    assert runs.read_sacks(with_another_checksum(packets, 6), 0, PREFIX, seed) == (list(range(100, 106)), [5000] * 6)
+
+
+def test_one_call_reads_a_bounded_number_of_packets() -> None:
+    first = DATA_FRAMING.first_word(0, DATA_HEADER + 4, 7)
+    packets = b"".join(fragments(bytes(4 * 100), 4, first, 5))
+    assert len(runs.collect(packets, 0, 4, 100, PREFIX, SEED, first, 5)) == runs.MOST
 
 
 @given(

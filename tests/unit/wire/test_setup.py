@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sctpx.wire.packet import chunks
-from sctpx.wire.setup import Setup, parse
-from sctpx.wire.tlv import ParseError, item, items
+from sctpx.wire.setup import Setup, initiate_tag, parse
+from sctpx.wire.tlv import ParseError, item, items, join
 
 IPV4 = bytes.fromhex("c0000201")
 IPV6 = bytes.fromhex("20010db8 00000000 00000000 00000001")
@@ -65,6 +65,7 @@ def test_the_fixed_fields_are_parsed() -> None:
 
 
 def test_an_init_with_every_parameter_is_laid_out_as_in_the_figures() -> None:
+    """RFC 9260 section 3.3.2.1."""
     setup = make()
     setup.addresses = [IPV4, IPV6]
     setup.cookie_preservative = 1000
@@ -78,6 +79,7 @@ def test_an_init_with_every_parameter_is_laid_out_as_in_the_figures() -> None:
 
 
 def test_an_init_ack_carries_the_cookie_and_the_reports() -> None:
+    """RFC 9260 sections 3.3.3.1 and 3.3.3.1.2."""
     setup = make()
     setup.addresses = [IPV4]
     setup.cookie = b"cookie"
@@ -119,6 +121,7 @@ def test_the_state_cookie_counts_only_in_an_init_ack() -> None:
 
 
 def test_a_host_name_is_kept_to_be_refused() -> None:
+    """RFC 9260 section 3.3.2.1.4."""
     assert parse(FIXED + item(11, b"host\0")).host_name == b"host\0"
     assert parse(FIXED + item(11, b"")).host_name == b""
     assert parse(FIXED).host_name is None
@@ -252,3 +255,99 @@ def test_every_setup_can_be_parsed_back(
     setup.cookie_preservative = increment
     setup.extensions = extensions
     assert contents(parse(value_of(setup.encode(ack)), ack)) == contents(setup)
+
+
+@pytest.mark.parametrize(
+    ("families", "encoded"), [([], ""), ([16], "000c 0006 0006"), ([16, 4], "000c 0008 0005 0006")]
+)
+def test_an_init_says_which_families_it_speaks_and_an_init_ack_does_not(families: list[int], encoded: str) -> None:
+    setup = make()
+    setup.families = families
+    assert value_of(setup.encode()) == FIXED + bytes.fromhex(encoded)
+    assert value_of(setup.encode(ack=True)) == FIXED
+
+
+@pytest.mark.parametrize(
+    ("types", "families"),
+    [
+        ("0005", {4}),
+        ("0006", {16}),
+        ("0005 0006", {4, 16}),
+        ("0006 000b 0005", {4, 16}),
+        ("0006 0005 00", {4, 16}),
+        ("0105 0006", {16}),
+        ("000b", set()),
+        ("0b00 050b", set()),  # In the middle of two types there is none.
+    ],
+)
+def test_the_families_that_a_peer_lists_are_those_it_speaks(types: str, families: set[int]) -> None:
+    assert set(parse(FIXED + item(12, bytes.fromhex(types))).families) == families
+
+
+def test_the_family_of_an_address_that_is_listed_is_spoken_too() -> None:
+    """RFC 9260 section 5.1.2. Who lists no types says nothing of families."""
+    assert set(parse(FIXED + item(12, b"\0\5") + item(6, IPV6)).families) == {4, 16}
+    assert parse(FIXED + item(6, IPV6)).families == []
+
+
+@pytest.mark.parametrize("indication", [0, 1, 0xFFFFFFFF])
+def test_any_adaptation_indication_is_sent_zero_too(indication: int) -> None:
+    """RFC 5061 section 4.2.6."""
+    setup = make()
+    setup.adaptation = indication
+    encoded = value_of(setup.encode())
+    assert encoded == FIXED + bytes.fromhex("c006 0008") + indication.to_bytes(4, "big")
+    assert parse(encoded).adaptation == indication
+    assert parse(FIXED).adaptation == -1
+
+
+def test_the_first_zero_checksum_parameter_counts() -> None:
+    """RFC 9653 section 4."""
+    methods = [item(0x8001, bytes((0, 0, 0, method))) for method in (1, 2)]
+    assert parse(FIXED + b"".join(methods)).error_detection_method == 1
+
+
+def test_how_many_bytes_of_parameters_there_were_is_known() -> None:
+    assert make().parameters == 0
+    assert parse(FIXED).parameters == 0
+    assert parse(FIXED + item(5, IPV4) + item(0xD234, b"a")).parameters == 16
+
+
+def test_what_may_not_stand_in_an_init_is_ignored_alone() -> None:
+    """RFC 5061 section 4.2: "the parameter MUST be ignored"; what follows counts."""
+    misplaced = item(0xC001, bytes(4) + item(5, IPV4))
+    assert parse(FIXED + misplaced + item(5, IPV4)).addresses == [IPV4]
+
+
+@pytest.mark.parametrize(("value", "tag"), [(b"", 0), (b"\1\2\3", 0), (b"\1\2\3\4", 0x01020304), (FIXED, 0x01020304)])
+def test_the_initiate_tag_of_a_malformed_init_is_read_if_it_is_there(value: bytes, tag: int) -> None:
+    assert initiate_tag(value) == tag
+
+
+@pytest.mark.parametrize("length", range(5, 9))
+def test_a_report_is_given_if_it_fits_with_the_most_padding_there_may_be_before_it(length: int) -> None:
+    setup = make()
+    setup.cookie = bytes(length)
+    without = len(join([(7, setup.cookie)])) + 20
+    setup.unrecognized = [(SKIP_AND_REPORT, b"abcd")]
+    limit = without + 3 + 12
+    assert parse(value_of(setup.encode(ack=True, limit=limit - 1)), ack=True).parameters == 4 + length
+    whole = setup.encode(ack=True, limit=limit)
+    assert len(whole) <= limit
+    assert whole == setup.encode(ack=True)
+    assert whole == setup.encode(ack=True, reports=12)
+    assert len(setup.encode(ack=True, reports=11)) < len(whole)
+
+
+@pytest.mark.parametrize("kind", [0x8001, 0xC006])
+@pytest.mark.parametrize("length", [0, 3, 5])
+def test_a_number_of_another_length_is_malformed(kind: int, length: int) -> None:
+    """Zero Checksum Acceptable (RFC 9653 section 4) and Adaptation Layer Indication (RFC 5061 section 4.2.6)."""
+    with pytest.raises(ParseError):
+        parse(FIXED + item(kind, bytes(length)))
+
+
+def test_parameters_without_a_value_and_a_wish_for_a_primary_path_are_read() -> None:
+    found = parse(FIXED + item(0x8000, b"") + item(0xC004, bytes(4) + item(5, IPV4)) + item(0xC000, b""))
+    assert found.flags == [0x8000, 0xC000]
+    assert found.primary == IPV4

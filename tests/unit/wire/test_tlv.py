@@ -46,7 +46,7 @@ def test_an_item_as_long_as_a_length_can_count_can_be_built() -> None:
 
 
 def test_a_longer_item_cannot_be_built() -> None:
-    with pytest.raises(struct.error):
+    with pytest.raises(OverflowError):
         item(1, bytes(MAX_LENGTH - 3))
 
 

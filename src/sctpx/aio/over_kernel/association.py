@@ -1,8 +1,7 @@
 """An association on a socket of the kernel, as asyncio users see it: an ``Association`` like any other.
 
 The kernel has the association, and its socket, which was peeled off, is this one's alone. The event loop tells when
-there is something to read; it is asked about writing only while somebody waits for room. What the kernel does not count
-or tell is -1 in ``PathInfo``, and raises EOPNOTSUPP where there is no number.
+there is something to read; it is asked about writing only while somebody waits for room.
 """
 
 from __future__ import annotations
@@ -12,30 +11,28 @@ import errno
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
-from ...core.association.state import STATE_NAMES
-from ...core.config import AssociationConfig
-from ...core.stats import AssociationStats
 from ...errors import AssociationAborted, AssociationClosed, AssociationLost
 from ...kernel.socket import KernelSocket
 from ...sockapi import constants as c
 from ...sockapi import events as e
 from ...sockapi import structs as s
-from ...sockapi.addresses import check_port, pack_ip
-from ...sockapi.ancillary import Item, from_policy
-from ...sockapi.buffers import Data, to_bytes
+from ...sockapi.addresses import check_port
+from ...sockapi.buffers import Data
 from ...sockapi.failures import loss
-from ...sockapi.not_now import NotNow
 from ...sockapi.peer import Peer
 from ...sockapi.receive import Message
-from ...sockapi.send import Outgoing, Undelivered, parse_outgoing, parse_policy
-from ...sockapi.status import PATH_STATES, AddressReport, PathInfo
+from ...sockapi.send import Outgoing, Undelivered, parse_outgoing
+from ...sockapi.status import AddressReport
 from ..association import Association
-from ..event_stream import EventStream
 from ..waiting import Line
+from .addresses import KernelAddresses
+from .facts import KernelFacts
 from .incoming import Incoming
 from .keys import KernelKeys
+from .outgoing import OutMessage, Unsent
+from .streams import KernelStreams
 from .told import ENDS, to_event, to_undelivered
 
 if TYPE_CHECKING:
@@ -44,18 +41,12 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 64
 """Pieces that are read before others have their turn."""
-_MILLISECONDS: Final = 1000
+R = TypeVar("R")
 _log: Final = logging.getLogger("sctpx")
-_STATES: Final = {
-    c.SCTP_ACTIVE: PATH_STATES[0],
-    c.SCTP_UNCONFIRMED: PATH_STATES[0],
-    c.SCTP_PF: PATH_STATES[1],
-    c.SCTP_INACTIVE: PATH_STATES[2],
-}
 
 
 @final
-class KernelAssociation(KernelKeys, Association):
+class KernelAssociation(KernelFacts, KernelAddresses, KernelKeys, KernelStreams, Association):
     """An association that the kernel carries."""
 
     __slots__ = (
@@ -70,6 +61,8 @@ class KernelAssociation(KernelKeys, Association):
         "_outbound",
         "_reading",
         "_sock",
+        "_told",
+        "_unsent",
         "_writing",
     )
 
@@ -91,21 +84,24 @@ class KernelAssociation(KernelKeys, Association):
         self._incoming_side = server is not None
         self._server = server
         self.close_timeout = endpoint.close_timeout
-        self.on_event = endpoint.on_event
+        self._listener = endpoint.on_event
         self._unusable = unusable
         self._end = None
         self._peer_done = False
         self._shutting_down = False
         self._events = None
-        self._readers, self._writers, self._watchers = Line(), Line(), Line()
+        self._transport = None
+        self.readers, self._writers, self._watchers = Line(), Line(), Line()
         self._incoming = Incoming(sock)
+        self._unsent = Unsent(sock)
         self._left: list[Undelivered] = []
         self._reading = self._writing = False
-        self._last: dict[str, Any] = {}
+        self._last = {}
+        self._told = {}
         """What it was when it ended."""
         self._last = self._snapshot()
-        if self.on_event is not None:
-            self._want_dry()
+        if not self._nobody_listens:
+            self._listen()
         self._read_on()
         self._announce(e.CommunicationUp(self._incoming_side))
 
@@ -129,49 +125,73 @@ class KernelAssociation(KernelKeys, Association):
 
         Messages that were given up are among ``undelivered``.
         """
-        data = to_bytes(data)
-        policy, value = parse_policy(lifetime, retransmits, priority)
-        prinfo = from_policy(policy, value)
-        flags = (c.SCTP_UNORDERED if unordered else 0) | (c.SCTP_SACK_IMMEDIATELY if immediate else 0)
-        peer: Peer | None = None
-        if address is not None:
-            flags |= c.SCTP_ADDR_OVER
-            peer = self._peer(address)
+        peer = None if address is None else self._peer(address)
+        sent = self._unsent.make(data, stream, ppid, unordered, immediate, peer, lifetime, retransmits, priority, key)
         if self._writers:
             await self._writers.wait()
         try:
-            while not self._try_to_send(data, stream, ppid, flags, peer, prinfo, key):
+            while self._unsent or not self._try_to_send(sent):
                 self._write_on()
                 await self._writers.wait()
         finally:
             self._next_writer()
 
-    def _try_to_send(
+    def post(
         self,
-        data: bytes,
-        stream: int,
-        ppid: int,
-        flags: int,
-        peer: Peer | None,
-        prinfo: s.PrInfo | None,
+        data: Data,
+        stream: int = 0,
+        ppid: int = 0,
+        unordered: bool = False,
+        immediate: bool = False,
+        address: str | None = None,
+        lifetime: float | None = None,
+        retransmits: int | None = None,
+        priority: int | None = None,
         key: int | None = None,
-    ) -> bool:
-        """Whether the kernel took a message; there is no room for it otherwise."""
+        *,
+        flush: bool = True,
+    ) -> None:
+        """For transports: send one message, and keep it here while the kernel's send buffer is full."""
+        peer = None if address is None else self._peer(address)
+        sent = self._unsent.make(data, stream, ppid, unordered, immediate, peer, lifetime, retransmits, priority, key)
+        self._check_sendable()
+        if self._unsent or not self._try_to_send(sent):
+            self._unsent.keep(sent)
+            self._write_on()
+
+    def _check_sendable(self) -> None:
         if self._end is not None:
             self._raise_unsendable()
         if self._shutting_down or self._peer_done:
             raise BrokenPipeError(errno.EPIPE, "the association is shutting down")
+
+    def _try_to_send(self, message: OutMessage) -> bool:
+        """Whether the kernel took a message; there is no room for it otherwise."""
+        self._check_sendable()
         try:
-            info = s.SndInfo(snd_sid=stream, snd_flags=flags, snd_ppid=ppid)
-            items: list[Item] = [(c.IPPROTO_SCTP, c.SCTP_SNDINFO, info)]
-            if prinfo is not None:
-                items.append((c.IPPROTO_SCTP, c.SCTP_PRINFO, prinfo))
-            if key is not None:
-                items.append((c.IPPROTO_SCTP, c.SCTP_AUTHINFO, s.AuthInfo(auth_keynumber=key)))
-            return not isinstance(self._sock.send_message(data, items, self._sock.prepare(items), peer), NotNow)
+            return self._unsent.send(message)
         except (AssociationAborted, AssociationLost):
-            self._on_readable()  # Notifications tell more of the end.
+            self._read_ahead()  # Notifications tell more of the end.
+            self.readers.wake()
             raise
+
+    def _send_kept(self) -> None:
+        """There is room again for what a transport has sent."""
+        if self._end is None and self._unsent:
+            self._unsent.send_kept(self._on_refusal)
+            if self._unsent:
+                self._write_on()
+            elif self._shutting_down:
+                self._shut_down_socket()
+            if self._transport is not None:
+                self.wake_transport()
+
+    def _on_refusal(self, message: OutMessage, error: OSError) -> None:
+        """The kernel does not send what a transport has sent."""
+        if not isinstance(error, AssociationAborted | AssociationLost | BrokenPipeError):
+            text = f"a message of {len(message.data)} bytes was not sent"
+            told = {"message": text, "exception": error, "transport": self._transport}
+            self._loop.call_exception_handler(told)
 
     async def send_many(self, messages: Iterable[Outgoing]) -> int:
         """Send messages in order and say how many. Raises like ``Association.send_many``."""
@@ -202,6 +222,7 @@ class KernelAssociation(KernelKeys, Association):
 
     def _on_writable(self) -> None:
         self._write_no_more()
+        self._send_kept()
         self._writers.wake()
 
     def _write_no_more(self) -> None:
@@ -224,15 +245,15 @@ class KernelAssociation(KernelKeys, Association):
 
     async def _recv(self, limit: int) -> list[Message]:
         messages = self._incoming.messages
-        if self._readers or not messages:
-            if self._readers:
-                await self._readers.wait()
+        if self.readers or not messages:
+            if self.readers:
+                await self.readers.wait()
             while not messages and not self._receiving_is_over:
-                await self._readers.wait()
+                await self.readers.wait()
         taken = self._incoming.take(limit)
         self._read_on()
-        if self._readers and (messages or self._receiving_is_over):
-            self._readers.wake()
+        if self.readers and (messages or self._receiving_is_over):
+            self.readers.wake()
         if not taken and not self._peer_done and isinstance(self._end, e.CommunicationLost):
             raise loss(self._end)
         return taken
@@ -249,6 +270,11 @@ class KernelAssociation(KernelKeys, Association):
 
     def _on_readable(self) -> None:
         """The event loop: something is there to read."""
+        self._read_ahead()
+        if self._transport is not None:
+            self._transport.deliver()
+
+    def _read_ahead(self) -> None:
         before = len(self._incoming.messages)
         for _ in range(_AT_ONCE):
             if self._end is not None or self._incoming.full:
@@ -268,8 +294,8 @@ class KernelAssociation(KernelKeys, Association):
                 self._on_notice(notice)
         if self._incoming.full:
             self._read_no_more()
-        if len(self._incoming.messages) != before:
-            self._readers.wake()
+        if len(self._incoming.messages) != before and self._transport is None:
+            self.readers.wake()
 
     # --- what happens ---
 
@@ -301,7 +327,7 @@ class KernelAssociation(KernelKeys, Association):
         elif isinstance(event, ENDS):
             self._finish(event)
         if isinstance(event, (e.PeerShutdown, *ENDS)):
-            for line in (self._readers, self._writers):
+            for line in (self.readers, self._writers):
                 line.wake()
         self._announce(event)
 
@@ -313,7 +339,7 @@ class KernelAssociation(KernelKeys, Association):
         self._write_no_more()
         self._end = event
         self._sock.close()
-        self._readers.wake()
+        self.readers.wake()
         self._writers.wake()
         self._watchers.wake_all()
         if self._server is not None:
@@ -323,158 +349,18 @@ class KernelAssociation(KernelKeys, Association):
     def _announce(self, event: e.Event) -> None:
         if self._events is not None:
             self._events.push(event, self.ended)
+        if self._transport is not None:
+            self._transport.on_event(event, len(self._incoming.messages))
         if self.on_event is not None:
             self._loop.call_soon(self.on_event, self, event)
 
-    def _want_dry(self) -> None:
+    def _listen(self) -> None:
         """SenderDry costs a notification whenever everything was acknowledged: only who looks at events pays that."""
-        asked = s.Event(se_type=c.SCTP_SENDER_DRY_EVENT, se_on=1)
+        asked = s.Event(se_type=c.SCTP_SENDER_DRY_EVENT, se_on=int(not self._nobody_listens))
         if not self._sock.closed:
             self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_EVENT, asked)
 
-    @property
-    def events(self) -> EventStream:
-        """What happens from the first time this is asked for, as ``Association.events``."""
-        if self._events is None:
-            self._events = EventStream(self.ended)
-            self._want_dry()
-        return self._events
-
     # --- what it is ---
-
-    def _snapshot(self) -> dict[str, Any]:
-        """What the kernel knows of it now; once it is over, what it knew last."""
-        if self._sock.closed:
-            return self._last
-        try:
-            status = self._sock.status(0)
-            self._last = {
-                "status": status,
-                "peer": self._sock.peer_addresses(0),
-                "local": self._sock.local_addresses(self._id),
-            }
-        except OSError:  # It has just ended.
-            pass
-        return self._last
-
-    @property
-    def id(self) -> int:
-        """The association identifier of the kernel, unique on this host."""
-        return self._id
-
-    @property
-    def state(self) -> str:
-        """The state by its RFC name; ``"CLOSED"`` once it is over."""
-        if self._end is not None:
-            return STATE_NAMES[0]
-        status: s.Status = self._snapshot()["status"]
-        return STATE_NAMES[status.sstat_state - 1]
-
-    @property
-    def incoming(self) -> bool:
-        """Whether the peer initiated it."""
-        return self._incoming_side
-
-    @property
-    def config(self) -> AssociationConfig:
-        """What was asked of the kernel."""
-        return self._host.config
-
-    @property
-    def port(self) -> int:
-        """Our SCTP port."""
-        return self._host.port
-
-    @property
-    def peer_port(self) -> int:
-        """The peer's SCTP port."""
-        return int(self._snapshot()["peer"][0][1])
-
-    @property
-    def local_addresses(self) -> list[str]:
-        """Our IP addresses in the association."""
-        return [address[0] for address in self._snapshot()["local"]]
-
-    @property
-    def peer_addresses(self) -> list[str]:
-        """The peer's IP addresses."""
-        return [address[0] for address in self._snapshot()["peer"]]
-
-    @property
-    def outbound_streams(self) -> int:
-        """Streams we can send on."""
-        return self._outbound
-
-    @property
-    def inbound_streams(self) -> int:
-        """Streams the peer can send on."""
-        return self._inbound
-
-    @property
-    def partial_reliability(self) -> bool:
-        """Whether both sides can give messages up of which something was sent (RFC 3758)."""
-        if not self._sock.closed:
-            found: s.AssocValue = self._sock.get_option(c.IPPROTO_SCTP, c.SCTP_PR_SUPPORTED)
-            self._last["partial_reliability"] = found.assoc_value != 0
-        return bool(self._last.get("partial_reliability", False))
-
-    @property
-    def interleaving(self) -> bool:
-        """Never: parts of messages are put together here as the kernel tells them without it."""
-        return False
-
-    @property
-    def paths(self) -> list[PathInfo]:
-        """What the kernel tells of the peer's addresses; what it does not tell is -1, and ``local`` is ``""``."""
-        return [] if self._sock.closed else [self._path(address) for address in self._snapshot()["peer"]]
-
-    def _path(self, address: Any) -> PathInfo:
-        asked = s.PaddrInfo(spinfo_address=address)
-        info: s.PaddrInfo = self._sock.get_option(c.IPPROTO_SCTP, c.SCTP_GET_PEER_ADDR_INFO, asked)
-        return PathInfo(
-            remote=address[0],
-            local="",
-            udp_port=self._sock.peer_udp_port,
-            state=_STATES.get(info.spinfo_state, PATH_STATES[2]),
-            primary=address[0] == self.primary,
-            confirmed=info.spinfo_state != c.SCTP_UNCONFIRMED,
-            srtt=info.spinfo_srtt / _MILLISECONDS if info.spinfo_srtt else None,
-            rttvar=-1,
-            rto=info.spinfo_rto / _MILLISECONDS,
-            cwnd=info.spinfo_cwnd,
-            ssthresh=-1,
-            flight_size=-1,
-            mtu=info.spinfo_mtu,
-            error_count=-1,
-            packets_sent=-1,
-            bytes_sent=-1,
-            heartbeats_sent=-1,
-            chunks_retransmitted=-1,
-        )
-
-    @property
-    def primary(self) -> str:
-        """The peer's address that data goes to while its path is active."""
-        status: s.Status = self._snapshot()["status"]
-        address = status.sstat_primary.spinfo_address
-        return "" if address is None else address[0]
-
-    @property
-    def stats(self) -> AssociationStats:
-        """Those counters that the kernel has (SCTP_GET_ASSOC_STATS), as they are now. The others are 0."""
-        if not self._sock.closed:
-            found: s.AssocStats = self._sock.get_option(c.IPPROTO_SCTP, c.SCTP_GET_ASSOC_STATS)
-            self._last["stats"] = found
-        counted: s.AssocStats = self._last.get("stats", s.AssocStats())
-        stats = AssociationStats()
-        stats.packets_sent, stats.packets_received = counted.sas_opackets, counted.sas_ipackets
-        stats.sacks_sent, stats.sacks_received = counted.sas_osacks, counted.sas_isacks
-        stats.control_chunks_sent, stats.control_chunks_received = counted.sas_octrlchunks, counted.sas_ictrlchunks
-        stats.chunks_retransmitted = counted.sas_rtxchunks
-        stats.duplicate_tsns, stats.out_of_sequence_tsns = counted.sas_idupchunks, counted.sas_outofseqtsns
-        stats.gap_sacks_received = counted.sas_gapcnt
-        stats.unordered_sent = counted.sas_ouodchunks
-        return stats
 
     @property
     def report(self) -> tuple[AddressReport, ...]:
@@ -485,6 +371,11 @@ class KernelAssociation(KernelKeys, Association):
     def readable(self) -> int:
         """Messages that ``recv`` gives without waiting."""
         return len(self._incoming.messages)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait here for room in the kernel's send buffer."""
+        return self._unsent.buffered
 
     @property
     def send_space(self) -> int:
@@ -501,83 +392,23 @@ class KernelAssociation(KernelKeys, Association):
         port = check_port(self.peer_port, "SCTP port")
         return Peer([self._host.resolved(address, port)], self._sock.peer_udp_port)
 
-    def set_primary(self, address: str) -> None:
-        """Send data to this address of the peer. ``OSError``: EINVAL (it is none, or not confirmed), ENOTCONN."""
-        self._check_open()
-        wanted = s.SetPrim(ssp_addr=(address, self.peer_port))
-        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_PRIMARY_ADDR, wanted)
-
-    def heartbeat(self, address: str) -> None:
-        """Send a HEARTBEAT to this address of the peer now. ``OSError``: EINVAL (it is none), ENOTCONN."""
-        self._check_open()
-        wanted = s.PaddrParams(spp_address=(address, self.peer_port), spp_flags=c.SPP_HB_DEMAND)
-        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_PEER_ADDR_PARAMS, wanted)
-
-    def set_stream_value(self, stream: int, value: int) -> None:
-        """The priority of a stream for the kernel's scheduler. ``OSError``: EINVAL (no such stream), ENOTCONN."""
-        self._check_open()
-        wanted = s.StreamValue(stream_id=stream, stream_value=value)
-        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_STREAM_SCHEDULER_VALUE, wanted)
-
-    def reset_streams(self, streams: Iterable[int] = (), *, outgoing: bool = True, incoming: bool = False) -> None:
-        """Ask for a reset of streams. ``OSError`` as the kernel has it: EAGAIN while data of these streams waits."""
-        self._check_open()
-        flags = c.SCTP_STREAM_RESET_OUTGOING if outgoing else 0
-        flags |= c.SCTP_STREAM_RESET_INCOMING if incoming else 0
-        wanted = s.ResetStreams(srs_flags=flags, srs_stream_list=tuple(streams))
-        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_RESET_STREAMS, wanted)
-
-    def reset_association(self) -> None:
-        """Ask for a reset of all SSNs and TSNs. ``OSError`` as the kernel has it."""
-        self._check_open()
-        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_RESET_ASSOC, s.AssocValue())
-
-    def add_streams(self, *, outgoing: int = 0, incoming: int = 0) -> None:
-        """Ask for more streams. ``OSError`` as the kernel has it."""
-        self._check_open()
-        wanted = s.AddStreams(sas_outstrms=outgoing, sas_instrms=incoming)
-        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_ADD_STREAMS, wanted)
-
-    def add_address(self, address: str) -> None:
-        """Have one more address of this host, and the peer told. ``OSError`` as the kernel has it."""
-        self._check_open()
-        self._sock.bindx([pack_ip(address)], [0], c.SCTP_BINDX_ADD_ADDR)
-
-    def remove_address(self, address: str) -> None:
-        """Have the peer send to this address no more. ``OSError`` as the kernel has it."""
-        self._check_open()
-        self._sock.bindx([pack_ip(address)], [0], c.SCTP_BINDX_REM_ADDR)
-
-    def set_peer_primary(self, address: str) -> None:
-        """Ask the peer to send to this address of ours. ``OSError`` as the kernel has it."""
-        self._check_open()
-        wanted = s.SetPeerPrim(sspp_addr=(address, self.port))
-        self._sock.set_option(c.IPPROTO_SCTP, c.SCTP_SET_PEER_PRIMARY_ADDR, wanted)
-
-    @property
-    def address_reconfigurable(self) -> bool:
-        """Whether the kernel and the peer have agreed on RFC 5061."""
-        found = self._sock.get_option(c.IPPROTO_SCTP, c.SCTP_ASCONF_SUPPORTED, s.AssocValue())
-        return isinstance(found, s.AssocValue) and found.assoc_value != 0
-
-    @property
-    def reconfigurable(self) -> bool:
-        """Whether the kernel and the peer have agreed on RFC 6525."""
-        found = self._sock.get_option(c.IPPROTO_SCTP, c.SCTP_RECONFIG_SUPPORTED, s.AssocValue())
-        return isinstance(found, s.AssocValue) and found.assoc_value != 0
-
     def _check_open(self) -> None:
         if self._end is not None:
             raise OSError(errno.ENOTCONN, "the association is over")
 
     # --- the end ---
 
-    def _request_shutdown(self) -> None:
+    def begin_shutdown(self) -> None:
+        """What ``shutdown`` begins with; does not wait."""
         if self._end is None and not self._shutting_down:
             self._shutting_down = True
-            with suppress(OSError):  # It has just ended: a notification tells how.
-                self._sock.shutdown(read=False, write=True)
+            if not self._unsent:
+                self._shut_down_socket()
             self._writers.wake()
+
+    def _shut_down_socket(self) -> None:
+        with suppress(OSError):  # It has just ended: a notification tells how.
+            self._sock.shutdown(read=False, write=True)
 
     def abort(self, reason: str | bytes = b"") -> None:
         """End at once; the peer's user is told the reason. Nothing if it is over already."""
@@ -594,3 +425,20 @@ class KernelAssociation(KernelKeys, Association):
         """The endpoint: this is the child of a fork, and the association is the parent's. Here it is over."""
         if self._end is None:
             self._end = e.CommunicationLost(errno.ECONNABORTED, False, ())
+
+    # --- for the transport of a protocol ---
+
+    def read_into(self, messages: list[Any]) -> None:
+        """Put all messages that were read ahead into a list."""
+        messages += self._incoming.take(0)
+        self._read_on()
+
+    def want_room(self) -> None:
+        """The transport is told in any case."""
+
+    def wake_transport(self) -> None:
+        """Have the transport look soon."""
+        self.readers.wake()
+
+    def flush(self) -> None:
+        """Nothing waits for that."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, final
 
@@ -35,6 +36,7 @@ from .told import SUBSCRIBED
 
 _AT_ONCE: Final = 64
 _NOTIFICATION: Final = 1 << 16
+_WRITE_ONLY: Final = (c.SCTP_AUTH_CHUNK, c.SCTP_AUTH_KEY, c.SCTP_AUTH_DEACTIVATE_KEY, c.SCTP_AUTH_DELETE_KEY)
 _WILDCARD: Final = {socket.AF_INET: bytes(4), socket.AF_INET6: bytes(16)}
 
 
@@ -69,9 +71,10 @@ class KernelEndpoint(Endpoint):
         self._host_addresses: list[str] = []
         for kind in SUBSCRIBED:
             sock.set_option(c.IPPROTO_SCTP, c.SCTP_EVENT, s.Event(se_type=kind, se_on=1))
+        exposed = s.AssocValue(assoc_value=int(config.expose_potentially_failed))
         try:
-            # Else nobody is told of potentially failed paths.
-            sock.set_option(c.IPPROTO_SCTP, c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, s.AssocValue(assoc_value=1))
+            # Unless it is asked, the kernel tells nobody of potentially failed paths.
+            sock.set_option(c.IPPROTO_SCTP, c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, exposed)
         except OSError as error:
             if error.errno != errno.ENOPROTOOPT:  # Linux before 5.5 tells nothing of them.
                 raise
@@ -161,12 +164,9 @@ class KernelEndpoint(Endpoint):
         """Associate with a peer whose addresses are known. ``TimeoutError`` (a ``ConnectError``) after ``timeout``."""
         self._check_open()
         timeout = config.connect_timeout if timeout is None else timeout
-        own = replace(self.config, connect_timeout=None)
-        other = replace(config, connect_timeout=None)
-        wanted = parameters.settings(other, own) if config != self.config else []
-        before = parameters.settings(own, other) if wanted else []
-        self._set(wanted)
+        wanted, before = self._settings_of(config)
         try:
+            self._set(wanted)
             attempt = self._sock.connect(peer)
         except OSError as error:
             # What the kernel says of an association that was peeled off.
@@ -190,6 +190,26 @@ class KernelEndpoint(Endpoint):
             raise
         finally:
             self._connecting.pop(attempt.assoc_id, None)
+
+    def _settings_of(self, config: AssociationConfig) -> tuple[list[parameters.Setting], list[parameters.Setting]]:
+        """What has the socket behave so for one association, and what has it behave as before again."""
+        own, other = (replace(one, connect_timeout=None) for one in (self.config, config))
+        if own == other:
+            return [], []
+        parameters.check_one_of(other, own)
+        wanted = parameters.settings(other, own)
+        named = {(level, name): value for level, name, value in parameters.settings(own)}
+        computed = {(level, name): value for level, name, value in parameters.settings(own, other)}
+        before: list[parameters.Setting] = []
+        for level, name, _ in reversed(wanted):
+            value = computed.get((level, name)) if (level, name) in named else None
+            if value is None and name not in _WRITE_ONLY:
+                # The port has it as the kernel was configured.
+                with suppress(OSError):  # EACCES: what it belongs to is off.
+                    value = self._sock.get_option(level, name)
+            if value is not None:
+                before.append((level, name, value))
+        return wanted, before
 
     def _has(self, peer: Peer) -> bool:
         """Whether there is an association with this peer."""

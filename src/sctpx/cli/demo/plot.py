@@ -41,23 +41,20 @@ class Plot:
             self._sent_before = {path.remote: path.bytes_sent for path in paths}
             self._cut(outcome.primary)
             self._teller.event(now, f"{outcome.primary} is cut: nothing gets through any more")
+        self._look_for_heir(now, paths)
         self._tell_progress(now, sent, total, paths)
 
     def on_path_state(self, now: float, address: str, state: str, paths: Sequence[PathInfo]) -> None:
         """A path became active, potentially failed or inactive."""
-        outcome = self._outcome
         text = f"{address} is {state}"
         if state == "active":
             text += " again: what it carried before was acknowledged"
-        lost = address == outcome.primary and outcome.cut_at is not None and state != "active"
-        if lost and outcome.failed_over_at is None:
-            outcome.failed_over_at = now
-            outcome.failed_over_to = self._heir(paths)
-            text += f": data goes to {outcome.failed_over_to or 'none other'}"
         self._teller.event(now, text)
+        self._look_for_heir(now, paths)
 
     def end(self, now: float, total: int, paths: Sequence[PathInfo]) -> None:
         """Everything was sent and acknowledged."""
+        self._look_for_heir(now, paths)
         self._tell_progress(now, total, total, paths)
         self._outcome.sending_seconds = now - self._began
         self._outcome.paths = paths
@@ -66,10 +63,15 @@ class Plot:
     def _tell_progress(self, now: float, sent: int, total: int, paths: Sequence[PathInfo]) -> None:
         self._teller.progress(Progress(now, now - self._began, sent, total, paths, self._outcome.cut))
 
-    def _heir(self, paths: Sequence[PathInfo]) -> str:
-        """Where data goes instead: the other path that carried more than a packet of data since the cut."""
+    def _look_for_heir(self, now: float, paths: Sequence[PathInfo]) -> None:
+        """Another path takes over as soon as it has carried more than a packet of data since the cut."""
+        outcome = self._outcome
+        if outcome.cut_at is None or outcome.failed_over_at is not None:
+            return
         for path in paths:
             grown = path.bytes_sent - self._sent_before.get(path.remote, 0)
-            if path.remote != self._outcome.primary and grown > _ONE_PACKET:
-                return path.remote
-        return ""
+            if path.remote != outcome.primary and grown > _ONE_PACKET:
+                outcome.failed_over_at = now
+                outcome.failed_over_to = path.remote
+                self._teller.event(now, f"data goes to {path.remote}")
+                return

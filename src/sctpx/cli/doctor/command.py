@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import click
 
+from ...core.config import AssociationConfig
 from ...link.choice import choose, host_facts, preset_of_environment
+from ..authentication import auth_options, authentication
 from ..failure import one_line
 from ..interrupt import run
 from ..output import json_text, make_console
@@ -51,8 +53,16 @@ Examples:
     metavar="SECONDS",
     help="How long a HOST has to answer in one way.",
 )
+@auth_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
-def doctor(hosts: tuple[list[str], ...], port: int | None, timeout: float, as_json: bool) -> None:
+def doctor(
+    hosts: tuple[list[str], ...],
+    port: int | None,
+    timeout: float,
+    auth_keys: tuple[tuple[int, bytes], ...],
+    auth_chunks: tuple[int, ...] | None,
+    as_json: bool,
+) -> None:
     """Tell what this host has for SCTP, which way a call that names none takes, why, and how to get more.
 
     With HOSTs, each a peer with one or several addresses or names: which of our addresses packets for them leave from,
@@ -62,8 +72,11 @@ def doctor(hosts: tuple[list[str], ...], port: int | None, timeout: float, as_js
     """
     if port is not None and not hosts:
         raise click.UsageError("--port is for asking a HOST, and none is given.")
+    if port is None and (auth_keys or auth_chunks is not None):
+        raise click.UsageError("--auth-key and --auth-chunks are for asking a HOST, which takes --port.")
+    config = AssociationConfig(**authentication(auth_keys, auth_chunks))
     with one_line():
-        report = run(_examine(hosts, port, timeout))
+        report = run(_examine(hosts, port, timeout, config))
     if as_json:
         click.echo(json_text(report.as_json()))
     else:
@@ -74,7 +87,9 @@ def doctor(hosts: tuple[list[str], ...], port: int | None, timeout: float, as_js
         sys.exit(1)
 
 
-async def _examine(hosts: Sequence[list[str]], port: int | None, timeout: float) -> HostReport:
+async def _examine(
+    hosts: Sequence[list[str]], port: int | None, timeout: float, config: AssociationConfig
+) -> HostReport:
     preset = preset_of_environment()
     choice = choose(host_facts(), preset=preset)
     system = system_facts()
@@ -89,15 +104,18 @@ async def _examine(hosts: Sequence[list[str]], port: int | None, timeout: float)
     peers = await asyncio.gather(*(peer_facts(addresses, ways_taken(report)) for addresses in hosts))
     if port is not None:
         peers = [
-            await _probed(peer, addresses, port, timeout, report) for peer, addresses in zip(peers, hosts, strict=True)
+            await _probed(peer, addresses, port, timeout, config, report)
+            for peer, addresses in zip(peers, hosts, strict=True)
         ]
     return replace(report, peers=tuple(peers))
 
 
-async def _probed(peer: PeerFacts, hosts: list[str], port: int, timeout: float, report: HostReport) -> PeerFacts:
+async def _probed(
+    peer: PeerFacts, hosts: list[str], port: int, timeout: float, config: AssociationConfig, report: HostReport
+) -> PeerFacts:
     if peer.error:
         return peer
-    return replace(peer, probes=tuple([await ask(hosts, port, way, timeout) for way in usable_ways(report)]))
+    return replace(peer, probes=tuple([await ask(hosts, port, way, timeout, config) for way in usable_ways(report)]))
 
 
 def _is_fine(peer: PeerFacts) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import click
 
 from ...aio import start_server
-from ...core.config import AssociationConfig
+from ...core.config import CONGESTION, LOSS_RECOVERIES, AssociationConfig, Congestion, LossRecovery
 from ...link import SCTP_TUNNELING_PORT
+from ..authentication import auth_options, authentication
 from ..failure import explain, one_line
 from ..interrupt import exit_by_signal, run
 from ..output import byte_text, json_text, rate_text
@@ -20,7 +22,7 @@ from ..parameters import size as size_type
 from . import hello
 from .client import Plan, measure, plain_link
 from .measure import Result
-from .server import PerfServer
+from .server import PerfServer, PerfWorker
 
 _COUNTED = {"pingpong": "round trips", "setup": "set-ups"}
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -30,8 +32,23 @@ def _common(command: _Command) -> _Command:
     """The options of both sides."""
     for option in (
         link_option,
+        auth_options,
         click.option("--no-offload", is_flag=True, help="Do without GSO and GRO, the segmentation offload of UDP."),
         click.option("--stretch-sack", is_flag=True, help="Acknowledge packets that arrive together with one SACK."),
+        click.option(
+            "--congestion",
+            type=click.Choice(CONGESTION),
+            default=CONGESTION[0],
+            show_default=True,
+            help="Congestion control of what is sent.",
+        ),
+        click.option(
+            "--loss-recovery",
+            type=click.Choice(LOSS_RECOVERIES),
+            default="rack",
+            show_default=True,
+            help="How losses are found: by time, with probes, or as RFC 9260 has it.",
+        ),
         click.option("--mtu", type=MTU, metavar="BYTES", help="Largest IP packet.  [default: what the path takes]"),
     ):
         command = option(command)
@@ -52,6 +69,7 @@ Examples:
   sctpx perf server
   sctpx perf server --bind 127.0.0.1,127.0.0.2 --udp-port 9900 --once --json
   sctpx perf server --mode pingpong      an echo, for peers of any kind
+  sctpx perf server --workers 4          on four cores
 """
 )
 @click.option(
@@ -72,6 +90,12 @@ Examples:
     help="For peers that do not say what they want: bulk swallows what comes, pingpong sends it back. auto is bulk.",
 )
 @_common
+@click.option(
+    "--workers",
+    type=integer(1, 256),
+    metavar="N",
+    help="Serve with so many processes on one UDP port, each with its share of the associations.",
+)
 @click.option("--once", is_flag=True, help="End after the first run.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a run; READY goes to standard error.")
 def server(
@@ -80,31 +104,49 @@ def server(
     udp_port: int | None,
     mode: str,
     mtu: int | None,
+    congestion: Congestion,
+    loss_recovery: LossRecovery,
     stretch_sack: bool,
     no_offload: bool,
     link: str,
+    auth_keys: tuple[tuple[int, bytes], ...],
+    auth_chunks: tuple[int, ...] | None,
+    workers: int | None,
     once: bool,
     as_json: bool,
 ) -> None:
-    """Wait for clients. Prints READY once it listens, and the result of each run."""
-    config = AssociationConfig(mtu=mtu, stretch_sack=stretch_sack)
+    """Wait for clients. Prints READY once it listens, and the result of each run.
+
+    With --workers, each process has its own runs, and counts of set-ups only those that it had.
+    """
+    if workers is not None and (once or no_offload):
+        raise click.UsageError("--workers goes neither with --once nor with --no-offload.")
+    config = AssociationConfig(
+        mtu=mtu,
+        congestion=congestion,
+        loss_recovery=loss_recovery,
+        stretch_sack=stretch_sack,
+        **authentication(auth_keys, auth_chunks),
+    )
 
     async def serve() -> None:
-        worker = PerfServer("bulk" if mode == "auto" else mode, config)
-        how = {"udp_port": udp_port, **way(link)}
+        usual = "bulk" if mode == "auto" else mode
+        worker = PerfServer(usual, config)
+        handler: Any = worker.handle
+        how: dict[str, Any] = {"udp_port": udp_port, **way(link)}
+        if workers is not None:
+            handler = PerfWorker(usual, config, partial(_show_any, as_json=as_json))
+            how["workers"] = workers
         if no_offload:
             how = {"link": plain_link(link, bind, udp_port)}
-        async with await start_server(worker.handle, bind, port, config=config, **how) as listener:
+        async with await start_server(handler, bind, port, config=config, **how) as listener:
             ports = f"port {listener.port}" + (f" udp-port {listener.udp_port}" if listener.udp_port else "")
             click.echo(f"READY {','.join(listener.local_addresses)} {ports}", err=as_json)
             while True:
                 result = await worker.results.get()
-                if isinstance(result, Result):
-                    _show(result, as_json)
-                elif once:
+                if once and isinstance(result, OSError):
                     raise result
-                else:
-                    click.echo(f"Error: {explain(result)}", err=True)
+                _show_any(result, as_json)
                 if once:
                     return
 
@@ -162,9 +204,13 @@ def client(
     bind: list[str] | None,
     client_udp_port: int,
     mtu: int | None,
+    congestion: Congestion,
+    loss_recovery: LossRecovery,
     stretch_sack: bool,
     no_offload: bool,
     link: str,
+    auth_keys: tuple[tuple[int, bytes], ...],
+    auth_chunks: tuple[int, ...] | None,
     as_json: bool,
 ) -> None:
     """Measure against a server at one or several ADDRESSes.
@@ -185,7 +231,14 @@ def client(
         udp_port=client_udp_port,
         offload=not no_offload,
         link=link,
-        config=AssociationConfig(mtu=mtu, stretch_sack=stretch_sack, streams=streams),
+        config=AssociationConfig(
+            mtu=mtu,
+            congestion=congestion,
+            loss_recovery=loss_recovery,
+            stretch_sack=stretch_sack,
+            streams=streams,
+            **authentication(auth_keys, auth_chunks),
+        ),
     )
     bytes_each = size if mode == "bulk" else 0
 
@@ -195,6 +248,14 @@ def client(
 
     with exit_by_signal(), one_line():
         _show(run(measure(plan, None if as_json else tell)), as_json)
+
+
+def _show_any(result: Result | OSError, as_json: bool) -> None:
+    """A result, or why there is none."""
+    if isinstance(result, OSError):
+        click.echo(f"Error: {explain(result)}", err=True)
+    else:
+        _show(result, as_json)
 
 
 def _show(result: Result, as_json: bool) -> None:

@@ -43,6 +43,8 @@ class Result:
     """The largest IP packet that was sent or might have been: what was asked for, or what the interface takes."""
     nodelay: bool
     """Small messages leave at once (no Nagle)."""
+    congestion: str
+    """The congestion control of what this side sends."""
     stretch_sack: bool
     size: int | None = None
     """Bytes a message, as the client said."""
@@ -73,6 +75,7 @@ class Result:
             compiled=COMPILED,
             mtu=config.usual_mtu,
             nodelay=config.nodelay,
+            congestion=config.congestion,
             stretch_sack=config.stretch_sack,
         )
 

@@ -8,7 +8,8 @@ message (behind the warm-up) to the end of its association.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, final
+from collections.abc import Callable
+from typing import Any, TypeAlias, final
 
 from ...aio import Association
 from ...core.config import AssociationConfig
@@ -18,6 +19,9 @@ from ...sockapi.receive import Message
 from ..whole import WholeMessages
 from . import hello
 from .measure import Result, Span
+
+Show: TypeAlias = Callable[[Result | OSError], object]
+"""Shows what a run came to, or why it came to nothing."""
 
 
 @final
@@ -78,6 +82,26 @@ class PerfServer:
         finally:
             self._setups = None
             span.finish()
+
+
+@final
+class PerfWorker:
+    """The handler of a server with several workers: each has its own runs, and shows them itself."""
+
+    def __init__(self, mode: str, config: AssociationConfig, show: Show) -> None:
+        """``show`` is called with what each run came to. All of this can be sent to another process."""
+        self._given = mode, config, show
+        self._server = PerfServer(mode, config)
+        self._show = show
+
+    def __reduce__(self) -> tuple[type[PerfWorker], tuple[str, AssociationConfig, Show]]:
+        return PerfWorker, self._given
+
+    async def __call__(self, association: Association) -> None:
+        """One association, to its end."""
+        await self._server.handle(association)
+        while not self._server.results.empty():
+            self._show(self._server.results.get_nowait())
 
 
 async def _warm_up(association: Association, batch: list[Message], *, echo: bool) -> list[Message]:

@@ -124,13 +124,13 @@ class Association(ExtensionVerbs):
 
     def _push_with_policy(self, now: int, message: OutMessage, policy: int, value: int) -> None:
         tcb = self.tcb
-        room = partial_reliability.find_room(tcb)
-        if room is None:
-            room = partial_reliability.PartialReliability(tcb)
-            tcb.extensions.append(room)
-        message.reliability = room.promise(now, policy, value)
+        policies = partial_reliability.find(tcb)
+        if policies is None:
+            policies = partial_reliability.PartialReliability(tcb)
+            tcb.extensions.append(policies)
+        message.reliability = policies.promise(now, policy, value)
         self._push(message)
-        room.accept(message, message.reliability)
+        policies.accept(message, message.reliability)
 
     def make_room(self, now: int, policy: int = RELIABLE, value: int = 0) -> bool:
         """The send buffer is full, and a message with this policy is to be sent: give up what is less important.
@@ -138,19 +138,19 @@ class Association(ExtensionVerbs):
         Those are messages with the policy "priority", and among them the ones with a lower one (RFC 7496 section 3.2).
         Returns whether there is room now because of that.
         """
-        room = partial_reliability.find_room(self.tcb)
-        if room is None or self.tcb.state != ESTABLISHED:
+        policies = partial_reliability.find(self.tcb)
+        if policies is None or self.tcb.state != ESTABLISHED:
             return False
         self.keeper.touch(self)
-        return room.make_room(now, value if policy == PRIORITY else partial_reliability.RELIABLE_FIRST)
+        return policies.make_room(now, value if policy == PRIORITY else partial_reliability.RELIABLE_FIRST)
 
     def abandoned(self, stream: int = -1, policy: int = -1) -> tuple[int, int]:
         """How many messages were given up before, and after, a part of them was sent (RFC 7496 section 4.3).
 
         Of one outgoing stream or all, and of one policy or all.
         """
-        room = partial_reliability.find_room(self.tcb)
-        return (0, 0) if room is None else room.counts(stream, policy)
+        policies = partial_reliability.find(self.tcb)
+        return (0, 0) if policies is None else policies.counts(stream, policy)
 
     def send_many(self, messages: Iterator[object], convert: Convert, limit: int) -> tuple[int, bool]:
         """Queue messages as long as the send buffer has room, at most ``limit`` bytes of data and the last one.
@@ -160,7 +160,7 @@ class Association(ExtensionVerbs):
         """
         self.check_sendable()
         tcb = self.tcb
-        room = tcb.config.send_buffer - tcb.buffered
+        room = tcb.rules.send_buffer - tcb.buffered
         count = 0
         try:
             while room > 0 and limit > 0:
@@ -169,7 +169,7 @@ class Association(ExtensionVerbs):
                     return count, True
                 if type(message) is bytes:
                     data = message
-                    if not 0 < len(data) <= tcb.config.max_message_size or tcb.state != ESTABLISHED:
+                    if not 0 < len(data) <= tcb.rules.max_message_size or tcb.state != ESTABLISHED:
                         self.check_sendable()
                         self._check_message(data, 0, 0)
                     self._push(OutMessage(data, 0, 0, 0, b"", None))
@@ -191,8 +191,8 @@ class Association(ExtensionVerbs):
         tcb = self.tcb
         if not data:
             raise OSError(EINVAL, "SCTP has no empty messages")
-        if len(data) > tcb.config.max_message_size:
-            raise OSError(EMSGSIZE, f"message of {len(data)} bytes, the limit is {tcb.config.max_message_size}")
+        if len(data) > tcb.rules.max_message_size:
+            raise OSError(EMSGSIZE, f"message of {len(data)} bytes, the limit is {tcb.rules.max_message_size}")
         if stream & ~0xFFFF or stream >= tcb.outbound_streams:
             raise OSError(EINVAL, f"no stream {stream}: the association has {tcb.outbound_streams}, from 0")
         if ppid & ~0xFFFFFFFF:
@@ -208,8 +208,8 @@ class Association(ExtensionVerbs):
 
     def _after_push(self) -> None:
         tcb = self.tcb
-        if tcb.burst < tcb.config.max_burst:
-            tcb.burst = tcb.config.max_burst
+        if tcb.burst < tcb.rules.max_burst:
+            tcb.burst = tcb.rules.max_burst
         if not self.ready:
             self.keeper.touch(self)
 
@@ -249,6 +249,11 @@ class Association(ExtensionVerbs):
 
     # --- the association ---
 
+    def begin_round(self) -> None:
+        """Input, a timer, or a verb that may let data out begins a new round of sending (section 6.1 D)."""
+        if self.tcb.burst < self.tcb.rules.max_burst:
+            self.tcb.burst = self.tcb.rules.max_burst
+
     def shutdown(self, now: int) -> None:
         """End gracefully: what is queued is delivered first (RFC 9260 section 9.2)."""
         self.begin_round()
@@ -257,7 +262,6 @@ class Association(ExtensionVerbs):
 
     def abort(self, now: int, reason: bytes = b"") -> None:
         """End at once; ``reason`` reaches the peer's user (section 9.1). Nothing if it is over already."""
-        self.begin_round()
         if self.tcb.state != CLOSED:
             shutdown.abort(self.tcb, [causes.user_abort(reason[:MAX_REASON])])
         self.keeper.touch(self)
@@ -316,7 +320,6 @@ class Association(ExtensionVerbs):
         path = self._established_path(remote)
         if not reachability.heartbeats_run(self.tcb):
             raise OSError(ENOTCONN, "the association is ending")
-        self.begin_round()
         reachability.send_heartbeat(self.tcb, now, path)
         self.keeper.touch(self)
 

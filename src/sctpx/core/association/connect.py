@@ -22,8 +22,8 @@ from errno import ECONNREFUSED, ETIMEDOUT
 from typing import Final, final
 
 from ...wire.causes import Cause
-from ..config import AssociationConfig
-from ..timers import NEVER, nanoseconds
+from ..rules import Rules
+from ..timers import NEVER
 
 ANSWER_NOT_ASKED: Final = 0
 """No INIT was sent there: another address answered first, or the attempt ended, or the peer named the address."""
@@ -181,7 +181,7 @@ class Attempt:
         "deadline",
     )
 
-    def __init__(self, candidates: list[AddressReport], now: int, config: AssociationConfig) -> None:
+    def __init__(self, candidates: list[AddressReport], now: int, rules: Rules) -> None:
         self.candidates = candidates
         """In the caller's order, each once."""
         self._asked: list[AddressReport] = []  # Those that INITs go to, in this order.
@@ -189,29 +189,28 @@ class Attempt:
         self.deadline = NEVER
         """When the whole attempt is given up."""
         self._began = now
-        self._delay = -1 if config.attempt_delay is None else nanoseconds(config.attempt_delay)
+        self._delay = rules.attempt_delay
         self._tries = 0
         self._longest = 0
         self._next = 0  # The turn that is next.
         self._next_start = now
         self._current = -1  # In rotation: the candidate whose T1-init runs.
-        self._limit(config)
+        self._limit(rules)
         self._ask(candidates)
 
-    def _limit(self, config: AssociationConfig) -> None:
+    def _limit(self, rules: Rules) -> None:
         """How often, how long and for how long to try."""
-        self.deadline = NEVER if config.connect_timeout is None else self._began + nanoseconds(config.connect_timeout)
-        self._tries = config.max_init_retransmits + 1
-        # "For the INIT message, this value may override RTO.Max" (RFC 6458 section 5.3.1).
-        self._longest = nanoseconds(config.rto_max if config.max_init_timeout is None else config.max_init_timeout)
+        self.deadline = NEVER if rules.connect_timeout == NEVER else self._began + rules.connect_timeout
+        self._tries = rules.max_init_retransmits + 1
+        self._longest = rules.longest_init
 
-    def reconfigure(self, now: int, old: AssociationConfig, config: AssociationConfig) -> None:
+    def reconfigure(self, now: int, old: Rules, rules: Rules) -> None:
         """The limits are others. In which order addresses are asked, and how soon the next one, stays as it is."""
-        self._limit(config)
-        initial = nanoseconds(old.rto_initial)
+        self._limit(rules)
+        initial = old.rto_initial
         for candidate in self.candidates:
             if candidate.rto == initial:
-                candidate.rto = nanoseconds(config.rto_initial)
+                candidate.rto = rules.rto_initial
             if candidate.deadline != NEVER:
                 candidate.deadline = min(candidate.deadline, now + min(candidate.rto, self._longest))
 

@@ -41,7 +41,14 @@ from ...wire.codes import (
 )
 from ...wire.serial import extend_tsn
 from ...wire.tlv import ParseError
-from ..capabilities import ADDRESS_RECONFIGURATION, ECN, PARTIAL_RELIABILITY, RECONFIGURATION
+from ..capabilities import (
+    ADDRESS_RECONFIGURATION,
+    ECN,
+    INTERLEAVED_PARTIAL_RELIABILITY,
+    INTERLEAVING,
+    PARTIAL_RELIABILITY,
+    RECONFIGURATION,
+)
 from ..events import PeerShutdown, RemoteError
 from ..ext import asconf, ecn, partial_reliability, path_mtu, stream_reset
 from ..path.path import Path
@@ -127,7 +134,7 @@ def _late_init_ack(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> 
 def _abort(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
     """ABORT in a packet with our tag: with the T bit set, the packet is silently discarded (section 8.5.1 B)."""
     seen = causes.parse_or_none(value)
-    if flags & FLAG_T or seen is None or asconf.is_unsettled(tcb, tcb.answering.local, False):
+    if flags & FLAG_T or seen is None or asconf.is_unsettled(tcb, now, tcb.answering.local, False):
         tcb.discard_packet()
     elif not handshake.handle_abort(tcb, now, path.remote, tcb.answering.udp_port, seen):
         shutdown.handle_abort(tcb, seen)
@@ -228,8 +235,12 @@ def _shutdown_complete(tcb: Tcb, now: int, path: Path, flags: int, value: bytes)
 
 DATA_COUNTS: Final = _in(ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_SENT)
 """States in which DATA is taken (section 6)."""
-SACK_COUNTS: Final = _in(COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED)
-"""States in which a SACK is processed (section 6)."""
+SACK_COUNTS: Final = _in(ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED)
+"""States in which a SACK is processed (section 6).
+
+In COOKIE-ECHOED a SACK "MAY be processed" too. Discarding it there is our choice, and no demand of the RFC: nothing was
+sent that a SACK could acknowledge, since no DATA leaves with the COOKIE ECHO.
+"""
 
 _SETTING_UP: Final = _in(COOKIE_WAIT, COOKIE_ECHOED)
 _TRANSFER: Final = _in(ESTABLISHED, SHUTDOWN_PENDING)
@@ -257,9 +268,17 @@ RULES: Final[dict[int, list[Rule]]] = {
     CHUNK_ECNE: [Rule(_TRANSFER | _in(SHUTDOWN_RECEIVED), ecn.handle_ecne, ECN)],
     CHUNK_CWR: [Rule(_TRANSFER | _in(SHUTDOWN_SENT), ecn.handle_cwr, ECN)],
     CHUNK_SHUTDOWN_COMPLETE: [Rule(_in(SHUTDOWN_ACK_SENT), _shutdown_complete)],
-    # As DATA, whose place they take. Each is known where the other one is, which has it end the association.
-    CHUNK_FORWARD_TSN: [Rule(DATA_COUNTS, partial_reliability.handle_forward_tsn, PARTIAL_RELIABILITY)],
-    CHUNK_I_FORWARD_TSN: [Rule(DATA_COUNTS, partial_reliability.handle_i_forward_tsn, PARTIAL_RELIABILITY)],
+    # As DATA and I-DATA, whose places they take; beside the other one of these they end the association (RFC 8260
+    # section 2.3.1). One that was not agreed on does so too if it is I-FORWARD-TSN; FORWARD-TSN is then unknown
+    # (RFC 3758 section 3.3).
+    CHUNK_FORWARD_TSN: [
+        Rule(DATA_COUNTS, partial_reliability.handle_misused, INTERLEAVING),
+        Rule(DATA_COUNTS, partial_reliability.handle_forward_tsn, PARTIAL_RELIABILITY),
+    ],
+    CHUNK_I_FORWARD_TSN: [
+        Rule(DATA_COUNTS, partial_reliability.handle_i_forward_tsn, INTERLEAVED_PARTIAL_RELIABILITY),
+        Rule(DATA_COUNTS, partial_reliability.handle_misused),
+    ],
     CHUNK_RE_CONFIG: [
         Rule(_TRANSFER | _in(SHUTDOWN_SENT, SHUTDOWN_RECEIVED), stream_reset.handle_re_config, RECONFIGURATION)
     ],

@@ -1,41 +1,82 @@
-"""ASCONFs with our tag from an address that is not the peer's: it may have no other one left (RFC 5061 section 5.2).
+"""ASCONFs from an address that is not the peer's: it may have no other one left (RFC 5061 sections 5.2 and 5.3.2).
 
-The RFC looks the association up by an address in the ASCONF (D2, section 5.3.2). Here the Verification Tag finds it,
-which is the peer's alone to know, and the AUTH chunk in front shows whose packet it is.
+The association is the one that has an address which the ASCONF names (D2), and whose Verification Tag is in the packet
+(D4). Here the tag finds it, and the address has to fit. A wildcard fits everywhere: "the receiver MAY lookup the
+association by other information" (section 4.1.1). So does the address of an ASCONF that was answered already: it may
+have been deleted by that ASCONF, and the peer, which never got the answer, may have moved on meanwhile.
 """
 
 from __future__ import annotations
 
-from ...wire.codes import CHUNK_ASCONF
+from ...wire import asconf as wire
+from ...wire.codes import CHUNK_ASCONF, CHUNK_AUTH
 from ...wire.tlv import ParseError
 from ..arrival import Arrival
 from ..capabilities import ADDRESS_RECONFIGURATION
 from ..ext import asconf, auth
+from ..ip import without_zone
 from ..path.path import Path
 from .tcb import Tcb
 
 
 def handle(tcb: Tcb, arrival: Arrival) -> bool:
-    """A packet from a stranger. True if it begins with ASCONFs that may count: these are processed, and nothing else.
+    """A packet with our tag from a stranger. True if it has an ASCONF for this association.
 
-    "the sender MUST NOT use the new IP address as a source for ANY SCTP packet except on carrying an ASCONF" (F1).
+    Then its ASCONFs are processed that count, and nothing else: what the peer says from an address that is not verified
+    can wait until that is.
     """
-    if not tcb.capabilities & ADDRESS_RECONFIGURATION or tcb.state not in asconf.COUNTS:
-        return False
-    if arrival.kind != CHUNK_ASCONF or arrival.has_auth is (tcb.authentication is None):
-        return False
+    if not any(kind == CHUNK_ASCONF and _names(tcb, value) for kind, _, value in arrival.chunks):
+        return False  # D3
     tcb.stats.packets_received += 1
     tcb.answering.local = arrival.local
     tcb.answering.udp_port = arrival.port
     # Perhaps it is one of the peer's addresses in a moment; else it is where the answer goes (E6).
-    path = Path(arrival.remote, arrival.local, arrival.port, tcb.config)
+    path = Path(arrival.remote, arrival.local, arrival.port, tcb.rules)
     tcb.begin_packet(path)
-    for kind, flags, value in arrival.chunks if tcb.authentication is None else auth.admitted(tcb, arrival):
-        if kind != CHUNK_ASCONF:
-            break
+    tried = 0
+    for kind, flags, value in _admitted(tcb, arrival):
+        if kind != CHUNK_ASCONF or tcb.state not in asconf.COUNTS:
+            continue
         tcb.stats.control_chunks_received += 1
+        tried += 1
         try:
             asconf.handle_asconf(tcb, arrival.now, path, flags, value)
         except ParseError:
             tcb.stats.packets_discarded += 1
+    if not tried:
+        tcb.stats.packets_discarded += 1
     return True
+
+
+def is_named(tcb: Tcb, arrival: Arrival) -> bool:
+    """Whether a packet has an ASCONF with an address of this association's peer, whatever tag is in it (D2)."""
+    return any(kind == CHUNK_ASCONF and _has(tcb, wire.lookup_of(value)) for kind, _, value in arrival.chunks)
+
+
+def _names(tcb: Tcb, value: bytes) -> bool:
+    """Whether the Address Parameter of an ASCONF leads to this association, whose tag it has."""
+    if not tcb.capabilities & ADDRESS_RECONFIGURATION:
+        return False
+    ip = wire.lookup_of(value)
+    return len(ip) > 0 and (not any(ip) or _has(tcb, ip) or asconf.has_answered(tcb, wire.serial_of(value)))
+
+
+def _has(tcb: Tcb, ip: bytes) -> bool:
+    """Whether this is an address of the peer, on whatever link, and the peer may change its addresses."""
+    if not tcb.capabilities & ADDRESS_RECONFIGURATION:
+        return False
+    return ip in [without_zone(path.remote) for path in tcb.paths]
+
+
+def _admitted(tcb: Tcb, arrival: Arrival) -> list[tuple[int, int, bytes]]:
+    """The chunks that count: "If either authentication fails, or the AUTH chunk is missing, the receiver MUST silently
+    discard this chunk and the rest of the packet" (D5).
+    """
+    if tcb.authentication is not None:
+        return auth.admitted(tcb, arrival)
+    found: list[tuple[int, int, bytes]] = []
+    for one in [] if arrival.has_auth else arrival.chunks:
+        if one[0] == CHUNK_AUTH:
+            break  # It was not agreed on: an unknown chunk that ends the packet.
+        found.append(one)
+    return found

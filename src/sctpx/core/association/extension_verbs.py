@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from errno import ENOTCONN, EPIPE
 
 from ..ext import asconf, auth, stream_reset
-from ..ext.stream_reset import StreamReset
+from ..ext.own_requests import OwnRequests
 from ..ip import PRIVATE, choose_source, scope_of
 from .facts import Facts
 from .identity import Keeper
@@ -29,11 +29,6 @@ class ExtensionVerbs(Facts):
             raise OSError(ENOTCONN, "the association is not up yet")
         if state != ESTABLISHED:
             raise OSError(EPIPE, "the association is shutting down or over")
-
-    def begin_round(self) -> None:
-        """Input, a timer or a verb begins a new round of sending (section 6.1 D)."""
-        if self.tcb.burst < self.tcb.config.max_burst:
-            self.tcb.burst = self.tcb.config.max_burst
 
     def reset_streams(
         self, now: int, outgoing: bool = False, incoming: bool = False, streams: Sequence[int] = ()
@@ -70,10 +65,9 @@ class ExtensionVerbs(Facts):
         self._reconfiguration().add_streams(outgoing, incoming)
         self.keeper.touch(self)
 
-    def _reconfiguration(self) -> StreamReset:
+    def _reconfiguration(self) -> OwnRequests:
         self.check_sendable()
-        self.begin_round()
-        return stream_reset.find(self.tcb)
+        return stream_reset.find(self.tcb).own
 
     # --- addresses (RFC 5061) ---
 
@@ -87,9 +81,7 @@ class ExtensionVerbs(Facts):
         asked), ``ENOTCONN`` (not up yet, or over), ``EADDRNOTAVAIL`` (one that is removed is not the association's),
         ``EINVAL`` (none would be left, or one that no host has), ``ENOBUFS`` (too many wait).
         """
-        room = asconf.find(self.tcb)
-        self.begin_round()
-        room.change(now, list(added), list(removed), False)
+        asconf.find(self.tcb).change(now, list(added), list(removed), False)
         self.keeper.touch(self)
 
     def follow_addresses(self, now: int, locals_: Sequence[bytes]) -> None:
@@ -110,7 +102,6 @@ class ExtensionVerbs(Facts):
             source = choose_source([ip for ip in locals_ if scope_of(ip) <= farthest], remote, [])
             added = [source] if source else []
         if added or removed:
-            self.begin_round()
             asconf.find(tcb).change(now, added, removed, True)
             self.keeper.touch(self)
 
@@ -119,9 +110,7 @@ class ExtensionVerbs(Facts):
 
         Raises OSError as ``change_addresses``, with ``EADDRNOTAVAIL`` for an address that is none of the association's.
         """
-        room = asconf.find(self.tcb)
-        self.begin_round()
-        room.prefer(local)
+        asconf.find(self.tcb).changes.prefer(local)
         self.keeper.touch(self)
 
     # --- shared keys (RFC 4895) ---
@@ -133,7 +122,6 @@ class ExtensionVerbs(Facts):
         if a key was deactivated that is still used.
         """
         auth.set_key(self.tcb, key_id, key)
-        self.keeper.touch(self)
 
     def activate_key(self, now: int, key_id: int) -> None:
         """Have new messages, and control chunks, authenticated with this key (RFC 6458 section 8.1.18).
@@ -141,7 +129,6 @@ class ExtensionVerbs(Facts):
         OSError EINVAL if there is no such key, or it was deactivated.
         """
         auth.activate_key(self.tcb, key_id)
-        self.keeper.touch(self)
 
     def deactivate_key(self, now: int, key_id: int) -> None:
         """Give this key to no message any more (RFC 6458 section 8.3.4). A ``KeyChange`` event tells when those that
@@ -156,4 +143,3 @@ class ExtensionVerbs(Facts):
         OSError: ``EINVAL`` if it is the active one, or there is no such key; ``EBUSY`` if it is still used.
         """
         auth.delete_key(self.tcb, key_id)
-        self.keeper.touch(self)

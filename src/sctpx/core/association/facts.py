@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...wire.serial import TSN_MASK
-from ..capabilities import ADDRESS_RECONFIGURATION, AUTHENTICATION, INTERLEAVING, RECONFIGURATION
+from ..capabilities import ADDRESS_RECONFIGURATION, AUTHENTICATION, ECN, INTERLEAVING, RECONFIGURATION
 from ..config import AssociationConfig
 from ..ext import asconf, auth, partial_reliability
 from ..path.path import Path
@@ -128,7 +128,7 @@ class Facts(Identity):
     @property
     def send_space(self) -> int:
         """Bytes the send buffer has room for, each message with its overhead; below 0 if a message overfilled it."""
-        return self.tcb.config.send_buffer - self.tcb.buffered
+        return self.tcb.rules.send_buffer - self.tcb.buffered
 
     @property
     def pending(self) -> int:
@@ -158,6 +158,11 @@ class Facts(Identity):
         """Whether streams can be reset and added: both sides have offered it (RFC 6525 section 5.1.1)."""
         return self.tcb.capabilities & RECONFIGURATION != 0
 
+    @property
+    def ecn(self) -> bool:
+        """Whether routers may mark packets instead of dropping them: both sides have offered it (RFC 3168)."""
+        return self.tcb.capabilities & ECN != 0
+
     # --- addresses (RFC 5061) ---
 
     @property
@@ -174,7 +179,12 @@ class Facts(Identity):
     def wanted_addresses(self) -> list[bytes]:
         """Our addresses, when all is done that the peer has been asked for, or will be."""
         room = asconf.find_room(self.tcb)
-        return list(self.tcb.local_addresses) if room is None else room.wanted()
+        return list(self.tcb.local_addresses) if room is None else room.changes.wanted()
+
+    @property
+    def places_for_changes(self) -> int:
+        """How many more changes of our addresses may wait until the peer is asked for them."""
+        return asconf.places(self.tcb)
 
     @property
     def has_changed_addresses(self) -> bool:
@@ -191,7 +201,7 @@ class Facts(Identity):
         if local in [path.local for path in tcb.paths]:
             return True
         room = asconf.find_room(tcb)
-        return room is not None and room.uses(local)
+        return room is not None and room.changes.uses(local)
 
     # --- authentication (RFC 4895) ---
 
@@ -225,7 +235,7 @@ class Facts(Identity):
     def shared_keys(self) -> SharedKeys:
         """A copy of its shared keys."""
         keys, config = self.tcb.keys, self.tcb.config
-        return SharedKeys(config if keys is None else keys.configure(config))
+        return SharedKeys(config) if keys is None else keys.copy(config)
 
     def is_key_used(self, key_id: int) -> bool:
         """Whether a message has that key that waits to be sent, or to be acknowledged."""

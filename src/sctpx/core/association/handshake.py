@@ -20,16 +20,17 @@ from ...wire.setup import MINIMUM_RWND, Setup, initiate_tag
 from ...wire.setup import parse as parse_setup
 from ...wire.tlv import ParseError
 from .. import authentication, capabilities
+from ..arrival import Arrival, ZoneOfLocal
 from ..events import AdaptationIndication, CannotStart, CommunicationUp
 from ..ext import table
 from ..init_answer import named_host, passed_over, peer_addresses
-from ..ip import place, without_zone
+from ..ip import without_zone
 from ..path import failover, rto
 from ..path.path import Path
 from ..path.states import PATH_INACTIVE
 from ..rx.tsn_map import TsnMap
 from ..state_cookie import Cookie
-from ..timers import NEVER, nanoseconds
+from ..timers import NEVER
 from . import reachability, shutdown
 from .connect import (
     ANSWER_ABORT,
@@ -56,19 +57,18 @@ def start(tcb: Tcb, now: int, candidates: list[AddressReport], announce: list[by
     setup = Setup(
         tcb.local_tag,
         tcb.window.size,
-        tcb.config.streams,
-        tcb.config.max_inbound_streams,
+        tcb.rules.streams,
+        tcb.rules.max_inbound_streams,
         tcb.initial_tsn & 0xFFFFFFFF,
     )
     setup.addresses = announce
     # Lest the peer lists addresses that nobody here can send to, or leaves some out (section 5.1.2).
     setup.families = [len(without_zone(ip)) for ip in tcb.own_addresses] or [IPV4_LENGTH, IPV6_LENGTH]
-    tcb.capabilities = tcb.config.capabilities
-    capabilities.offer(setup, tcb.capabilities, method=tcb.config.error_detection_method)
-    if tcb.config.adaptation_layer is not None:
-        setup.adaptation = tcb.config.adaptation_layer
+    tcb.capabilities = tcb.rules.capabilities
+    capabilities.offer(setup, tcb.capabilities, method=tcb.rules.error_detection_method)
+    setup.adaptation = tcb.rules.adaptation_layer
     setup.auth = authentication.draw_parameters(tcb.config, tcb.random_bytes)
-    tcb.opening = Opening(Attempt(candidates, now, tcb.config), setup, tcb.capabilities)
+    tcb.opening = Opening(Attempt(candidates, now, tcb.rules), setup, tcb.capabilities)
     tcb.report = candidates
     tcb.transition(COOKIE_WAIT)
     _handle_attempt_timer(tcb, now, tcb.opening)
@@ -172,16 +172,14 @@ def _note_late_answer(tcb: Tcb, now: int, remote: bytes, port: int, answer: int,
         path.unanswered_inits -= 1
 
 
-def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, zone: bytes, value: bytes) -> None:
-    """INIT ACK in COOKIE-WAIT: the first one that can be used wins (sections 3.3.3 and 5.1 C).
-
-    ``zone`` is that of the link it came by.
-    """
-    candidate = find_candidate(tcb.report, remote, port)
+def handle_init_ack(tcb: Tcb, arrival: Arrival, zone_of_local: ZoneOfLocal | None) -> None:
+    """INIT ACK in COOKIE-WAIT: the first one that can be used wins (sections 3.3.3 and 5.1 C)."""
+    now = arrival.now
+    candidate = find_candidate(tcb.report, arrival.remote, arrival.port)
     try:
-        setup = parse_setup(value, ack=True)
+        setup = parse_setup(arrival.value, ack=True)
     except ParseError:
-        _reject_init_ack(tcb, now, candidate, initiate_tag(value), causes.invalid_parameter())
+        _reject_init_ack(tcb, now, candidate, initiate_tag(arrival.value), causes.invalid_parameter())
         return
     if setup.a_rwnd < MINIMUM_RWND and setup.initiate_tag:
         # "MUST discard the packet, SHOULD send a packet in response containing an ABORT chunk [...] and MUST
@@ -191,8 +189,8 @@ def handle_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int, 
     cause = _unusable(setup) or authentication.refusal(setup, tcb.config)
     cookie = setup.cookie
     if cause is None and cookie is not None:  # What is in the cookie, if anything, is the peer's affair.
-        setup.addresses = place([without_zone(remote), *setup.addresses], [remote, *tcb.remotes()], zone)
-        _accept_init_ack(tcb, now, local, remote, port, setup, cookie)
+        setup.addresses = arrival.placed(setup.addresses, tcb.remotes(), zone_of_local)
+        _accept_init_ack(tcb, now, arrival.local, arrival.remote, arrival.port, setup, cookie)
         return
     cause = cause or causes.missing_parameter([PARAM_STATE_COOKIE])
     _reject_init_ack(tcb, now, candidate, setup.initiate_tag, cause)
@@ -227,7 +225,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     tcb.set_peer_tag(setup.initiate_tag)
     load_peer(tcb, setup.initial_tsn, setup.a_rwnd, setup.inbound_streams, setup.outbound_streams)
     said = opening.said
-    tcb.agree(capabilities.agreed(tcb.capabilities, setup, tcb.config.error_detection_method), said.auth, setup.auth)
+    tcb.agree(capabilities.agreed(tcb.capabilities, setup, tcb.rules.error_detection_method), said.auth, setup.auth)
     if local and tcb.local_addresses != [local] and not said.addresses:
         # Our INIT has listed none: the peer knows its source "as the only destination transport address" (5.1.2 A).
         tcb.local_addresses = [local]
@@ -243,7 +241,7 @@ def _accept_init_ack(tcb: Tcb, now: int, local: bytes, remote: bytes, port: int,
     path = tcb.find_path(remote)
     if path is not None and winner is not None and winner.inits == 1:
         # INIT measures the round trip, too (section 8.3); Karn's rule applies.
-        rto.measure(path, now - winner.first_sent, tcb.config)
+        rto.measure(path, now - winner.first_sent, tcb.rules)
     for ip in listed:
         if tcb.find_path(ip) is None:
             tcb.add_path(ip, local if ip == remote else b"", port)
@@ -316,8 +314,8 @@ def load_peer(tcb: Tcb, initial_tsn: int, a_rwnd: int, peer_inbound: int, peer_o
     tcb.tsn_map = TsnMap(initial_tsn)
     tcb.peer_rwnd = tcb.peer_window = a_rwnd
     tcb.limit_packets()
-    tcb.outbound_streams = min(tcb.config.streams, peer_inbound)
-    tcb.inbound_streams = min(tcb.config.max_inbound_streams, peer_outbound)
+    tcb.outbound_streams = min(tcb.rules.streams, peer_inbound)
+    tcb.inbound_streams = min(tcb.rules.max_inbound_streams, peer_outbound)
 
 
 def _send_cookie_echo(tcb: Tcb, now: int, opening: Opening, path: Path) -> None:
@@ -349,12 +347,12 @@ def _handle_t1_cookie(tcb: Tcb, now: int, opening: Opening) -> None:
     assert path is not None
     # The first COOKIE ECHO to each confirmed address is no retransmission to it.
     firsts = max(sum([1 for other in tcb.paths if other.confirmed]), 1)
-    if opening.retries >= tcb.config.max_init_retransmits + firsts - 1:
+    if opening.retries >= tcb.rules.max_init_retransmits + firsts - 1:
         shutdown.give_up(tcb)  # The association may be up at the peer: the COOKIE ACKs are lost, too.
         return
     opening.retries += 1
     tcb.count_error(path)
-    rto.back_off(path, tcb.config)
+    rto.back_off(path, tcb.rules)
     _send_cookie_echo(tcb, now, opening, tcb.data_destination(avoid=path))
 
 
@@ -364,7 +362,7 @@ def handle_cookie_ack(tcb: Tcb, now: int, path: Path) -> None:
     assert opening is not None
     asked = path is opening.t1_cookie_path
     if opening.retries == 0 and asked:
-        rto.measure(path, now - opening.t1_cookie_sent, tcb.config)
+        rto.measure(path, now - opening.t1_cookie_sent, tcb.rules)
     echoed = asked or path is tcb.primary
     establish(tcb, now)
     if echoed:
@@ -419,7 +417,7 @@ def handle_stale_cookie(tcb: Tcb, now: int) -> None:
     if not again:
         fail(tcb, ETIMEDOUT)
         return
-    opening.attempt.again(again, now, nanoseconds(tcb.config.rto_initial))
+    opening.attempt.again(again, now, tcb.rules.rto_initial)
     tcb.report = opening.attempt.candidates
     tcb.authentication = None
     tcb.set_peer_tag(0)

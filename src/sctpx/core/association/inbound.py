@@ -316,7 +316,7 @@ def handle_packet(tcb: Tcb, now: int, path: Path, body: bytes, offset: int) -> N
     if tcb.answering.verdict >= 0:
         has_data = True
         verdict |= tcb.answering.verdict
-    if has_data:
+    if has_data and tcb.state != CLOSED:
         transfer.on_data_packet(tcb, now, path, verdict)
 
 

@@ -13,6 +13,8 @@ from ...wire.codes import (
     CHUNK_ABORT,
     CHUNK_ASCONF,
     CHUNK_COOKIE_ECHO,
+    CHUNK_DATA,
+    CHUNK_I_DATA,
     CHUNK_SHUTDOWN_COMPLETE,
     COMMON_HEADER,
     DATA_IMMEDIATE,
@@ -21,15 +23,16 @@ from ...wire.packet import prefix
 from ...wire.seal import finish_packet
 from ..capabilities import ECN
 from ..ext import auth, path_mtu
-from ..outputs import CLASS_SHIFT, ECT_0, Transmit
+from ..outputs import CLASS_SHIFT, ECT_0, FRAGMENTS, SMALL_FRAGMENTS, WHOLE, Transmit
 from ..path import failover, rto
 from ..path.path import Path
-from ..timers import NEVER, nanoseconds
+from ..timers import NEVER
 from ..tx.batch import Batch
 from ..tx.send_queue import Room
-from . import probe, transfer
+from . import probe, recovery, transfer
 from .opening import Opening
 from .state import CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
+from .tail_probe import TailProbe
 from .tcb import Tcb
 
 # TSNs sent and not acknowledged: no more than a Gap Ack Block can reach, nor messages of one stream than there
@@ -50,15 +53,17 @@ _ALONE: Final = (CHUNK_ABORT, CHUNK_SHUTDOWN_COMPLETE)
 class Grant:
     """What DATA may leave in the next packets."""
 
-    __slots__ = ("path", "probe", "tsn")
+    __slots__ = ("is_tail_probe", "path", "probe", "tsn")
 
-    def __init__(self, path: Path, tsn: int, probe: int) -> None:
+    def __init__(self, path: Path, tsn: int, probe: int, is_tail_probe: bool = False) -> None:
         self.path = path
         """Where it goes."""
         self.tsn = tsn
         """The lowest TSN that is sent again; -1 for new data."""
         self.probe = probe
         """Bytes of user data of a zero window probe; 0 if the peer has room."""
+        self.is_tail_probe = is_tail_probe
+        """One packet, whatever cwnd says, that is answered at once (RFC 8985 section 7.3)."""
 
 
 def poll(tcb: Tcb, now: int) -> Transmit | None:
@@ -71,13 +76,13 @@ def poll(tcb: Tcb, now: int) -> Transmit | None:
             extension.before_sending(now)
             held = held or extension.holds
         if held:
-            return _asconf(tcb)
+            return _asconf(tcb, now)
     if not tcb.control and not tcb.sack_chunks and not _has_data(tcb):
-        _settle(tcb)
+        _settle(tcb, now)
         return None
     transmit = _poll_chunks(tcb, now)
     if transmit is None:
-        _settle(tcb)
+        _settle(tcb, now)
     return transmit
 
 
@@ -101,10 +106,10 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
         sack_path = _sack_path(tcb)
         local = _sack_source(tcb, sack_path)
         together = local == sack_path.local and len(tcb.sack_chunks) == 1
-        if path is None and not (together and grant is not None) and sack_path.confirmed:
+        if path is None and not (together and grant is not None) and sack_path.usable:
             return _sacks(tcb, sack_path, local)
         size = COMMON_HEADER + len(lead) + len(tcb.sack_chunks[0])
-        if together and path in (None, sack_path) and sack_path.confirmed and size <= sack_path.mtu:
+        if together and path in (None, sack_path) and sack_path.usable and size <= sack_path.mtu:
             path = sack_path
             lead += tcb.sack_chunks.pop()
     if grant is not None:
@@ -114,7 +119,7 @@ def _poll_chunks(tcb: Tcb, now: int) -> Transmit | None:
     return _single(tcb, path, lead) if path is not None else None
 
 
-def _asconf(tcb: Tcb) -> Transmit | None:
+def _asconf(tcb: Tcb, now: int) -> Transmit | None:
     """The ASCONF that waits to be sent, while nothing else may leave."""
     for entry in tcb.control:
         path, chunk, local = entry
@@ -122,16 +127,16 @@ def _asconf(tcb: Tcb) -> Transmit | None:
             tcb.control.remove(entry)
             tcb.stats.control_chunks_sent += 1
             return _single(tcb, path, chunk, local)
-    _settle(tcb)
+    _settle(tcb, now)
     return None
 
 
-def _settle(tcb: Tcb) -> None:
+def _settle(tcb: Tcb, now: int) -> None:
     """Nothing more is sent now: note which windows are fully used (section 7.2.1)."""
     tcb.fast_retransmit_now = False
     tcb.burst = 0  # The round is over; the next one begins with Max.Burst (section 6.1 D).
     for path in tcb.paths:
-        path.controller.on_sent(path.flight_size)
+        path.controller.on_sent(now, path.flight_size)
 
 
 def _init(tcb: Tcb, opening: Opening) -> Transmit:
@@ -172,11 +177,34 @@ def _is_alone(chunks: bytes) -> bool:
 def _single(tcb: Tcb, path: Path, chunks: bytes, local: bytes = b"") -> Transmit:
     """One packet."""
     packet = tcb.seal.packet(chunks)
+    probes = path.discovers and control.is_probe(chunks)
+    small = False
+    # What is no larger than MIN_PLPMTU passes as it is.
+    if len(packet) > max(path.whole, path.minimum) and path.discovers and not probes and chunks[0] not in _ALONE:
+        lacks = path.lacks(len(packet))
+        small = lacks > 0
+        if small:
+            at = _end_of_control(chunks)
+            packet = tcb.seal.packet(chunks[:at] + control.padding(lacks) + chunks[at:])
     transmit = _transmit(tcb, path, packet, max(len(packet), path.mtu), 1, local)
-    if path.discovers and control.is_probe(chunks):
-        transmit.fragments = False
+    if probes:
+        transmit.fragments = WHOLE
         transmit.expendable = True
+    elif small:
+        transmit.fragments = SMALL_FRAGMENTS
     return transmit
+
+
+def _end_of_control(chunks: bytes) -> int:
+    """Where user data begins in a packet, which is the end if there is none.
+
+    A PAD chunk has its place there: "an endpoint MUST place control chunks first" (section 6.10), and a COOKIE ECHO
+    before all others (section 5.1).
+    """
+    at = 0
+    while at < len(chunks) and chunks[at] not in (CHUNK_DATA, CHUNK_I_DATA):
+        at += (chunks[at + 2] << 8 | chunks[at + 3]) + 3 & ~3
+    return at
 
 
 def _transmit(tcb: Tcb, path: Path, data: bytes, segment: int, packets: int, local: bytes = b"") -> Transmit:
@@ -184,13 +212,14 @@ def _transmit(tcb: Tcb, path: Path, data: bytes, segment: int, packets: int, loc
     path.bytes_sent += len(data)
     tcb.stats.packets_sent += packets
     size = len(data) if packets == 1 else segment
-    return Transmit(local or path.local, path.remote, path.encaps_port, data, segment, path.flowinfo, size > path.whole)
+    fragments = FRAGMENTS if size > path.whole else WHOLE
+    return Transmit(local or path.local, path.remote, path.encaps_port, data, segment, path.flowinfo, fragments)
 
 
 def _sack_path(tcb: Tcb) -> Path:
     """Where the last DATA came from (section 6.7), if it may be sent to (section 5.4)."""
     path = tcb.sack_path
-    return path if path is not None and path.confirmed else tcb.data_destination()
+    return path if path is not None and path.usable else tcb.data_destination()
 
 
 def _sack_source(tcb: Tcb, path: Path) -> bytes:
@@ -213,7 +242,9 @@ def _sacks(tcb: Tcb, path: Path, local: bytes) -> Transmit:
 
 
 def _has_data(tcb: Tcb) -> bool:
-    return len(tcb.send_queue) > 0 or tcb.outstanding.marked_chunks > 0
+    if len(tcb.send_queue) > 0 or tcb.outstanding.marked_chunks > 0:
+        return True
+    return tcb.tail_probe is not None and tcb.tail_probe.is_owed
 
 
 def _grant(tcb: Tcb, now: int) -> Grant | None:
@@ -221,9 +252,13 @@ def _grant(tcb: Tcb, now: int) -> Grant | None:
     if tcb.state not in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
         return None
     destination = tcb.data_destination()
-    if not destination.confirmed:
-        return None  # No address is confirmed yet: they carry no data (section 5.4).
+    if not destination.usable:
+        return None  # No address is confirmed yet: they carry no data (section 5.4). Or none is reached from here.
     outstanding = tcb.outstanding
+    if tcb.tail_probe is not None and tcb.tail_probe.is_owed:
+        grant = _grant_tail_probe(tcb, now, tcb.tail_probe)
+        if grant is not None:
+            return grant
     tsn = outstanding.next_marked()
     if tsn >= 0:
         return _grant_again(tcb, tsn)
@@ -236,7 +271,7 @@ def _grant(tcb: Tcb, now: int) -> Grant | None:
     if path.room <= 0:
         return None
     if (
-        not tcb.config.nodelay
+        not tcb.rules.nodelay
         and outstanding.flight_size
         and tcb.state == ESTABLISHED
         and tcb.send_queue.queued_bytes < tcb.largest_payload
@@ -264,6 +299,32 @@ def _grant_again(tcb: Tcb, tsn: int) -> Grant | None:
         if tcb.repeat_room == 0:
             return None  # The peer has to acknowledge something first (``transfer._repeat_dropped``).
     return Grant(path, tsn, 0) if path.room > 0 else None
+
+
+def _grant_tail_probe(tcb: Tcb, now: int, owed: TailProbe) -> Grant | None:
+    """What the tail loss probe is: "a previously unsent data segment, if one exists and the receive window allows", or
+    what has been in flight before (RFC 8985 section 7.3). None if it has become pointless.
+    """
+    outstanding = tcb.outstanding
+    path = owed.path
+    lowest = outstanding.cumulative_tsn_ack_point + 1
+    if owed.tsn < 0 and path.flight_size:
+        message = tcb.send_queue.peek()
+        if message is not None and outstanding.next_tsn - lowest < MAX_OUTSTANDING:
+            destination = tcb.data_destination()
+            wanted = _asked_path(tcb, message.remote, destination) if message.remote else destination
+            payload = min(len(message.data) - message.offset, tcb.largest_payload)
+            if wanted is path and tcb.peer_rwnd >= payload:
+                return Grant(path, -1, 0, True)
+        owed.tsn = outstanding.ensure_rack().latest(path, lowest, outstanding.next_tsn, outstanding.gaps)
+    if (
+        path.flight_size
+        and outstanding.ensure_rack().is_in_flight(owed.tsn, lowest, outstanding.gaps)
+        and recovery.may_repeat(tcb, now, owed.tsn)
+    ):
+        return Grant(owed.to, owed.tsn, 0, True)
+    tcb.tail_probe = None
+    return None
 
 
 def _may_probe(tcb: Tcb, payload: int) -> bool:
@@ -297,7 +358,7 @@ def _schedule_probe(tcb: Tcb, now: int, path: Path) -> None:
     elif not timer.interval and len(tcb.paths) > 1 and path.heartbeat_enabled:
         timer.deadline = now + ASK_AFTER
     else:
-        timer.interval = min(timer.interval * 2, nanoseconds(tcb.config.rto_max)) or path.rto
+        timer.interval = min(timer.interval * 2, tcb.rules.rto_max) or path.rto
         timer.deadline = now + timer.interval
 
 
@@ -309,7 +370,7 @@ def _asked_path(tcb: Tcb, remote: bytes, destination: Path) -> Path:
 
 def _retransmission_path(tcb: Tcb, tsn: int) -> Path:
     """Where a lost TSN goes: after a timeout elsewhere (section 6.4), by gap reports where it was."""
-    lost_on = tcb.outstanding.lost_on(tsn)
+    lost_on = tcb.outstanding.special[tsn].path
     if tcb.outstanding.was_fast(tsn):
         return failover.select(tcb.paths, lost_on)
     return tcb.data_destination(avoid=lost_on)
@@ -322,7 +383,9 @@ def _data(tcb: Tcb, now: int, grant: Grant, lead_path: Path | None, lead: bytes)
         return None
     if grant.tsn >= 0:
         left = path.mtu - COMMON_HEADER - tcb.seal.ahead - len(lead)
-        if lead_path is not None and tcb.outstanding.size_of_marked(grant.tsn) > left:
+        if grant.is_tail_probe:
+            return _repeat(tcb, now, grant, lead, left)
+        if lead_path is not None and tcb.outstanding.special[grant.tsn].size > left:
             return None
         return _retransmit(tcb, now, path, lead, left)
     if path.flight_size == 0:
@@ -332,6 +395,9 @@ def _data(tcb: Tcb, now: int, grant: Grant, lead_path: Path | None, lead: bytes)
     burst = 1 if probes or path.controller.one_packet else tcb.burst
     room = Room(path.room, rwnd, burst)
     flags = 0
+    if grant.is_tail_probe:
+        room = Room(max(path.room, path.pmdcs), rwnd, 1)
+        flags = DATA_IMMEDIATE
     if probes or (room.cwnd <= path.pmdcs and path.controller.few_packets) or tcb.state == SHUTDOWN_PENDING:
         flags = DATA_IMMEDIATE  # This probes, fills cwnd, or ends the association (section 6.1).
     if tcb.keyed is not None:
@@ -347,6 +413,8 @@ def _data(tcb: Tcb, now: int, grant: Grant, lead_path: Path | None, lead: bytes)
     tcb.burst -= batch.packets
     tcb.peer_rwnd = max(tcb.peer_rwnd - batch.payload, 0)
     transmit = _sent(tcb, now, path, batch)
+    if grant.is_tail_probe:
+        recovery.on_probed(tcb, now, batch.first_tsn)
     if tcb.capabilities & ECN and not probes:
         # Not for what is retransmitted, nor for window probes (RFC 3168 sections 6.1.5 and 6.1.6).
         transmit.flowinfo |= ECT_0 << CLASS_SHIFT
@@ -355,6 +423,7 @@ def _data(tcb: Tcb, now: int, grant: Grant, lead_path: Path | None, lead: bytes)
 
 def _sent(tcb: Tcb, now: int, path: Path, batch: Batch) -> Transmit:
     """New data leaves."""
+    batch.sent_at = now
     tcb.outstanding.sent(batch)
     if tcb.keyed is not None:
         auth.note_sent(tcb, batch.first_tsn)
@@ -364,10 +433,11 @@ def _sent(tcb: Tcb, now: int, path: Path, batch: Batch) -> Transmit:
     if path.rtt_tsn < 0:
         path.rtt_tsn = batch.first_tsn
         path.rtt_sent = now
+        path.rtt_size = min(batch.segment, len(batch.data))
         # Once in a round trip: is there more than a packet takes, and nothing known of larger ones?
         if now >= path.search_from and (batch.packets > 1 or len(tcb.send_queue)):
             path_mtu.begin(tcb, now)
-    transfer.start_t3(path, now)
+    recovery.on_sent(tcb, path, now, batch.first_tsn)
     return _transmit(tcb, path, batch.data, batch.segment, batch.packets)
 
 
@@ -378,11 +448,8 @@ def _retransmit(tcb: Tcb, now: int, path: Path, lead: bytes, room: int) -> Trans
     earliest = path.earliest_tsn
     lowest = outstanding.next_marked()
     stop = -1 if tcb.keyed is None else auth.begin_retransmission(tcb, lowest)
-    chunks = outstanding.retransmit(path, room, stop)
-    # Karn's algorithm: no measurement with a TSN at or above one that was retransmitted (section 6.3.1 C5).
-    for other in tcb.paths:
-        if other.rtt_tsn >= lowest:
-            other.rtt_tsn = -1
+    chunks = outstanding.retransmit(path, room, stop, now)
+    _stop_measuring(tcb, lowest)
     tcb.fast_retransmit_now = False
     tcb.peer_rwnd = max(tcb.peer_rwnd - (outstanding.flight_payload - before), 0)
     if tcb.repeat_room > 0:
@@ -393,5 +460,29 @@ def _retransmit(tcb: Tcb, now: int, path: Path, lead: bytes, room: int) -> Trans
     # retransmitted" (section 6.1).
     if path.earliest_tsn != earliest:
         path.t3_deadline = NEVER
-    transfer.start_t3(path, now)
+    recovery.on_sent(tcb, path, now)
     return _single(tcb, path, lead + b"".join(chunks))
+
+
+def _repeat(tcb: Tcb, now: int, grant: Grant, lead: bytes, room: int) -> Transmit | None:
+    """A tail loss probe that is no new data; None if ``lead`` has to go by itself first."""
+    path = grant.path
+    if tcb.keyed is not None:
+        auth.begin_retransmission(tcb, grant.tsn)
+    chunk = tcb.outstanding.find_chunk(grant.tsn)
+    if lead and len(chunk) > room:
+        return None
+    tcb.outstanding.repeat(grant.tsn, path, now)
+    _stop_measuring(tcb, grant.tsn)
+    tcb.stats.chunks_retransmitted += 1
+    path.last_data_sent = now
+    recovery.on_sent(tcb, path, now)
+    recovery.on_probed(tcb, now, grant.tsn)
+    return _single(tcb, path, lead + chunk[:1] + bytes((chunk[1] | DATA_IMMEDIATE,)) + chunk[2:])
+
+
+def _stop_measuring(tcb: Tcb, tsn: int) -> None:
+    """Karn's algorithm: no measurement with a TSN at or above one that was retransmitted (section 6.3.1 C5)."""
+    for path in tcb.paths:
+        if path.rtt_tsn >= tsn:
+            path.rtt_tsn = -1

@@ -5,10 +5,14 @@ lost, and goes again over another path. What waits to be sent there is dropped, 
 whatever matters of it is said again.
 
 An association may be left with addresses that are not confirmed. Then no data leaves until one of them is.
+
+A path may be left without an address of ours to send from: of the peer's IPv6 addresses none can be reached once we
+have deleted our last one. Nothing leaves for such a path, which counts as failed, until there is an address again.
 """
 
 from __future__ import annotations
 
+from ...wire.codes import CHUNK_ASCONF
 from ..events import CHANGE_ADDED, CHANGE_REMOVED, PathChange
 from ..ext import path_mtu
 from ..ip import choose_source
@@ -20,7 +24,8 @@ from .tcb import Tcb
 
 def add(tcb: Tcb, now: int, remote: bytes, local: bytes, port: int) -> Path:
     """A new address of the peer, which is UNCONFIRMED (F14): HEARTBEATs begin to verify it."""
-    path = tcb.add_path(remote, local, port)
+    # What came to an address that is being added or deleted is answered from another one (F1, F4).
+    path = tcb.add_path(remote, local if local in (tcb.local_addresses or [local]) else b"", port)
     path.last_used = now
     tcb.events.append(PathChange(tcb.association, remote, CHANGE_ADDED, path.state))
     reachability.schedule(tcb, now, path)
@@ -42,6 +47,8 @@ def remove(tcb: Tcb, now: int, path: Path) -> None:
         tcb.preferred_primary = None
     if tcb.data_path is path:
         tcb.data_path = None
+    if tcb.tail_probe is not None and path in (tcb.tail_probe.path, tcb.tail_probe.to):
+        tcb.tail_probe = None
     if tcb.sack_path is path:
         tcb.sack_path = None
     if tcb.closing is not None and tcb.closing.t2_path is path:
@@ -67,25 +74,58 @@ def use_sources(tcb: Tcb, now: int, locals_: list[bytes], lost: bool = False) ->
     tcb.local_addresses = locals_
     busy = tcb.data_destination()
     for path in tcb.paths:
-        gone = path.local not in locals_ and path.local != b""
+        gone = path.local not in locals_
         if not gone and (path is busy or not gained):
             continue
         others = [other.local for other in tcb.paths if other is not path]
         source = choose_source(locals_, path.remote, others)
-        if source and source != path.local:
-            path.local = source
-            path_mtu.on_new_way(tcb, path)
-            if gone:
-                _begin_anew(tcb, now, path, lost)
+        if source == path.local:
+            continue
+        path.local = source
+        path.cut_off = not source
+        if not source:
+            _cut_off(tcb, now, path)
+            continue
+        path_mtu.on_new_way(tcb, path)
+        if gone:
+            _begin_anew(tcb, now, path, lost)
+        else:
+            path.reset_congestion(tcb.rules)
     if tcb.sack_local and tcb.sack_local not in locals_:
         tcb.sack_local = b""
-    tcb.control = [(path, chunk, local if local in locals_ else path.local) for path, chunk, local in tcb.control]
+    readdress(tcb)
+
+
+def readdress(tcb: Tcb) -> None:
+    """What waits to be sent leaves from addresses that the peer knows; an ASCONF from where it has to.
+
+    An answer would leave from where the packet came to: perhaps an address that is not the peer's to know.
+    """
+    known = tcb.local_addresses
+    if known:
+        tcb.control = [
+            (path, chunk, local if local in known or chunk[0] == CHUNK_ASCONF else path.local)
+            for path, chunk, local in tcb.control
+            if not path.cut_off or chunk[0] == CHUNK_ASCONF
+        ]
+
+
+def _cut_off(tcb: Tcb, now: int, path: Path) -> None:
+    """No address of ours reaches this one."""
+    path.begin_anew(tcb.rules)
+    path.error_count = path.max_retrans + 1
+    if failover.judge(path):
+        tcb.tell_state(path)
+    if path.flight_size:
+        reachability.repeat_flight(tcb, path)
+    tcb.leave_failed_primary()
+    reachability.schedule(tcb, now, path)
 
 
 def _begin_anew(tcb: Tcb, now: int, path: Path, lost: bool) -> None:
     """The way to this address is another one."""
     lost = lost or path.error_count > 0
-    path.begin_anew(tcb.config)
+    path.begin_anew(tcb.rules)
     if failover.judge(path):
         tcb.tell_state(path)
     if lost and path.flight_size:

@@ -80,7 +80,7 @@ def _burst_allows(tcb: Tcb, now: int) -> bool:
     if now >= tcb.heartbeat_window:
         tcb.heartbeat_window = now + min([path.rto for path in tcb.paths])
         tcb.heartbeat_burst = 0
-    return tcb.heartbeat_burst < tcb.config.heartbeat_max_burst
+    return tcb.heartbeat_burst < tcb.rules.heartbeat_max_burst
 
 
 def send_heartbeat(tcb: Tcb, now: int, path: Path, local: bytes = b"") -> None:
@@ -105,7 +105,7 @@ def ask(tcb: Tcb, now: int, path: Path) -> int:
         return ASKED
     if path.last_acknowledged >= path.asked:
         return LIVES
-    if now - path.asked_again < rto.measured(path, tcb.config) // 2:
+    if now - path.asked_again < rto.measured(path, tcb.rules) // 2:
         return ASKED
     if path.asked_again > path.asked:
         return SILENT
@@ -137,7 +137,7 @@ def _on_heartbeat_lost(tcb: Tcb, now: int, path: Path) -> None:
         on_timeout(tcb, path, path is tcb.data_destination())
         if tcb.state == CLOSED:
             return
-        rto.back_off(path, tcb.config)
+        rto.back_off(path, tcb.rules)
     schedule(tcb, path.heartbeat_sent, path)
     if path.heartbeat_deadline == NEVER and not tcb.data_destination().confirmed and heartbeats_run(tcb):
         heartbeat.ask(path, now)  # Without HEARTBEATs to inactive addresses, none would ever be confirmed.
@@ -153,7 +153,7 @@ def _on_loss(tcb: Tcb, path: Path, counts: bool, error: int = 0) -> None:
     """Something sent on ``path`` is lost; ``error`` is an errno if the network said so."""
     if counts:
         tcb.error_count += 1
-        if tcb.error_count > tcb.config.association_max_retrans:
+        if tcb.error_count > tcb.rules.association_max_retrans:
             shutdown.give_up(tcb)
             return
     tcb.count_error(path, error)
@@ -256,7 +256,7 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
     path.heartbeat_nonce = b""
     path.heartbeat_timeout = NEVER
     if not path.heartbeat_repeated:
-        rto.measure(path, now - path.heartbeat_sent, tcb.config)
+        rto.measure(path, now - path.heartbeat_sent, tcb.rules)
     if not path.confirmed:
         path.confirmed = True
         tcb.moved = True  # It is an address of the peer only now.
@@ -292,14 +292,14 @@ def _repeat_lost(tcb: Tcb, now: int, path: Path) -> None:
         if other is path:
             lost = path.last_data_sent <= path.heartbeat_sent
         else:
-            lost = other.error_count > 0 and now - other.last_data_sent >= rto.without_backoff(other, tcb.config)
+            lost = other.error_count > 0 and now - other.last_data_sent >= rto.without_backoff(other, tcb.rules)
         if lost:
             repeat_flight(tcb, other)
 
 
 def repeat_flight(tcb: Tcb, path: Path) -> None:
     """What is in flight to ``path`` is lost, and nothing but the path is to blame: it goes again, within cwnd."""
-    path.t3_deadline = NEVER
+    path.t3_deadline = path.loss_deadline = NEVER
     path.rtt_tsn = -1
     # Rule C of section 6.2.1: what is marked counts back into rwnd.
     before = tcb.outstanding.flight_payload

@@ -19,7 +19,8 @@ def handle(tcb: Tcb, arrival: Arrival) -> bool:
         if not flags & FLAG_T:
             continue
         seen = causes.parse_or_none(value) if kind == CHUNK_ABORT else None
-        if seen is not None and tcb.state != COOKIE_WAIT and not asconf.is_unsettled(tcb, arrival.local, True):
+        unsettled = asconf.is_unsettled(tcb, arrival.now, arrival.local, True)
+        if seen is not None and tcb.state != COOKIE_WAIT and not unsettled:
             shutdown.handle_abort(tcb, seen, reflected=True)
             return True
         if kind == CHUNK_SHUTDOWN_COMPLETE and tcb.state == SHUTDOWN_ACK_SENT:

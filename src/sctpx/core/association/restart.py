@@ -17,12 +17,12 @@ from .. import authentication
 from ..arrival import Arrival
 from ..entropy import random_tag, random_u32
 from ..events import CommunicationLost, Restarted, Writable
-from ..ext import auth, table
+from ..ext import asconf, auth, table
 from ..init_answer import init_ack, make_cookie, peer_addresses, told
 from ..path.path import Path, largest_packet
-from ..rx.streams import without_unfinished
+from ..rx.streams import MORE, UNORDERED
 from ..state_cookie import Cookie, CookieJar
-from . import handshake, reachability, shutdown
+from . import handshake, reachability, reader, shutdown, transfer
 from .association import Association
 from .connect import ANSWER_COOKIE_ECHO
 from .state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_ACK_SENT
@@ -45,18 +45,17 @@ def answer_to(tcb: Tcb, arrival: Arrival, setup: Setup) -> tuple[bytes, bytes, i
     To the source, but in COOKIE-WAIT it "MUST only be sent to an address passed by the upper layer", one that is
     "reported in the incoming INIT chunk" too (section 5.2.1).
     """
-    opening = tcb.opening
-    if tcb.state == COOKIE_WAIT and opening is not None and not opening.attempt.names(arrival.remote):
-        for ip in setup.addresses:
-            listed = opening.attempt.find(ip, arrival.port)
+    if tcb.state == COOKIE_WAIT:
+        assert tcb.opening is not None  # This side has sent INITs.
+        attempt = tcb.opening.attempt
+        for ip in [] if attempt.names(arrival.remote) else setup.addresses:
+            listed = attempt.find(ip, arrival.port)
             if listed is not None:
                 return listed.source, listed.ip, listed.udp_port
     return arrival.local, arrival.remote, arrival.port
 
 
-def handle_init(
-    tcb: Tcb, now: int, jar: CookieJar, announce: list[bytes], local: bytes, remote: bytes, port: int, setup: Setup
-) -> None:
+def handle_init(tcb: Tcb, now: int, jar: CookieJar, local: bytes, remote: bytes, port: int, setup: Setup) -> None:
     """An INIT from the peer of this association (sections 5.2.1 and 5.2.2, 9.2 for SHUTDOWN-ACK-SENT).
 
     ``local``, ``remote`` and ``port`` are where the answer goes, by ``answer_to``.
@@ -82,7 +81,7 @@ def handle_init(
         added = [ip for ip in named if tcb.find_path(ip) is None]
         if added:
             # As many of them as one packet takes: it goes to whoever sent the INIT.
-            room = largest_packet(tcb.config.usual_mtu, remote, port) - COMMON_HEADER - 2 * CHUNK_HEADER
+            room = largest_packet(tcb.rules.usual_mtu, remote, port) - COMMON_HEADER - 2 * CHUNK_HEADER
             cause = causes.restart_with_new_addresses(added[: room // _LARGEST_ADDRESS])
             tcb.replies.append((setup.initiate_tag, control.abort([cause]), None))
             return
@@ -100,9 +99,9 @@ def handle_init(
         if cookie.local_auth is not None:
             cookie.local_auth = said.auth
     else:
-        cookie.local_tag = random_tag(tcb.random_bytes)
+        cookie.local_tag = tcb.endpoint.draw_tag(tcb.random_bytes)
         cookie.local_initial_tsn = random_u32(tcb.random_bytes)
-        announce = told(setup, local, remote, announce)
+        announce = told(setup, local, remote, tcb.endpoint.announced_to(cookie.addresses))
     tcb.replies.append((setup.initiate_tag, init_ack(setup, cookie, jar, config, now, announce), None))
 
 
@@ -115,7 +114,8 @@ def handle_cookie_echo(
     peer_matches = cookie.peer_tag == tcb.peer_tag
     late = now - cookie.created - cookie.lifespan
     if late > 0 and not (local_matches and peer_matches):
-        tcb.replies.append((cookie.peer_tag, control.error([causes.stale_cookie(-(-late // 1000))]), None))
+        report = control.error([causes.stale_cookie(-(-late // 1000))])
+        tcb.replies.append((cookie.peer_tag, auth.answer_to(tcb, cookie, report), None))
         return REJECTED
     if local_matches and peer_matches:
         # Action D.
@@ -213,11 +213,14 @@ def _restart(
         return REJECTED
     # Perhaps another stack lives behind the old UDP port all the same, and the question or the answer was lost.
     abort = control.abort([causes.protocol_violation("another UDP port of your IP address uses your SCTP port")])
-    old.replies.extend([(old.peer_tag, abort, path) for path in left])
+    old.replies.extend([(old.peer_tag, old.seal.protect(abort), path) for path in left])
     if old.config.on_restart == "end":
         shutdown.end(old, CommunicationLost(old.association, ECONNRESET, True, [], restarted=True))
         return ANOTHER
+    asconf.on_restart(old)
     tcb = association.begin_anew(cookie.local_tag, cookie.local_initial_tsn + UNWRAPPED)
+    # Those that the INIT ACK has told: the peer knows nothing of what was changed before (RFC 5061).
+    tcb.local_addresses = tcb.endpoint.known_to(cookie.addresses, cookie.local)
     # The paths of a new association, to the addresses the cookie names (sections 5.1.2 and 5.4).
     handshake.load_cookie(tcb, cookie, local, remote, port)
     tcb.transition(ESTABLISHED)
@@ -232,7 +235,8 @@ def _restart(
     handshake.send_cookie_ack(tcb, now, local, remote)
     if old.shutdown_requested:
         shutdown.shutdown(tcb, now)  # The user wanted an end, whoever the peer is now.
-        if old.closing is not None and old.closing.t5_started >= 0 and tcb.closing is not None:
+        assert tcb.closing is not None  # The end has begun.
+        if old.closing is not None and old.closing.t5_started >= 0:
             tcb.closing.t5_started = old.closing.t5_started  # And has waited for it: restarts do not put it off.
             tcb.closing.schedule_guards(tcb.config)
     return ACCEPTED
@@ -265,9 +269,20 @@ def _keep_settings(old: Tcb, tcb: Tcb) -> None:
 def _keep_received(old: Tcb, tcb: Tcb) -> None:
     """What the user can still read of the old life stays; what was on its way out or in parts is gone."""
     ready = old.reassembly.ready
-    ready[:] = without_unfinished(ready)  # The ends of these will never come; what waited for them follows.
-    tcb.reassembly.ready = ready
-    shutdown.break_off_delivery(old)
-    tcb.readable_told = old.readable_told and len(ready) > 0
-    tcb.sources = old.sources
-    tcb.window.receive(sum([len(message[0]) for message in ready]))
+    there = len(ready)
+    broken = old.reassembly.break_off()  # What waited for the ends of these messages is behind ``there`` now.
+    reader.count(old, there)
+    gone = {(one.stream, one.ssn, one.unordered) for one in broken}
+    left: list[int] = []
+    for index, message in enumerate(ready):
+        if not message[5] & MORE or (message[1], message[3], message[5] & UNORDERED != 0) not in gone:
+            left.append(index)
+    there -= len(ready) - len(left)
+    origins = transfer.all_sources(old)
+    first = old.stats.messages_received - len(left)
+    tcb.sources = [(first + place, origins[index]) for place, index in enumerate(left)] or old.sources[-1:]
+    tcb.reassembly.ready = [ready[index] for index in left]
+    tcb.window.receive(sum([len(message[0]) for message in tcb.reassembly.ready]))
+    tcb.readable_told = there > 0
+    reader.tell_broken(tcb, broken, there)
+    reader.wake(tcb)

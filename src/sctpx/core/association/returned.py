@@ -5,16 +5,19 @@ Anybody can send an ICMP error: it counts only if what it returns of the packet 
 
 from __future__ import annotations
 
-from errno import EMSGSIZE, ENOPROTOOPT
+from errno import EMSGSIZE, ENOBUFS, ENOPROTOOPT
 from typing import Final
 
 from ...wire.codes import CHUNK_INIT, COMMON_HEADER
 from ...wire.packet import parse_prefix
 from ..ext import path_mtu
+from ..outputs import Transmit
 from . import handshake, reachability, shutdown
 from .state import CLOSED, COOKIE_WAIT
 from .tcb import Tcb
 
+# The size of a packet may be the reason.
+_SIZES: Final = (EMSGSIZE, ENOBUFS)
 _INIT: Final = bytes((CHUNK_INIT,))
 
 
@@ -46,17 +49,22 @@ def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payloa
             reachability.on_error(tcb, now, path, error)
 
 
-def handle_send_error(tcb: Tcb, now: int, remote: bytes, port: int, error: int, packet: bytes) -> None:
-    """The link could not send this packet: that is an answer to an INIT.
+def handle_send_error(tcb: Tcb, now: int, transmit: Transmit, error: int) -> None:
+    """The link could not send these packets: that is an answer to an INIT.
 
     After the handshake it is a loss like any other: T3-rtx and the heartbeats judge the path. A packet that is too big
-    for the interface is for path MTU discovery.
+    for the interface is for path MTU discovery. So is one for which the interface never had room, which is a loss even
+    if it is an INIT.
     """
-    _, _, tag = parse_prefix(packet)
-    if error == EMSGSIZE and tag:
-        path = tcb.find_path(remote)
-        if path is not None:
-            path_mtu.handle_send_error(tcb, now, path, packet)
+    _, _, tag = parse_prefix(transmit.data)
+    if tag and error in _SIZES:
+        path = tcb.find_path(transmit.remote)
+        if path is not None and path.discovers:
+            first = transmit.data[: transmit.segment]
+            if error == EMSGSIZE:
+                path_mtu.handle_send_error(tcb, now, path, first)
+            else:
+                path_mtu.handle_no_room(path, len(first))
         return
-    if tag == 0 and tcb.state == COOKIE_WAIT:
-        handshake.handle_send_error(tcb, now, remote, port, error)
+    if tag == 0 and tcb.state == COOKIE_WAIT and error != ENOBUFS:
+        handshake.handle_send_error(tcb, now, transmit.remote, transmit.port, error)

@@ -1,6 +1,6 @@
 """Other parameters for an association that lives (RFC 9260 section 11.1.12): what follows from each.
 
-Most parameters are looked at when they are needed, in ``tcb.config``. Some parts keep what they made of one: a path its
+Most parameters are looked at when they are needed, in ``tcb.rules``. Some parts keep what they made of one: a path its
 RTO and its thresholds, the window its size, a timer its deadline. All of these follow here, so that it does not matter
 when a parameter was set. A path's parameter that was set for that path alone changes only when the association's does.
 
@@ -15,17 +15,19 @@ from errno import EINVAL
 from ..config import AssociationConfig, least_switchover
 from ..events import Writable
 from ..path import failover, rto
-from ..path.path import NO_SWITCHOVER, Path
-from ..timers import NEVER, nanoseconds
-from . import reachability, transfer
+from ..path.path import Path
+from ..rules import Rules
+from ..timers import NEVER
+from . import reachability, recovery, transfer
 from .state import CLOSED
 from .tcb import Tcb
 
 
 def reconfigure(tcb: Tcb, now: int, config: AssociationConfig) -> None:
     """The association behaves by ``config`` from now on."""
-    old = tcb.config
-    tcb.config = config
+    before, old = tcb.config, tcb.rules
+    tcb.configure(config)
+    rules = tcb.rules
     if tcb.state == CLOSED:
         return
     for path in tcb.paths:
@@ -33,18 +35,20 @@ def reconfigure(tcb: Tcb, now: int, config: AssociationConfig) -> None:
         _follow(tcb, now, path, old)
     _shorten_timers(tcb, now)
     if tcb.opening is not None:
-        tcb.opening.attempt.reconfigure(now, old, config)
+        tcb.opening.attempt.reconfigure(now, old, rules)
     if tcb.closing is not None:
         tcb.closing.schedule_guards(config)
-    tcb.sack_policy.reconfigure(now, nanoseconds(config.sack_delay), config.stretch_sack)
+    tcb.sack_policy.reconfigure(now, rules.sack_delay, rules.stretch_sack)
     tcb.limit_packets()
     transfer.resize(tcb)
-    if config.scheduler != old.scheduler:
+    if rules.by_time != old.by_time:
+        recovery.use(tcb, rules.by_time)
+    if config.scheduler != before.scheduler:
         tcb.send_queue.use(config.scheduler)
-    if config.stream_values != old.stream_values:
+    if config.stream_values != before.stream_values:
         for stream, value in config.stream_values:
             tcb.send_queue.set_value(stream, value)
-    if tcb.wants_writable and tcb.buffered < config.send_buffer:
+    if tcb.wants_writable and tcb.buffered < rules.send_buffer:
         tcb.wants_writable = False
         tcb.events.append(Writable(tcb.association))
 
@@ -89,7 +93,7 @@ def configure_path(
         path.dscp = dscp
     if flow_label >= 0:
         path.flow_label = flow_label
-    path.mark(tcb.config)
+    path.mark(tcb.rules)
     if heartbeat_interval >= 0:
         path.heartbeat_interval = heartbeat_interval
     if heartbeats is not None:
@@ -116,11 +120,11 @@ def check_switchover(path: Path, pmr: int, pfmr: int, psmr: int) -> None:
         raise OSError(EINVAL, "the primary path would be left before it has failed (RFC 7829 section 5)")
 
 
-def _bound_rto(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
+def _bound_rto(tcb: Tcb, now: int, path: Path, old: Rules) -> None:
     """RTO.Initial holds until the first measurement, RTO.Min and RTO.Max always (section 6.3.1)."""
-    if path.srtt == 0 and path.rto == nanoseconds(old.rto_initial):
-        path.rto = nanoseconds(tcb.config.rto_initial)
-    rto.bound(path, tcb.config)
+    if path.srtt == 0 and path.rto == old.rto_initial:
+        path.rto = tcb.rules.rto_initial
+    rto.bound(path, tcb.rules)
     latest = now + path.rto
     path.errors_pause = min(path.errors_pause, latest)
     if path.t3_deadline != NEVER:
@@ -129,46 +133,49 @@ def _bound_rto(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
         path.heartbeat_timeout = min(path.heartbeat_timeout, latest)
 
 
-def _follow(tcb: Tcb, now: int, path: Path, old: AssociationConfig) -> None:
+def _follow(tcb: Tcb, now: int, path: Path, old: Rules) -> None:
     """What the path has from the association's parameters changes if these did."""
-    config = tcb.config
-    if config.path_mtu_discovery != old.path_mtu_discovery:
-        if config.path_mtu_discovery:
+    rules = tcb.rules
+    if rules.path_mtu_discovery != old.path_mtu_discovery:
+        if rules.path_mtu_discovery:
             path.discover_mtu()
         else:
             path.fix_mtu()
-    if config.mtu != old.mtu:
-        path.limit_mtu(config)
-    interval = config.heartbeat_interval
+    if rules.mtu != old.mtu:
+        path.limit_mtu(rules)
+    if rules.cubic != old.cubic:
+        path.use_controller(rules)
+    interval = rules.heartbeat_interval
     other_interval = interval != old.heartbeat_interval
-    pf = config.potentially_failed_max_retrans
-    timer = config.path_mtu_probe_timer
-    switchover = config.primary_switchover_max_retrans
-    limit = NO_SWITCHOVER if switchover is None else switchover
+    pf = rules.potentially_failed_max_retrans
+    timer = rules.path_mtu_probe_timer
+    switchover = rules.primary_switchover_max_retrans
     configure_path(
         tcb,
         now,
         path,
         heartbeats=interval > 0 if other_interval else None,
-        heartbeat_interval=nanoseconds(interval) if other_interval and interval > 0 else -1,
-        max_retrans=config.path_max_retrans if config.path_max_retrans != old.path_max_retrans else -1,
+        heartbeat_interval=interval if other_interval and interval > 0 else -1,
+        max_retrans=rules.path_max_retrans if rules.path_max_retrans != old.path_max_retrans else -1,
         potentially_failed_max_retrans=pf if pf != old.potentially_failed_max_retrans else -1,
-        probe_timer=nanoseconds(timer) if timer != old.path_mtu_probe_timer else -1,
-        primary_switchover_max_retrans=limit if switchover != old.primary_switchover_max_retrans else -1,
+        probe_timer=timer if timer != old.path_mtu_probe_timer else -1,
+        primary_switchover_max_retrans=switchover if switchover != old.primary_switchover_max_retrans else -1,
     )
 
 
 def _shorten_timers(tcb: Tcb, now: int) -> None:
     """What waits for an RTO waits no longer than the RTO is now."""
     opening = tcb.opening
-    if opening is not None and opening.t1_cookie_path is not None and opening.t1_cookie_deadline != NEVER:
+    if opening is not None and opening.t1_cookie_deadline != NEVER:
+        assert opening.t1_cookie_path is not None  # T1-cookie runs.
         opening.t1_cookie_deadline = min(opening.t1_cookie_deadline, now + opening.t1_cookie_path.rto)
     closing = tcb.closing
-    if closing is not None and closing.t2_path is not None and closing.t2_deadline != NEVER:
+    if closing is not None and closing.t2_deadline != NEVER:
+        assert closing.t2_path is not None  # T2-shutdown runs.
         closing.t2_deadline = min(closing.t2_deadline, now + closing.t2_path.rto)
     probe = tcb.probe
     if probe is not None:
-        probe.interval = min(probe.interval, nanoseconds(tcb.config.rto_max))
+        probe.interval = min(probe.interval, tcb.rules.rto_max)
         if probe.deadline != NEVER and probe.interval:
             probe.deadline = min(probe.deadline, now + probe.interval)
     if tcb.paths:

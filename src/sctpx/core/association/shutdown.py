@@ -15,10 +15,11 @@ from errno import ECONNABORTED, ECONNREFUSED, ECONNRESET, ETIMEDOUT
 
 from ...wire import control
 from ...wire.causes import Cause
-from ..events import CannotStart, CommunicationLost, Event, PartialDeliveryAborted, ShutdownComplete
+from ..events import CannotStart, CommunicationLost, Event, ShutdownComplete
 from ..path import rto
 from ..path.path import Path
 from ..timers import NEVER
+from . import reader
 from .closing import Closing
 from .state import (
     CLOSED,
@@ -45,14 +46,9 @@ def end(tcb: Tcb, event: Event, last_words: bytes = b"", paths: list[Path] | Non
     if last_words and tcb.peer_tag:
         for path in [tcb.data_destination()] if paths is None else paths:
             tcb.send_control(path, last_words)
-    break_off_delivery(tcb)
+    reader.break_off(tcb)
+    event.readable = tcb.association.readable  # What has waited for the end of a message comes before it.
     tcb.events.append(event)
-
-
-def break_off_delivery(tcb: Tcb) -> None:
-    """Of a message that was being handed over in parts, no more will come (RFC 6458 section 6.1.7)."""
-    for broken in tcb.reassembly.break_off():
-        tcb.events.append(PartialDeliveryAborted(tcb.association, broken.stream, broken.ssn))
 
 
 def abort(tcb: Tcb, causes: list[Cause]) -> None:
@@ -112,7 +108,10 @@ def receive(tcb: Tcb, now: int) -> None:
 def progress(tcb: Tcb, now: int) -> None:
     """If everything of ours is acknowledged, take the next step of the shutdown; if nothing more is, see how long."""
     closing = _closing(tcb)
-    if len(tcb.send_queue) or not tcb.outstanding.empty:
+    # In SHUTDOWN-SENT the response to an SSN/TSN reset would not be processed. The peer, which may have performed the
+    # reset, sends with its new TSNs (RFC 6525 section 5.2.7 H5): here they would be taken for violations.
+    waits = tcb.state == SHUTDOWN_PENDING and any(extension.delays_shutdown for extension in tcb.extensions)
+    if len(tcb.send_queue) or not tcb.outstanding.empty or waits:
         if tcb.outstanding.cumulative_tsn_ack_point > closing.drained_to:
             _start_drain_guard(tcb, now)
         elif closing.drain_overdue:
@@ -202,8 +201,8 @@ def _handle_t2(tcb: Tcb, now: int, closing: Closing) -> None:
     assert path is not None
     tcb.error_count += 1
     tcb.count_error(path)
-    rto.back_off(path, tcb.config)
-    if tcb.error_count > tcb.config.association_max_retrans:
+    rto.back_off(path, tcb.rules)
+    if tcb.error_count > tcb.rules.association_max_retrans:
         give_up(tcb)
         return
     _send(tcb, now, tcb.data_destination(avoid=path))

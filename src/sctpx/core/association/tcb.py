@@ -43,7 +43,7 @@ from ..rx.tsn_map import TsnMap
 from ..rx.window import Window
 from ..shared_keys import SharedKeys
 from ..stats import AssociationStats
-from ..timers import nanoseconds
+from ..timers import NEVER
 from ..tx.outstanding import Outstanding
 from ..tx.schedule import Keyed
 from ..tx.send_queue import SendQueue
@@ -54,6 +54,7 @@ from .identity import Identity
 from .opening import Opening
 from .probe import Probe
 from .state import CLOSED, COOKIE_ECHOED, is_legal
+from .tail_probe import TailProbe
 
 # What may go to an address that is not confirmed (section 5.4). The setup chunks have a HEARTBEAT beside them.
 # An ASCONF-ACK answers what came from there (RFC 5061 section 5.3, F1).
@@ -96,6 +97,7 @@ class Tcb:
         "events",
         "extensions",
         "fast_retransmit_now",
+        "former",
         "former_tsn",
         "framing",
         "heartbeat_burst",
@@ -135,6 +137,7 @@ class Tcb:
         "repeat_room",
         "replies",
         "report",
+        "rules",
         "sack_chunks",
         "sack_local",
         "sack_path",
@@ -146,6 +149,7 @@ class Tcb:
         "state",
         "stats",
         "stream_values",
+        "tail_probe",
         "takes_short_way",
         "tsn_map",
         "wants_writable",
@@ -171,6 +175,9 @@ class Tcb:
         self.endpoint = endpoint
         """What it knows of its SCTP port."""
         self.config = config
+        """What the user asked for. ``configure`` sets it."""
+        self.rules = rules = config.rules
+        """The same, as the core counts."""
         self.random_bytes = random_bytes
         self.events = events
         """The stack's events, shared."""
@@ -195,14 +202,14 @@ class Tcb:
         self.peer_seed = header_checksum(self.peer_prefix)
         self.initial_tsn = initial_tsn
         self.peer_initial_tsn = 0
-        self.outbound_streams = config.streams
-        self.inbound_streams = config.max_inbound_streams
+        self.outbound_streams = rules.streams
+        self.inbound_streams = rules.max_inbound_streams
         self.capabilities = 0
         """What both sides can do beyond RFC 9260 (``core.capabilities``); before the peer answered, what we can do."""
         self.peer_adaptation = -1
         """The peer's Adaptation Layer Indication (RFC 5061 section 4.2.6); -1 for none."""
 
-        self.keys = SharedKeys(config) if config.capabilities & AUTHENTICATION else None
+        self.keys = SharedKeys(config) if rules.capabilities & AUTHENTICATION else None
         """The shared keys, if chunks may be authenticated (RFC 4895)."""
         self.authentication: Authentication | None = None
         """What both sides have agreed on of that."""
@@ -219,6 +226,8 @@ class Tcb:
         """Tag or addresses changed: the stack has to index the association again."""
         self.local_addresses = local_addresses
         """Our addresses that the peer knows, to send from; until that is settled, those of the endpoint."""
+        self.former: dict[bytes, int] = {}
+        """Addresses of ours that the peer has deleted, the last ones (RFC 5061): until when what comes there counts."""
         self.packet_limit = 0
         """The largest packet that fits all paths, bytes (section 7.3, AMDCS), without what ``seal`` adds to it."""
         self.paths: list[Path] = []
@@ -245,7 +254,7 @@ class Tcb:
 
         # Sending.
         self.send_queue = SendQueue(self.framing, config.scheduler, self.stream_values)
-        self.outstanding = Outstanding(initial_tsn)
+        self.outstanding = Outstanding(initial_tsn, by_time=rules.by_time)
         self.former_tsn = -1
         """The last of our TSNs before they were reset, 32 bits (RFC 6525); below 0 if they never were."""
         self.peer_rwnd = 0
@@ -262,6 +271,8 @@ class Tcb:
         """The next retransmission leaves whatever cwnd says (sections 6.3.3 E3 and 7.2.4, 3)."""
         self.probe: Probe | None = None
         """While the peer's window has no room."""
+        self.tail_probe: TailProbe | None = None
+        """A tail loss probe that is owed, or was sent and not yet understood (RFC 8985)."""
         self.no_repeat_until = 0
         """Until then, a window that opens does not have all go again that the peer had no room for."""
         self.repeat_room = -1
@@ -269,9 +280,9 @@ class Tcb:
 
         # Receiving.
         self.tsn_map = TsnMap(0)
-        self.window = Window(config.receive_buffer, config.usual_mtu)
-        self.sack_policy = SackPolicy(nanoseconds(config.sack_delay), config.stretch_sack)
-        self.reassembly: Streams = Reassembly(config.partial_limit)
+        self.window = Window(rules.receive_buffer, rules.usual_mtu)
+        self.sack_policy = SackPolicy(rules.sack_delay, rules.stretch_sack)
+        self.reassembly: Streams = Reassembly(rules.partial_limit)
         self.peer_former_tsn = -1
         """The last of the peer's TSNs before they were reset, 32 bits (RFC 6525); below 0 if they never were."""
         self.deferred: Deferred | None = None
@@ -297,6 +308,11 @@ class Tcb:
         self.control: list[tuple[Path, bytes, bytes]] = []
         self.shutdown_requested = False
         """A graceful end, by the user, whatever the state was."""
+
+    def configure(self, config: AssociationConfig) -> None:
+        """What is looked at when it is needed is as ``config`` says from now on; ``settings`` does the rest."""
+        self.config = config
+        self.rules = config.rules
 
     def transition(self, state: int) -> None:
         """The one writer of ``state``."""
@@ -331,12 +347,14 @@ class Tcb:
             self.keys = self.keys or SharedKeys(self.config)
             self.authentication = Authentication(self.keys, local, peer)
         checked = capabilities & SENDS_ZERO_CHECKSUM == 0
+        # In a collision a peer may take back what its INIT ACK has said.
+        authenticates = self.authentication is not None or isinstance(self.seal, AuthSeal)
         if checked is not self.seal.checked:
             self.peer_seed = header_checksum(self.peer_prefix) if checked else NO_CHECKSUM
             self._make_seal(checked)
-        elif self.authentication is not None:
+        elif authenticates:
             self._make_seal(checked)
-        if self.authentication is not None:
+        if authenticates:
             self.defer(self.deferred)
             self.limit_packets()
         interleaves = capabilities & INTERLEAVING != 0
@@ -384,13 +402,14 @@ class Tcb:
         self.buffered = 0
 
     def _begin_queues(self, initial_tsn: int) -> None:
-        config = self.config
+        config, rules = self.config, self.rules
         self.send_queue = SendQueue(self.framing, config.scheduler, self.stream_values)
-        self.outstanding = Outstanding(initial_tsn, self.framing.header)
+        self.outstanding = Outstanding(initial_tsn, self.framing.header, rules.by_time)
+        self.tail_probe = None
         if self.framing.interleaves:
-            self.reassembly = Interleaved(config.partial_limit, config.hold_limit)
+            self.reassembly = Interleaved(rules.partial_limit, rules.hold_limit)
         else:
-            self.reassembly = Reassembly(config.partial_limit)
+            self.reassembly = Reassembly(rules.partial_limit)
         self._key_messages()
         self.limit_packets()
 
@@ -399,7 +418,7 @@ class Tcb:
         used = [path.local for path in self.paths]
         local = local or choose_source(self.local_addresses, remote, used)
         side = self.endpoint
-        path = Path(remote, local, encaps_port, self.config, side.link_mtu(remote, local), side.forbids_fragments)
+        path = Path(remote, local, encaps_port, self.rules, side.link_mtu(remote, local), side.forbids_fragments)
         self.paths.append(path)
         self.limit_packets()
         self.moved = True
@@ -417,13 +436,17 @@ class Tcb:
         """
         # "the smallest PMDCS discovered for all of the peer's destination addresses" (section 7.3): those of which
         # nothing was discovered yet, such as addresses that do not answer, make no packet smaller.
-        sizes = [path.mtu for path in self.paths if path.sized] or [path.mtu for path in self.paths]
-        limits = [size - self.seal.reserve for size in sizes]
+        least = least_sized = NEVER
+        for path in self.paths:
+            least = min(least, path.mtu)
+            if path.sized:
+                least_sized = min(least_sized, path.mtu)
+        limit = (least if least_sized == NEVER else least_sized) - self.seal.reserve
         if self.peer_window:
-            limits.append(max(self.peer_window // 2, MINIMUM_RWND) & ~3)
-        if self.config.max_segment:
-            limits.append(self.config.max_segment + COMMON_HEADER + self.framing.header & ~3)
-        self.packet_limit = min(limits) if self.paths else 0
+            limit = min(limit, max(self.peer_window // 2, MINIMUM_RWND) & ~3)
+        if self.rules.max_segment:
+            limit = min(limit, self.rules.max_segment + COMMON_HEADER + self.framing.header & ~3)
+        self.packet_limit = limit if self.paths else 0
 
     @property
     def largest_payload(self) -> int:
@@ -451,10 +474,12 @@ class Tcb:
     def flowinfo_to(self, remote: bytes) -> int:
         """How packets to that address are marked, whether it is a path already or not; see ``Transmit``."""
         path = self.find_path(remote)
-        return flowinfo(self.config.dscp, self.config.flow_label, remote) if path is None else path.flowinfo
+        return flowinfo(self.rules.dscp, self.rules.flow_label, remote) if path is None else path.flowinfo
 
     def send_control(self, path: Path, chunk: bytes, local: bytes = b"", first: bool = False) -> None:
         """A control chunk leaves for ``path``, from ``local`` if that is given and not from the path's own source."""
+        if path.cut_off and not local:
+            return
         if path.confirmed or chunk[0] in _TO_UNCONFIRMED:  # Else no address is confirmed, and none gets it.
             self.control.insert(0 if first else len(self.control), (path, chunk, local or path.local))
 

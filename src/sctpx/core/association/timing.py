@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from ..timers import NEVER
-from . import handshake, reachability, shutdown, transfer
+from . import handshake, reachability, recovery, shutdown, transfer
 from .state import CLOSED
 from .tcb import Tcb
 
@@ -62,19 +62,23 @@ class _DelayedSack(TimerOwner):
 
 @final
 class _Retransmission(TimerOwner):
-    """T3-rtx of each path."""
+    """T3-rtx of each path, and what may come before it: reordering timers and tail loss probes (RFC 8985)."""
 
     def next_deadline(self, tcb: Tcb) -> int:
         deadline = NEVER
         for path in tcb.paths:
             if path.t3_deadline < deadline:
                 deadline = path.t3_deadline
+            if path.loss_deadline < deadline:
+                deadline = path.loss_deadline
         return deadline
 
     def handle_timeout(self, tcb: Tcb, now: int) -> None:
         for path in tcb.paths:
+            if path.loss_deadline <= now:
+                recovery.handle_loss_deadline(tcb, now, path)
             if path.t3_deadline <= now and tcb.state != CLOSED:
-                transfer.handle_t3(tcb, now, path)
+                recovery.handle_t3(tcb, now, path)
 
 
 @final
@@ -89,7 +93,7 @@ class _Heartbeats(TimerOwner):
             due = path.heartbeat_deadline
             if due < deadline:
                 # With HB.Max.Burst used up, the next HEARTBEAT waits for the next window.
-                if due < tcb.heartbeat_window and tcb.heartbeat_burst >= tcb.config.heartbeat_max_burst:
+                if due < tcb.heartbeat_window and tcb.heartbeat_burst >= tcb.rules.heartbeat_max_burst:
                     due = tcb.heartbeat_window
                 if due < deadline:
                     deadline = due

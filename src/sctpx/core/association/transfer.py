@@ -1,4 +1,4 @@
-"""User data both ways: DATA and SACK, T3-rtx, the windows (RFC 9260 sections 6, 7.2.4 and 8.1).
+"""User data both ways: DATA and SACK, the windows (RFC 9260 sections 6 and 8.1).
 
 The queues compute (``tx.outstanding``, ``rx``); here their results are applied to windows, timers, counters
 and paths.
@@ -12,17 +12,15 @@ from typing import Final
 from ...wire import causes, control, runs
 from ...wire import sack as wire_sack
 from ...wire.codes import COMMON_HEADER, DATA_IMMEDIATE, SACK_HEADER
-from ...wire.forward import Skipped
 from ...wire.ranges import Ranges
 from ...wire.serial import TSN_MASK, extend_tsn
-from ..events import PartialDeliveryAborted, Readable, SenderDry, Writable
-from ..ext import path_mtu
+from ..events import SenderDry, Writable
 from ..path import rto
 from ..path.path import Path
 from ..path.states import PATH_ACTIVE
 from ..timers import NEVER
 from ..tx.sack_result import SackResult
-from . import probe, reachability, shutdown
+from . import probe, reachability, reader, recovery, shutdown, tail_probe
 from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_SENT
 from .tcb import Tcb
 
@@ -87,13 +85,13 @@ def handle_data(tcb: Tcb, flags: int, tsn: int, stream: int, ssn: int, ppid: int
             violation = tcb.reassembly.receive(tsn, flags, stream, ssn, ppid, data, False)
     if not violation and tsn_map.cumulative_tsn > cumulative and tcb.deferred is None:
         violation = tcb.reassembly.advance(tsn_map.cumulative_tsn)
-    if violation:
-        shutdown.abort(tcb, [causes.protocol_violation(violation)])
-        return -1
     path = tcb.answering.path
     if path is not tcb.sack_path and path is not None:
         on_source(tcb, path)
     tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
+    if violation:
+        shutdown.abort(tcb, [causes.protocol_violation(violation)])
+        return -1
     return 1 if disturbed or flags & DATA_IMMEDIATE else 0
 
 
@@ -112,12 +110,28 @@ def source(tcb: Tcb) -> bytes:
     """The address that the next message to be read came from; ``b""`` if nothing ever came."""
     sources = tcb.sources
     taken = tcb.stats.messages_received - len(tcb.reassembly.ready)
-    past = 0
-    while past + 1 < len(sources) and sources[past + 1][0] <= taken:
-        past += 1
+    past = _find_source(sources, 0, taken)
     if past:
         del sources[:past]
     return sources[0][1] if sources else b""
+
+
+def all_sources(tcb: Tcb) -> list[bytes]:
+    """The addresses that the messages which can be read came from, in order; ``b""`` as ``source`` has it."""
+    sources = tcb.sources
+    found: list[bytes] = []
+    past = 0
+    for position in range(tcb.stats.messages_received - len(tcb.reassembly.ready), tcb.stats.messages_received):
+        past = _find_source(sources, past, position)
+        found.append(sources[past][1] if sources else b"")
+    return found
+
+
+def _find_source(sources: list[tuple[int, bytes]], first: int, position: int) -> int:
+    """The entry of ``Tcb.sources`` for the message at a position, from the entry ``first`` on."""
+    while first + 1 < len(sources) and sources[first + 1][0] <= position:
+        first += 1
+    return first
 
 
 def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
@@ -125,7 +139,9 @@ def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
 
     With the window closed, TSNs above the highest one are dropped, and those below are taken in place of
     what they precede: nothing that was acknowledged is ever dropped, but the buffer may be overfilled by as
-    much again. The next TSN in sequence is always taken up to there, or nothing could move on.
+    much again. The next TSN in sequence is always taken up to there, or nothing could move on: what fills the
+    buffer may wait for it although there is no hole (whole messages behind one that is handed over in parts, on
+    the same stream, if messages are interleaved).
     """
     tsn_map = tcb.tsn_map
     window = tcb.window
@@ -139,8 +155,10 @@ def _has_room(tcb: Tcb, tsn: int, length: int) -> bool:
     completes = is_next and reassembly.apart > 0
     if _held(tcb) >= window.places(0 if is_next and window.credit else length, OVERFILL if completes else 1):
         return False
-    if tsn > tsn_map.highest_tsn:
-        return window.credit > 0 or window.room >= length
+    if tsn > tsn_map.highest_tsn and (window.credit > 0 or window.room >= length):
+        return True
+    if tsn > tsn_map.highest_tsn and not completes:
+        return False
     return window.held + length <= OVERFILL * window.size
 
 
@@ -174,43 +192,18 @@ def end_burst(tcb: Tcb, now: int, received: int) -> None:
         tcb.reassembly.dropped = 0
     if tcb.sack_policy.end_burst(now, received):
         make_sack(tcb)
-    wake_reader(tcb)
-
-
-def wake_reader(tcb: Tcb) -> None:
-    """There is something to read: told once until it was read."""
-    if tcb.reassembly.ready and not tcb.readable_told:
-        tcb.readable_told = True
-        tcb.events.append(Readable(tcb.association))
-
-
-def skip(tcb: Tcb, tsn: int, skipped: list[Skipped]) -> bool:
-    """The peer gives up what is missing up to ``tsn``, which is ahead (RFC 3758 section 3.6). False: it was aborted."""
-    streams = tcb.reassembly
-    tsn_map = tcb.tsn_map
-    ready = len(streams.ready)
-    tsn_map.forward(tsn)
-    dropped, broken = streams.skip(tsn, skipped)
-    violation = streams.advance(tsn_map.cumulative_tsn)
-    if violation:
-        shutdown.abort(tcb, [causes.protocol_violation(violation)])
-        return False
-    tcb.window.release(dropped)
-    tcb.stats.messages_received += len(streams.ready) - ready
-    for one in broken:
-        tcb.events.append(PartialDeliveryAborted(tcb.association, one.stream, one.ssn))
-    return True
+    reader.wake(tcb)
 
 
 def resize(tcb: Tcb) -> None:
     """The receive buffer is as large as the parameters say now (RFC 6458 section 8.1.6)."""
     if tcb.state == CLOSED:
         return
-    tcb.window.resize(tcb.config.receive_buffer, tcb.config.usual_mtu)
+    tcb.window.resize(tcb.rules.receive_buffer, tcb.rules.usual_mtu)
     ready = len(tcb.reassembly.ready)
-    tcb.reassembly.limit(tcb.config.partial_limit, tcb.config.hold_limit)
-    tcb.stats.messages_received += len(tcb.reassembly.ready) - ready
-    wake_reader(tcb)
+    tcb.reassembly.limit(tcb.rules.partial_limit, tcb.rules.hold_limit)
+    reader.count(tcb, ready)
+    reader.wake(tcb)
     on_read(tcb, 0)
 
 
@@ -284,8 +277,10 @@ def respond_error(tcb: Tcb, error_causes: list[causes.Cause]) -> None:
 def handle_sack(tcb: Tcb, now: int, value: bytes) -> None:
     """SACK (section 6.2.1). ParseError leaves everything as it was."""
     reference = tcb.outstanding.cumulative_tsn_ack_point
-    cumulative, a_rwnd, ranges, _ = wire_sack.parse(value, reference)
+    cumulative, a_rwnd, ranges, duplicates = wire_sack.parse(value, reference)
     tcb.stats.sacks_received += 1
+    if duplicates:
+        recovery.on_duplicates(tcb, duplicates)
     if ranges:
         tcb.stats.gap_sacks_received += 1
     elif tcb.state == ESTABLISHED and acknowledge_in_sequence(tcb, now, [cumulative]):
@@ -314,7 +309,7 @@ def acknowledge(tcb: Tcb, now: int, cumulative: int, a_rwnd: int, ranges: Ranges
     if len(ranges) > MAX_BLOCKS:
         del ranges[MAX_BLOCKS:]
     in_recovery = outstanding.in_fast_recovery
-    result = outstanding.acknowledge(cumulative, ranges)
+    result = outstanding.acknowledge(cumulative, ranges, now)
     _apply(tcb, now, result, in_recovery, a_rwnd)
     _on_acknowledged(tcb, now, a_rwnd, result.freed)
 
@@ -333,7 +328,7 @@ def acknowledge_by_shutdown(tcb: Tcb, now: int, cumulative: int) -> None:
         return
     in_recovery = outstanding.in_fast_recovery
     a_rwnd = tcb.peer_rwnd + outstanding.flight_payload
-    result = outstanding.acknowledge_without_blocks(cumulative)
+    result = outstanding.acknowledge_without_blocks(cumulative, now)
     _apply(tcb, now, result, in_recovery, -1)
     _on_acknowledged(tcb, now, a_rwnd, result.freed)
 
@@ -352,7 +347,7 @@ def _apply(tcb: Tcb, now: int, result: SackResult, in_recovery: bool, a_rwnd: in
     for slot, path in enumerate(result.paths):
         _on_path_acknowledged(tcb, now, path, slot, result, in_recovery)
     for path in result.reneged:
-        start_t3(path, now)  # Section 6.3.2 R4.
+        recovery.start_t3(path, now)  # Section 6.3.2 R4.
     tcb.stats.tsns_taken_back += result.taken_back
     if result.paths:
         _on_progress(tcb)
@@ -362,7 +357,8 @@ def _apply(tcb: Tcb, now: int, result: SackResult, in_recovery: bool, a_rwnd: in
     elif a_rwnd >= 0 and tcb.outstanding.flight_size:
         _on_nothing_acknowledged(tcb, now, a_rwnd)
     if result.newly_marked:
-        _fast_retransmit(tcb, now, result)
+        recovery.fast_retransmit(tcb, now, result)
+    recovery.await_overdue(tcb)
 
 
 def acknowledges_in_sequence(tcb: Tcb, cumulative: bytes) -> bool:
@@ -406,16 +402,21 @@ def _settle(tcb: Tcb, now: int, path: Path, measured: bool, clean: bool, fresh: 
     ``fresh``: had not timed out before. ``earliest``: the lowest TSN in flight to ``path`` was among it.
     """
     if measured:
-        rto.measure(path, now - path.rtt_sent, tcb.config)
+        rto.measure(path, now - path.rtt_sent, tcb.rules)
         path.rtt_tsn = -1
+        if path.rtt_size > path.minimum:
+            path.timed_out_tsn = -1  # Large packets pass.
     if clean:
         _on_clean(tcb, now, path, fresh)
     if path.flight_size == 0:
-        path.t3_deadline = NEVER  # Section 6.3.2 R2.
+        path.t3_deadline = path.loss_deadline = NEVER  # Section 6.3.2 R2.
         path.earliest_tsn = -1
     elif earliest:
         path.t3_deadline = now + path.rto  # R3.
+        path.moved_on_at = now
         path.earliest_tsn = tcb.outstanding.find_earliest(path)
+        if path.loss_deadline == NEVER and tcb.outstanding.by_time:
+            path.loss_deadline = tail_probe.due(path)
 
 
 def _on_progress(tcb: Tcb) -> None:
@@ -442,6 +443,8 @@ def _on_acknowledged(tcb: Tcb, now: int, a_rwnd: int, freed: int) -> None:
         tcb.probe.rest()
         if tcb.probe.state == probe.IDLE:
             tcb.probe = None
+    if tcb.tail_probe is not None:
+        recovery.on_acknowledged(tcb, now, tcb.tail_probe)
     settle(tcb, now, freed)
 
 
@@ -463,61 +466,6 @@ def _on_path_acknowledged(tcb: Tcb, now: int, path: Path, slot: int, result: Sac
     if acknowledged and not in_recovery:
         path.controller.on_acknowledged(now, [acknowledged])
     _settle(tcb, now, path, result.rtt[slot], result.clean[slot], result.fresh[slot], result.earliest[slot])
-
-
-def _fast_retransmit(tcb: Tcb, now: int, result: SackResult) -> None:
-    """TSNs have their third miss indication (section 7.2.4)."""
-    outstanding = tcb.outstanding
-    # The loss of a retransmission is another loss than the one that Fast Recovery answers.
-    anew = not outstanding.in_fast_recovery or result.lost_again
-    for path in result.newly_marked:
-        path.earliest_tsn = outstanding.find_earliest(path)
-        if anew:
-            path.controller.on_loss()
-            path.congestion_answered = outstanding.next_tsn - 1
-    tcb.stats.fast_retransmits += result.marked
-    if anew:
-        outstanding.enter_fast_recovery()
-        tcb.fast_retransmit_now = True
-
-
-def start_t3(path: Path, now: int) -> None:
-    """Start T3-rtx if it does not run (section 6.3.2 R1)."""
-    if path.t3_deadline == NEVER:
-        path.t3_deadline = now + path.rto
-
-
-def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
-    """T3-rtx expired (section 6.3.3)."""
-    path.t3_deadline = NEVER
-    if path.flight_size == 0 and not tcb.outstanding.forwards:
-        return
-    tcb.stats.t3_timeouts += 1
-    # While the peer answers zero window probes with a closed window, that is no error, and "zero window probing
-    # does not affect the calculation of cwnd" (section 6.1 A).
-    if tcb.probe is not None and tcb.probe.state == probe.ANSWERED:
-        tcb.probe.state = probe.SENT
-        # A cut looks the same at first: with another path, new data waits there for what the HEARTBEAT says.
-        path.doubtful = path.heartbeat_enabled and len(tcb.paths) > 1
-    else:
-        reachability.on_timeout(tcb, path, True)
-        if tcb.state == CLOSED:
-            return
-        if path.discovers:
-            path_mtu.on_t3(tcb, now, path)
-        path.controller.on_timeout()
-        path.congestion_answered = tcb.outstanding.next_tsn - 1
-    rto.back_off(path, tcb.config)
-    # Rule C of section 6.2.1: what is marked counts back into rwnd.
-    before = tcb.outstanding.flight_payload
-    tcb.outstanding.mark_path(path)
-    tcb.peer_rwnd += before - tcb.outstanding.flight_payload
-    tcb.repeat_room = -1  # From here on cwnd is as small.
-    path.rtt_tsn = -1
-    tcb.fast_retransmit_now = True
-    # On the only path the retransmission itself tells as much (RFC 7829 section 3.2 (6)).
-    if len(tcb.paths) > 1:
-        reachability.schedule(tcb, now, path)
 
 
 def _on_nothing_acknowledged(tcb: Tcb, now: int, a_rwnd: int) -> None:
@@ -554,7 +502,7 @@ def _release(tcb: Tcb, freed: int) -> None:
     """Messages were acknowledged for good: the send buffer has room."""
     tcb.buffered -= freed
     tcb.send_queue.forget_contexts(tcb.outstanding.cumulative_tsn_ack_point)
-    if tcb.wants_writable and tcb.buffered < tcb.config.send_buffer:
+    if tcb.wants_writable and tcb.buffered < tcb.rules.send_buffer:
         tcb.wants_writable = False
         tcb.events.append(Writable(tcb.association))
 
@@ -566,7 +514,8 @@ def _on_all_acknowledged(tcb: Tcb) -> None:
         path.controller.on_all_acknowledged()
     if not tcb.was_dry:
         tcb.was_dry = True
-        tcb.events.append(SenderDry(tcb.association))
+        if not tcb.association.ignores_dry:
+            tcb.events.append(SenderDry(tcb.association))
 
 
 def handle_probe_timer(tcb: Tcb, now: int) -> None:

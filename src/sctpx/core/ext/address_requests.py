@@ -1,5 +1,7 @@
 """The peer asks for other addresses of its own: what is done, and what is answered (RFC 5061 sections 5.2 to 5.4).
 
+Its ASCONFs have numbers. The answers are kept of those that may come again: then the same answers go again.
+
 Requests are carried out in their order (V1), each for itself. But once one to add or delete an address is refused, so
 are all that follow it in the chunk (F11). An addition of what is there, and a deletion of what is not, change nothing
 and are done: so it does no harm to ask twice.
@@ -7,7 +9,7 @@ and are done: so it does no harm to ask twice.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, final
 
 from ...wire import asconf, causes
 from ...wire.asconf import Answer, Request
@@ -16,6 +18,7 @@ from ...wire.codes import (
     CAUSE_DELETE_LAST_IP,
     CAUSE_DELETE_SOURCE_IP,
     CAUSE_REFUSED_FOR_RESOURCES,
+    CHUNK_HEARTBEAT,
     COMMON_HEADER,
     PARAM_ADD_IP,
     PARAM_DELETE_IP,
@@ -23,22 +26,101 @@ from ...wire.codes import (
     PARAM_SKIP,
 )
 from ...wire.params import address as address_parameter
-from ..association import path_set
+from ...wire.serial import TSN_MASK
+from ..association import path_set, reachability
 from ..association.tcb import Tcb
 from ..init_answer import peer_addresses
 from ..ip import place, zone_of
 from ..path.path import Path
 
+MAX_BUNDLED: Final = 8
+"""New ASCONFs that count between two packets that leave: an honest peer waits for the answer, and bundles few (section
+5.5)."""
 MAX_REQUESTS: Final = 128
 """Requests of one chunk that are carried out: more than a packet of 1500 bytes has."""
 # The header and the Sequence Number of an ASCONF-ACK.
 _HEADER: Final = 8
 
 
+MAX_ANSWERS: Final = 64
+"""Answers that are kept."""
+_HALF: Final = 1 << 31
+
+
+@final
+class PeerRequests:
+    """The ASCONFs of one peer: which number is next, and what was answered."""
+
+    __slots__ = ("_answers", "_bundled", "_packet", "_serial", "_tcb")
+
+    def __init__(self, tcb: Tcb) -> None:
+        self._tcb = tcb
+        self._serial = (tcb.peer_initial_tsn - 1) & TSN_MASK  # 'Peer-Sequence-Number'; the first one is next (A2).
+        self._answers: dict[int, bytes] = {}  # By number.
+        self._packet = -1
+        self._bundled = 0
+
+    def on_sending(self) -> None:
+        """Packets are about to be built."""
+        self._bundled = 0
+
+    def has_answered(self, serial: int) -> bool:
+        """Whether an ASCONF with this number has been answered, and draws the same answer again."""
+        return serial in self._answers
+
+    def handle(self, now: int, value: bytes) -> None:
+        """ASCONF: carry it out, or repeat what was answered (E1 to E7). ParseError if it is malformed."""
+        tcb = self._tcb
+        serial = asconf.serial_of(value)
+        ahead = (serial - self._serial) & TSN_MASK
+        packet = tcb.stats.packets_received
+        first = packet != self._packet
+        self._packet = packet
+        if ahead == 1 and self._bundled < MAX_BUNDLED:
+            _, requests = asconf.parse(value)
+            self._bundled += 1
+            if first:
+                self._answers.clear()  # E1; in E1-ext, those of the chunks before stay.
+            elif len(self._answers) == MAX_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+            answers = carry_out(tcb, now, requests)
+            self._serial = serial
+            self._answers[serial] = asconf.encode_ack(serial, answers)
+            tcb.stats.asconfs += 1
+        elif 1 <= ahead < _HALF:
+            tcb.stats.packets_discarded += 1  # E5
+            return
+        elif first:
+            # What has no answer yet comes again, the lowest number first (section 5.5): those below are answered.
+            self._answers = {one: kept for one, kept in self._answers.items() if (one - serial) & TSN_MASK < _HALF}
+        answer = self._answers.get(serial)
+        if answer is not None:
+            _respond(tcb, now, answer)
+
+
+def _respond(tcb: Tcb, now: int, answer: bytes) -> None:
+    """The ASCONF-ACK goes to where the ASCONF came from (E6), beside a HEARTBEAT if that is to be verified (F1)."""
+    packet = tcb.answering
+    source = packet.path
+    assert source is not None  # There is a packet.
+    path = tcb.find_path(source.remote)
+    if path is not None and path is not source:
+        # It is an address of the peer now: all answers to this packet go by this path.
+        tcb.control = [(path if where is source else where, chunk, local) for where, chunk, local in tcb.control]
+        packet.answered_to = path if packet.answered_to is source else packet.answered_to
+        packet.path = path
+    tcb.respond(answer)
+    if path is None or path.confirmed or not reachability.heartbeats_run(tcb):
+        return
+    if not any(where is path and chunk[0] == CHUNK_HEARTBEAT for where, chunk, _ in tcb.control):
+        reachability.send_heartbeat(tcb, now, path, packet.local)
+
+
 def carry_out(tcb: Tcb, now: int, requests: list[Request]) -> list[Answer]:
     """The answers that the peer needs: refusals, and successes behind the first one (A7).
 
-    Where the packet has no room for a refusal, it is understood, as all that follows a refusal without a word.
+    A refusal that the packet has no room for goes without what it refuses. If there is no room for that either, it is
+    understood, as all that follows a refusal without a word.
     """
     path = tcb.answering.path
     assert path is not None  # There is a packet.
@@ -65,9 +147,11 @@ def carry_out(tcb: Tcb, now: int, requests: list[Request]) -> list[Answer]:
             why = _prefer(tcb, path, request)
         if why or answers:
             answer = Answer(request.correlation, why)
-            room -= len(answer.parameter[1]) + 7 & ~3
-            if room >= 0:
+            if why and answer.size > room:
+                answer = Answer(request.correlation, [(why[0][0], b"")])
+            if answer.size <= room:
                 answers.append(answer)
+                room -= answer.size
     return answers
 
 

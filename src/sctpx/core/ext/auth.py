@@ -79,18 +79,34 @@ def admits_cookie(tcb: Tcb | None, endpoint: LocalSide | None, cookie: Cookie, a
     that of the peer's INIT, as its Verification Tag is (section 6.1).
     """
     authentication = None if tcb is None or tcb.state in (COOKIE_WAIT, COOKIE_ECHOED) else tcb.authentication
-    if authentication is None and cookie.local_auth is not None and cookie.peer_auth is not None:
-        keys = None if tcb is None else tcb.keys
-        if keys is None and endpoint is not None:
-            keys = SharedKeys(endpoint.config)
-        if keys is not None:
-            authentication = Authentication(keys, cookie.local_auth, cookie.peer_auth)
+    if authentication is None:
+        authentication = of_cookie(tcb, endpoint, cookie)
     if authentication is None:
         return not arrival.has_auth  # An unknown chunk that ends the packet.
     if not arrival.has_auth:
         return CHUNK_COOKIE_ECHO not in authentication.demanded
-    kept, _, verdict = authentication.admit(arrival.packet[COMMON_HEADER:])
-    return verdict >= 0 and kept[:1] == bytes((CHUNK_COOKIE_ECHO,))
+    # The COOKIE ECHO is the chunk behind the AUTH chunk: it counts if that is right (section 6.3).
+    _, _, verdict = authentication.admit(arrival.packet[COMMON_HEADER:])
+    return verdict >= 0
+
+
+def of_cookie(tcb: Tcb | None, endpoint: LocalSide | None, cookie: Cookie) -> Authentication | None:
+    """What both sides have agreed on by the INIT and INIT ACK of this cookie; None for nothing, and for an SCTP port
+    that nobody has any more: its shared keys are gone. The peer computes the same keys when it has the INIT ACK.
+    """
+    if cookie.local_auth is None or cookie.peer_auth is None:
+        return None
+    keys = None if tcb is None else tcb.keys
+    if keys is None and endpoint is not None:
+        keys = SharedKeys(endpoint.config)
+    return None if keys is None else Authentication(keys, cookie.local_auth, cookie.peer_auth)
+
+
+def answer_to(tcb: Tcb, cookie: Cookie, chunk: bytes) -> bytes:
+    """This answer to a COOKIE ECHO that does not count, with an AUTH chunk if the peer demands that: it has the keys of
+    the cookie, and no others."""
+    authentication = of_cookie(tcb, None, cookie)
+    return chunk if authentication is None else authentication.protect(chunk)
 
 
 def on_peer_random(tcb: Tcb, peer: AuthParameters | None) -> None:
@@ -104,17 +120,20 @@ def on_peer_random(tcb: Tcb, peer: AuthParameters | None) -> None:
 
 
 def begin_data(tcb: Tcb) -> None:
-    """Packets of new data are about to be made: with the key of the message that is next."""
+    """Packets of new data, which has keys, are about to be made: with the key of the message that is next."""
     message = tcb.send_queue.peek()
-    if message is not None and tcb.keyed is not None:
-        _use_for_data(tcb, tcb.keyed.key_of(message))
+    assert message is not None
+    assert tcb.keyed is not None
+    _use_for_data(tcb, tcb.keyed.key_of(message))
 
 
 def begin_retransmission(tcb: Tcb, tsn: int) -> int:
-    """Data is about to be sent again, this TSN first: with the key it was sent with. The first TSN with another one."""
+    """Data, which has keys, is about to be sent again, this TSN first: with the key that it was sent with.
+
+    Returns the first TSN behind it with another one, -1 for none.
+    """
     authentication = tcb.authentication
-    if authentication is None:
-        return -1
+    assert authentication is not None
     key_id, stop = authentication.key_of(tsn)
     _use_for_data(tcb, key_id)
     return stop
@@ -122,15 +141,17 @@ def begin_retransmission(tcb: Tcb, tsn: int) -> int:
 
 def _use_for_data(tcb: Tcb, key_id: int) -> None:
     seal = tcb.seal
-    if tcb.authentication is not None and isinstance(seal, AuthSeal):
-        seal.data_key = tcb.authentication.sending_key(key_id)
+    assert tcb.authentication is not None
+    assert isinstance(seal, AuthSeal)
+    seal.data_key = tcb.authentication.sending_key(key_id)
 
 
 def note_sent(tcb: Tcb, first_tsn: int) -> None:
     """New data with the TSNs from this one on leaves, with the key that was begun with."""
     seal = tcb.seal
-    if tcb.authentication is not None and isinstance(seal, AuthSeal):
-        tcb.authentication.note_sent(first_tsn, seal.data_key.key_id, tcb.outstanding.cumulative_tsn_ack_point)
+    assert tcb.authentication is not None
+    assert isinstance(seal, AuthSeal)
+    tcb.authentication.note_sent(first_tsn, seal.data_key.key_id, tcb.outstanding.cumulative_tsn_ack_point)
 
 
 # --- keys ---------------------------------------------------------------------------------------------------
@@ -147,8 +168,7 @@ class KeyWatch(Extension):
     def before_sending(self, now: int) -> None:
         """Tell of the keys that no message has any more (RFC 6458 section 6.1.8, ``SCTP_AUTH_FREE_KEY``)."""
         keys = self._tcb.keys
-        if keys is None or not keys.deactivated:
-            return
+        assert keys is not None  # One of them was deactivated.
         for key_id in list(keys.deactivated):
             if not is_used(self._tcb, key_id):
                 keys.deactivated.remove(key_id)
@@ -158,8 +178,9 @@ class KeyWatch(Extension):
 
 def is_used(tcb: Tcb, key_id: int) -> bool:
     """Whether a message has that key that waits, or that is not acknowledged."""
-    if tcb.keyed is None or tcb.authentication is None:
+    if tcb.keyed is None:
         return False
+    assert tcb.authentication is not None  # Or messages have no keys.
     outstanding = tcb.outstanding
     flies = tcb.authentication.is_in_flight(key_id, outstanding.cumulative_tsn_ack_point, outstanding.next_tsn)
     return flies or key_id in tcb.keyed.waiting

@@ -33,6 +33,10 @@ class Ecn(Extension):
         self.unanswered: list[tuple[Path, int]] = []
         """For each path that marked packets came from: the lowest TSN of the first one since the last CWR."""
 
+    def on_new_peer_tsns(self) -> None:
+        """No CWR will answer for the old TSNs."""
+        self.unanswered = []
+
     def on_path_removed(self, path: Path, heir: Path) -> None:
         """The peer has no window for it any more."""
         self.unanswered = [(known, lowest) for known, lowest in self.unanswered if known is not path]
@@ -105,7 +109,7 @@ def handle_ecne(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> boo
     """ECNE: data of ours met congestion."""
     outstanding = tcb.outstanding
     tsn = extend_tsn(control.parse_lowest_tsn(value), outstanding.cumulative_tsn_ack_point)
-    if tsn >= outstanding.next_tsn:
+    if not outstanding.first_tsn <= tsn < outstanding.next_tsn:
         tcb.stats.packets_discarded += 1  # It was never sent.
         return True
     tcb.stats.ecnes_received += 1

@@ -9,8 +9,8 @@ that have a TSN (``_forward``); a message of which nothing was sent is taken fro
 
 Receiver: ``handle_forward_tsn``.
 
-There is a room for an association once it was given its first message with a policy, and not before: what was agreed on
-but is not used costs nothing. Without an agreement, only messages of which nothing was sent are abandoned.
+An association has the object once it was given its first message with a policy, and not before: what was agreed on but
+is not used costs nothing. Without an agreement, only messages of which nothing was sent are abandoned.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...wire import causes, forward
 from ...wire.codes import COMMON_HEADER, DATA_END, DATA_UNORDERED
 from ...wire.serial import TSN_MASK, extend_tsn
 from .. import extension
-from ..association import shutdown, transfer
+from ..association import reader, recovery, shutdown, transfer
 from ..association.state import CLOSED
 from ..association.tcb import Tcb
 from ..capabilities import INTERLEAVED_PARTIAL_RELIABILITY, PARTIAL_RELIABILITY
@@ -31,6 +31,7 @@ from ..extension import Extension
 from ..overhead import MESSAGE
 from ..path.path import Path
 from ..timers import NEVER
+from ..tx.batch import Batch
 from ..tx.out_message import OutMessage
 from ..tx.reliability import PRIORITY, RETRANSMISSIONS, TIMED, Reliability
 from ..tx.spans import Spans
@@ -54,8 +55,8 @@ def agreed(tcb: Tcb) -> bool:
     return tcb.capabilities & bit != 0
 
 
-def find_room(tcb: Tcb) -> PartialReliability | None:
-    """The room of this association, if it has one."""
+def find(tcb: Tcb) -> PartialReliability | None:
+    """The object of this association, if it has one."""
     return extension.find(tcb.extensions, PartialReliability)
 
 
@@ -69,11 +70,14 @@ def handle_i_forward_tsn(tcb: Tcb, now: int, path: Path, flags: int, value: byte
     return _handle(tcb, value, True)
 
 
+def handle_misused(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
+    """FORWARD-TSN beside I-DATA, or I-FORWARD-TSN that was not agreed on (RFC 8260 section 2.3.1)."""
+    # "the receiver of the FORWARD-TSN chunk MUST abort the association by sending an ABORT chunk"
+    shutdown.abort(tcb, [causes.protocol_violation("of FORWARD-TSN and I-FORWARD-TSN, the one that was not agreed on")])
+    return False
+
+
 def _handle(tcb: Tcb, value: bytes, interleaves: bool) -> bool:
-    if interleaves is not tcb.framing.interleaves:
-        # "the receiver of the FORWARD-TSN chunk MUST abort the association" (RFC 8260 section 2.3.1)
-        shutdown.abort(tcb, [causes.protocol_violation("of FORWARD-TSN and I-FORWARD-TSN, the other one")])
-        return False
     if tcb.answering.verdict >= 0:
         tcb.stats.packets_discarded += 1  # The second one of a packet: the first could have said it all.
         return True
@@ -86,19 +90,41 @@ def _handle(tcb: Tcb, value: bytes, interleaves: bool) -> bool:
     if former >= 0 and 0 <= former - extend_tsn(wire_tsn, former) <= transfer.LATE:
         tcb.stats.packets_discarded += 1  # It is late: from before the peer's TSNs were reset (RFC 6525).
         return True
-    if tcb.deferred is not None:
+    whole = True
+    if tcb.deferred is not None and tsn > tcb.deferred.last_tsn:
         # Behind a reset (RFC 6525), what it means is not known yet. The peer says it again.
-        tsn = min(tsn, tcb.deferred.last_tsn)
+        tsn = tcb.deferred.last_tsn
+        whole = False
     # "for the purposes of sending a SACK, the receiver MUST follow the same rules as if a DATA chunk had been received"
     tcb.answering.verdict = 0
     if tsn <= tcb.tsn_map.cumulative_tsn:
         # Out of date: "such a duplicate may indicate the previous SACK was lost in the network".
         tcb.answering.verdict = 1
-        return True
+        if not whole or not tcb.reassembly.gives_up(tsn, skipped):
+            return True
+        # All that was sent of a message has come, and the peer gives it up before it has sent the rest, as Linux does.
+        return _skip(tcb, tcb.tsn_map.cumulative_tsn, skipped, True)
     if tcb.tsn_map.ranges:
         tcb.sack_policy.on_disturbance()
         tcb.answering.verdict = 1
-    return transfer.skip(tcb, tsn, skipped)
+    return _skip(tcb, tsn, skipped, whole)
+
+
+def _skip(tcb: Tcb, tsn: int, skipped: list[forward.Skipped], whole: bool) -> bool:
+    """The peer gives up what is missing up to ``tsn`` (section 3.6). False: the association was aborted."""
+    streams = tcb.reassembly
+    tsn_map = tcb.tsn_map
+    ready = len(streams.ready)
+    tsn_map.forward(tsn)
+    dropped, broken = streams.skip(tsn, skipped, whole)
+    reader.tell_broken(tcb, broken, ready)
+    violation = streams.advance(tsn_map.cumulative_tsn)
+    reader.count(tcb, ready)
+    if violation:
+        shutdown.abort(tcb, [causes.protocol_violation(violation)])
+        return False
+    tcb.window.release(dropped)
+    return True
 
 
 @final
@@ -122,6 +148,7 @@ class PartialReliability(Extension):
         self._told_at = 0
         self._sacks = 0  # How many SACKs had come then, and how often T3-rtx had expired.
         self._timeouts = 0
+        self._timed: Path | None = None  # Where T3-rtx was started for it.
 
     def counts(self, stream: int, policy: int) -> tuple[int, int]:
         """Messages abandoned before, and after, a part of them was sent: of a stream and policy, or all if below 0."""
@@ -162,14 +189,14 @@ class PartialReliability(Extension):
         tcb = self._tcb
         heap = self._priorities
         freed = 0
-        while heap and tcb.buffered - freed >= tcb.config.send_buffer and -heap[0][0] > priority:
+        while heap and tcb.buffered - freed >= tcb.rules.send_buffer and -heap[0][0] > priority:
             message = heappop(heap)[2]
             reliability = message.reliability
             if reliability is not None and not reliability.over and self._waits(message, reliability):
                 freed += self._abandon(message, reliability)
         if freed:
             transfer.settle(tcb, now, freed)
-        return freed > 0 and tcb.buffered < tcb.config.send_buffer
+        return freed > 0 and tcb.buffered < tcb.rules.send_buffer
 
     def _waits(self, message: OutMessage, reliability: Reliability) -> bool:
         """Whether something of the message would still have to be sent, or sent again, and it can be abandoned."""
@@ -316,7 +343,11 @@ class PartialReliability(Extension):
         header = framing.layout.pack(
             framing.kind, flags, framing.header, tsn & TSN_MASK, message.stream, message.number, last
         )
-        tcb.outstanding.abandon_unsent(tcb.data_path or tcb.data_destination(), header)
+        batch = Batch(tsn, tcb.data_path or tcb.data_destination())
+        batch.sizes.append(len(header))
+        batch.finish(bytes(COMMON_HEADER) + header, COMMON_HEADER + len(header))
+        tcb.outstanding.sent(batch)
+        tcb.outstanding.abandon(tsn, 0, False)
         if tcb.send_queue.spans is not None:
             tcb.send_queue.spans.add(tsn, 1, message)
 
@@ -329,6 +360,7 @@ class PartialReliability(Extension):
         """
         tcb = self._tcb
         if tcb.outstanding.advance_peer_ack_point() <= tcb.outstanding.cumulative_tsn_ack_point:
+            self._stop_t3()
             return
         path = tcb.data_destination()
         point = self._read_on(path)
@@ -347,7 +379,14 @@ class PartialReliability(Extension):
         for other in tcb.paths:
             if other.t3_deadline != NEVER:
                 return
-        transfer.start_t3(path, now)
+        recovery.start_t3(path, now)  # C5
+        self._timed = path
+
+    def _stop_t3(self) -> None:
+        """The peer has confirmed it: what is sent next begins with a timer of its own (RFC 9260 section 6.3.2 R2)."""
+        path, self._timed = self._timed, None
+        if path is not None and path.flight_size == 0:
+            path.t3_deadline = NEVER
 
     def _read_on(self, path: Path) -> int:
         """Note which streams have messages up to the Advanced.Peer.Ack.Point; the point.

@@ -11,12 +11,17 @@ is under way on a path, so that they are a round trip apart (section 3). PROBE_T
 (``path_mtu_probe_timer``): section 5.1.1 would have it longer than 15 seconds, but RTO is measured.
 
 A black hole is found by T3-rtx: it expires twice for the same TSN, with more in flight than the smallest packet takes.
-The path then falls back to BASE_PLPMTU, IP may fragment whatever is larger than MIN_PLPMTU until a probe has passed,
-and the search begins anew. So data that was cut for larger packets gets through (RFC 9260 section 6.9). It is the same
+With several paths, what is lost goes again elsewhere, HEARTBEATs pass, and the next data is lost here as well. There
+it is enough that no large packet which was sent after the first expiry was acknowledged before the second one. The
+path then falls back to BASE_PLPMTU, IP may fragment whatever is larger than MIN_PLPMTU until a probe has passed, and
+the search begins anew. So data that was cut for larger packets gets through (RFC 9260 section 6.9). It is the same
 when an ICMP message with the peer's tag says that packets are too big, but that what is in flight goes again at once.
 No message makes packets smaller than BASE_PLPMTU, or larger: the size that it names is probed (section 4.6.2). After a
 search has shown that more passes than a message said, no message about this path counts for ten minutes (section
 5.3.3).
+
+Over IPv6 no router fragments such data. It goes in a packet that padding makes larger than the interface takes, so that
+this host fragments it (``Path.lacks``).
 
 If BASE_PLPMTU does not pass where other packets do, packets of MIN_PLPMTU are sent, and IP may fragment them (ERROR,
 section 5.4).
@@ -73,12 +78,16 @@ class PathMtu(Extension):
         self._tcb = tcb
         self._probings: list[_Probing] = []
 
-    def search(self, now: int, path: Path, state: int, reported: int = 0) -> None:
-        """Begin a search of ``path``, instead of the one that is under way, if there is one."""
+    def search(self, now: int, path: Path, state: int, reported: int = 0, known: int = 0) -> None:
+        """Begin a search of ``path``, instead of the one that is under way, if there is one.
+
+        ``reported``: what a router says that it takes; ``known``: what another association has found.
+        """
         added = pmtu.headers(path.remote, path.encaps_port)
         search = pmtu.Search(path.mtu, min(path.base, path.largest), path.largest, added, state)
-        if path.mtu < reported < path.largest:
-            search.hint = reported
+        for hint in (known, reported):
+            if path.mtu < hint < path.largest:
+                search.hint = hint
         path.search_from = NEVER
         probing = _Probing(now, path, search, reported)
         self._probings = [one for one in self._probings if one.path is not path]
@@ -162,13 +171,15 @@ class PathMtu(Extension):
             if search.state == pmtu.ERROR:
                 self._use(path, min(path.minimum, path.mtu), 0)
             path.sized = True
+            if path.discovers and search.state == pmtu.SEARCH_COMPLETE:
+                self._tcb.endpoint.known_mtus.note(now, path)
             self._end(probing, now + (_AFTER_ERROR if search.state == pmtu.ERROR else PMTU_RAISE_TIMER))
             return
         tcb = self._tcb
         search.left -= 1
         probing.size = size
         probing.nonce = tcb.random_bytes(NONCE_LENGTH)
-        wait = path.rto if path.error_count else rto.without_backoff(path, tcb.config)
+        wait = path.rto if path.error_count else rto.without_backoff(path, tcb.rules)
         probing.deadline = now + max(wait, path.probe_timer)
         room = size - COMMON_HEADER - tcb.seal.added_to(PROBE_CHUNKS)
         tcb.send_control(path, control.probe(probing.nonce + path.remote, room))
@@ -209,19 +220,18 @@ def _searches(tcb: Tcb) -> PathMtu:
 
 def begin(tcb: Tcb, now: int) -> None:
     """There is data for more than one packet: search those paths that it is time for."""
-    if not reachability.heartbeats_run(tcb):
-        return
     for path in tcb.paths:
         if now < path.search_from or not path.confirmed or path.state != PATH_ACTIVE:
             continue
         if path.sized:
             # The interface may be another one by now.
             path.link_mtu = tcb.endpoint.link_mtu(path.remote, path.local, True)
-            path.limit_mtu(tcb.config)
+            path.limit_mtu(tcb.rules)
             tcb.limit_packets()
         if path.mtu < path.largest:
             base = not path.sized or path.mtu < path.base
-            _searches(tcb).search(now, path, pmtu.BASE if base else pmtu.SEARCHING)
+            known = 0 if path.sized else tcb.endpoint.known_mtus.size(now, path)
+            _searches(tcb).search(now, path, pmtu.BASE if base else pmtu.SEARCHING, known=known)
         else:
             path.sized = True  # It has what the interface takes.
             path.search_from = now + PMTU_RAISE_TIMER
@@ -241,11 +251,16 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> bool:
 
 def on_t3(tcb: Tcb, now: int, path: Path) -> None:
     """T3-rtx has expired: for the second time because packets do not get through that are larger than others?"""
-    if path.flight_size <= path.minimum or path.whole <= path.minimum:
+    on_lost(tcb, now, path, path.flight_size, path.earliest_tsn)
+
+
+def on_lost(tcb: Tcb, now: int, path: Path, size: int, tsn: int) -> None:
+    """So many bytes in flight to ``path``, this TSN first, were not acknowledged in time."""
+    if size <= path.minimum or path.whole <= path.minimum:
         return
-    tsn = path.earliest_tsn
-    if tsn != path.timed_out_tsn:
-        path.timed_out_tsn = tsn
+    before = path.timed_out_tsn
+    path.timed_out_tsn = tsn
+    if path.timed_out_tsn != before and (before < 0 or len(tcb.paths) == 1):
         return
     tcb.stats.path_mtu_black_holes += 1
     _fall_back(tcb, now, path, 0)
@@ -267,8 +282,6 @@ def handle_icmp(tcb: Tcb, now: int, path: Path, mtu: int) -> None:
 
 def handle_send_error(tcb: Tcb, now: int, path: Path, packet: bytes) -> None:
     """This host refuses to send a packet, as it is too big for the interface."""
-    if not path.discovers:
-        return
     room = find(tcb)
     if control.is_probe(packet[COMMON_HEADER:]):
         if room is not None:
@@ -278,11 +291,21 @@ def handle_send_error(tcb: Tcb, now: int, path: Path, packet: bytes) -> None:
         reachability.repeat_flight(tcb, path)
 
 
+def handle_no_room(path: Path, size: int) -> None:
+    """The interface had no room for a packet, however often it was tried: perhaps since the packet is too big for it.
+
+    As it may be congestion, that is no black hole yet. But it counts as the first expiry of T3-rtx.
+    """
+    if size > path.minimum and path.timed_out_tsn < 0:
+        path.timed_out_tsn = path.earliest_tsn
+
+
 def _fall_back(tcb: Tcb, now: int, path: Path, reported: int) -> None:
     """Packets of the size in use do not pass any more: BASE, and another search. ``reported``: what a router takes."""
     path.timed_out_tsn = -1
+    tcb.endpoint.known_mtus.forget(path)
     path.link_mtu = tcb.endpoint.link_mtu(path.remote, path.local, True)
-    path.limit_mtu(tcb.config)
+    path.limit_mtu(tcb.rules)
     base = min(path.base, path.mtu)
     path.set_mtu(base, min(path.minimum, base))
     tcb.limit_packets()
@@ -295,7 +318,8 @@ def on_new_way(tcb: Tcb, path: Path) -> None:
     if room is not None:
         room.forget(path)
     path.link_mtu = tcb.endpoint.link_mtu(path.remote, path.local, True)
-    path.limit_mtu(tcb.config)
+    path.limit_mtu(tcb.rules)
+    path.timed_out_tsn = -1
     if path.discovers:
         path.discovers = False
         path.discover_mtu()

@@ -1,4 +1,4 @@
-"""What ``stream_reset`` keeps of re-configuration requests, ours and the peer's (RFC 6525 section 5)."""
+"""What ``own_requests`` and ``stream_reset`` keep of re-configuration requests, ours and the peer's (RFC 6525)."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def addition(tcb: Tcb, outgoing: int, incoming: int) -> Request:
         raise OSError(EINVAL, f"{outgoing} outgoing and {incoming} incoming streams cannot be added")
     if tcb.outbound_streams + outgoing > MAX_STREAMS:
         raise OSError(EINVAL, f"{tcb.outbound_streams + outgoing} outgoing streams, the limit is {MAX_STREAMS}")
-    limit = tcb.config.max_inbound_streams
+    limit = tcb.rules.max_inbound_streams
     if incoming and tcb.inbound_streams + incoming > limit:
         raise OSError(EINVAL, f"{tcb.inbound_streams + incoming} incoming streams, the limit is {limit}")
     request = Request()

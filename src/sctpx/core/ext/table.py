@@ -16,7 +16,7 @@ from ..extension import Extension
 from . import auth
 from .ecn import Ecn
 
-ROOMS: Final[dict[int, Callable[[Tcb], Extension]]] = {
+FROM_THE_START: Final[dict[int, Callable[[Tcb], Extension]]] = {
     ECN: Ecn,
 }
 """By the bit of the capability (``core.capabilities``): what makes the object."""
@@ -24,5 +24,5 @@ ROOMS: Final[dict[int, Callable[[Tcb], Extension]]] = {
 
 def furnish(tcb: Tcb) -> None:
     """The association is up: make what it has agreed on."""
-    tcb.extensions = [make(tcb) for bit, make in ROOMS.items() if tcb.capabilities & bit]
+    tcb.extensions = [make(tcb) for bit, make in FROM_THE_START.items() if tcb.capabilities & bit]
     auth.watch(tcb)

@@ -5,7 +5,8 @@ was acknowledged and what was lost, and answers how much more may leave: ``room`
 association, so that its arithmetic can be tested by itself. Everything else of a path (flight size, RTO, T3-rtx) stays
 in ``Path``, which owns one controller. No other place reads or writes the window, but reports of its status.
 
-A controller of another kind derives from ``Controller``, and ``Path`` makes it.
+A controller of another kind derives from ``Controller``; ``Path`` makes the one that ``AssociationConfig.congestion``
+names.
 """
 
 from __future__ import annotations
@@ -57,12 +58,21 @@ class Controller:
         """Whether the window holds no more packets than it does at the beginning, or after a loss."""
         return self.cwnd <= 4 * self.pmdcs
 
-    def on_sent(self, flight_size: int) -> None:
-        """All that may be sent now was sent: ``flight_size`` bytes are in flight."""
+    def take_over(self, other: Controller) -> None:
+        """Go on from the window of another controller, which this one replaces."""
+        self.cwnd = other.cwnd
+        self.ssthresh = other.ssthresh
+        self.was_full = other.was_full
+
+    def on_sent(self, now: int, flight_size: int) -> None:
+        """All that may be sent now was sent: ``flight_size`` bytes are in flight. ``now`` is in ns."""
         self.was_full = self.room(flight_size) <= 0
 
+    def on_rtt(self, srtt: int) -> None:
+        """A round trip was measured: smoothed, round trips take so long now, ns. Once in a round trip at most."""
+
     def on_acknowledged(self, now: int, sizes: Sequence[int]) -> None:
-        """SACKs acknowledged so many bytes sent here, each of them, outside Fast Recovery. ``now`` is in ns."""
+        """SACKs acknowledged so many bytes sent here, each of them, outside Fast Recovery."""
         raise NotImplementedError
 
     def on_all_acknowledged(self) -> None:

@@ -76,9 +76,11 @@ def select(paths: list[Path], preferred: Path, avoid: Path | None = None) -> Pat
     """The path for data: ``preferred`` if it is as good as any, another one than ``avoid`` if there is one.
 
     ``avoid`` is the path on which the data timed out (RFC 9260 section 6.4.1). Unconfirmed paths carry no
-    data (section 5.4); an association always has a confirmed one.
+    data (section 5.4); an association always has a confirmed one. Those that are cut off come last.
     """
-    if preferred.state == PATH_ACTIVE and preferred.confirmed and not preferred.doubtful and preferred is not avoid:
+    # Not ``usable``, which is a call: this runs for each packet.
+    usable = preferred.state == PATH_ACTIVE and preferred.confirmed and not preferred.cut_off
+    if usable and not preferred.doubtful and preferred is not avoid:
         return preferred  # Nothing ranks before it.
     best = preferred
     best_rank = _rank(preferred, preferred, avoid)
@@ -90,7 +92,7 @@ def select(paths: list[Path], preferred: Path, avoid: Path | None = None) -> Pat
     return best
 
 
-def _rank(path: Path, preferred: Path, avoid: Path | None) -> tuple[bool, int, int, int, int]:
+def _rank(path: Path, preferred: Path, avoid: Path | None) -> tuple[bool, bool, int, int, int, int]:
     """Smaller is better. RFC 7829 section 3.2 (3, 4) and section 4.1."""
     state = path.state
     avoided = 1 if path is avoid else 0
@@ -102,4 +104,4 @@ def _rank(path: Path, preferred: Path, avoid: Path | None) -> tuple[bool, int, i
     else:
         trouble = (path.error_count << 1) + avoided
     heard = -path.last_acknowledged if state != PATH_ACTIVE else 0
-    return not path.confirmed, state, trouble, heard, 2 * avoided + (path is not preferred)
+    return path.cut_off, not path.confirmed, state, trouble, heard, 2 * avoided + (path is not preferred)

@@ -10,19 +10,21 @@ from __future__ import annotations
 from typing import Final, final
 
 from ...wire.codes import COMMON_HEADER
-from ..config import USUAL_MTU, AssociationConfig
+from ..config import USUAL_MTU
 from ..outputs import DSCP_SHIFT
-from ..timers import NEVER, nanoseconds
+from ..rules import Rules
+from ..timers import NEVER
 from . import pmtu
 from .controller import Controller
+from .cubic import Cubic
 from .newreno import NewReno
 from .states import PATH_ACTIVE
 
 UDP_HEADER: Final = 8
 IPV4_HEADER: Final = 20
 IPV6_HEADER: Final = 40
-NO_SWITCHOVER: Final = 1 << 30
-"""More errors than are ever counted."""
+LARGEST_PADDED: Final = 65_000
+"""So large may a packet be with padding: IP has a length for it."""
 
 
 def largest_packet(mtu: int, remote: bytes, encaps_port: int) -> int:
@@ -48,6 +50,7 @@ class Path:
         "confirmed",
         "congestion_answered",
         "controller",
+        "cut_off",
         "discoverable",
         "discovers",
         "doubtful",
@@ -70,21 +73,29 @@ class Path:
         "idle_since",
         "largest",
         "last_acknowledged",
+        "last_batch_tsn",
         "last_data_sent",
         "last_used",
+        "least_rtt",
+        "least_rtt_of_late",
         "link_mtu",
         "local",
+        "loss_deadline",
         "max_retrans",
+        "measurements",
+        "moved_on_at",
         "mtu",
         "packets_sent",
         "pmdcs",
         "potentially_failed_max_retrans",
         "primary_switchover_max_retrans",
         "probe_timer",
+        "probed_at",
         "remote",
         "rto",
         "rto_highest",
         "rtt_sent",
+        "rtt_size",
         "rtt_tsn",
         "rttvar",
         "search_from",
@@ -105,7 +116,7 @@ class Path:
         remote: bytes,
         local: bytes,
         encaps_port: int,
-        config: AssociationConfig,
+        rules: Rules,
         link_mtu: int = 0,
         discoverable: bool = False,
     ) -> None:
@@ -124,6 +135,8 @@ class Path:
         """The state that the user was told last."""
         self.confirmed = False
         """Whether the peer has been shown to own the address (RFC 9260 section 5.4)."""
+        self.cut_off = False
+        """No address of ours reaches this one: nothing leaves for it (``association.path_set``)."""
         self.error_count = 0
         self.errors_pause = 0
         """Until then, ICMP errors tell of what was counted already."""
@@ -131,33 +144,42 @@ class Path:
         """The network has said that what is under way here was not delivered, and that is counted."""
         self.doubtful = False
         """Something timed out here, and nothing sent since has been answered."""
-        self.max_retrans = config.path_max_retrans
+        self.max_retrans = rules.path_max_retrans
         """Path.Max.Retrans."""
-        self.potentially_failed_max_retrans = config.potentially_failed_max_retrans
+        self.potentially_failed_max_retrans = rules.potentially_failed_max_retrans
         """PFMR of RFC 7829."""
-        switchover = config.primary_switchover_max_retrans
-        self.primary_switchover_max_retrans = NO_SWITCHOVER if switchover is None else switchover
+        self.primary_switchover_max_retrans = rules.primary_switchover_max_retrans
         """PSMR of RFC 7829; ``NO_SWITCHOVER``: as the primary path it is never replaced."""
 
         self.srtt = 0
         """Smoothed round-trip time, ns; 0 before the first measurement."""
         self.rttvar = 0
-        self.rto = nanoseconds(config.rto_initial)
+        self.rto = rules.rto_initial
         self.rto_highest = self.rto
         """The longest it has been, ns."""
+        self.least_rtt = 0
+        """The least of the last 64 to 128 round-trip times that were measured, ns; 0 before the first measurement."""
+        self.least_rtt_of_late = 0
+        """The same of the last 63 at most."""
+        self.measurements = 0
+        """How many round-trip times were measured."""
+        self.probed_at = -1
+        """So many they were when the last tail loss probe was due here."""
         self.rtt_tsn = -1
         """The TSN whose round trip is being measured; -1 for none."""
         self.rtt_sent = 0
+        self.rtt_size = 0
+        """Bytes of the packet that had that TSN."""
 
         self.link_mtu = link_mtu
         """The largest IP packet that the link takes, bytes; 0 if it does not say."""
         self.discoverable = discoverable
         """The link can forbid IP to fragment packets."""
-        self.discovers = discoverable and config.path_mtu_discovery
+        self.discovers = discoverable and rules.path_mtu_discovery
         """The path MTU is discovered (``pmtu``); else the size of packets is fixed, and IP may fragment them."""
-        self.largest = largest_packet(_limit(config, link_mtu), remote, encaps_port)
+        self.largest = largest_packet(_limit(rules, link_mtu), remote, encaps_port)
         """MAX_PLPMTU: no larger SCTP packet is sent here, bytes."""
-        start = self.base if self.discovers else largest_packet(config.usual_mtu, remote, encaps_port)
+        start = self.base if self.discovers else largest_packet(rules.usual_mtu, remote, encaps_port)
         self.mtu = min(start, self.largest)
         """The largest SCTP packet, bytes: PLPMTU, if it is discovered."""
         self.whole = self.mtu if self.discovers else 0
@@ -167,10 +189,11 @@ class Path:
         """``mtu`` is what the path takes, and not only where the search for it begins."""
         self.search_from = 0 if self.discovers else NEVER
         """Data that is sent from then on begins a search; ``NEVER`` while one is under way."""
-        self.probe_timer = nanoseconds(config.path_mtu_probe_timer)
+        self.probe_timer = rules.path_mtu_probe_timer
         """PROBE_TIMER at least, ns."""
         self.timed_out_tsn = -1
-        """The lowest TSN in flight when T3-rtx last expired with more in flight than the smallest packet takes."""
+        """The lowest TSN in flight when T3-rtx last expired with more in flight than the smallest packet takes; -1 once
+        a larger packet that was sent since has been acknowledged."""
         self.too_big_from = 0
         """From then on it counts if the network says that packets are too big."""
         self.pmdcs = self.mtu - COMMON_HEADER
@@ -179,9 +202,9 @@ class Path:
         """The DSCP of packets to this address alone; -1 for the association's."""
         self.flow_label = -1
         """The IPv6 flow label of packets to this address alone; -1 for the association's."""
-        self.flowinfo = flowinfo(config.dscp, config.flow_label, remote)
+        self.flowinfo = flowinfo(rules.dscp, rules.flow_label, remote)
         """How packets to this address are marked; see ``Transmit``."""
-        self.controller: Controller = NewReno(self.pmdcs, len(remote) == 4)
+        self.controller = _controller(rules, self.pmdcs, remote)
         """The congestion window of this path (section 7.2)."""
         self.congestion_answered = -1
         """The highest TSN sent when the window was last reduced: congestion that was met up to there is dealt with."""
@@ -189,6 +212,14 @@ class Path:
         """Bytes of DATA chunks in flight, with their headers and padding (section 7.2)."""
 
         self.t3_deadline = NEVER
+        self.loss_deadline = NEVER
+        """When to look, before T3-rtx expires, whether something in flight is lost, or to probe for it (RFC 8985). No
+        later than that is due, and perhaps earlier: what has happened since is looked at then."""
+        self.last_batch_tsn = -1
+        """The first TSN of the last new data that was sent here."""
+        self.moved_on_at = 0
+        """When the earliest data in flight was sent, what was earlier was acknowledged, or a second batch followed the
+        first. What is sent then, while cwnd has room, puts no tail loss probe off (RFC 8985 section 7.2)."""
         self.earliest_tsn = -1
         """The lowest TSN in flight to this address; -1 for none (rule R3 of section 6.3.2)."""
         self.last_used = 0
@@ -200,8 +231,8 @@ class Path:
         self.unanswered_inits = 0
         """INITs sent here that drew no answer yet: each may still draw a late ABORT."""
 
-        self.heartbeat_enabled = config.heartbeat_interval > 0
-        self.heartbeat_interval = nanoseconds(config.heartbeat_interval)
+        self.heartbeat_enabled = rules.heartbeat_interval > 0
+        self.heartbeat_interval = rules.heartbeat_interval
         self.heartbeat_deadline = NEVER
         """When the next HEARTBEAT is due."""
         self.heartbeat_timeout = NEVER
@@ -245,12 +276,33 @@ class Path:
             self.controller.on_idle(periods)
             self.last_data_sent = now
 
-    def begin_anew(self, config: AssociationConfig) -> None:
+    def forget_tsns(self) -> None:
+        """Our TSNs begin anew elsewhere, and none is in flight (RFC 6525): the old ones mean nothing any more."""
+        self.rtt_tsn = self.earliest_tsn = self.timed_out_tsn = self.congestion_answered = self.last_batch_tsn = -1
+
+    @property
+    def usable(self) -> bool:
+        """Whether more may leave for it than what verifies it (RFC 9260 section 5.4)."""
+        return self.confirmed and not self.cut_off
+
+    def use_controller(self, rules: Rules) -> None:
+        """The congestion window grows and shrinks from now on as ``rules`` say."""
+        controller = _controller(rules, self.pmdcs, self.remote)
+        controller.take_over(self.controller)
+        controller.on_rtt(self.srtt)
+        self.controller = controller
+
+    def reset_congestion(self, rules: Rules) -> None:
+        """Packets go another way, or through other queues: "the congestion control parameters for the affected
+        destination addresses MUST be reset to their initial values" (sections 7.2.5.1 and 7.2.5.2)."""
+        self.controller = _controller(rules, self.pmdcs, self.remote)
+
+    def begin_anew(self, rules: Rules) -> None:
         """The same destination by another way, as after a move: what was measured on the old way says nothing."""
-        self.srtt = self.rttvar = 0
-        self.rto = nanoseconds(config.rto_initial)
+        self.srtt = self.rttvar = self.least_rtt = 0
+        self.rto = rules.rto_initial
         self.rtt_tsn = -1
-        self.controller = NewReno(self.pmdcs, len(self.remote) == 4)
+        self.reset_congestion(rules)
         self.error_count = 0
         self.doubtful = self.timeout_foreseen = False
         self.heartbeat_timeout = NEVER
@@ -272,6 +324,16 @@ class Path:
         if self.sized:
             return self.mtu
         return min(largest_packet(USUAL_MTU, self.remote, self.encaps_port), self.largest)
+
+    def lacks(self, size: int) -> int:
+        """Bytes of padding with which IP fragments a packet that was cut before the path MTU fell; 0 for none.
+
+        Over IPv6 no router fragments it, and this host only does if it is larger than the interface takes.
+        """
+        if len(self.remote) == 4 or not self.link_mtu:
+            return 0
+        larger = largest_packet(self.link_mtu, self.remote, self.encaps_port) + 4
+        return max(larger - size, 0) if larger <= LARGEST_PADDED else 0
 
     def set_mtu(self, mtu: int, whole: int = 0) -> None:
         """The largest SCTP packet is one of so many bytes, and the largest one that IP must not fragment ``whole``."""
@@ -297,10 +359,10 @@ class Path:
             start = min(self.base, self.largest)
             self.set_mtu(start, start)
 
-    def limit_mtu(self, config: AssociationConfig) -> None:
-        """``config`` or ``link_mtu`` have changed: no larger packets than these allow, and larger ones if they do."""
+    def limit_mtu(self, rules: Rules) -> None:
+        """``rules`` or ``link_mtu`` have changed: no larger packets than these allow, and larger ones if they do."""
         before = self.largest
-        self.largest = largest_packet(_limit(config, self.link_mtu), self.remote, self.encaps_port)
+        self.largest = largest_packet(_limit(rules, self.link_mtu), self.remote, self.encaps_port)
         if not self.discovers:
             self.set_mtu(self.largest if self.mtu == before else min(self.mtu, self.largest))
         elif self.mtu > self.largest:
@@ -325,11 +387,14 @@ class Path:
             self.sized = True
             self.set_mtu(min(self.largest, other.mtu), min(self.largest, other.whole))
 
-    def mark(self, config: AssociationConfig) -> None:
+    def mark(self, rules: Rules) -> None:
         """Packets to this address are marked as is set for it, and otherwise as for the association."""
-        dscp = self.dscp if self.dscp >= 0 else config.dscp
-        label = self.flow_label if self.flow_label >= 0 else config.flow_label
+        dscp = self.dscp if self.dscp >= 0 else rules.dscp
+        label = self.flow_label if self.flow_label >= 0 else rules.flow_label
+        before = self.flowinfo
         self.flowinfo = flowinfo(dscp, label, self.remote)
+        if before >> DSCP_SHIFT != dscp:
+            self.reset_congestion(rules)
 
     def set_encapsulation(self, port: int) -> None:
         """The peer is at another UDP port; PMTU follows if encapsulation begins or ends (RFC 6951 section 5.6)."""
@@ -340,8 +405,14 @@ class Path:
             self.set_mtu(self.mtu + change, self.whole + change if self.whole else 0)
 
 
-def _limit(config: AssociationConfig, link_mtu: int) -> int:
+def _controller(rules: Rules, pmdcs: int, remote: bytes) -> Controller:
+    """The congestion controller that ``rules`` name, with the initial window."""
+    ipv4 = len(remote) == 4
+    return Cubic(pmdcs, ipv4) if rules.cubic else NewReno(pmdcs, ipv4)
+
+
+def _limit(rules: Rules, link_mtu: int) -> int:
     """The largest IP packet, bytes: what the link takes and the user allows."""
-    if config.mtu is None:
+    if not rules.mtu:
         return link_mtu or USUAL_MTU
-    return min(config.mtu, link_mtu or config.mtu)
+    return min(rules.mtu, link_mtu or rules.mtu)

@@ -8,19 +8,25 @@ Several messages may be handed over in parts at a time: the user is told the str
 one stream never mix. The first unfinished message of a stream that could be handed over in parts is its *front*. That
 is done when the front outgrows ``partial_limit``; and when all that is held outgrows ``hold_limit``, it is done with
 the fronts of all streams, oldest first, until half of it is free. Else many large messages could fill the buffer, and
-none of them end. While a front is handed over in parts, what else is whole in its stream waits for its end.
+none of them end. While a front is handed over in parts, what else has its turn in its stream is over, and held back
+until the front ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import Final, final
 
 from ...wire.codes import DATA_BEGIN, DATA_END, DATA_UNORDERED
 from ...wire.serial import MID_MASK, SSN_MASK, TSN_MASK, extend_tsn
-from .streams import MORE, TINY, UNORDERED, Broken, Streams, Unfinished
+from .streams import MORE, TINY, UNORDERED, Broken, Message, Streams, Unfinished
 
 _NOTHING: Final[dict[int, bytes]] = {}
+# So many MIDs of messages that are over may lie in a line beside as many that are not.
+_SLACK: Final = 64
+_EVERYTHING: Final = (1 << 62) - 1
+"""Above every MID that does not go round."""
 
 
 @final
@@ -80,18 +86,39 @@ def key_of(stream: int, unordered: bool, number: int) -> int:
 
 
 @final
+class Line:
+    """The MIDs of the messages of one stream, ordered or unordered, that are not over."""
+
+    __slots__ = ("heap", "living")
+
+    def __init__(self) -> None:
+        self.heap: list[int] = []
+        """They do not go round, and some are of messages that are over."""
+        self.living = 0
+        """How many are not over."""
+
+    def push(self, number: int) -> None:
+        """A message has begun."""
+        self.living += 1
+        heappush(self.heap, extend_tsn(number, self.heap[0]) if self.heap else number)
+
+
+@final
 class Interleaved(Streams):
     """Messages coming in as I-DATA."""
 
     __slots__ = (
-        "_blocked",
         "_fronts",
         "_given_up",
         "_growing",
         "_held",
+        "_held_back",
         "_later",
         "_messages",
+        "_ordered",
         "_passed",
+        "_unordered",
+        "_waiting",
         "hold_limit",
         "last",
     )
@@ -103,9 +130,12 @@ class Interleaved(Streams):
         self.last: Incoming | None = None
         """The front that a chunk was of last."""
         self._messages: dict[int, Incoming] = {}
+        self._ordered: dict[int, Line] = {}  # The same by stream: those of ordered messages...
+        self._unordered: dict[int, Line] = {}  # ...and of unordered ones.
         self._fronts: dict[int, Incoming] = {}  # By stream.
         self._growing: dict[int, Incoming] = {}  # The fronts with something to hand over; the oldest first.
-        self._blocked: dict[int, list[Incoming]] = {}  # By stream: whole, and waiting for the end of its front.
+        self._held_back: dict[int, list[Message]] = {}  # By stream: what is over, and waits for the end of the front.
+        self._waiting = 0  # How many these are.
         self._held = 0  # Bytes of ``_messages``.
         self._later = 0  # Fragments behind holes.
         self._passed: set[int] = set()  # Streams of which messages were given up.
@@ -114,7 +144,7 @@ class Interleaved(Streams):
     @property
     def apart(self) -> int:
         """Messages, and fragments by themselves, that wait for something else to arrive."""
-        return len(self._messages) + self._later
+        return len(self._messages) + self._later + self._waiting
 
     def receive(self, tsn: int, flags: int, stream: int, number: int, last: int, data: bytes, in_sequence: bool) -> str:
         """Take a new chunk. Returns a violation or ""."""
@@ -137,7 +167,7 @@ class Interleaved(Streams):
                 else:
                     self._pass_turn(stream, number)
                 return ""
-            message = self._messages[key] = Incoming(stream, number, unordered)
+            message = self._begin(key, stream, number, unordered)
         violation = self._place(message, flags, last, data)
         if violation:
             return violation
@@ -185,28 +215,19 @@ class Interleaved(Streams):
         """TSNs say nothing of messages."""
         return ""
 
-    def skip(self, cumulative_tsn: int, skipped: list[tuple[int, int, bool]]) -> tuple[int, list[Broken]]:
+    def skip(
+        self, cumulative_tsn: int, skipped: list[tuple[int, int, bool]], whole: bool = True
+    ) -> tuple[int, list[Broken]]:
         """The peer gives up messages up to these numbers."""
-        limits = {stream << 1 | unordered: number for stream, number, unordered in skipped}
-        passed: list[tuple[int, int]] = []
         dropped = 0
         broken: list[Broken] = []
-        for key, message in list(self._messages.items()):
-            limit = limits.get(key >> 32)
-            if limit is None or self._is_behind(limit, message.number):
-                continue
-            if message.whole:
-                if not message.unordered:
-                    passed.append(((message.number - self._turn_of(message.stream)) & MID_MASK, key))
-                continue
-            dropped += self._forget(message)
-            if message.partial:
-                broken.append(Broken(message.stream, message.number))
-        # What is whole is handed over in order; it may have been before, with what it waited for.
-        for _, key in sorted(passed):
-            waiting = self._messages.get(key)
-            if waiting is not None:
-                self._finish(waiting)
+        passed: list[Incoming] = []
+        for stream, number, unordered in skipped:
+            line = self._lines(unordered).get(stream)
+            if line is not None and line.heap:  # It may be named twice.
+                found = self._take_line(line, stream, unordered, extend_tsn(number, line.heap[0]))
+                dropped += self._give_up(found, passed, broken)
+        self._finish_all(passed)
         for stream, number, unordered in skipped:
             if unordered:
                 limit = self._given_up.get(stream, number)
@@ -216,26 +237,24 @@ class Interleaved(Streams):
                 self._pass_turn(stream, number)
         return dropped, broken
 
+    def gives_up(self, tsn: int, skipped: list[tuple[int, int, bool]]) -> bool:
+        """Whether a message that is named is not whole, and had come before that TSN."""
+        for stream, number, unordered in skipped:
+            message = self._messages.get(key_of(stream, unordered, number))
+            if message is not None and not message.whole and message.tsn <= tsn:
+                return True
+        return False
+
     def reset(self, streams: list[int]) -> tuple[int, list[Broken]]:
         """Numbers begin at 0 again: what waits for a number that was left out is handed over, if it is whole."""
-        chosen = set(streams)
-        passed: list[tuple[int, int, int]] = []
         dropped = 0
         broken: list[Broken] = []
-        for key, message in list(self._messages.items()):
-            stream = message.stream
-            if message.unordered or (chosen and stream not in chosen):
-                continue
-            if message.whole:
-                passed.append((stream, (message.number - self._turn_of(stream)) & MID_MASK, key))
-                continue
-            dropped += self._forget(message)
-            if message.partial:
-                broken.append(Broken(stream, message.number))
-        for _, _, key in sorted(passed):
-            waiting = self._messages.get(key)
-            if waiting is not None:
-                self._finish(waiting)
+        passed: list[Incoming] = []
+        for stream in streams or list(self._ordered):
+            line = self._ordered.get(stream)
+            if line is not None:
+                dropped += self._give_up(self._take_line(line, stream, False, _EVERYTHING), passed, broken)
+        self._finish_all(passed)
         self._begin_anew(streams)
         for stream in streams or list(self._given_up):
             self._given_up.pop(stream, None)
@@ -245,11 +264,8 @@ class Interleaved(Streams):
         """No more will come of what is not whole."""
         dropped = 0
         broken: list[Broken] = []
-        for message in list(self._messages.values()):
-            if message.unordered and not message.whole:
-                dropped += self._forget(message)
-                if message.partial:
-                    broken.append(Broken(message.stream, message.number))
+        for stream, line in list(self._unordered.items()):
+            dropped += self._give_up(self._take_line(line, stream, True, _EVERYTHING), [], broken)
         more, others = self.reset([])
         return dropped + more, broken + others
 
@@ -267,7 +283,7 @@ class Interleaved(Streams):
         broken = [message for message in self._fronts.values() if message.partial]
         for message in broken:
             self._forget(message)
-        return [Broken(message.stream, message.number) for message in broken]
+        return [Broken(message.stream, message.number, message.unordered) for message in broken]
 
     # --- fragments ---
 
@@ -328,25 +344,31 @@ class Interleaved(Streams):
     def _finish(self, message: Incoming) -> None:
         """A message is whole, and it is its turn: hand it over, and whatever waited for that."""
         stream = message.stream
-        front = self._fronts.get(stream)
-        if front is not None and front is not message and front.partial:
-            self._blocked.setdefault(stream, []).append(message)
-            return
-        pending = [message]
-        unfinished: Incoming | None = None
-        for message in pending:
+        unfinished: Incoming | None = message
+        while unfinished is not None and unfinished.whole:
+            message = unfinished
+            unfinished = None
             self._held -= message.length
-            pending.extend(self._remove(message))
-            self._deliver(message, 0)
+            front = self._fronts.get(stream)
+            if front is not None and front is not message and front.partial:
+                self._waiting += 1
+                self._held_back.setdefault(stream, []).append(self._take(message, 0))
+                self._remove(message)
+            else:
+                self.ready.append(self._take(message, 0))
+                self._remove(message)
             if not message.unordered and message.number == self._turn_of(stream):
                 number = (message.number + 1) & MID_MASK
                 self._set_turn(stream, number)
                 unfinished = self._messages.get(key_of(stream, False, number))
-                if unfinished is not None and unfinished.whole:
-                    pending.append(unfinished)
-                    unfinished = None
         if unfinished is not None and unfinished.next_fsn:
             self._grow(unfinished)
+
+    def _finish_all(self, passed: list[Incoming]) -> None:
+        """These are whole, and the messages before them in their streams are given up."""
+        for message in passed:
+            if self._messages.get(message.key) is message:  # It was not handed over with one of the others.
+                self._finish(message)
 
     def _pass_turn(self, stream: int, number: int) -> None:
         """The message with that number is over: it is the turn of the next one."""
@@ -363,36 +385,90 @@ class Interleaved(Streams):
         self._held -= message.length
         self._growing.pop(message.stream, None)
         message.partial = True
-        self._deliver(message, MORE)
+        self.ready.append(self._take(message, MORE))
 
-    def _deliver(self, message: Incoming, flags: int) -> None:
+    def _take(self, message: Incoming, flags: int) -> Message:
+        """What has come of a message without a hole, as the user gets it."""
         if message.unordered:
             flags |= UNORDERED
             self.unordered += 1
         number = message.number & SSN_MASK
-        self.ready.append((message.take(), message.stream, message.ppid, number, message.tsn & TSN_MASK, flags))
+        return message.take(), message.stream, message.ppid, number, message.tsn & TSN_MASK, flags
 
     def _relieve(self) -> None:
         """Hand over parts until half of what may be held is free."""
-        while self._growing and 2 * self._held > self.hold_limit:
-            self._deliver_part(next(iter(self._growing.values())))
+        for message in list(self._growing.values()):
+            if 2 * self._held <= self.hold_limit:
+                break
+            self._deliver_part(message)
 
-    def _remove(self, message: Incoming) -> list[Incoming]:
-        """The message is over. Returns what waited for its end."""
+    # --- which there are ---
+
+    def _lines(self, unordered: bool) -> dict[int, Line]:
+        return self._unordered if unordered else self._ordered
+
+    def _begin(self, key: int, stream: int, number: int, unordered: bool) -> Incoming:
+        """A message of which not all has come, or whose turn it is not."""
+        message = self._messages[key] = Incoming(stream, number, unordered)
+        lines = self._lines(unordered)
+        line = lines.get(stream)
+        if line is None:
+            line = lines[stream] = Line()
+        line.push(number)
+        return message
+
+    def _take_line(self, line: Line, stream: int, unordered: bool, limit: int) -> list[Incoming]:
+        """The messages of a line up to that MID, in order. They are to be removed: the line has forgotten them."""
+        found: list[Incoming] = []
+        while line.heap and line.heap[0] <= limit:
+            number = heappop(line.heap) & MID_MASK
+            message = self._messages.get(key_of(stream, unordered, number))
+            if message is not None:
+                found.append(message)
+        return found
+
+    def _give_up(self, found: list[Incoming], passed: list[Incoming], broken: list[Broken]) -> int:
+        """Of these, drop what is not whole, and add the others to ``passed``. How many bytes were dropped.
+
+        Messages of which the user has parts are added to ``broken``.
+        """
+        dropped = 0
+        for message in found:
+            if message.whole:
+                passed.append(message)
+            elif self._messages.get(message.key) is message:  # A MID that was used before may be in its line twice.
+                dropped += self._forget(message)
+                if message.partial:
+                    broken.append(Broken(message.stream, message.number, message.unordered))
+        return dropped
+
+    def _remove(self, message: Incoming) -> None:
+        """The message is over. If it was the front, what waited for its end can be read now."""
+        stream = message.stream
         del self._messages[message.key]
-        if self._fronts.get(message.stream) is not message:
-            return []
-        del self._fronts[message.stream]
-        self._growing.pop(message.stream, None)
+        lines = self._lines(message.unordered)
+        line = lines[stream]
+        line.living -= 1
+        if not line.living:
+            del lines[stream]
+        elif len(line.heap) > 2 * line.living + _SLACK:
+            start = key_of(stream, message.unordered, 0)
+            line.heap = sorted({number for number in line.heap if start | number & MID_MASK in self._messages})
+        if self._fronts.get(stream) is not message:
+            return
+        del self._fronts[stream]
+        self._growing.pop(stream, None)
         if self.last is message:
             self.last = None
-        return self._blocked.pop(message.stream, []) if self._blocked else []
+        if self._held_back:
+            held_back = self._held_back.pop(stream, [])
+            self._waiting -= len(held_back)
+            self.ready.extend(held_back)
 
     def _forget(self, message: Incoming) -> int:
         """The message will never be whole: how many bytes there were of it."""
         dropped = message.length + sum([len(data) for data in message.later.values()])
         self._later -= len(message.later)
         self._held -= dropped
-        for waiting in self._remove(message):
-            self._finish(waiting)
+        self._remove(message)
         return dropped

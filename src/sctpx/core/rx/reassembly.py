@@ -115,7 +115,17 @@ class Run(Unfinished):
 class Reassembly(Streams):
     """Messages coming in as DATA."""
 
-    __slots__ = ("_by_end", "_by_start", "_early", "_held_back", "_partial", "_starts", "_waiting", "open_run")
+    __slots__ = (
+        "_by_end",
+        "_by_start",
+        "_early",
+        "_given_up",
+        "_held_back",
+        "_partial",
+        "_starts",
+        "_waiting",
+        "open_run",
+    )
 
     def __init__(self, partial_limit: int) -> None:
         super().__init__(SSN_MASK, partial_limit)
@@ -126,6 +136,9 @@ class Reassembly(Streams):
         self._starts: list[int] = []  # A heap with all of ``_by_start``, and some that are no more.
         self._waiting: dict[int, dict[int, Message]] = {}  # Ordered messages ahead of their turn, by stream and SSN.
         self._early = 0  # How many these are.
+        self._given_up = (
+            -1
+        )  # Behind a message that was given up: a fragment with this TSN that begins none is the rest.
         self._partial = False  # The open run is being handed over in parts.
         self._held_back: list[Message] = []  # Finished meanwhile.
 
@@ -149,7 +162,10 @@ class Reassembly(Streams):
                 self._deliver_part(run)
             return ""
         if run is None:
-            return "a fragment without a beginning"
+            if tsn != self._given_up:
+                return "a fragment without a beginning"
+            self._drop_rest(tsn + 1, flags & DATA_END != 0, len(data))
+            return ""
         if run.stream != stream or run.unordered != (flags & DATA_UNORDERED != 0):
             return "fragments of one message differ"
         if run.number != number and not run.unordered:
@@ -207,6 +223,11 @@ class Reassembly(Streams):
 
     def advance(self, cumulative_tsn: int) -> str:
         """No TSN up to this one is missing: an unfinished message that ends there becomes the open run."""
+        rest = self._by_start.get(self._given_up) if self._by_start else None
+        if rest is not None and not rest.begins:
+            del self._by_start[rest.start]
+            del self._by_end[rest.end]
+            self._drop_rest(rest.end, rest.ends, rest.length)
         if self.open_run is None and self._by_start:
             run = self._by_end.pop(cumulative_tsn + 1, None)
             if run is not None:
@@ -225,17 +246,20 @@ class Reassembly(Streams):
                 return "a fragment without its message"
         return ""
 
-    def skip(self, cumulative_tsn: int, skipped: list[tuple[int, int, bool]]) -> tuple[int, list[Broken]]:
+    def skip(
+        self, cumulative_tsn: int, skipped: list[tuple[int, int, bool]], whole: bool = True
+    ) -> tuple[int, list[Broken]]:
         """The peer gives up what is missing up to this TSN. Of unordered messages it names none."""
         dropped = 0
         broken: list[Broken] = []
+        self._given_up = cumulative_tsn + 1
         run = self.open_run
-        if run is not None and run.end <= cumulative_tsn:
+        if run is not None and (run.end <= cumulative_tsn or (whole and run.start <= cumulative_tsn)):
             dropped += run.length
             if run.partial:
                 broken = self.break_off()
             self.open_run = None
-        # A run that lacks a TSN which is given up will never be whole.
+        # A run that lacks a TSN which is given up will never be whole; nor will one that has the last of them.
         starts = self._starts
         kept: list[int] = []
         while starts and starts[0] <= cumulative_tsn + 1:
@@ -243,12 +267,14 @@ class Reassembly(Streams):
             run = self._by_start.get(start)
             if run is None:
                 continue
-            if (not run.begins and start <= cumulative_tsn + 1) or (not run.ends and run.end <= cumulative_tsn):
-                del self._by_start[start]
-                del self._by_end[run.end]
-                dropped += run.length
-            else:
+            if run.begins and run.end > cumulative_tsn and (start > cumulative_tsn or not whole):
                 kept.append(start)
+                continue
+            del self._by_start[start]
+            del self._by_end[run.end]
+            dropped += run.length
+            if run.end > cumulative_tsn:
+                self._given_up = -1 if run.ends else run.end
         for start in kept:
             heappush(starts, start)
         for stream, number, unordered in skipped:
@@ -256,6 +282,15 @@ class Reassembly(Streams):
             if not unordered and not self._is_behind(number, turn):
                 self._pass_over(stream, turn, number)
         return dropped, broken
+
+    def _drop_rest(self, end: int, ends: bool, length: int) -> None:
+        """Fragments up to there are of the message that was given up; its last one among them if that ``ends``."""
+        self.dropped += length
+        self._given_up = -1 if ends else end
+
+    def gives_up(self, tsn: int, skipped: list[tuple[int, int, bool]]) -> bool:
+        """Whether the open run has that TSN."""
+        return self.open_run is not None and self.open_run.start <= tsn
 
     def expected(self) -> Unfinished | None:
         """The open run."""
@@ -326,7 +361,7 @@ class Reassembly(Streams):
         self._partial = False
         self.ready.extend(self._held_back)
         self._held_back = []
-        return [Broken(run.stream, run.number)]
+        return [Broken(run.stream, run.number, run.unordered)]
 
     def _complete(self, run: Run) -> str:
         """The last fragment of a message is there."""

@@ -33,11 +33,12 @@ TINY: Final = 64
 class Broken:
     """A message that was being handed over in parts, and of which no more will come."""
 
-    __slots__ = ("ssn", "stream")
+    __slots__ = ("ssn", "stream", "unordered")
 
-    def __init__(self, stream: int, number: int) -> None:
+    def __init__(self, stream: int, number: int, unordered: bool) -> None:
         self.stream = stream
         self.ssn = number & SSN_MASK
+        self.unordered = unordered
 
 
 class Unfinished:
@@ -112,12 +113,22 @@ class Streams:
         """No TSN up to this one is missing. Returns a violation or ""."""
         raise NotImplementedError
 
-    def skip(self, cumulative_tsn: int, skipped: list[tuple[int, int, bool]]) -> tuple[int, list[Broken]]:
+    def skip(
+        self, cumulative_tsn: int, skipped: list[tuple[int, int, bool]], whole: bool = True
+    ) -> tuple[int, list[Broken]]:
         """The peer gives up what is missing up to this TSN (RFC 3758 section 3.6, RFC 8260 section 2.3.1).
 
         ``skipped`` has (stream, number, unordered), the largest number that is given up: each stream goes on behind it,
-        and what is complete up to there is handed over first. Returns how many bytes were dropped, and the messages of
-        which the user has parts. Costs no more than what is held and what is ``skipped``.
+        and what is complete up to there is handed over first. ``whole`` says that the TSN itself is one that the peer
+        has given up, and so all of its message (section 3.5, A3). Returns how many bytes were dropped, and the messages
+        of which the user has parts. Costs no more than what is held and what is ``skipped``.
+        """
+        raise NotImplementedError
+
+    def gives_up(self, tsn: int, skipped: list[tuple[int, int, bool]]) -> bool:
+        """Whether such a ``skip`` up to a TSN that has come ends a message of which more was to come.
+
+        No TSN is missing then: the rest was never sent.
         """
         raise NotImplementedError
 
@@ -174,17 +185,3 @@ class Streams:
     def _is_behind(self, number: int, other: int) -> bool:
         """Whether ``number`` comes before ``other``, as numbers go round (serial number arithmetic, RFC 1982)."""
         return 0 < (other - number) & self._mask <= self._mask >> 1
-
-
-def without_unfinished(ready: list[Message]) -> list[Message]:
-    """Without the parts of messages whose ends are not there."""
-    kept: list[Message] = []
-    ended: set[tuple[int, int]] = set()
-    for message in reversed(ready):
-        whose = (message[1], message[5] & UNORDERED)
-        if not message[5] & MORE:
-            ended.add(whose)
-        if whose in ended:
-            kept.append(message)
-    kept.reverse()
-    return kept

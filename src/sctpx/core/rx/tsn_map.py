@@ -58,8 +58,8 @@ class TsnMap:
             return False
         if len(self.ranges) < MAX_RANGES or ahead == 1:
             return True
-        index = bisect_right(self._starts, tsn + 1) - 1
-        return index >= 0 and (self._starts[index] == tsn + 1 or self.ranges[index][1] == tsn)
+        index = bisect_right(self._starts, tsn + 1) - 1  # Below all of them, the last one does not touch it either.
+        return self._starts[index] == tsn + 1 or self.ranges[index][1] == tsn
 
     def record(self, tsn: int) -> None:
         """``tsn``, which is new and has a place, was received."""

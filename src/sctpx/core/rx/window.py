@@ -26,20 +26,18 @@ MEMORY: Final = 4
 class Window:
     """Receive buffer accounting of one association."""
 
-    __slots__ = ("_segment", "_step", "credit", "held", "size")
+    __slots__ = ("_step", "credit", "held", "size")
 
     def __init__(self, size: int, segment: int) -> None:
         self.size = size
         self.held = 0
         self.credit = size
-        self._segment = segment
         self._step = min(size // 2, segment)
 
     def resize(self, size: int, segment: int) -> None:
         """The buffer has another size: not below what it holds. What the peer was told it may still send."""
         self.size = max(size, self.held)
-        self._segment = segment
-        self._step = min(self.size // 2, self._segment)
+        self._step = min(self.size // 2, segment)
 
     def receive(self, length: int) -> None:
         """User data of that length was accepted."""

@@ -18,6 +18,7 @@ class Batch:
     """Consecutive TSNs sent together, in one ``bytes``. Chunks are found in it when they are needed."""
 
     __slots__ = (
+        "_ahead",
         "_ends",
         "_firsts",
         "_lead",
@@ -30,14 +31,17 @@ class Batch:
         "path",
         "payload",
         "segment",
+        "sent_at",
         "sizes",
         "total",
     )
 
-    def __init__(self, first_tsn: int, path: Path, lead: int = 0) -> None:
+    def __init__(self, first_tsn: int, path: Path, lead: int = 0, ahead: int = 0) -> None:
         self.first_tsn = first_tsn
         self.path = path
         """Where it was first sent."""
+        self.sent_at = 0
+        """When it left, ns."""
         self.sizes: list[int] = []
         """Size of each chunk with its header and padding."""
         self.data = b""
@@ -52,6 +56,7 @@ class Batch:
         """What the send buffer is charged for these: user data, and each message with its last chunk."""
         self.total = 0
         self._lead = lead  # Bytes of other chunks that go first in the first packet.
+        self._ahead = ahead  # Bytes that the seal puts before the chunks of each packet.
         # To find chunks, once the first one was asked for:
         self._ends: list[int] | None = None
         self._firsts = _NOTHING
@@ -82,7 +87,8 @@ class Batch:
         with them in the first one.
         """
         data = self.data
-        first = COMMON_HEADER + self._lead
+        before = COMMON_HEADER + self._ahead
+        first = before + self._lead
         index = 0
         done = 0
         while index < len(ends):
@@ -91,4 +97,4 @@ class Batch:
             stop = min(first - first % self.segment + self.segment, len(data))
             done += stop - first
             index = bisect_right(ends, done, index)
-            first = stop + COMMON_HEADER
+            first = stop + before

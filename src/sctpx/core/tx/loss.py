@@ -35,13 +35,14 @@ class Special:
         "marked",
         "path",
         "retransmissions",
+        "sent_at",
         "sent_behind",
         "single_destination",
         "size",
         "timed_out",
     )
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, path: Path, size: int, sent_at: int) -> None:
         self.path = path
         """Where it was sent last."""
         self.size = size
@@ -51,6 +52,8 @@ class Special:
         """Will never be sent again; not in flight, whether it was acknowledged or not."""
         self.retransmissions = 0
         """How often it was sent again."""
+        self.sent_at = sent_at
+        """When it was sent last, ns; judged by time, also when the peer took it back."""
         self.sent_behind = 0
         """The lowest TSN that had not been sent yet when this one was retransmitted."""
         self.timed_out = False
@@ -224,23 +227,33 @@ class Loss:
         entry = self.special.get(tsn)
         return entry is not None and entry.marked
 
-    def resend(self, path: Path, next_tsn: int) -> Special:
+    def resend(self, path: Path, next_tsn: int, by_time: bool) -> Special:
         """The TSN that ``next_marked`` names leaves to ``path`` now; ``next_tsn`` has not been sent yet."""
         tsn = heappop(self._marked)
         entry = self.special[tsn]
         entry.marked = False
         self.marked_chunks -= 1
+        self.send_again(tsn, entry, path, next_tsn, by_time)
+        return entry
+
+    def send_again(self, tsn: int, entry: Special, path: Path, next_tsn: int, by_time: bool) -> None:
+        """This TSN leaves once more. Its entry, which is not marked, becomes one of ``special`` if it is none.
+
+        ``by_time``: if it is lost, ``rack`` tells.
+        """
+        self.special[tsn] = entry
         if entry.path is not path:
             entry.single_destination = False
         entry.path = path
         entry.retransmissions += 1
         entry.sent_behind = next_tsn
+        if by_time:
+            return
         self._resent.append((next_tsn, tsn))
         if len(self._resent) - self._head > 2 * len(self.special) + SLACK:
             # Keep the retransmissions that are in flight, each once, and not their predecessors.
             self._resent = [one for one in dict.fromkeys(self._resent[self._head :]) if self._is_in_flight(*one)]
             self._head = 0
-        return entry
 
     def hand_over(self, path: Path, heir: Path) -> None:
         """There is no ``path`` any more: what was lost there goes to ``heir``, and speaks for no path."""

@@ -8,33 +8,31 @@ Every TSN above the cumulative TSN ack point is in one state:
     gap-acked        inside one of ``gaps``, sorted ranges [start, end)
     marked           lost, waits for retransmission
     abandoned        never sent again, whether acknowledged or not (RFC 3758 section 3.5)
-``loss`` judges which TSNs are lost. TSNs are extended (``wire.serial``). A path's ``flight_size`` is the sum of the
-sizes of the TSNs in flight to it.
+``loss``, or by time ``rack``, judges which TSNs are lost; ``flight`` counts. TSNs are extended (``wire.serial``).
 
 ``acknowledge`` computes; the association applies the result to windows, timers and error counts. Whatever a peer
 acknowledges and takes back, the work is bounded by the bytes that came and by what was sent: a SACK costs what it and
 the one before it have of ranges, and what it changes. Each TSN can be gap-acked and taken back as often as it was sent
-and no more: a peer that takes back more than that is not believed (``_take_back``). Looking for the lowest TSN in
-flight passes each TSN once.
+and no more (``patience``). Looking for the lowest TSN in flight passes each TSN once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, final
+from typing import final
 
-from ...wire.codes import COMMON_HEADER, DATA_HEADER
+from ...wire.codes import DATA_HEADER
 from ...wire.ranges import Ranges, difference, end_of
 from ...wire.serial import TSN_MASK
 from ..overhead import MESSAGE
 from ..path.path import Path
 from .batch import Batch
-from .earliest import Earliest
+from .flight import Flight
 from .loss import Loss, Special
+from .patience import Patience
+from .rack import Rack
 from .sack_result import SackResult
 from .sent import Sent
-
-MAX_PATIENCE: Final = 1 << 16  # TSNs that a peer may take back beyond what is sent to it from now on.
 
 
 @final
@@ -42,42 +40,44 @@ class Outstanding:
     """TSNs sent and not cumulatively acknowledged."""
 
     __slots__ = (
-        "_earliest",
-        "_forbearance",
+        "_flight",
         "_freed",
         "_header",
         "_loss",
+        "_patience",
         "_sent",
-        "_unbelieved",
         "advanced_peer_ack_point",
+        "by_time",
         "cumulative_tsn_ack_point",
         "fast_recovery_exit",
-        "flight_chunks",
-        "flight_size",
+        "first_tsn",
         "gaps",
         "in_fast_recovery",
         "next_tsn",
+        "rack",
+        "recovery_began",
     )
 
-    def __init__(self, initial_tsn: int, header: int = DATA_HEADER) -> None:
-        # Section 5.1: "the value of its transmitted Initial TSN minus one".
-        self.cumulative_tsn_ack_point = initial_tsn - 1
-        self.next_tsn = initial_tsn
+    def __init__(self, initial_tsn: int, header: int = DATA_HEADER, by_time: bool = False) -> None:
+        self.cumulative_tsn_ack_point = initial_tsn - 1  # Section 5.1.
+        self.first_tsn = self.next_tsn = initial_tsn
         self.advanced_peer_ack_point = initial_tsn - 1
         """What the peer is told to skip, if it is above the Cumulative TSN Ack Point (RFC 3758 section 3.5, A1)."""
         self.gaps: Ranges = []
-        self.flight_size = 0
-        """Over all paths."""
-        self.flight_chunks = 0
         self.in_fast_recovery = False
         self.fast_recovery_exit = 0
+        self.recovery_began = 0
+        """When Fast Recovery was entered, ns."""
+        self.by_time = by_time
+        """Whether losses are judged by time (``rack``), and not by counting miss indications (``loss``)."""
+        self.rack: Rack | None = None
+        """The judgement by time; made when it is needed first."""
         self._sent = Sent()
         self._loss = Loss()
-        self._earliest: Earliest | None = None  # Made when it is needed first.
+        self._flight = Flight(self._sent, self._loss)
         self._freed = 0
         self._header = header  # Bytes of each chunk that are no user data.
-        self._forbearance = initial_tsn  # Up to ``next_tsn``, so many TSNs may still be taken back.
-        self._unbelieved = 0  # Below that TSN, Gap Ack Blocks are not believed.
+        self._patience = Patience(initial_tsn)
 
     @property
     def empty(self) -> bool:
@@ -85,9 +85,19 @@ class Outstanding:
         return self.cumulative_tsn_ack_point + 1 == self.next_tsn
 
     @property
+    def flight_size(self) -> int:
+        """Bytes of chunks in flight, over all paths."""
+        return self._flight.size
+
+    @property
+    def flight_chunks(self) -> int:
+        """How many chunks that are."""
+        return self._flight.chunks
+
+    @property
     def flight_payload(self) -> int:
         """Bytes of user data in flight, with their padding: at most three bytes a chunk too many."""
-        return self.flight_size - self._header * self.flight_chunks
+        return self._flight.size - self._header * self._flight.chunks
 
     def sent(self, batch: Batch) -> None:
         """A batch with the next TSNs leaves now."""
@@ -96,18 +106,16 @@ class Outstanding:
             path.earliest_tsn = batch.first_tsn
         self._sent.append(batch)
         self.next_tsn = batch.first_tsn + len(batch.sizes)
-        path.flight_size += batch.total
-        self.flight_size += batch.total
-        self.flight_chunks += len(batch.sizes)
+        self._flight.take_off(path, batch.total, len(batch.sizes))
 
     @property
     def payload(self) -> int:
-        """Bytes of user data kept: whole batches, of which some may be acknowledged already. Not for every packet."""
+        """Bytes of user data kept: whole batches, of which some may be acknowledged already."""
         return sum([batch.payload for batch in self._sent.batches[self._sent.head :]])
 
     @property
     def special(self) -> dict[int, Special]:
-        """The TSNs that are marked or were retransmitted. Not to be changed."""
+        """The TSNs that are marked, were retransmitted or abandoned; judged by time, taken back. Not to be changed."""
         return self._loss.special
 
     @property
@@ -115,30 +123,30 @@ class Outstanding:
         """TSNs that wait for retransmission."""
         return self._loss.marked_chunks
 
-    def acknowledge(self, cumulative: int, ranges: Ranges) -> SackResult:
+    def acknowledge(self, cumulative: int, ranges: Ranges, now: int = 0) -> SackResult:
         """Apply a SACK that is neither old nor about TSNs never sent. ``ranges`` is kept."""
         result = SackResult()
         gaps = self.gaps
         if not gaps and not ranges:
-            self._advance_to(cumulative, result)
+            self._advance_to(cumulative, result, now)
             return result
-        if cumulative + 1 < self._unbelieved:
+        if not self._patience.believes(cumulative):
             ranges = []
         reneged = difference(gaps, [(0, cumulative + 1), *ranges])
-        if reneged and not self._forbears(reneged):
+        if reneged and not self._patience.bears(reneged, self.next_tsn):
             ranges = []
             reneged = difference(gaps, [(0, cumulative + 1)])
         old = self.cumulative_tsn_ack_point
         newly = difference([(old + 1, cumulative + 1), *ranges] if cumulative > old else ranges, gaps)
-        self._apply(cumulative, newly, ranges, reneged, result)
+        self._apply(cumulative, newly, ranges, reneged, result, now)
         return result
 
-    def acknowledge_without_blocks(self, cumulative: int) -> SackResult:
+    def acknowledge_without_blocks(self, cumulative: int, now: int = 0) -> SackResult:
         """Apply a SHUTDOWN that moves the ack point: it has no Gap Ack Blocks, and takes none back."""
         result = SackResult()
         gaps = self.gaps
         if not gaps:
-            self._advance_to(cumulative, result)
+            self._advance_to(cumulative, result, now)
             return result
         newly = difference([(self.cumulative_tsn_ack_point + 1, cumulative + 1)], gaps)
         past = 0
@@ -152,32 +160,44 @@ class Outstanding:
             _, end = ranges[0]
             ranges[:1] = [(missing + 1, end)] if end > missing + 1 else []
             reneged.append((missing, missing + 1))
-        self._apply(cumulative, newly, ranges, reneged, result)
+        self._apply(cumulative, newly, ranges, reneged, result, now)
         return result
 
-    def _apply(self, cumulative: int, newly: Ranges, ranges: Ranges, reneged: Ranges, result: SackResult) -> None:
+    def _apply(
+        self, cumulative: int, newly: Ranges, ranges: Ranges, reneged: Ranges, result: SackResult, now: int
+    ) -> None:
         """Gap Ack Blocks come, go or stay: ``ranges`` is what they cover now, ``newly`` what was not acknowledged."""
         advanced = cumulative > self.cumulative_tsn_ack_point
+        if self.by_time:
+            self.ensure_rack()
         for start, end in newly:
-            self._take(start, end, result)
+            self._take(start, end, result, now)
         self.gaps = ranges
+        if self.by_time:
+            if reneged:
+                self._take_back(reneged, result, now)
+            self._forget(cumulative, result)
+            self._judge(now, result)
+            return
         # The reach is the HTNA or, in Fast Recovery, if the SACK advances the ack point, the highest TSN above
         # a missing one (section 7.2.4).
         reach = newly[-1][1] - 1 if newly else 0
         if self.in_fast_recovery and advanced and ranges:
             reach = ranges[-1][0]
         if reneged:
-            self._take_back(reneged, result)
+            self._take_back(reneged, result, now)
+            self._loss.take_back(reneged)
             reach = max(reach, reneged[-1][1])  # "Count one miss indication" for these (section 6.2.1 D iii).
         if self._loss.on_reach(reach):
             self._mark_lost(cumulative, ranges, result)
         self._forget(cumulative, result)
 
-    def _advance_to(self, cumulative: int, result: SackResult) -> None:
+    def _advance_to(self, cumulative: int, result: SackResult, now: int) -> None:
         """Nothing is acknowledged but what is up to ``cumulative``."""
         if cumulative > self.cumulative_tsn_ack_point:
-            self._take(self.cumulative_tsn_ack_point + 1, cumulative + 1, result)
+            self._take(self.cumulative_tsn_ack_point + 1, cumulative + 1, result, now)
         self._forget(cumulative, result)
+        self._judge(now, result)
 
     def only_path(self) -> Path | None:
         """Where all was sent that is in flight, while nothing is lost; else None."""
@@ -229,9 +249,7 @@ class Outstanding:
             acknowledged.append(size)
             total += size
             first = last
-        path.flight_size -= total
-        self.flight_size -= total
-        self.flight_chunks -= point - self.cumulative_tsn_ack_point
+        self._flight.land(path, total, point - self.cumulative_tsn_ack_point)
         self.cumulative_tsn_ack_point = point
         return acknowledged
 
@@ -241,10 +259,11 @@ class Outstanding:
         self._freed = 0
         return freed
 
-    def _take(self, start: int, end: int, result: SackResult) -> None:
+    def _take(self, start: int, end: int, result: SackResult, now: int) -> None:
         """TSNs of [start, end), none of them acknowledged before, are acknowledged."""
         index = self._sent.index(start)
         special = self._loss.special
+        rack = self.rack
         while start < end:
             batch = self._sent.batches[index]
             first = start - batch.first_tsn
@@ -259,12 +278,14 @@ class Outstanding:
                     if entry is not None:
                         size -= entry.size
                         count -= 1
-                        self._take_special(tsn, entry, result)
+                        self._take_special(tsn, entry, result, now)
+                    elif rack is not None:
+                        rack.on_fresh(path, batch.sent_at, tsn, tsn + 1)
+            elif rack is not None:
+                rack.on_fresh(path, batch.sent_at, start, batch.first_tsn + last)
             if count:
                 result.clean[slot] = result.fresh[slot] = True
-            path.flight_size -= size
-            self.flight_size -= size
-            self.flight_chunks -= count
+            self._flight.land(path, size, count)
             result.acknowledged[slot] += size
             if start <= path.rtt_tsn < batch.first_tsn + last:
                 result.rtt[slot] = True
@@ -273,14 +294,14 @@ class Outstanding:
             start = batch.first_tsn + last
             index += 1
 
-    def _take_special(self, tsn: int, entry: Special, result: SackResult) -> None:
+    def _take_special(self, tsn: int, entry: Special, result: SackResult, now: int) -> None:
         slot = result.at(entry.path)
         if entry.abandoned:
             return  # It was "finally acked" then, and counts for no window (RFC 3758 section 3.5, A2).
+        if self.rack is not None:
+            self.rack.on_special(tsn, entry, now)
         if not entry.marked:  # Else it was declared lost and not in flight, but it had arrived.
-            entry.path.flight_size -= entry.size
-            self.flight_size -= entry.size
-            self.flight_chunks -= 1
+            self._flight.land(entry.path, entry.size, 1)
             if tsn == entry.path.earliest_tsn:
                 result.earliest[slot] = True
         result.acknowledged[slot] += entry.size
@@ -292,7 +313,6 @@ class Outstanding:
     def _forget(self, cumulative: int, result: SackResult) -> None:
         """The ack point is there now: drop what lies wholly at or below it."""
         if cumulative > self.cumulative_tsn_ack_point:
-            result.advanced = True
             self.cumulative_tsn_ack_point = cumulative
             sent = self._sent
             while not sent.empty:
@@ -304,24 +324,12 @@ class Outstanding:
             self._loss.forget(cumulative)
         if self.in_fast_recovery and cumulative >= self.fast_recovery_exit:
             self.in_fast_recovery = False
+            if self.rack is not None:
+                self.rack.on_recovered()
 
     # --- what is taken back and what is lost ---
 
-    def _forbears(self, reneged: Ranges) -> bool:
-        """Whether the peer may take this back: all in all, as much as was sent to it.
-
-        A peer that takes back more, again and again, is not believed: of all that is outstanding now only the
-        cumulative acknowledgement counts. Else two small SACKs in turn could have us walk over a whole window as often
-        as they come.
-        """
-        self._forbearance = max(self._forbearance, self.next_tsn - MAX_PATIENCE)
-        self._forbearance += sum([end - start for start, end in reneged])
-        if self._forbearance <= self.next_tsn:
-            return True
-        self._forbearance = self._unbelieved = self.next_tsn
-        return False
-
-    def _take_back(self, reneged: Ranges, result: SackResult) -> None:
+    def _take_back(self, reneged: Ranges, result: SackResult, now: int) -> None:
         """The peer dropped data it had acknowledged by gap blocks: it is in flight as before (section 6.2.1 D iii)."""
         for start, end in reneged:
             result.taken_back += end - start
@@ -330,18 +338,21 @@ class Outstanding:
                 batch = self._sent.batches[index]
                 first = start - batch.first_tsn
                 last = min(end - batch.first_tsn, len(batch.sizes))
-                if self._loss.special:
+                if self._loss.special or self.by_time:
                     for tsn in range(start, batch.first_tsn + last):
                         if not self._loss.is_abandoned(tsn):
-                            self._fly(tsn, batch.path, batch.sizes[tsn - batch.first_tsn], 1)
+                            self._flight.take_off_again(batch.path, batch.sizes[tsn - batch.first_tsn], 1, tsn)
+                            if self.by_time:
+                                entry = self._loss.special[tsn] = self._special(tsn)
+                                entry.sent_behind = self.next_tsn
+                                self.ensure_rack().sent_again(tsn, entry, now)
                 else:
                     size = batch.total if last - first == len(batch.sizes) else sum(batch.sizes[first:last])
-                    self._fly(start, batch.path, size, last - first)
+                    self._flight.take_off_again(batch.path, size, last - first, start)
                 if batch.path not in result.reneged:
                     result.reneged.append(batch.path)
                 start = batch.first_tsn + last
                 index += 1
-        self._loss.take_back(reneged)
 
     def _mark_lost(self, cumulative: int, ranges: Ranges, result: SackResult) -> None:
         """Mark what has its third miss indication (section 7.2.4)."""
@@ -355,6 +366,34 @@ class Outstanding:
                 self._mark_missing(tsn, entry, result)
                 result.lost_again = result.lost_again or entry.sent_behind > self.fast_recovery_exit
 
+    def ensure_rack(self) -> Rack:
+        """The judgement by time."""
+        if self.rack is None:
+            self.rack = Rack(self._sent, self._loss)
+        return self.rack
+
+    def _judge(self, now: int, result: SackResult) -> None:
+        """Mark what is lost by time (RFC 8985 section 6.2, step 5)."""
+        rack = self.rack
+        if rack is None:
+            return
+        lowest = self.cumulative_tsn_ack_point + 1
+        recovering = self.in_fast_recovery or lowest < rack.timed_out_to
+        special = self._loss.special
+        for path in rack.tracks:
+            for tsn in rack.judge(path, now, lowest, self.next_tsn, self.gaps, recovering):
+                entry = special.get(tsn)
+                if entry is None or not entry.marked:
+                    again = entry is not None and entry.retransmissions > 0 and entry.sent_at >= self.recovery_began
+                    result.lost_again = result.lost_again or again
+                    self._mark_missing(tsn, entry, result)
+
+    def judge(self, now: int) -> SackResult:
+        """Time has passed: mark what is lost by time."""
+        result = SackResult()
+        self._judge(now, result)
+        return result
+
     def _mark_missing(self, tsn: int, entry: Special | None, result: SackResult) -> None:
         path = self._mark(tsn, entry)
         result.marked += 1
@@ -364,24 +403,28 @@ class Outstanding:
     def _mark(self, tsn: int, entry: Special | None, timed_out: bool = False) -> Path:
         """Declare a TSN in flight lost; the path it was lost on."""
         if entry is None:
-            batch = self._sent.find(tsn)
-            entry = Special(batch.path, batch.sizes[tsn - batch.first_tsn])
+            entry = self._special(tsn)
         self._loss.mark(tsn, entry, timed_out)
-        path = entry.path
-        path.flight_size -= entry.size
-        self.flight_size -= entry.size
-        self.flight_chunks -= 1
-        return path
+        self._flight.land(entry.path, entry.size, 1)
+        return entry.path
+
+    def _special(self, tsn: int) -> Special:
+        batch = self._sent.find(tsn)
+        return Special(batch.path, batch.sizes[tsn - batch.first_tsn], batch.sent_at)
 
     def mark_path(self, path: Path) -> None:
         """Mark all that is in flight to ``path``: T3-rtx expired (section 6.3.3)."""
         self._mark_flight(path.earliest_tsn, path)
+        if self.by_time:
+            self.ensure_rack().timed_out_to = self.next_tsn
 
     def leave(self, path: Path, heir: Path) -> None:
         """There is no ``path`` any more, and nothing in flight there: what was sent there belongs to ``heir``."""
         self._sent.hand_over(path, heir)
         self._loss.hand_over(path, heir)
-        self._who_is_first().forget(path)
+        if self.rack is not None:
+            self.rack.forget(path)
+        self._flight.forget(path)
 
     def mark_all(self) -> None:
         """Mark all that is in flight: the peer dropped it."""
@@ -402,16 +445,13 @@ class Outstanding:
                 if path is None or where is path:
                     self._mark(tsn, entry, path is not None)
                     if where.flight_size == 0:
-                        self._nothing_in_flight(where)
+                        self._flight.none_left(where, self.next_tsn)
             start = max(start, last)
 
-    def _nothing_in_flight(self, path: Path) -> None:
-        path.earliest_tsn = -1
-        self._who_is_first().nothing_in_flight(path, self.next_tsn)
-
-    def enter_fast_recovery(self) -> None:
+    def enter_fast_recovery(self, now: int = 0) -> None:
         """The highest outstanding TSN is the exit point (section 7.2.4, 6)."""
         self.in_fast_recovery = True
+        self.recovery_began = now
         self.fast_recovery_exit = self.next_tsn - 1
 
     # --- what is abandoned (RFC 3758) ---
@@ -446,17 +486,15 @@ class Outstanding:
         entry = self._loss.special.get(tsn)
         in_flight = not self.has_arrived(tsn)
         if entry is None:
-            entry = Special(batch.path, batch.sizes[tsn - batch.first_tsn])
+            entry = self._special(tsn)
         elif entry.marked:
             in_flight = False
         path = entry.path
         self._loss.abandon(tsn, entry)
         if in_flight:
-            path.flight_size -= entry.size
-            self.flight_size -= entry.size
-            self.flight_chunks -= 1
+            self._flight.land(path, entry.size, 1)
             if path.flight_size == 0:
-                self._nothing_in_flight(path)
+                self._flight.none_left(path, self.next_tsn)
             elif path.earliest_tsn == tsn:
                 path.earliest_tsn = self.find_earliest(path)
         if path.rtt_tsn == tsn:
@@ -465,19 +503,6 @@ class Outstanding:
         batch.charge -= charge
         batch.payload -= payload
         return charge
-
-    def abandon_unsent(self, path: Path, chunk: bytes) -> int:
-        """Take a TSN for a chunk that was never sent, and abandon it; the TSN.
-
-        So a message that was sent in part has an end that the peer can be told to skip.
-        """
-        tsn = self.next_tsn
-        batch = Batch(tsn, path)
-        batch.sizes.append(len(chunk))
-        batch.finish(bytes(COMMON_HEADER) + chunk, COMMON_HEADER + len(chunk))
-        self.sent(batch)
-        self.abandon(tsn, 0, False)
-        return tsn
 
     def advance_peer_ack_point(self) -> int:
         """Move the point up as far as chunks are abandoned (section 3.5, C1 and C2); where it is now."""
@@ -496,25 +521,17 @@ class Outstanding:
     @property
     def queued_marks(self) -> int:
         """For tests: how many entries are kept to find what is lost, what is marked and what is in flight again."""
-        return self._loss.queued + (0 if self._earliest is None else self._earliest.queued)
-
-    def lost_on(self, tsn: int) -> Path:
-        """The path on which a marked TSN was lost."""
-        return self._loss.special[tsn].path
+        return self._loss.queued + self._flight.queued + (0 if self.rack is None else self.rack.queued)
 
     def first_path(self, tsn: int) -> Path | None:
         """Where a TSN was sent first; None if it was acknowledged for good."""
         return self._sent.path_of(tsn) if tsn > self.cumulative_tsn_ack_point else None
 
-    def size_of_marked(self, tsn: int) -> int:
-        """Size of a marked chunk."""
-        return self._loss.special[tsn].size
-
     def was_fast(self, tsn: int) -> bool:
         """True if a marked TSN was marked by gap reports, not by T3-rtx."""
         return not self._loss.special[tsn].timed_out
 
-    def retransmit(self, path: Path, room: int, stop: int = -1) -> list[bytes]:
+    def retransmit(self, path: Path, room: int, stop: int = -1, now: int = 0) -> list[bytes]:
         """Take the lowest marked chunks that fit into ``room`` bytes: they leave to ``path`` now.
 
         TSNs from ``stop`` on, if it is not below 0, cannot go into the same packet.
@@ -527,25 +544,34 @@ class Outstanding:
             tsn = self._loss.next_marked()
             if tsn < 0 or (taken and (self._loss.special[tsn].size > left or tsn >= stop >= 0)):
                 break
-            entry = self._loss.resend(path, self.next_tsn)
-            batch = self._sent.find(tsn)
-            taken.append(batch.chunk(tsn - batch.first_tsn))
-            self._forbearance -= 1
-            self._fly(tsn, path, entry.size, 1)
-            path.chunks_retransmitted += 1
+            entry = self._loss.resend(path, self.next_tsn, self.by_time)
+            self._leave_again(tsn, entry, now)
+            taken.append(self.find_chunk(tsn))
             left -= entry.size
             if left < self._header:
                 break
         return taken
 
-    def _fly(self, tsn: int, path: Path, size: int, count: int) -> None:
-        """``count`` TSNs from this one on, ``size`` bytes in all, are in flight again."""
-        self._who_is_first().back_in_flight(path, tsn, tsn + count)
-        if path.flight_size == 0 or tsn < path.earliest_tsn:
-            path.earliest_tsn = tsn
-        path.flight_size += size
-        self.flight_size += size
-        self.flight_chunks += count
+    def repeat(self, tsn: int, path: Path, now: int) -> None:
+        """A TSN in flight, which is not lost as far as is known, leaves to ``path`` now, as ``find_chunk`` has it."""
+        entry = self._loss.special.get(tsn) or self._special(tsn)
+        before = entry.path
+        self._flight.land(before, entry.size, 1)
+        self._loss.send_again(tsn, entry, path, self.next_tsn, self.by_time)
+        self._leave_again(tsn, entry, now)
+        if before.flight_size == 0:
+            self._flight.none_left(before, self.next_tsn)
+        elif before is not path and before.earliest_tsn == tsn:
+            before.earliest_tsn = self.find_earliest(before)
+
+    def _leave_again(self, tsn: int, entry: Special, now: int) -> None:
+        """A TSN leaves once more, to the path of its entry."""
+        path = entry.path
+        self._patience.on_resent()
+        self._flight.take_off_again(path, entry.size, 1, tsn)
+        if self.by_time:
+            self.ensure_rack().sent_again(tsn, entry, now)
+        path.chunks_retransmitted += 1
 
     def find_earliest(self, path: Path) -> int:
         """The lowest TSN in flight to ``path``; -1 for none."""
@@ -554,12 +580,7 @@ class Outstanding:
         lowest = self.cumulative_tsn_ack_point + 1
         if path is self.only_path():
             return lowest
-        return self._who_is_first().find(path, lowest, self.next_tsn, self.gaps)
-
-    def _who_is_first(self) -> Earliest:
-        if self._earliest is None:
-            self._earliest = Earliest(self._sent, self._loss)
-        return self._earliest
+        return self._flight.earliest(path, lowest, self.next_tsn, self.gaps)
 
     def chunks(self) -> list[tuple[bytes, bool]]:
         """The chunks above the cumulative TSN ack point, each with whether it was acknowledged or abandoned."""
@@ -575,26 +596,4 @@ class Outstanding:
 
     def check_invariants(self) -> None:
         """For tests: raise AssertionError if the sums do not add up."""
-        flights: dict[int, int] = {}
-        total = chunks = marked = 0
-        start = self.cumulative_tsn_ack_point + 1
-        for first, last in [*self.gaps, (self.next_tsn, self.next_tsn)]:
-            for tsn in range(start, first):
-                batch = self._sent.find(tsn)
-                entry = self._loss.special.get(tsn)
-                if entry is not None and entry.abandoned:
-                    continue
-                if entry is not None and entry.marked:
-                    marked += 1
-                    continue
-                path = entry.path if entry is not None else batch.path
-                size = batch.sizes[tsn - batch.first_tsn]
-                flights[id(path)] = flights.get(id(path), 0) + size
-                total += size
-                chunks += 1
-            start = last
-        assert total == self.flight_size, (total, self.flight_size)
-        assert chunks == self.flight_chunks
-        assert marked == self.marked_chunks
-        for batch in self._sent.batches[self._sent.head :]:
-            assert batch.path.flight_size == flights.get(id(batch.path), 0)
+        self._flight.check_invariants(self.cumulative_tsn_ack_point + 1, self.next_tsn, self.gaps)

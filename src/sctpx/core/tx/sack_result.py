@@ -16,7 +16,6 @@ class SackResult:
 
     __slots__ = (
         "acknowledged",
-        "advanced",
         "clean",
         "earliest",
         "freed",
@@ -42,8 +41,6 @@ class SackResult:
         """Whether the earliest outstanding TSN of this path was among them (section 6.3.2 R3)."""
         self.rtt: list[bool] = []
         """Whether the TSN being timed was among them."""
-        self.advanced = False
-        """Whether the cumulative TSN ack point moved."""
         self.freed = 0
         """Bytes of the send buffer that are free again (``Batch.charge``)."""
         self.newly_marked: list[Path] = []

@@ -30,8 +30,8 @@ if COMPILED:
 
 # A fragment that only fills the rest of a packet must be worth its header.
 WORTHWHILE: Final = 64
-# Numbers of unordered messages are kept so far behind those of ordered ones, by the U bit.
-_APART: Final = 0x10000 // DATA_UNORDERED
+# Numbers of unordered messages are kept so far behind those of ordered ones.
+_APART: Final = 0x10000
 # What one UDP_SEGMENT send takes: packets, and bytes of an IPv4 datagram.
 MAX_PACKETS: Final = 44
 MAX_BYTES: Final = 65507
@@ -217,13 +217,13 @@ class SendQueue:
             self._numbers.clear()
         for stream in streams:
             self._numbers.pop(stream, None)
-            self._numbers.pop(stream + DATA_UNORDERED * _APART, None)
+            self._numbers.pop(stream + _APART, None)
 
     def is_fresh(self, streams: list[int]) -> bool:
         """Whether no number of these streams, or of any if none is named, was given away since they were reset."""
         if not streams:
             return not any(self._numbers.values())
-        wide = [stream + DATA_UNORDERED * _APART for stream in streams]
+        wide = [stream + _APART for stream in streams]
         return not any(self._numbers.get(key, 0) for key in streams + wide)
 
     def begin_anew(self) -> int:
@@ -246,7 +246,7 @@ class SendQueue:
         unordered = message.flags & DATA_UNORDERED
         if unordered and not self._framing.interleaves:
             return
-        key = message.stream + unordered * _APART
+        key = message.stream + _APART if unordered else message.stream
         number = self._numbers.get(key, 0)
         message.number = number
         self._numbers[key] = (number + 1) & self._framing.number_mask
@@ -262,20 +262,22 @@ class SendQueue:
         (RFC 9260 section 6.1, RFC 7053): nothing more can be sent without one.
         """
         ahead = seal.ahead
-        batch = Batch(first_tsn, path, len(lead) + ahead)
+        batch = Batch(first_tsn, path, len(lead), ahead)
         apart = ahead > 0 or len(lead) > 0
         schedule = self._schedule
         message = schedule.peek()
         wanted = b"" if message is None else message.remote
+        keyed = self._keyed
+        key = -1 if keyed is None or message is None else keyed.key_of(message)
         parts: list[bytes] = []
-        packets = min(room.burst, MAX_PACKETS, max(MAX_BYTES // limit, 1)) if not ahead else 1
+        packets = min(room.burst, MAX_PACKETS, max(MAX_BYTES // (limit + ahead), 1))
         size = limit
         most = limit - COMMON_HEADER - self._framing.header
         # With less room than that, the packet is the last one for which there is room.
         last = 2 * most if self.queued_bytes > room.rwnd else 0
         while packets > 0 and message is not None and room.cwnd > 0:
-            if message.remote != wanted:
-                break  # Another destination needs another batch.
+            if message.remote != wanted or (keyed is not None and keyed.key_of(message) != key):
+                break  # Another destination needs another batch, and so does another key.
             run = 0 if apart else self._run(batch, parts, seal, size, packets, room, most if last else 0, flags)
             if run:
                 packets -= run
@@ -287,7 +289,7 @@ class SendQueue:
             pieces = self._packet(batch, lead, size - COMMON_HEADER, limit - COMMON_HEADER, room, marks, wanted)
             if len(pieces) == (1 if lead else 0):
                 break
-            length = seal.append(parts, pieces)
+            length = seal.append(parts, pieces) - ahead
             packets -= 1
             batch.packets += 1
             schedule.end_packet()
@@ -299,7 +301,7 @@ class SendQueue:
             return None
         room.burst -= batch.packets
         self.queued_bytes -= batch.payload
-        batch.finish(b"".join(parts), size if batch.packets > 1 else limit + ahead)
+        batch.finish(b"".join(parts), ahead + (size if batch.packets > 1 else limit))
         return batch
 
     def _run(
@@ -419,7 +421,8 @@ class SendQueue:
             number = 0
             unordered = message.flags & DATA_UNORDERED
             if interleaves or not unordered:
-                key += unordered * _APART
+                if unordered:
+                    key += _APART
                 if key != current:
                     if current >= 0:
                         numbers[current] = turn

@@ -48,7 +48,8 @@ class Spans:
         while head < len(self._stops) and self._stops[head] <= cumulative_tsn + 1:
             message = self._messages[head]
             reliability = message.reliability
-            if reliability is not None and message.is_cut and reliability.tsns[-1][1] == self._stops[head]:
+            assert reliability is not None
+            if message.is_cut and reliability.tsns[-1][1] == self._stops[head]:
                 done.append(message)
             head += 1
         self._head = head

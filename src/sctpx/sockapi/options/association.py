@@ -17,6 +17,7 @@ from ...core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAI
 from .. import constants as c
 from ..addresses import find_alike, pack_host, socket_address
 from ..settings import MILLISECONDS
+from ..status import shown
 from ..structs import (
     AssocParams,
     AssocStats,
@@ -179,12 +180,13 @@ def set_context(scope: Scope, value: AssocValue) -> Change:
 
 def get_expose_pf(scope: Scope, _: object) -> AssocValue:
     """RFC 7829 section 7.3."""
-    return AssocValue(assoc_id=scope.id, assoc_value=int(scope.settings.expose_pf))
+    return AssocValue(assoc_id=scope.id, assoc_value=int(scope.config.expose_potentially_failed))
 
 
 def set_expose_pf(scope: Scope, value: AssocValue) -> Change:
     """RFC 7829 section 7.3."""
-    return lambda: setattr(scope.settings, "expose_pf", value.assoc_value != 0)
+    config = reconfigured(scope, expose_potentially_failed=value.assoc_value != 0)
+    return lambda: scope.configure(config)
 
 
 # --- the primary path ---
@@ -275,9 +277,7 @@ def _find(scope: Scope, asked: PaddrInfo) -> Path | None:
 
 
 def _paddrinfo(scope: Scope, path: Path) -> PaddrInfo:
-    reported = _PATH_STATES[path.state]
-    if reported == c.SCTP_POTENTIALLY_FAILED and not scope.settings.expose_pf:
-        reported = c.SCTP_ACTIVE
+    reported = _PATH_STATES[shown(path.state, scope.config.expose_potentially_failed)]
     if not path.confirmed:
         reported = c.SCTP_UNCONFIRMED
     return PaddrInfo(

@@ -11,7 +11,8 @@ from typing import Final
 from ...core.association.settings import check_switchover
 from ...core.ip import is_ipv4
 from ...core.outputs import DSCP_SHIFT, FLOW_LABEL
-from ...core.path.path import NO_SWITCHOVER, Path, flowinfo
+from ...core.path.path import Path, flowinfo
+from ...core.rules import NO_SWITCHOVER
 from ...wire.codes import COMMON_HEADER
 from ...wire.params import IPV6_LENGTH
 from .. import constants as c

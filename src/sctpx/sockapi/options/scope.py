@@ -51,6 +51,9 @@ class Holder(Protocol):
     def bound(self) -> bool:
         """It has an SCTP port."""
 
+    def check(self, config: AssociationConfig) -> None:
+        """OSError EOPNOTSUPP if what carries the packets of a bound socket cannot do this."""
+
     @property
     def members(self) -> Mapping[int, Member]:
         """Its associations by identifier. Of a one-to-one socket: the one it has, if any."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from .. import constants as c
 from .. import structs as s
-from . import addresses, association, authentication, partial_reliability, paths, reconfiguration, streams, whole
+from . import addresses, association, authentication, ecn, partial_reliability, paths, reconfiguration, streams, whole
 from .option import Option
 from .scope import Reach
 from .whole import flag
@@ -253,7 +253,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         authentication.get_supported,
         authentication.set_supported,
     ),
-    Option("SCTP_ECN_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, needs="RFC 4960 appendix A"),
+    Option("SCTP_ECN_SUPPORTED", "Linux", s.AssocValue, Reach.FUTURE, ecn.get_supported, ecn.set_supported),
     Option(
         "SCTP_PLPMTUD_PROBE_INTERVAL",
         "Linux",

@@ -18,6 +18,7 @@ from sctpx.core.association.connect import (
     ANSWER_SEND_ERROR,
     AddressReport,
     Attempt,
+    find_candidate,
 )
 from sctpx.core.config import AssociationConfig
 from sctpx.core.timers import MILLISECOND, NEVER, SECOND, nanoseconds
@@ -46,7 +47,7 @@ class AttemptMachine(RuleBasedStateMachine):
         self.config = AssociationConfig(attempt_delay=delay, max_init_retransmits=retransmits, rto_max=5.0)
         self.delay = None if delay is None else nanoseconds(delay)
         self.now = START
-        self.attempt = Attempt(candidates(count, self.config), START, self.config)
+        self.attempt = Attempt(candidates(count, self.config), START, self.config.rules)
         self.sent: dict[bytes, list[int]] = {candidate.ip: [] for candidate in self.attempt.candidates}
         self.refused: set[bytes] = set()
         self.won = False
@@ -163,7 +164,7 @@ TestAttempt = AttemptMachine.TestCase
 
 def run_out(count: int, config: AssociationConfig) -> list[tuple[int, int]]:
     """Nobody answers: (milliseconds, number of the address) of every INIT until the attempt has failed."""
-    attempt = Attempt(candidates(count, config), START, config)
+    attempt = Attempt(candidates(count, config), START, config.rules)
     sent = []
     now = START
     while not attempt.failed(now):
@@ -201,7 +202,7 @@ def test_every_address_is_asked_however_many_there_are(count: int, delay: float 
 
 def test_an_attempt_with_a_limit_fails_when_it_is_reached() -> None:
     config = AssociationConfig(connect_timeout=0.35)
-    attempt = Attempt(candidates(9, config), START, config)
+    attempt = Attempt(candidates(9, config), START, config.rules)
     while not attempt.failed(now := attempt.next_deadline()):
         for one in attempt.due(now):
             one.on_sent()
@@ -219,3 +220,28 @@ def test_an_init_ack_is_worth_more_than_a_refusal_before_it() -> None:
     candidate.on_answer(3, ANSWER_INIT_ACK, 0, [])
     assert (candidate.answered, candidate.answer, candidate.error, candidate.refused) == (3, ANSWER_INIT_ACK, 0, False)
     assert candidate.unanswered == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "port", "expected"),
+    [
+        ((), 9899, 1),  # That very port.
+        ((), 0, 0),
+        ((0,), 9899, 1),
+        ((), 20000, 1),  # Another UDP port than it was asked at, and none with UDP was asked: one with UDP at least.
+        ((0, 1, 2), 20000, 1),
+        ((0, 2), 20000, 2),  # Who was asked comes before who was not.
+        ((0,), 20000, 0),
+    ],
+)
+def test_an_answer_from_another_udp_port_is_of_the_candidate_asked_in_the_same_way(
+    asked: tuple[int, ...], port: int, expected: int
+) -> None:
+    """RFC 6951 section 5.1: an answer may come from another port."""
+    ip = bytes((10, 0, 0, 2))
+    found = [AddressReport(ip, udp_port, b"", True, SECOND) for udp_port in (0, 9899, 9900)]
+    for index in asked:
+        found[index].inits = 1
+    others = [AddressReport(bytes((10, 0, 1, 2)), 20000, b"", True, SECOND)]
+    assert find_candidate([*others, *found], ip, port) is found[expected]
+    assert find_candidate(others, ip, port) is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,6 +123,8 @@ def sending(peer: Peer) -> object:
             path.srtt,
             path.rttvar,
             path.t3_deadline,
+            path.loss_deadline,
+            path.moved_on_at,
             path.earliest_tsn,
             path.rtt_tsn,
             path.error_count,
@@ -142,12 +145,13 @@ STEP = st.tuples(
 )
 
 
+@pytest.mark.parametrize("loss_recovery", ["rack", "rfc9260"])
 @examples(150)
 @given(steps=st.lists(STEP, max_size=30), sizes=st.sampled_from([(1400,), (10, 1000), (1, 5000, 30)]))
 def test_sacks_take_the_short_way_or_the_long_one_to_the_same_end(
-    steps: Sequence[tuple[str, int, int]], sizes: tuple[int, ...]
+    loss_recovery: str, steps: Sequence[tuple[str, int, int]], sizes: tuple[int, ...]
 ) -> None:
-    peers = [Peer(paths=2, rtt=0.01) for _ in range(2)]
+    peers = [Peer(paths=2, rtt=0.01, loss_recovery=loss_recovery) for _ in range(2)]
     for detour, peer in zip((b"", DETOUR), peers, strict=True):
         peer.send(*sizes * 10)
         acknowledged = 0

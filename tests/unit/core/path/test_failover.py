@@ -17,21 +17,23 @@ STATES = [PATH_ACTIVE, PATH_POTENTIALLY_FAILED, PATH_INACTIVE]
 
 
 def make_path(number: int = 1, config: AssociationConfig = CONFIG) -> Path:
-    path = Path(bytes((10, 0, number, 2)), b"", 0, config)
+    path = Path(bytes((10, 0, number, 2)), b"", 0, config.rules)
     path.confirmed = True
     return path
 
 
 @st.composite
 def path_lists(draw: st.DrawFn) -> list[Path]:
-    """Paths in all states, one of them confirmed at least."""
+    """Paths in all states, one of them confirmed and reached by an address of ours at least."""
     paths = [make_path(number) for number in range(1, draw(st.integers(1, 5)) + 1)]
     for path in paths:
         path.state = draw(st.sampled_from(STATES))
         path.error_count = 0 if path.state == PATH_ACTIVE else draw(st.integers(1, 3))
         path.last_acknowledged = draw(st.integers(0, 3))
         path.confirmed = draw(st.booleans())
-    draw(st.sampled_from(paths)).confirmed = True
+        path.cut_off = draw(st.integers(0, 5)) == 0
+    one = draw(st.sampled_from(paths))
+    one.confirmed, one.cut_off = True, False
     return paths
 
 
@@ -48,6 +50,8 @@ def test_the_choice_follows_the_words_of_the_rfcs_and_changes_nothing(paths: lis
     assert [facts(path) for path in paths] == before
     # Unconfirmed paths carry no data (section 5.4).
     assert chosen.confirmed
+    assert not chosen.cut_off
+    paths = [path for path in paths if not path.cut_off]
     usable = [path for path in paths if path.confirmed]
     active = [path for path in usable if path.state == PATH_ACTIVE]
     suspect = [path for path in usable if path.state == PATH_POTENTIALLY_FAILED]
@@ -128,3 +132,25 @@ def test_an_answer_makes_a_path_active_and_clears_its_errors(state: int) -> None
     path.unanswered_inits = 2
     assert failover.on_reached(path, 77) is (state != PATH_ACTIVE)
     assert (path.state, path.error_count, path.last_acknowledged, path.unanswered_inits) == (PATH_ACTIVE, 0, 77, 0)
+
+
+def test_a_timeout_that_was_foreseen_is_no_further_error_and_the_next_one_is() -> None:
+    path = make_path()
+    assert not failover.was_foreseen(path)
+    failover.foresee_timeout(path)
+    assert failover.was_foreseen(path)
+    assert not failover.was_foreseen(path)
+    failover.foresee_timeout(path)
+    failover.on_reached(path, 5)
+    assert not failover.was_foreseen(path)
+
+
+@pytest.mark.parametrize("state", [PATH_POTENTIALLY_FAILED, PATH_INACTIVE])
+def test_among_paths_with_as_many_errors_data_goes_elsewhere_than_where_it_timed_out(state: int) -> None:
+    """RFC 9260 section 6.4.1, also where the preferred path comes first."""
+    paths = [make_path(1), make_path(2)]
+    for path in paths:
+        path.state, path.error_count = state, 3
+    assert failover.select(paths, paths[0], paths[0]) is paths[1]
+    assert failover.select(paths, paths[0], paths[1]) is paths[0]
+    assert failover.select(paths, paths[0]) is paths[0]

@@ -14,7 +14,7 @@ RANDOM = seeded_bytes(1)
 
 
 def make_path(number: int = 1, interval: float = 30.0) -> Path:
-    path = Path(bytes((10, 0, number, 2)), b"", 0, AssociationConfig(heartbeat_interval=interval))
+    path = Path(bytes((10, 0, number, 2)), b"", 0, AssociationConfig(heartbeat_interval=interval).rules)
     path.confirmed = True
     return path
 
@@ -112,3 +112,15 @@ def test_a_path_that_was_never_asked_is_not_found_by_an_empty_nonce() -> None:
     path = make_path()
     assert heartbeat.find([path], path.remote) is None
     assert heartbeat.find([path], bytes(8) + path.remote) is None
+
+
+def test_a_heartbeat_that_left_twice_is_known_until_the_next_one() -> None:
+    """The answer to one that left twice measures nothing (Karn's algorithm)."""
+    path = make_path()
+    heartbeat.begin(path, NOW, RANDOM)
+    assert not path.heartbeat_repeated
+    heartbeat.repeat(path)
+    assert path.heartbeat_repeated
+    heartbeat.begin(path, NOW + SECOND, RANDOM)
+    assert not path.heartbeat_repeated
+    assert path.heartbeats_sent == 3

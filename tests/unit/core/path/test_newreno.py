@@ -101,6 +101,7 @@ def avoiding(cwnd: int) -> NewReno:
 
 
 def test_congestion_avoidance_adds_a_chunk_when_a_window_was_acknowledged() -> None:
+    """RFC 9260 section 7.2.2."""
     window = avoiding(10_000)
     window.on_acknowledged(NOW, [9_999])
     assert window.cwnd == 10_000
@@ -120,6 +121,7 @@ def test_congestion_avoidance_keeps_a_window_in_reserve_while_it_is_not_fully_us
 
 @given(acknowledged=st.lists(st.integers(1, 3000), min_size=1, max_size=200))
 def test_congestion_avoidance_adds_at_most_a_chunk_for_each_window_acknowledged(acknowledged: list[int]) -> None:
+    """RFC 9260 section 7.2.2."""
     window = avoiding(10_000)
     chunks = total = 0
     for size in acknowledged:
@@ -132,6 +134,7 @@ def test_congestion_avoidance_adds_at_most_a_chunk_for_each_window_acknowledged(
 
 
 def test_when_all_is_acknowledged_partial_bytes_acked_begins_anew() -> None:
+    """RFC 9260 section 7.2.2."""
     window = avoiding(10_000)
     window.on_acknowledged(NOW, [5_000])
     window.on_all_acknowledged()
@@ -140,6 +143,7 @@ def test_when_all_is_acknowledged_partial_bytes_acked_begins_anew() -> None:
 
 @pytest.mark.parametrize("cwnd", [2000, 4404, 11_000, 100_000])
 def test_a_loss_seen_by_gap_reports_halves_the_window_down_to_four_chunks(cwnd: int) -> None:
+    """RFC 9260 section 7.2.3."""
     window = avoiding(cwnd)
     window.on_loss()
     assert window.cwnd == window.ssthresh == max(cwnd // 2, 4 * PMDCS)
@@ -148,6 +152,7 @@ def test_a_loss_seen_by_gap_reports_halves_the_window_down_to_four_chunks(cwnd: 
 
 @pytest.mark.parametrize("cwnd", [2000, 4404, 11_000, 100_000])
 def test_a_timeout_leaves_one_chunk_and_half_the_window_as_threshold(cwnd: int) -> None:
+    """RFC 9260 section 7.2.3."""
     window = avoiding(cwnd)
     window.on_timeout()
     assert (window.cwnd, window.ssthresh) == (PMDCS, max(cwnd // 2, 4 * PMDCS))
@@ -184,7 +189,7 @@ def test_after_a_timeout_one_packet_fills_the_window_whatever_its_size() -> None
 
 def test_the_window_was_full_if_nothing_more_could_be_sent() -> None:
     window = make_window()
-    window.on_sent(window.cwnd - 1)
+    window.on_sent(NOW, window.cwnd - 1)
     assert not window.was_full
-    window.on_sent(window.cwnd)
+    window.on_sent(NOW, window.cwnd)
     assert window.was_full

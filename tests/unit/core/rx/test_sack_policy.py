@@ -6,6 +6,7 @@ as the policy wants one.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -128,3 +129,51 @@ def test_stretching_begins_anew_after_a_disturbance_and_after_an_idle_second() -
     assert burst(policy, 3, 20, PACKET) == [16, 20]
     assert burst(policy, SECOND + 4, 4, STEADY_BYTES) == [2, 4]
     assert burst(policy, SECOND + 5, 20, PACKET) == [16, 20]
+
+
+@pytest.mark.parametrize("stretch", [False, True])
+@pytest.mark.parametrize("before", [0, 1])
+@pytest.mark.parametrize("packets", range(1, 8))
+def test_a_run_of_packets_owes_what_they_owe_one_by_one(packets: int, before: int, stretch: bool) -> None:
+    """RFC 9260 section 6.2: a SACK for every second packet."""
+    whole, single = [SackPolicy(DELAY, stretch) for _ in range(2)]
+    for policy in (whole, single):
+        policy.on_sack()  # The first packet of the association is acknowledged by itself.
+        policy.packets = before
+        policy.deadline = 5 if before else NEVER
+    assert whole.until_owed == 2 - before
+    made = 0
+    for _ in range(packets):
+        single.packets += 1
+        if single.packets >= single.every:
+            single.on_sack()
+            made += 1
+    assert whole.take(packets) == made
+    assert (whole.packets, whole.deadline) == (single.packets, single.deadline)
+
+
+def test_a_sack_that_is_overdue_is_owed_with_the_next_packet() -> None:
+    policy = SackPolicy(DELAY, True)
+    policy.every, policy.packets = STRETCHED, 5
+    assert policy.until_owed == STRETCHED - 5
+    policy.reconfigure(0, DELAY, False)
+    assert policy.until_owed == 1
+    assert policy.take(1) == 1
+
+
+def test_a_delayed_sack_waits_from_the_first_packet_on_and_no_longer_than_is_configured() -> None:
+    """RFC 9260 section 6.2: SACK.Delay; "within 200 ms of the arrival of any unacknowledged DATA chunk"."""
+    policy = SackPolicy(DELAY, False)
+    policy.on_sack()
+    policy.packets = 1
+    for now in (1000, 2000):
+        policy.begin_burst(now)
+        assert not policy.end_burst(now, 0)
+        assert policy.deadline == 1000 + DELAY
+    policy.reconfigure(5000, DELAY, False)
+    assert policy.deadline == 1000 + DELAY
+    policy.reconfigure(5000, 10, False)
+    assert policy.deadline == 5010
+    policy.on_sack()
+    policy.reconfigure(5000, 10, False)
+    assert policy.deadline == NEVER

@@ -136,3 +136,11 @@ def test_all_up_to_a_tsn_counts_as_received_and_what_follows_there() -> None:
         received.forward(tsn)
         received.check_invariants()
         assert (received.cumulative_tsn, received.ranges) == (cumulative, left)
+
+
+def test_a_sack_tells_of_so_many_duplicates_and_no_more() -> None:
+    """RFC 9260 section 6.2: as many as there is room for; the others are not kept."""
+    tsn_map = TsnMap(100)
+    for number in range(MAX_DUPLICATES + 5):
+        tsn_map.note_duplicate(number)
+    assert tsn_map.duplicates == [*range(MAX_DUPLICATES)]

@@ -169,3 +169,66 @@ def test_messages_that_are_not_tiny_can_use_the_whole_window(size: int) -> None:
         assert window.advertise(messages) == before - length
     assert window.held == 1 << 20
     assert messages < window.places(0)
+
+
+@pytest.mark.parametrize(("size", "segment", "step"), [(10_000, 1500, 1500), (2000, 1500, 1000), (3001, 1500, 1500)])
+def test_the_window_opens_by_a_segment_or_half_of_the_buffer(size: int, segment: int, step: int) -> None:
+    """RFC 1122 section 4.2.3.3: the lesser of the two. The buffer may be given this size later."""
+    resized = Window(100_000, 500)
+    resized.receive(100_000)
+    resized.release(100_000)
+    resized.resize(size, segment)
+    resized.credit = 0
+    full = Window(size, segment)
+    full.receive(size)
+    full.release(size)
+    for window in (full, resized):
+        window.held = size - step + 1
+        assert window.advertise(0) == 0
+        window.held = size - step
+        assert window.advertise(0) == step
+
+
+def test_a_buffer_is_never_made_smaller_than_what_it_holds() -> None:
+    window = Window(10_000, 1500)
+    window.receive(6000)
+    window.resize(4000, 1500)
+    assert (window.size, window.room, window.credit) == (6000, 0, 4000)
+    window.receive(5000)
+    assert (window.credit, window.held) == (0, 11_000)
+    window.receive(0)
+    assert window.credit == 0
+
+
+@pytest.mark.parametrize(("size", "segment", "due"), [(10_000, 1500, 2500), (4000, 1500, 1500), (10_000, 4000, 4000)])
+def test_an_update_is_due_when_a_quarter_of_the_buffer_and_a_step_are_free(size: int, segment: int, due: int) -> None:
+    window = Window(size, segment)
+    window.receive(size)
+    window.held = size - due + 1
+    assert not window.update_is_due(0)
+    window.held = size - due
+    assert window.update_is_due(0)
+
+
+def test_so_many_messages_have_room_beside_the_data_that_is_held_and_comes() -> None:
+    window = Window(1024, 500)
+    assert window.places(0) == MEMORY * 1024 // MESSAGE == 16
+    assert [window.places(data) for data in (256, 257, 512)] == [15, 14, 14]
+    assert window.places(0, 2) == 32
+    window.receive(300)
+    assert (window.places(0), window.room) == (14, 724)
+
+
+def test_of_tiny_messages_as_many_bytes_are_told_as_fit_into_the_memory() -> None:
+    """From three quarters of it on: 4 KiB, of which a message of one byte takes 257."""
+    window = Window(1024, 50)
+    window.held = 12
+    assert (window.advertise(11), window.update_is_due(11)) == (1024, False)
+    window.held, window.credit = 256, 0
+    cost = 256 + 11 * MESSAGE
+    assert 4 * cost == 3 * MEMORY * 1024
+    assert (window.update_is_due(11), window.advertise(11)) == (True, 768)  # Just three quarters.
+    window.credit = 0
+    assert not window.update_is_due(12)
+    assert window.advertise(12) == (MEMORY * 1024 - cost - MESSAGE) * 256 // (cost + MESSAGE) > 0
+    assert window.advertise(16) == 0

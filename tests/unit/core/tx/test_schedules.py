@@ -21,7 +21,7 @@ from sctpx.wire.seal import Seal
 from tests.sweeps import examples
 from tests.unit.core.tx.packets import split_packets
 
-PATH = Path(bytes((10, 0, 1, 2)), b"", 0, AssociationConfig())
+PATH = Path(bytes((10, 0, 1, 2)), b"", 0, AssociationConfig().rules)
 SEAL = Seal(prefix(1, 2, 3))
 PLENTY = 1 << 30
 SCHEDULERS = ("fcfs", "rr", "rr_pkt", "prio", "fc", "wfq")
@@ -292,3 +292,22 @@ def test_a_stream_that_was_silent_gets_nothing_for_its_absence() -> None:
     sender.push(0, 1000, 300)
     streams = sender.streams(100)
     assert 40 <= streams.count(0) <= 60
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_what_stands_behind_a_message_that_is_taken_back_still_leaves(
+    framing: Framing, scheduler: str, begun: bool
+) -> None:
+    """So it is with messages that are given up (RFC 3758), also where they are the first of their stream."""
+    sender = Sender(framing, scheduler)
+    first = OutMessage(bytes(5000), 1, 0, 0, b"", None)
+    sender.queue.push(first)
+    if begun:
+        sender.send(1)
+    sender.push(1, 10, 3)
+    sender.push(2, 10, 2)
+    sender.queue.remove(first)
+    assert sorted(sender.streams()) == [1, 1, 1, 2, 2]
+    assert len(sender.queue) == 0

@@ -1,7 +1,7 @@
 """``SendQueue`` against the messages put into it: batches are read back as the peer would read them.
 
 The machine pushes messages and fills batches under all kinds of limits, and puts the messages together again
-from the chunks that came out (RFC 9260 sections 6.1, 6.5, 6.9 and 6.10).
+from the chunks that came out (RFC 9260 sections 6.1, 6.5, 6.9 and 6.10), with and without AUTH chunks (RFC 4895).
 """
 
 from __future__ import annotations
@@ -16,16 +16,26 @@ from sctpx.core.config import AssociationConfig
 from sctpx.core.path.path import Path
 from sctpx.core.tx.batch import Batch
 from sctpx.core.tx.out_message import OutMessage
+from sctpx.core.tx.schedule import Keyed
 from sctpx.core.tx.send_queue import MAX_BYTES, MAX_PACKETS, Room, SendQueue
 from sctpx.wire import control
-from sctpx.wire.codes import COMMON_HEADER, DATA_BEGIN, DATA_END, DATA_HEADER, DATA_IMMEDIATE, DATA_UNORDERED
+from sctpx.wire.auth import HMAC_SHA_1, HMAC_SHA_256, AssociationKey
+from sctpx.wire.codes import (
+    CHUNK_DATA,
+    COMMON_HEADER,
+    DATA_BEGIN,
+    DATA_END,
+    DATA_HEADER,
+    DATA_IMMEDIATE,
+    DATA_UNORDERED,
+)
 from sctpx.wire.packet import prefix
-from sctpx.wire.seal import Seal
+from sctpx.wire.seal import AuthSeal, Seal
 from sctpx.wire.serial import SSN_MASK, TSN_MASK
 from tests.sweeps import examples
 from tests.unit.core.tx.packets import DataChunk, data_chunks, split_packets
 
-PATH = Path(bytes((10, 0, 1, 2)), b"", 0, AssociationConfig())
+PATH = Path(bytes((10, 0, 1, 2)), b"", 0, AssociationConfig().rules)
 PREFIX = prefix(1, 2, 3)
 SEAL = Seal(PREFIX)
 INITIAL = (1 << 33) - 40
@@ -64,6 +74,12 @@ class SendQueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.queue = SendQueue()
+        self.seal: Seal = SEAL
+        self.keyed: Keyed | None = None
+        self.keys: list[int] = []
+        """The keys of those that wait, if messages have any."""
+        self.key_of_batch = 0
+        self.algorithm = 0
         self.limit = 300
         self.tsn = INITIAL
         self.waiting: list[OutMessage] = []
@@ -72,9 +88,17 @@ class SendQueueMachine(RuleBasedStateMachine):
         self.ssns: dict[int, int] = {}
         self.contexts: list[tuple[int, object, int]] = []
 
-    @initialize(limit=st.sampled_from([300, 548, 1452, 8952]))
-    def begin(self, limit: int) -> None:
+    @initialize(limit=st.sampled_from([300, 548, 1452, 8952]), algorithm=st.sampled_from([0, HMAC_SHA_1, HMAC_SHA_256]))
+    def begin(self, limit: int, algorithm: int) -> None:
+        """Without an algorithm nothing is authenticated."""
         self.limit = limit
+        if algorithm:
+            self.algorithm = algorithm
+            self.keyed = self.queue.authenticate(0)
+            self.seal = AuthSeal(PREFIX, True, frozenset([CHUNK_DATA]), self.key(0))
+
+    def key(self, number: int) -> AssociationKey:
+        return AssociationKey(number, self.algorithm, bytes([number]))
 
     @rule(
         sizes=st.lists(st.integers(1, 100) | st.integers(1, 2000) | st.integers(1, 20_000), min_size=1, max_size=5),
@@ -83,9 +107,15 @@ class SendQueueMachine(RuleBasedStateMachine):
         remote=st.sampled_from([b"", b"", b"\x0a\0\1\2"]),
         ppid=st.integers(0, 0xFFFFFFFF),
         context=st.none() | st.integers(1, 3),
+        key=st.sampled_from([0, 0, 0, 1]),
     )
-    def push(self, sizes: list[int], stream: int, flags: int, remote: bytes, ppid: int, context: object) -> None:
+    def push(
+        self, sizes: list[int], stream: int, flags: int, remote: bytes, ppid: int, context: object, key: int
+    ) -> None:
         for size in sizes:
+            if self.keyed is not None:
+                self.keyed.active = key
+                self.keys.append(key)
             data = bytes([len(self.waiting) % 256, size % 256]) * (size // 2) + bytes(size & 1)
             self.queue.push(message(data, stream, flags, remote, ppid, context))
             self.waiting.append(message(data, stream, flags, remote, ppid, context))
@@ -102,7 +132,10 @@ class SendQueueMachine(RuleBasedStateMachine):
         room = Room(cwnd, rwnd, burst)
         first = self.waiting[0]
         rest = len(first.data) - len(self.arrived)
-        batch = self.queue.fill(self.tsn, PATH, SEAL, self.limit, lead, room, flags)
+        if isinstance(self.seal, AuthSeal):
+            self.key_of_batch = self.keys[0]
+            self.seal.data_key = self.key(self.key_of_batch)
+        batch = self.queue.fill(self.tsn, PATH, self.seal, self.limit, lead, room, flags)
         if batch is None:
             # Only because the peer has no room for the next chunk, or it does not fit behind ``lead``.
             assert lead or rwnd < min(rest, self.limit - COMMON_HEADER - DATA_HEADER)
@@ -112,6 +145,8 @@ class SendQueueMachine(RuleBasedStateMachine):
         chunks = [data_chunks(packet) for packet in packets]
         sizes = [len(chunk.raw) for packet in chunks for chunk in packet]
         self.check_packets(batch, packets, lead)
+        raws = [chunk.raw for packet in chunks for chunk in packet]
+        assert [batch.chunk(index) for index in range(len(raws))] == raws
         assert batch.sizes == sizes
         assert batch.total == sum(sizes)
         assert batch.payload == sum(len(chunk.data) for packet in chunks for chunk in packet)
@@ -131,19 +166,24 @@ class SendQueueMachine(RuleBasedStateMachine):
     def check_packets(self, batch: Batch, packets: list[bytes], lead: bytes) -> None:
         """One size for all but the last, which no send with UDP segmentation finds too much."""
         assert len(packets) <= MAX_PACKETS
-        assert len(batch.data) <= max(MAX_BYTES, self.limit)
-        assert max(map(len, packets)) <= self.limit
+        limit = self.limit + self.seal.ahead
+        assert len(batch.data) <= max(MAX_BYTES, limit)
+        assert max(map(len, packets)) <= limit
         assert {len(packet) for packet in packets[:-1]} <= {batch.segment}
         assert len(packets[-1]) <= batch.segment
         for packet in packets:
             assert packet.startswith(PREFIX)
             assert data_chunks(packet)
         assert packets[0][COMMON_HEADER:].startswith(lead)
+        if self.keyed is not None:
+            for packet, at in zip(packets, [len(lead)] + [0] * len(packets), strict=False):
+                assert self.key(self.key_of_batch).verify(packet[COMMON_HEADER:], at)
 
     def take(self, chunk: DataChunk, flags: int, remote: bytes) -> None:
         """The next chunk arrives at the peer."""
         expected = self.waiting[0]
         assert expected.remote == remote
+        assert not self.keys or self.keys[0] == self.key_of_batch
         assert chunk.tsn == self.tsn & TSN_MASK
         self.tsn += 1
         begins = not self.arrived
@@ -170,6 +210,7 @@ class SendQueueMachine(RuleBasedStateMachine):
                 self.contexts.append((self.tsn - 1, expected.context, expected.ppid))
             self.arrived = b""
             del self.waiting[0]
+            del self.keys[:1]
 
     @rule(back=st.integers(0, 50))
     def acknowledge(self, back: int) -> None:
@@ -216,6 +257,18 @@ def test_small_messages_are_bundled() -> None:
         queue.push(message(bytes(64)))
     packets = read(fill(queue))
     assert [len(packet) for packet in packets] == [18, 18, 18, 18, 18, 10]
+
+
+@pytest.mark.parametrize(("last", "packets"), [(1452 - 12 - 16 - 100 - 16, [2]), (1452 - 12 - 16 - 100 - 12, [1, 1])])
+def test_a_packet_may_be_filled_to_the_last_byte_and_no_further(last: int, packets: list[int]) -> None:
+    """A common header of 12 bytes and chunk headers of 16."""
+    queue = SendQueue()
+    for size in (100, last):
+        queue.push(message(bytes(size)))
+    found = []
+    while batch := read(fill(queue)):
+        found += batch
+    assert [len(packet) for packet in found] == packets
 
 
 def test_a_message_that_fits_into_a_packet_is_not_fragmented_to_the_size_of_a_smaller_one() -> None:
@@ -288,3 +341,19 @@ def test_what_is_no_multiple_of_four_is_padded_with_zeros_also_at_the_end_of_a_p
     assert batch is not None
     assert batch.data[COMMON_HEADER + DATA_HEADER :][:4] == b"\xff\0\0\0"
     assert len(batch.data) == COMMON_HEADER + 4 * (DATA_HEADER + 4)
+
+
+def test_authenticated_packets_leave_together_as_long_as_they_have_one_key() -> None:
+    """RFC 6458 section 8.1.18: messages with different keys are not bundled."""
+    queue = SendQueue()
+    keyed = queue.authenticate(1)
+    queue.push(message(bytes(5000)))
+    keyed.active = 2
+    queue.push(message(bytes(3000)))
+    seal = AuthSeal(PREFIX, True, frozenset([CHUNK_DATA]), AssociationKey(1, HMAC_SHA_1, b"key"))
+    found = []
+    for _ in range(2):
+        batch = queue.fill(INITIAL, PATH, seal, 1424, b"", Room(PLENTY, PLENTY, 1000), 0)
+        assert batch is not None
+        found.append([len(packet) for packet in split_packets(batch.data, batch.segment)])
+    assert found == [[1452, 1452, 1452, 868], [1452, 1452, 264]]

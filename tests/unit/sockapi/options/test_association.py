@@ -170,7 +170,7 @@ def test_half_a_second_is_the_longest_delay() -> None:
 
 def sack_time(frequency: int) -> float:
     """Seconds until a single message is acknowledged, on an association that is past its first one."""
-    socket, pair = connected()
+    socket, pair = connected(config=AssociationConfig(loss_recovery="rfc9260"))
     pair.b.send(b"first")
     pair.drain()
     socket.set(c.SCTP_DELAYED_SACK, SackInfo(sack_delay=400, sack_freq=frequency))
@@ -289,13 +289,14 @@ def path_state(socket: Socket, host: str) -> int:
 
 
 def test_a_potentially_failed_path_is_told_as_such_where_that_is_exposed() -> None:
-    socket, pair = connected()
+    socket, pair = connected(config=AssociationConfig(loss_recovery="rfc9260"))
     pair.cut(1)
     pair.a.send(b"lost")
     pair.network.run_for(1.1)
     assert path_state(socket, "10.0.1.2") == c.SCTP_POTENTIALLY_FAILED
     socket.set(c.SCTP_EXPOSE_POTENTIALLY_FAILED_STATE, AssocValue(assoc_value=0))
     assert path_state(socket, "10.0.1.2") == c.SCTP_ACTIVE
+    assert not pair.a.association.config.expose_potentially_failed
 
 
 @pytest.mark.parametrize("assoc_id", [c.SCTP_CURRENT_ASSOC, c.SCTP_ALL_ASSOC])
@@ -317,7 +318,7 @@ def test_they_are_exposed_if_the_value_is_not_0(value: int, told: int) -> None:
 
 
 def test_a_path_that_failed_is_inactive() -> None:
-    socket, pair = connected(config=AssociationConfig(path_max_retrans=0))
+    socket, pair = connected(config=AssociationConfig(path_max_retrans=0, loss_recovery="rfc9260"))
     pair.cut(1)
     pair.a.send(b"lost")
     pair.network.run_for(1.1)

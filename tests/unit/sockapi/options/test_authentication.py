@@ -148,3 +148,20 @@ def test_a_key_for_all_associations_is_for_those_to_come_as_well() -> None:
     socket.set(c.SCTP_AUTH_KEY, value)
     assert pair.a.association.shared_keys.find(3) == b"three"
     assert (3, b"three") in socket.settings.future.config.shared_keys
+
+
+def test_a_key_that_waits_for_its_last_messages_cannot_be_replaced_anywhere() -> None:
+    """EBUSY, before the key of any association, or of those to come, is another one."""
+    socket, pair = connected(one_to_many=True, config=CONFIG)
+    pair.network.drop("SACK", times=None)
+    pair.a.send(b"with one")
+    pair.network.run_for(0.1)
+    everywhere = c.SCTP_ALL_ASSOC
+    socket.set(c.SCTP_AUTH_KEY, AuthKey(sca_assoc_id=c.SCTP_FUTURE_ASSOC, sca_keynumber=1, sca_key=b"future"))
+    socket.set(c.SCTP_AUTH_ACTIVE_KEY, key(2, pair.a.association.id))
+    socket.set(c.SCTP_AUTH_DEACTIVATE_KEY, key(1, pair.a.association.id))
+    with raises(errno.EBUSY):
+        socket.set(c.SCTP_AUTH_KEY, AuthKey(sca_assoc_id=everywhere, sca_keynumber=1, sca_key=b"another"))
+    assert (1, b"future") in socket.settings.future.config.shared_keys
+    with raises(errno.EBUSY):
+        socket.set(c.SCTP_AUTH_DELETE_KEY, key(1, pair.a.association.id))

@@ -83,4 +83,4 @@ class WeightedFair(Fair):
         self._values = values
 
     def _weight(self, stream: int) -> int:
-        return max(self._values.get(stream, 1), 1)
+        return self._values.get(stream) or 1

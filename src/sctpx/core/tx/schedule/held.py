@@ -42,8 +42,9 @@ class Held(Wrapper):
     def take(self, size: int) -> None:
         """Chunks with so many bytes of user data were cut from the message that ``peek`` names."""
         message = self.schedule.peek()
+        assert message is not None  # It was cut.
         self.schedule.take(size)
-        if message is not None and message.is_cut and self._rests(message):
+        if message.is_cut and self._rests(message):
             self.ahead -= 1
 
     def remove(self, message: OutMessage) -> None:

@@ -67,7 +67,7 @@ class RoundRobinPerPacket(StreamSchedule):
 
     def end_packet(self) -> None:
         """The packet is full: it is the next stream's turn."""
-        if self._committed or self._served < 0:
+        if self._committed:
             return
         if self._ring and self._ring[0] == self._served:
             self._ring.rotate(-1)
