@@ -116,7 +116,10 @@ class SettingUp:
             raise not_now.refusal()
         if self.one_to_many and not_now.until == READABLE:
             listens = self.sock.getsockopt(c.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            if not listens and not self.get_option(c.IPPROTO_SCTP, c.SCTP_GET_ASSOC_NUMBER):
+            if listens or self.get_option(c.IPPROTO_SCTP, c.SCTP_GET_ASSOC_NUMBER):
+                return
+            # The last association may have ended since the call looked, and have left a notification to read.
+            if not self._is_ready(select.POLLIN):
                 raise OSError(errno.ENOTCONN, "the socket has no associations and does not listen")
 
     def patience(self, not_now: NotNow) -> float | None:
@@ -376,8 +379,12 @@ class SettingUp:
 
     def has_room(self) -> bool:
         """Sending would not wait."""
+        return self._is_ready(select.POLLOUT)
+
+    def _is_ready(self, mask: int) -> bool:
+        """Whether ``poll`` says so now, or that there is an error."""
         poll = select.poll()
-        poll.register(self.fileno(), select.POLLOUT)
+        poll.register(self.fileno(), mask)
         return bool(poll.poll(0))
 
     def abort(self, reason: bytes) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+from collections.abc import Iterator
 from typing import Any, cast
+
+import pytest
 
 from sctpx import constants as c
 from sctpx import structs as s
+from sctpx.kernel import system
 from sctpx.kernel.socket import KernelSocket
+from sctpx.sockapi.not_now import UNTIL_READABLE
 
 END: Any = (b"", [], 0, None)
 OVER = s.AssocChange(sac_state=c.SCTP_SHUTDOWN_COMP)
@@ -46,3 +52,42 @@ def test_a_notification_that_comes_just_behind_the_end_is_told_before_it() -> No
 def test_an_end_behind_which_nothing_comes_is_one() -> None:
     ended: Any = kernel_socket().receive(1000)
     assert (ended.data, ended.notice) == (b"", None)
+
+
+class Emptied:
+    """A one-to-many socket that does not listen and has no association; its peer has what there is to read."""
+
+    family = socket.AF_INET
+    type = socket.SOCK_SEQPACKET
+
+    def __init__(self, readable: socket.socket) -> None:
+        self._readable = readable
+
+    def fileno(self) -> int:
+        return self._readable.fileno()
+
+    def getsockopt(self, *_: int) -> int:
+        """It does not listen."""
+        return 0
+
+
+@pytest.fixture
+def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[socket.socket, socket.socket]]:
+    monkeypatch.setattr(system, "get_option", lambda *_: bytes(4))  # The number of associations is 0.
+    near, far = socket.socketpair()
+    with near, far:
+        yield near, far
+
+
+def test_the_notification_of_an_end_that_comes_just_before_a_call_would_wait_is_waited_for(pair: Any) -> None:
+    near, far = pair
+    sock = KernelSocket(cast("socket.socket", Emptied(near)))
+    far.send(b"a notification")
+    sock.check_waiting(UNTIL_READABLE, 0)
+
+
+def test_a_call_without_associations_that_would_wait_for_ever_is_refused(pair: Any) -> None:
+    sock = KernelSocket(cast("socket.socket", Emptied(pair[0])))
+    with pytest.raises(OSError, match="no associations") as raised:
+        sock.check_waiting(UNTIL_READABLE, 0)
+    assert raised.value.errno == errno.ENOTCONN
