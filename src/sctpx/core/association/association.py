@@ -141,6 +141,7 @@ class Association(ExtensionVerbs):
         policies = partial_reliability.find(self.tcb)
         if policies is None or self.tcb.state != ESTABLISHED:
             return False
+        self.begin_round()
         self.keeper.touch(self)
         return policies.make_room(now, value if policy == PRIORITY else partial_reliability.RELIABLE_FIRST)
 
@@ -207,9 +208,7 @@ class Association(ExtensionVerbs):
         tcb.stats.bytes_sent += length
 
     def _after_push(self) -> None:
-        tcb = self.tcb
-        if tcb.burst < tcb.rules.max_burst:
-            tcb.burst = tcb.rules.max_burst
+        self.begin_round()
         if not self.ready:
             self.keeper.touch(self)
 
@@ -251,8 +250,8 @@ class Association(ExtensionVerbs):
 
     def begin_round(self) -> None:
         """Input, a timer, or a verb that may let data out begins a new round of sending (section 6.1 D)."""
-        if self.tcb.burst < self.tcb.rules.max_burst:
-            self.tcb.burst = self.tcb.rules.max_burst
+        tcb = self.tcb
+        tcb.burst = max(tcb.burst, tcb.rules.max_burst)
 
     def shutdown(self, now: int) -> None:
         """End gracefully: what is queued is delivered first (RFC 9260 section 9.2)."""

@@ -83,11 +83,11 @@ def configure_path(
         tcb.learn_port(path, encaps_port)
     if probe_timer >= 0:
         path.probe_timer = probe_timer
-    if mtu_discovery:
-        path.discover_mtu()
-    elif mtu_discovery is not None or mtu >= 0:
-        path.fix_mtu(max(mtu, 0))
     if mtu_discovery is not None or mtu >= 0:
+        if mtu_discovery:
+            path.discover_mtu()
+        else:
+            path.fix_mtu(max(mtu, 0))
         tcb.limit_packets()
     if dscp >= 0:
         path.dscp = dscp

@@ -41,7 +41,6 @@ class HyStart:
         "_sent",
         "_window_end",
         "acknowledged",
-        "conservative",
         "current_round_min_rtt",
         "done",
         "last_round_min_rtt",
@@ -52,8 +51,6 @@ class HyStart:
     def __init__(self) -> None:
         self.acknowledged = 0
         """Bytes acknowledged so far."""
-        self.conservative = False
-        """In Conservative Slow Start."""
         self.rounds = 0
         """Rounds of it that are complete; the one in which it began counts, though it is not whole."""
         self.done = False
@@ -63,10 +60,15 @@ class HyStart:
         self.current_round_min_rtt = NEVER
         self.marks: deque[tuple[int, int]] = deque()
         """Of each sending that waits for its SACK: bytes sent with it in all, and when."""
-        self._baseline = NEVER  # cssBaselineMinRtt: CSS began with it.
+        self._baseline = NEVER  # cssBaselineMinRtt: CSS began with it; NEVER while there is none.
         self._samples = 0  # Round trips measured in this round.
         self._sent = 0  # Bytes sent so far.
         self._window_end = 0  # Sent when the round began: beyond, the next one begins.
+
+    @property
+    def conservative(self) -> bool:
+        """Whether this is Conservative Slow Start."""
+        return self._baseline != NEVER
 
     def on_sent(self, now: int, flight_size: int) -> None:
         """All that may be sent now was sent."""
@@ -104,12 +106,10 @@ class HyStart:
         if self.conservative:
             if current < self._baseline:
                 self._baseline = NEVER
-                self.conservative = False
         elif last != NEVER:
             threshold = max(MIN_RTT_THRESH, min(last // MIN_RTT_DIVISOR, MAX_RTT_THRESH))
             if current >= last + threshold:
                 self._baseline = current
-                self.conservative = True
                 self.rounds = 0
 
     def _begin_round(self) -> None:

@@ -1,620 +1,433 @@
-"""``Association.reconfigure``: every parameter holds from then on, as if it had been so from the beginning.
+"""What is set for one path, and what the parts of an association make of other parameters: each by itself.
 
-One entry for each field of ``AssociationConfig``: what must be seen when it is set on an association that lives.
+``test_reconfigure`` has every parameter, and what is seen of it from outside.
 """
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
+from errno import EINVAL
 from typing import Any, Final
 
 import pytest
 
 from sctpx.core.association.association import Association
+from sctpx.core.association.probe import Probe
+from sctpx.core.association.settings import check_switchover
 from sctpx.core.config import AssociationConfig
 from sctpx.core.endpoint import PeerAddress
-from sctpx.core.events import (
-    CHANGE_CONFIRMED,
-    RECONFIG_DENIED,
-    RECONFIG_DONE,
-    AssociationReset,
-    CannotStart,
-    CommunicationLost,
-    PathChange,
-    StreamsAdded,
-    StreamsReset,
-    Writable,
-)
-from sctpx.core.overhead import MESSAGE
+from sctpx.core.events import PathChange, Writable
+from sctpx.core.outputs import DSCP_SHIFT
 from sctpx.core.path.path import Path
 from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE, PATH_POTENTIALLY_FAILED
-from sctpx.core.rules import NO_SWITCHOVER
-from sctpx.testing import SECOND, LinkSettings, Network, Pair
-from sctpx.wire import control
-from tests.sim.scripted import Scripted, return_by_icmp
-
-CHECKS: Final[dict[str, Callable[[], None]]] = {}
-NEGOTIATED: Final = {
-    "streams",
-    "max_inbound_streams",
-    "attempt_delay",
-    "interleaving",
-    "partial_reliability",
-    "stream_reconfiguration",
-    "authentication",
-    "authenticated_chunks",
-    "hmac_algorithms",
-    "shared_keys",
-    "active_key",
-    "address_reconfiguration",
-    "unauthenticated_asconf",
-    "adaptation_layer",
-    "auto_asconf",  # Asked for by ``sockapi.local_addresses`` whenever the host's addresses change.
-    "deactivated_keys",
-    "ecn",
-    "error_detection_method",
-    "expose_potentially_failed",  # Looked at by ``sockapi.status`` whenever something is told.
-}
-"""What stays: the peer was told, or the attempt has begun."""
-
-
-def of(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Enter a function into the table: it checks this field."""
-
-    def enter(check: Callable[[], None]) -> Callable[[], None]:
-        CHECKS[name] = check
-        return check
-
-    return enter
-
-
-def change(network: Network, association: Association, **changes: Any) -> None:
-    """Set other parameters now, and let what follows happen at once."""
-    association.reconfigure(network.clock.now, replace(association.config, **changes))
-    network.run_for(0)
-
-
-def change_a(pair: Pair, **changes: Any) -> None:
-    change(pair.network, pair.a.association, **changes)
-
-
-def first_path(pair: Pair) -> Path:
-    return pair.a.association.paths[0]
-
-
-def sent(pair: Pair, name: str) -> list[float]:
-    """When A sent packets with a chunk of this name, seconds."""
-    return [rung.time for rung in pair.network.rungs() if rung.sender == "A" and name in rung.chunks]
-
-
-def backed_off(seconds: float) -> Pair:
-    """A has sent into a cut network for so long."""
-    pair = Pair(1, config=AssociationConfig(loss_recovery="rfc9260")).connect()
-    pair.cut(1)
-    pair.a.send(b"lost")
-    pair.network.run_for(seconds)
-    return pair
-
-
-def check_ends_after(pair: Pair, seconds: float, since: float) -> None:
-    """A's association ends so many seconds after that time."""
-    pair.network.run(lambda: pair.a.association.ended, 4000)
-    assert pair.network.elapsed - since == pytest.approx(seconds, abs=0.05)
-
-
-@of("rto_initial")
-def a_path_that_was_never_measured() -> None:
-    with Pair(1, paths=2).connect() as pair:
-        measured, other = pair.a.association.paths
-        change_a(pair, rto_initial=3.0)
-        assert (measured.rto, other.rto) == (SECOND, 3 * SECOND)
-
-
-@of("rto_min")
-def the_rto_of_a_path_that_was_measured() -> None:
-    with Pair(1).connect() as pair:
-        change_a(pair, rto_initial=2.5, rto_min=2.5)
-        assert first_path(pair).rto == 2.5 * SECOND
-        change_a(pair, rto_initial=1.0, rto_min=0.1)
-        pair.a.send(b"measured anew")
-        pair.drain()
-        assert first_path(pair).rto < SECOND
-
-
-@of("rto_max")
-def the_rto_and_the_timer_of_a_path_that_has_backed_off() -> None:
-    with backed_off(20) as pair:
-        assert first_path(pair).rto > 10 * SECOND
-        change_a(pair, rto_max=2.0)
-        assert first_path(pair).rto == 2 * SECOND
-        before = len(sent(pair, "DATA"))
-        pair.network.run_for(6.1)
-        assert len(sent(pair, "DATA")) - before == 3
-
-
-@of("max_burst")
-def what_leaves_in_the_next_round() -> None:
-    with Pair(1).connect() as pair:
-        change_a(pair, max_burst=1)
-        pair.a.send(bytes(6000))
-        pair.network.run_for(0)
-        assert len(sent(pair, "DATA")) == 1
-
-
-@of("loss_recovery")
-def how_soon_the_loss_of_the_last_packet_is_mended() -> None:
-    with Pair(1).connect() as pair:
-        for loss_recovery, seconds in (("rfc9260", 1.0), ("rack", 0.25), ("rfc9260", 1.0)):
-            change_a(pair, loss_recovery=loss_recovery)
-            pair.network.drop("DATA")
-            pair.a.send(b"lost at first")
-            begin, count = pair.network.elapsed, len(pair.b.received)
-            pair.run(lambda count=count: len(pair.b.received) > count)  # type: ignore[misc]
-            assert pair.network.elapsed - begin == pytest.approx(seconds, abs=0.1)
-            # What was in flight when it changed is judged the new way from then on.
-            pair.network.drop("DATA")
-            pair.a.send(b"lost while it changes")
-            change_a(pair, loss_recovery="rack" if loss_recovery == "rfc9260" else "rfc9260")
-            pair.drain()
-            pair.a.send(b"measured")  # Before the next probe.
-            pair.drain()
-
-
-@of("association_max_retrans")
-def when_the_peer_is_given_up() -> None:
-    with backed_off(4) as pair:
-        change_a(pair, association_max_retrans=3)
-        check_ends_after(pair, 1 + 2 + 4 + 8, pair.network.elapsed - 4)
-
-
-@of("path_max_retrans")
-def the_state_that_errors_call_for() -> None:
-    with backed_off(8) as pair:
-        assert first_path(pair).state == PATH_POTENTIALLY_FAILED
-        for limit, state in ((2, PATH_INACTIVE), (9, PATH_POTENTIALLY_FAILED)):
-            change_a(pair, path_max_retrans=limit)
-            assert first_path(pair).max_retrans == limit
-            assert pair.a.events_of(PathChange)[-1].state == first_path(pair).state == state
-
-
-@of("potentially_failed_max_retrans")
-def the_state_that_fewer_errors_call_for() -> None:
-    with backed_off(8) as pair:
-        for limit, state in ((4, PATH_ACTIVE), (1, PATH_POTENTIALLY_FAILED)):
-            change_a(pair, potentially_failed_max_retrans=limit)
-            assert pair.a.events_of(PathChange)[-1].state == first_path(pair).state == state
-
-
-@of("primary_switchover_max_retrans")
-def which_path_is_primary() -> None:
-    with Pair(1, paths=2).connect() as pair:
-        pair.cut(1)
-        pair.a.send(b"goes by the other path")
-        pair.drain()
-        pair.network.run_for(1.5)  # The HEARTBEAT beside the tail loss probe is not answered for an RTO.
-        for limit in (4, 0):
-            assert pair.a.association.primary is first_path(pair)
-            change_a(pair, primary_switchover_max_retrans=limit)
-        assert pair.a.association.primary is pair.a.association.paths[1]
-        change_a(pair, primary_switchover_max_retrans=None)
-        assert first_path(pair).primary_switchover_max_retrans == NO_SWITCHOVER
-
-
-def starting(config: AssociationConfig | None = None) -> Pair:
-    """A asks an address that is silent."""
-    pair = Pair(1, config=config)
-    pair.cut(1)
-    pair.a.connect(pair.b)
-    pair.network.run_for(2)
-    return pair
-
-
-def check_fails_after(pair: Pair, seconds: float) -> None:
-    pair.network.run(lambda: pair.a.events_of(CannotStart), 4000)
-    assert pair.network.elapsed == pytest.approx(seconds, abs=0.001)
-
-
-@of("max_init_retransmits")
-def how_often_an_attempt_that_runs_asks() -> None:
-    with starting() as pair:
-        change_a(pair, max_init_retransmits=3)
-        check_fails_after(pair, 1 + 2 + 4 + 8)
-
-
-@of("max_init_timeout")
-def how_long_an_attempt_that_runs_waits() -> None:
-    with starting(AssociationConfig(max_init_retransmits=3)) as pair:
-        change_a(pair, max_init_timeout=0.5)
-        check_fails_after(pair, 2 + 0.5 + 0.5 + 0.5)
-
-
-@of("connect_timeout")
-def how_long_an_attempt_that_runs_may_take() -> None:
-    with starting() as pair:
-        change_a(pair, connect_timeout=5.0)
-        check_fails_after(pair, 5)
-
-
-@of("heartbeat_interval")
-def when_the_next_heartbeat_leaves() -> None:
-    with Pair(1).connect() as pair:
-        change_a(pair, heartbeat_interval=2.0)
-        pair.network.run_for(10)
-        assert 2 <= len(sent(pair, "HEARTBEAT")) <= 4
-        change_a(pair, heartbeat_interval=0.0)
-        before = len(sent(pair, "HEARTBEAT"))
-        pair.network.run_for(100)
-        assert len(sent(pair, "HEARTBEAT")) == before
-        change_a(pair, heartbeat_interval=30.0)
-        pair.network.run_for(70)
-        assert len(sent(pair, "HEARTBEAT")) > before
-
-
-@of("heartbeat_max_burst")
-def how_fast_addresses_are_verified() -> None:
-    with Pair(1, paths=5) as pair:
-        pair.b.endpoint.listen()
-        association = pair.a.endpoint.connect(pair.a.host.now, pair.b.host.peer_addresses[:1], 5000)
-        pair.network.run(lambda: pair.a.host.events)
-        change(pair.network, association, heartbeat_max_burst=4)
-        pair.network.run_for(1.5)
-        assert len([event for event in pair.a.events_of(PathChange) if event.what == CHANGE_CONFIRMED]) == 4
-
-
-@of("sack_delay")
-def a_sack_that_is_being_delayed() -> None:
-    with Pair(1, config=AssociationConfig(sack_delay=0.5)).connect() as pair:
-        for _ in range(2):  # The first DATA is acknowledged at once.
-            pair.b.send(b"data")
-            pair.network.run_for(0.1)
-        assert len(sent(pair, "SACK")) == 1
-        change_a(pair, sack_delay=0.0)
-        assert len(sent(pair, "SACK")) == 2
-
-
-@of("stretch_sack")
-def how_many_packets_a_sack_is_for() -> None:
-    with Pair(1, link=LinkSettings(delay=0.01)).connect() as pair:
-        shares = []
-        for stretch in (False, True, False):
-            change_a(pair, stretch_sack=stretch)
-            received, sacks = pair.a.association.stats.packets_received, pair.a.association.stats.sacks_sent
-            for _ in range(64):
-                pair.b.send(bytes(1 << 16))
-            pair.drain()
-            stats = pair.a.association.stats
-            shares.append((stats.packets_received - received) / (stats.sacks_sent - sacks))
-        assert [round(share) == 2 for share in shares] == [True, False, True]
-
-
-@of("nodelay")
-def a_small_message_that_waits_for_an_acknowledgement() -> None:
-    with Pair(1, config=AssociationConfig(nodelay=False)).connect() as pair:
-        for message in (b"first", b"second"):
-            pair.a.send(message)
-            pair.network.run_for(0.001)
-        assert len(sent(pair, "DATA")) == 1
-        change_a(pair, nodelay=True)
-        assert len(sent(pair, "DATA")) == 2
-
-
-@of("cookie_life")
-def how_long_the_cookie_for_a_restart_holds() -> None:
-    with Scripted() as lab:
-        association = lab.up_incoming()
-        change(lab.network, association, cookie_life=0.5)
-        lab.ask(lab.init(initiate_tag=0x12121212), tag=0)
-        lab.network.run_for(1)
-        assert "Stale Cookie" in lab.ask(control.cookie_echo(lab.cookie()))[0]
-
-
-@of("shutdown_guard")
-def when_a_shutdown_that_runs_is_given_up() -> None:
-    # T5-shutdown-guard is five times RTO.Max, also of one that is set later (section 9.2), unless it is set itself.
-    for changes, end in (({"rto_max": 4.0}, 20), ({"shutdown_guard": 9.0}, 9), ({"shutdown_guard": 400.0}, 400)):
-        with Pair(1, config=AssociationConfig(association_max_retrans=1000)).connect() as pair:
-            pair.network.drop("SHUTDOWN", times=None)
-            pair.a.association.shutdown(pair.a.host.now)
-            since = pair.network.elapsed
-            pair.network.run_for(3)
-            change_a(pair, **changes)
-            check_ends_after(pair, end, since)
-            assert pair.a.events_of(CommunicationLost)[0].error == errno.ETIMEDOUT
-
-
-@of("drain_guard")
-def how_long_a_graceful_end_waits_for_progress() -> None:
-    with Scripted() as lab:
-        association = lab.up_outgoing()
-        lab.answers["DATA"] = lambda value: [lab.sack(0, 0)]
-        association.send(lab.a.now, b"not taken")
-        association.shutdown(lab.a.now)
-        since = lab.network.elapsed
-        lab.network.run_for(5)
-        change(lab.network, association, drain_guard=70.0)
-        lab.network.run(lambda: association.ended, 4000)
-        assert lab.network.elapsed - since == pytest.approx(70, abs=1)
-        assert lab.events_of(CommunicationLost)[0].error == errno.ETIMEDOUT
-
-
-@of("on_restart")
-def what_a_restart_of_the_peer_does() -> None:
-    with Scripted() as lab:
-        association = lab.up_incoming()
-        change(lab.network, association, on_restart="end")
-        lab.ask(lab.init(initiate_tag=0x12121212), tag=0)
-        lab.ask(control.cookie_echo(lab.cookie()))
-        assert [lost.restarted for lost in lab.events_of(CommunicationLost)] == [True]
-
-
-@of("on_protocol_unreachable")
-def what_a_host_without_sctp_does() -> None:
-    with Scripted(udp_port=0) as lab:
-        association = lab.up_outgoing()
-        change(lab.network, association, on_protocol_unreachable="continue")
-        return_by_icmp(lab.network, lab.heard[-1], errno.ENOPROTOOPT)
-        lab.network.run_for(0.015)
-        assert not association.ended
-
-
-@of("receive_buffer")
-def the_window_that_the_peer_is_told() -> None:
-    with Pair(1).connect() as pair:
-        change_a(pair, receive_buffer=4 << 20)
-        pair.b.send(b"data")
-        pair.drain()
-        assert pair.b.association.peer_rwnd > 3 << 20
-
-
-@of("send_buffer")
-def a_writer_that_waits_for_room() -> None:
-    with backed_off(0) as pair:
-        change_a(pair, send_buffer=4 + MESSAGE)
-        pair.a.association.want_writable()
-        pair.network.run_for(0)
-        assert (pair.a.association.send_space, pair.a.events_of(Writable)) == (0, [])
-        change_a(pair, send_buffer=1000)
-        assert pair.a.association.send_space == 996 - MESSAGE
-        assert len(pair.a.events_of(Writable)) == 1
-
-
-@of("max_message_size")
-def which_messages_are_taken() -> None:
-    with Pair(1).connect() as pair:
-        change_a(pair, max_message_size=10)
-        with pytest.raises(OSError, match="11 bytes") as refused:
-            pair.a.association.send(pair.a.host.now, bytes(11))
-        assert refused.value.errno == errno.EMSGSIZE
-
-
-def queue_two_streams(pair: Pair) -> None:
-    """While nothing can leave, two messages on stream 0 and one on stream 1."""
-    pair.cut(1)
-    pair.a.send(bytes(20_000))
-    pair.network.run_for(0)
-    for stream in (0, 0, 1):
-        pair.a.send(b"%d" % stream, stream=stream)
-
-
-def streams_in_order(pair: Pair) -> list[int]:
-    """The streams of what arrives once the path works again."""
-    pair.heal(1)
-    pair.drain()
-    return [message.stream for message in pair.b.received][1:]
-
-
-@of("scheduler")
-def which_stream_sends_next() -> None:
-    for scheduler, expected in (("fcfs", [0, 0, 1]), ("rr", [1, 0, 0])):
-        with Pair(1).connect() as pair:
-            queue_two_streams(pair)
-            change_a(pair, scheduler=scheduler)
-            assert streams_in_order(pair) == expected
-
-
-@of("congestion")
-def what_a_loss_leaves_of_the_window() -> None:
-    with Pair(1, paths=2).connect() as pair:
-        for congestion, left in (("cubic", 70), ("newreno", 50)):
-            paths = pair.a.association.paths
-            for path in paths:
-                path.controller.cwnd = 100 * path.pmdcs
-            change_a(pair, congestion=congestion)
-            for path in paths:
-                path.controller.on_loss()
-            assert [path.cwnd for path in paths] == [left * path.pmdcs for path in paths]
-
-
-@of("stream_values")
-def which_stream_has_priority() -> None:
-    with Pair(1, config=AssociationConfig(scheduler="prio")).connect() as pair:
-        queue_two_streams(pair)
-        change_a(pair, stream_values=((0, 1),))
-        assert streams_in_order(pair) == [1, 0, 0]
-
-
-@of("mtu")
-def the_largest_packet() -> None:
-    with Pair(1, paths=2).connect() as pair:
-        paths = pair.a.association.paths
-        pair.a.association.configure_path(pair.a.host.now, paths[1].remote, mtu=800)
-        for mtu, sizes in ((1000, [972, 800]), (700, [672, 672]), (1500, [1472, 1472])):
-            change_a(pair, mtu=mtu)
-            assert [path.mtu for path in paths] == sizes
-            assert pair.a.association.fragmentation_point == min(sizes) - 28
-        change_a(pair, mtu=600)
-        pair.a.send(bytes(5000))
-        pair.drain()
-        assert max([len(packet.data) for packet in pair.network.packets()]) == 572
-
-
-@of("path_mtu_discovery")
-def whether_the_path_mtu_is_discovered() -> None:
-    with Pair(1, mtu=9000, link=LinkSettings(mtu=9000)).connect() as pair:
-        path = first_path(pair)
-        change_a(pair, path_mtu_discovery=False)
-        pair.a.send(bytes(20_000))
-        pair.drain()
-        assert (path.mtu, path.whole, pair.a.association.stats.path_mtu_probes_sent) == (1472, 0, 0)
-        change_a(pair, path_mtu_discovery=True)
-        pair.a.send(bytes(20_000))
-        pair.drain()
-        assert (path.mtu, path.whole) == (8972, 8972)
-
-
-@of("path_mtu_probe_timer")
-def how_long_a_probe_is_waited_for() -> None:
-    with Pair(1, mtu=9000).connect() as pair:
-        change_a(pair, path_mtu_probe_timer=5.0)
-        begin = pair.network.elapsed
-        pair.a.send(bytes(20_000))
-        pair.network.run(lambda: pair.a.association.stats.path_mtu_probes_lost)
-        assert 5.0 <= pair.network.elapsed - begin < 5.1
-
-
-@of("max_segment")
-def the_largest_chunk() -> None:
-    with Pair(1).connect() as pair:
-        change_a(pair, max_segment=500)
-        assert pair.a.association.fragmentation_point == 500
-
-
-@of("partial_delivery_point")
-def a_message_of_which_a_part_is_there() -> None:
-    with Pair(1).connect() as pair:
-        held = pair.network.hold("DATA")
-        pair.b.send(bytes(6000))
-        pair.network.run_for(0.1)
-        assert pair.a.received == []
-        held.packets[0].release()
-        pair.network.run_for(0.1)
-        change_a(pair, partial_delivery_point=1000)
-        assert [(len(part.data) > 1000, part.more) for part in pair.a.received] == [(True, True)]
-
-
-@of("dscp")
-def the_mark_of_packets() -> None:
-    with Pair(1).connect() as pair:
-        change_a(pair, dscp=46)
-        pair.a.send(b"marked")
-        pair.drain()
-        assert [packet.dscp for packet in pair.network.packets() if packet.chunks == ["DATA"]] == [46]
-
-
-@of("flow_label")
-def the_flow_label_of_packets() -> None:
-    with Pair(1, ipv6=True).connect() as pair:
-        change_a(pair, flow_label=0x12345)
-        pair.a.send(b"labelled")
-        pair.drain()
-        assert [packet.flow_label for packet in pair.network.packets() if packet.chunks == ["DATA"]] == [0x12345]
-
-
-def reconfiguration_of_b(ask: Callable[[Association, int], None], kind: Any, **allowed: Any) -> list[int]:
-    """What became of two requests of A: one before B had these parameters, and one afterwards."""
-    with Pair(1).connect() as pair:
-        for changes in ({}, allowed):
-            pair.b.association.reconfigure(pair.b.host.now, replace(pair.b.association.config, **changes))
-            ask(pair.a.association, pair.a.host.now)
-            pair.network.run_for(31)
-        return [event.result for event in pair.a.events_of(kind)]
-
-
-@of("allow_stream_reset")
-def _() -> None:
-    found = reconfiguration_of_b(
-        lambda association, now: association.reset_streams(now, outgoing=True), StreamsReset, allow_stream_reset=True
+from sctpx.core.stack import Stack
+from sctpx.core.timers import NEVER, SECOND
+from sctpx.testing import seeded_bytes
+from sctpx.wire.packet import finish_packet, prefix
+from sctpx.wire.setup import Setup, parse
+from tests.conformance.peer import PEER_TAG, PORT, START, UDP_PORT, Peer
+
+KEPT: Final = (
+    "max_retrans",
+    "potentially_failed_max_retrans",
+    "primary_switchover_max_retrans",
+    "encaps_port",
+    "probe_timer",
+    "discovers",
+    "mtu",
+    "dscp",
+    "flow_label",
+    "flowinfo",
+    "heartbeat_interval",
+    "heartbeat_enabled",
+    "heartbeat_deadline",
+    "doubtful",
+    "state",
+    "rto",
+)
+
+
+def configure(peer: Peer, number: int = 1, **what: Any) -> Path:
+    """Set something for one path, and let what follows happen at once."""
+    path = peer.path(number)
+    peer.association.configure_path(peer.now, path.remote, **what)
+    peer.settle()
+    return path
+
+
+def change(peer: Peer, **changes: Any) -> None:
+    """Set other parameters of the association."""
+    peer.association.reconfigure(peer.now, replace(peer.association.config, **changes))
+    peer.settle()
+
+
+def values(path: Path) -> dict[str, Any]:
+    return {name: getattr(path, name) for name in KEPT}
+
+
+# --- one path ---
+
+
+def test_what_is_left_out_stays_as_it_is() -> None:
+    peer = Peer(
+        paths=2,
+        heartbeat_interval=30.0,
+        potentially_failed_max_retrans=2,
+        primary_switchover_max_retrans=4,
+        dscp=10,
+        path_mtu_probe_timer=3.0,
     )
-    assert found == [RECONFIG_DENIED, RECONFIG_DONE]
+    path = peer.path()
+    path.doubtful = True
+    before = values(path)
+    told = len(peer.events)
+    configure(peer)
+    assert values(path) == before
+    assert len(peer.events) == told
+    assert peer.take() == []
 
 
-@of("allow_association_reset")
-def _() -> None:
-    found = reconfiguration_of_b(
-        lambda association, now: association.reset_association(now), AssociationReset, allow_association_reset=True
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("max_retrans", "max_retrans"),
+        ("potentially_failed_max_retrans", "potentially_failed_max_retrans"),
+        ("encaps_port", "encaps_port"),
+        ("probe_timer", "probe_timer"),
+        ("dscp", "dscp"),
+        ("flow_label", "flow_label"),
+        ("heartbeat_interval", "heartbeat_interval"),
+    ],
+)
+@pytest.mark.parametrize("value", [0, 5])
+def test_any_number_from_0_on_is_set_for_that_path_alone(name: str, field: str, value: int) -> None:
+    peer = Peer(paths=2, heartbeat_interval=30.0, path_max_retrans=4, potentially_failed_max_retrans=2)
+    other = values(peer.path(2))
+    path = configure(peer, **{name: value})
+    assert getattr(path, field) == value
+    assert values(peer.path(2)) == other
+
+
+@pytest.mark.parametrize("value", [0, 1, 2])
+def test_the_switchover_threshold_is_any_number_from_the_lower_of_the_other_two_on(value: int) -> None:
+    """RFC 7829 section 5 (1)."""
+    peer = Peer(paths=2, potentially_failed_max_retrans=0, primary_switchover_max_retrans=3)
+    assert configure(peer, primary_switchover_max_retrans=value).primary_switchover_max_retrans == value
+
+
+@pytest.mark.parametrize(
+    ("pmr", "pfmr", "psmr", "allowed"),
+    [
+        (-1, -1, 2, True),
+        (-1, -1, 1, False),
+        (-1, -1, 0, False),
+        (-1, 3, -1, True),
+        (-1, 4, -1, False),
+        (-1, 0, 0, True),
+        (-1, 9, 5, True),
+        (-1, 9, 4, False),
+        (1, -1, 1, True),
+        (1, -1, 0, False),
+        (0, -1, 0, True),
+        (1, 9, -1, True),
+    ],
+)
+def test_a_primary_path_is_not_left_before_it_has_failed(pmr: int, pfmr: int, psmr: int, allowed: bool) -> None:
+    """RFC 7829 section 5 (1): PSMR below PFMR is rejected, and below PMR where no path ever is potentially failed."""
+    config = AssociationConfig(path_max_retrans=5, potentially_failed_max_retrans=2, primary_switchover_max_retrans=3)
+    path = Path(bytes((10, 0, 1, 2)), b"", 0, config.rules)
+    if allowed:
+        check_switchover(path, pmr, pfmr, psmr)
+        return
+    with pytest.raises(OSError, match="before it has failed") as refused:
+        check_switchover(path, pmr, pfmr, psmr)
+    assert refused.value.errno == EINVAL
+
+
+def test_a_threshold_below_the_errors_changes_the_state_and_asks_the_path_at_once() -> None:
+    """RFC 7829 section 3.2 (5): HEARTBEATs go to a path that is potentially failed."""
+    peer = Peer(paths=2, heartbeat_interval=30.0, potentially_failed_max_retrans=3)
+    path = peer.path(2)
+    path.error_count = 2
+    configure(peer, 2, potentially_failed_max_retrans=2)
+    assert peer.events_of(PathChange) == []
+    configure(peer, 2, potentially_failed_max_retrans=1)
+    assert [event.state for event in peer.events_of(PathChange)] == [PATH_POTENTIALLY_FAILED]
+    assert path.heartbeat_deadline <= peer.now
+    peer.advance(0)
+    assert [(packet.path, packet.names) for packet in peer.take()] == [(2, ["HEARTBEAT"])]
+    configure(peer, 2, max_retrans=1)
+    assert path.state == PATH_INACTIVE
+
+
+def test_the_thresholds_of_an_association_that_is_over_change_no_state() -> None:
+    peer = Peer(paths=2)
+    path = peer.path(2)
+    path.error_count = 1
+    peer.association.abort(peer.now)
+    peer.settle()
+    told = len(peer.events)
+    configure(peer, 2, max_retrans=0, heartbeats=True)
+    assert (path.max_retrans, path.state, path.heartbeat_deadline) == (0, PATH_ACTIVE, NEVER)
+    assert len(peer.events) == told
+
+
+def test_another_heartbeat_interval_holds_at_once() -> None:
+    """RFC 9260 section 8.3: a HEARTBEAT is due RTO and HB.interval after the last one, within half an RTO."""
+    peer = Peer(heartbeat_interval=30.0)
+    for seconds in (7, 0, 100):
+        path = configure(peer, heartbeat_interval=seconds * SECOND)
+        assert abs(path.heartbeat_deadline - peer.now - seconds * SECOND - path.rto) <= path.rto // 2
+
+
+def test_heartbeats_are_switched_off_and_on_with_the_interval_that_they_had() -> None:
+    peer = Peer(heartbeat_interval=30.0)
+    path = configure(peer, heartbeats=False)
+    assert (path.heartbeat_enabled, path.heartbeat_deadline) == (False, NEVER)
+    configure(peer, heartbeats=True)
+    assert path.heartbeat_enabled
+    assert abs(path.heartbeat_deadline - peer.now - 30 * SECOND - path.rto) <= path.rto // 2
+
+
+@pytest.mark.parametrize("heartbeats", [True, False])
+def test_a_doubt_lasts_while_there_are_heartbeats_that_could_end_it(heartbeats: bool) -> None:
+    peer = Peer(paths=2, heartbeat_interval=30.0)
+    peer.path().doubtful = True
+    assert configure(peer, heartbeats=heartbeats).doubtful is heartbeats
+
+
+def test_a_primary_path_with_more_errors_than_it_may_have_gives_way_at_once() -> None:
+    """RFC 7829 section 5 (2)."""
+    peer = Peer(paths=2, primary_switchover_max_retrans=4)
+    peer.path().error_count = 2
+    configure(peer, primary_switchover_max_retrans=2)
+    assert peer.association.primary is peer.path(1)
+    configure(peer, primary_switchover_max_retrans=1)
+    assert peer.association.primary is peer.path(2)
+
+
+@pytest.mark.parametrize(
+    ("what", "discovers", "mtu"),
+    [
+        ({"mtu": 800}, False, 800),
+        ({"mtu": 0}, False, 1472),
+        ({"mtu_discovery": False}, False, 1472),
+        ({"mtu_discovery": False, "mtu": 700}, False, 700),
+        ({"mtu_discovery": True, "mtu": 700}, True, 1472),
+        ({"mtu_discovery": True}, True, 1472),
+        ({}, True, 1472),
+    ],
+)
+def test_a_path_has_the_size_that_is_set_or_discovers_it(what: dict[str, Any], discovers: bool, mtu: int) -> None:
+    """RFC 6458 section 8.1.12: SPP_PMTUD_DISABLE, and spp_pathmtu for a path that discovers nothing."""
+    peer = Peer(link_mtu=1500)
+    path = peer.path()
+    path.sized = True
+    path.set_mtu(1472, 1472)
+    configure(peer, **what)
+    assert (path.discovers, path.mtu) == (discovers, mtu)
+
+
+def test_messages_are_cut_for_the_smallest_path_as_soon_as_that_is_set() -> None:
+    """RFC 9260 section 7.3."""
+    peer = Peer(paths=2, path_mtu_discovery=False, link_mtu=9000)
+    assert peer.association.fragmentation_point == 1472 - 28
+    configure(peer, 2, mtu=800)
+    assert peer.association.fragmentation_point == 800 - 28
+    configure(peer, 2, mtu_discovery=True)  # Nothing is known of this path now.
+    assert peer.association.fragmentation_point == 1472 - 28
+
+
+def test_a_path_without_udp_has_room_for_eight_bytes_more() -> None:
+    """RFC 6951 section 5.6."""
+    peer = Peer()
+    configure(peer, encaps_port=0)
+    assert peer.association.fragmentation_point == 1480 - 28
+
+
+def test_the_marks_of_a_path_stand_before_those_of_the_association() -> None:
+    peer = Peer(paths=2, dscp=46)
+    assert configure(peer, dscp=10).flowinfo == 10 << DSCP_SHIFT
+    assert configure(peer, dscp=0).flowinfo == 0
+    change(peer, dscp=8)
+    assert [path.flowinfo >> DSCP_SHIFT for path in peer.association.paths] == [0, 8]
+
+
+# --- timeouts ---
+
+
+@pytest.mark.parametrize(
+    ("srtt", "rto", "expected"), [(0, 1.0, 3.0), (0, 4.0, 4.0), (SECOND // 5, 1.0, 1.0), (1, 1.0, 1.0)]
+)
+def test_rto_initial_holds_for_a_path_that_has_neither_measured_nor_timed_out(
+    srtt: int, rto: float, expected: float
+) -> None:
+    """RFC 9260 section 6.3.1, rule C1."""
+    peer = Peer()
+    path = peer.path()
+    path.srtt, path.rto = srtt, round(rto * SECOND)
+    change(peer, rto_initial=3.0)
+    assert path.rto == expected * SECOND
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"), [({"rto_min": 2.0, "rto_initial": 2.0}, 2.0), ({"rto_max": 1.0}, 1.0)]
+)
+def test_rto_min_and_rto_max_hold_at_once(changes: dict[str, float], expected: float) -> None:
+    """RFC 9260 section 6.3.1, rules C6 and C7."""
+    peer = Peer()
+    peer.path().srtt = SECOND // 5
+    peer.path().rto = round(1.5 * SECOND)
+    change(peer, **changes)
+    assert peer.path().rto == expected * SECOND
+
+
+@pytest.mark.parametrize("name", ["t3_deadline", "heartbeat_timeout", "errors_pause"])
+@pytest.mark.parametrize(("before", "after"), [(50, 2), (1, 1)])
+def test_what_waits_for_an_rto_waits_no_longer_than_it_is_now(name: str, before: int, after: int) -> None:
+    peer = Peer()
+    path = peer.path()
+    path.rto = 60 * SECOND
+    setattr(path, name, peer.now + before * SECOND)
+    change(peer, rto_max=2.0)
+    assert getattr(path, name) == peer.now + after * SECOND
+
+
+def test_timers_that_do_not_run_are_not_started() -> None:
+    peer = Peer(paths=2)
+    peer.shutdown()
+    assert peer.association.tcb.closing is not None
+    peer.association.tcb.closing.t2_deadline = NEVER
+    change(peer, rto_max=2.0)
+    assert peer.association.tcb.closing.t2_deadline == NEVER
+    assert {(path.t3_deadline, path.heartbeat_timeout) for path in peer.association.paths} == {(NEVER, NEVER)}
+
+
+@pytest.mark.parametrize(("before", "after"), [(50, 2), (1, 1)])
+def test_t2_shutdown_waits_no_longer_than_the_rto_is_now(before: int, after: int) -> None:
+    peer = Peer()
+    peer.shutdown()
+    closing = peer.association.tcb.closing
+    assert closing is not None
+    closing.t2_deadline = peer.now + before * SECOND
+    peer.path().rto = 60 * SECOND
+    change(peer, rto_max=2.0)
+    assert closing.t2_deadline == peer.now + after * SECOND
+
+
+def opening() -> tuple[Stack, Association]:
+    """A COOKIE ECHO has left, and is not answered."""
+    stack = Stack(seeded_bytes(1), START)
+    remote, local = bytes((10, 0, 1, 2)), bytes((10, 0, 1, 1))
+    association = stack.open_endpoint(PORT, [local], AssociationConfig()).connect(
+        START, [PeerAddress(remote, UDP_PORT)], PORT
     )
-    assert found == [RECONFIG_DENIED, RECONFIG_DONE]
-
-
-@of("allow_added_streams")
-def _() -> None:
-    found = reconfiguration_of_b(
-        lambda association, now: association.add_streams(now, 1), StreamsAdded, allow_added_streams=True
+    init = stack.poll_transmit(START)
+    assert init is not None
+    answer = Setup(PEER_TAG, 1 << 16, 1, 1, 7)
+    answer.cookie = b"cookie"
+    tag = parse(init.data[16:]).initiate_tag
+    stack.receive(
+        START, local, remote, UDP_PORT, finish_packet(prefix(PORT, PORT, tag), answer.encode(ack=True)), 1 << 16
     )
-    assert found == [RECONFIG_DENIED, RECONFIG_DONE]
+    while stack.poll_transmit(START) is not None:
+        pass
+    return stack, association
 
 
-@of("max_outbound_streams")
-def _() -> None:
-    found = reconfiguration_of_b(
-        lambda association, now: association.add_streams(now, 0, 1),
-        StreamsAdded,
-        allow_added_streams=True,
-        max_outbound_streams=10,
+@pytest.mark.parametrize(("before", "after"), [(50, 2), (1, 1), (None, None)])
+def test_t1_cookie_waits_no_longer_than_the_rto_is_now(before: int | None, after: int | None) -> None:
+    _, association = opening()
+    begun = association.tcb.opening
+    assert begun is not None
+    begun.t1_cookie_deadline = NEVER if before is None else START + before * SECOND
+    association.paths[0].rto = 60 * SECOND
+    association.reconfigure(START, replace(association.config, rto_max=2.0))
+    assert begun.t1_cookie_deadline == (NEVER if after is None else START + after * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("interval", "deadline", "expected"),
+    [(40, 30, (2, 2)), (40, 1, (2, 1)), (1, 30, (1, 1)), (40, None, (2, None)), (0, 30, (0, 30))],
+)
+def test_zero_window_probes_wait_no_longer_than_rto_max(
+    interval: int, deadline: int | None, expected: tuple[int, int | None]
+) -> None:
+    """RFC 9260 section 6.1 A: the interval grows up to RTO.Max. The first probe waits for something else."""
+    peer = Peer()
+    probe = peer.association.tcb.probe = Probe()
+    probe.interval = interval * SECOND
+    probe.deadline = NEVER if deadline is None else peer.now + deadline * SECOND
+    change(peer, rto_max=2.0)
+    seconds = None if probe.deadline == NEVER else (probe.deadline - peer.now) // SECOND
+    assert (probe.interval // SECOND, seconds) == expected
+
+
+@pytest.mark.parametrize(("before", "after"), [(50, 2), (1, 1)])
+def test_heartbeats_that_are_too_many_wait_no_longer_than_the_shortest_rto(before: int, after: int) -> None:
+    """RFC 9260 section 16: HB.Max.Burst is counted for an RTO."""
+    peer = Peer(paths=2)
+    for path, seconds in zip(peer.association.paths, (2, 9), strict=True):
+        path.srtt, path.rto = SECOND, seconds * SECOND
+    tcb = peer.association.tcb
+    tcb.heartbeat_window = peer.now + before * SECOND
+    change(peer, rto_max=30.0)
+    assert tcb.heartbeat_window == peer.now + after * SECOND
+
+
+# --- the association ---
+
+
+def test_a_path_keeps_its_own_while_the_associations_parameter_stays() -> None:
+    peer = Peer(paths=2, heartbeat_interval=30.0)
+    path = configure(
+        peer,
+        2,
+        heartbeat_interval=7 * SECOND,
+        max_retrans=8,
+        potentially_failed_max_retrans=4,
+        primary_switchover_max_retrans=6,
+        probe_timer=9 * SECOND,
+        mtu=800,
     )
-    assert found == [RECONFIG_DENIED, RECONFIG_DENIED]
+    kept = values(path)
+    change(peer, sack_delay=0.1)
+    assert values(path) == kept
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(AssociationConfig)])
-def test_what_is_set_on_an_association_that_lives_holds_from_then_on(name: str) -> None:
-    if name not in NEGOTIATED:
-        CHECKS[name]()
+def test_heartbeats_of_all_paths_follow_the_associations_interval() -> None:
+    peer = Peer(paths=2, heartbeat_interval=30.0)
+    configure(peer, 2, heartbeats=False)
+    for interval, expected in ((0.0, (False, 30 * SECOND)), (1e-9, (True, 1)), (5.0, (True, 5 * SECOND))):
+        change(peer, heartbeat_interval=interval)
+        found = {(path.heartbeat_enabled, path.heartbeat_interval) for path in peer.association.paths}
+        assert found == {expected}  # The interval is kept, for a path that is switched on by itself.
 
 
-def test_what_was_set_for_one_path_stays_when_other_parameters_change() -> None:
-    with Pair(1, paths=2).connect() as pair:
-        association, (path, other) = pair.a.association, pair.a.association.paths
-        association.configure_path(
-            pair.a.host.now, path.remote, heartbeat_interval=7, max_retrans=8, potentially_failed_max_retrans=1, mtu=600
-        )
-        change_a(pair, sack_delay=0.1)
-        kept = (path.heartbeat_interval, path.max_retrans, path.potentially_failed_max_retrans, path.mtu)
-        assert kept == (7, 8, 1, 600)
-        change_a(pair, path_max_retrans=3)
-        assert (path.max_retrans, other.max_retrans, path.heartbeat_interval) == (3, 3, 7)
+@pytest.mark.parametrize("sent", [1, 2])
+def test_a_larger_send_buffer_wakes_who_waits_for_room_if_it_has_some(sent: int) -> None:
+    peer = Peer()
+    peer.send(*[1000] * sent)
+    peer.association.want_writable()
+    change(peer, send_buffer=peer.association.tcb.buffered)
+    assert peer.events_of(Writable) == []
+    change(peer, send_buffer=peer.association.tcb.buffered + 1)
+    assert len(peer.events_of(Writable)) == 1
+    change(peer, send_buffer=1 << 20)
+    assert len(peer.events_of(Writable)) == 1
 
 
-def test_a_paths_own_switchover_threshold_rises_with_what_it_must_not_be_below() -> None:
-    """RFC 7829 section 5 (1): PSMR is at least PFMR."""
-    with Pair(1, paths=2).connect() as pair:
-        association, (path, other) = pair.a.association, pair.a.association.paths
-        association.configure_path(pair.a.host.now, path.remote, primary_switchover_max_retrans=1)
-        change_a(pair, sack_delay=0.1)
-        assert path.primary_switchover_max_retrans == 1
-        change_a(pair, potentially_failed_max_retrans=3)
-        assert (path.primary_switchover_max_retrans, other.primary_switchover_max_retrans) == (3, NO_SWITCHOVER)
+def test_nobody_is_told_of_room_who_did_not_ask() -> None:
+    peer = Peer()
+    change(peer, send_buffer=1 << 24)
+    assert peer.events_of(Writable) == []
 
 
-def test_switching_heartbeats_off_ends_a_doubt_that_only_they_could_end() -> None:
-    with Pair(1, paths=2).connect() as pair:
-        pair.cut(1)
-        pair.a.send(b"goes by the other path in the end")
-        pair.network.run(lambda: first_path(pair).doubtful)
-        pair.a.association.configure_path(pair.a.host.now, first_path(pair).remote, heartbeats=False)
-        assert not first_path(pair).doubtful
-
-
-def test_an_association_that_is_over_takes_other_parameters_and_does_nothing() -> None:
-    with backed_off(8) as pair:
-        pair.a.association.abort(pair.a.host.now)
-        pair.network.run_for(1)
-        before = len(pair.a.host.events)
-        change_a(pair, path_max_retrans=0, heartbeat_interval=1.0, receive_buffer=4096, send_buffer=1 << 24)
-        pair.network.run_for(100)
-        assert len(pair.a.host.events) == before
-        assert pair.a.association.config.path_max_retrans == 0
-
-
-def test_candidates_that_were_not_asked_yet_begin_with_the_new_rto_initial() -> None:
-    with Pair(1, paths=2, config=AssociationConfig(attempt_delay=3.0, max_init_retransmits=1)) as pair:
-        pair.cut(1)
-        pair.cut(2)
-        remotes = [PeerAddress(ip, 9899) for ip in pair.b.host.packed]
-        association = pair.a.endpoint.connect(pair.a.host.now, remotes, 5000)
-        pair.network.run_for(0.5)
-        change(pair.network, association, rto_initial=2.0)
-        pair.network.run(lambda: association.ended, 100)
-        to_second = [rung.time for rung in pair.network.rungs() if rung.destination == "10.0.2.2"]
-        assert to_second == pytest.approx([3, 5])
+def test_nobody_is_told_of_room_once_the_association_is_over() -> None:
+    peer = Peer()
+    peer.send(1000)
+    peer.association.want_writable()
+    peer.association.abort(peer.now)
+    change(peer, send_buffer=1 << 24, loss_recovery="rack", rto_initial=3.0)
+    assert peer.events_of(Writable) == []
+    assert peer.path().rto == SECOND
