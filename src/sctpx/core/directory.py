@@ -157,7 +157,6 @@ class Directory:
     def remove(self, association: Association) -> None:
         """Forget by what an association is found."""
         keys = association.indexed
-        association.indexed = []
         if keys and self.by_prefix.get(keys[0]) is association:
             del self.by_prefix[keys[0]]
         for key in keys[1:]:

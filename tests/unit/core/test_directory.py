@@ -148,6 +148,32 @@ def test_a_setup_chunk_is_for_the_peer_at_its_udp_port_first_and_for_nobody_who_
     assert directory.claimed_by(arrival(ip(3)), []) == [setting_up]
 
 
+def test_who_only_says_that_an_address_is_its_own_keeps_nobody_else_from_being_found() -> None:
+    """RFC 5062 section 2."""
+    directory = Directory(NOW)
+    says_so, certain = up(make(1, ip(1), ip(2)), ip(2)), up(make(2, ip(1)), ip(1))
+    for association in (says_so, certain):
+        directory.enter(association)
+    assert directory.claimed_by(arrival(ip(1)), []) == [certain]
+
+
+def test_an_address_that_was_deleted_is_the_associations_until_it_is_entered_anew() -> None:
+    directory = Directory(NOW)
+    association = up(make(1, ip(1), ip(2)), ip(1), ip(2))
+    directory.enter(association)
+    del association.tcb.paths[0]
+    assert directory.claimed_by(arrival(ip(1)), []) == [association]
+
+
+def test_an_association_that_is_entered_once_more_has_its_addresses_once() -> None:
+    directory = Directory(NOW)
+    first, second = make(1, ip(1)), make(2, ip(1))
+    for association in (first, second, second):
+        association.tcb.moved = True
+        directory.enter(association)
+    assert directory.at(ip(1), PEER_PORT, PORT) == [first, second]
+
+
 def test_a_packet_that_is_returned_was_sent_by_the_association_with_its_tags() -> None:
     directory = Directory(NOW)
     first, second = make(1, ip(1)), make(2, ip(1))
@@ -202,6 +228,24 @@ def test_an_association_that_never_knew_its_peer_leaves_nothing_behind() -> None
     assert not directory.is_over(association.tcb.peer_prefix, cookie_of(association), True)
 
 
+def test_an_association_that_was_never_entered_leaves_nothing_behind() -> None:
+    directory = Directory(NOW)
+    association = make(1, ip(1))
+    association.indexed = []
+    directory.retire(association)
+    assert not directory.is_over(association.tcb.peer_prefix, cookie_of(association), True)
+
+
+def test_the_tag_of_an_association_whose_addresses_have_changed_is_not_over() -> None:
+    directory = Directory(NOW)
+    association = up(make(1, ip(1), ip(2)), ip(1), ip(2))
+    directory.enter(association)
+    del association.tcb.paths[0]
+    association.tcb.moved = True
+    directory.enter(association)
+    assert not directory.is_over(association.tcb.peer_prefix, cookie_of(association), False)
+
+
 def test_after_a_restart_the_old_tag_is_over() -> None:
     directory = Directory(NOW)
     association = make(1, ip(1))
@@ -224,6 +268,18 @@ def test_what_is_kept_is_kept_as_long_as_a_cookie_is_good() -> None:
     for later in range(0, 10 * LIFE, LIFE):
         directory.now = NOW + later
         assert directory.is_over(prefix_, cookie_of(association), True)
+
+
+def test_what_is_kept_is_forgotten_when_no_cookie_is_good_any_more() -> None:
+    directory = Directory(NOW)
+    association = make(1, ip(1))
+    directory.enter(association)
+    directory.retire(association)
+    found = []
+    for lives in range(4):
+        directory.now = NOW + lives * LIFE
+        found.append(directory.is_over(association.tcb.peer_prefix, cookie_of(association), True))
+    assert found == [True, True, False, False]
 
 
 def test_packets_for_one_whose_last_packet_has_not_left_yet_are_not_out_of_the_blue() -> None:

@@ -33,12 +33,12 @@ def handle(tcb: Tcb, arrival: Arrival) -> bool:
     # Perhaps it is one of the peer's addresses in a moment; else it is where the answer goes (E6).
     path = Path(arrival.remote, arrival.local, arrival.port, tcb.rules)
     tcb.begin_packet(path)
-    tried = 0
+    tried = False
     for kind, flags, value in _admitted(tcb, arrival):
         if kind != CHUNK_ASCONF or tcb.state not in asconf.COUNTS:
             continue
         tcb.stats.control_chunks_received += 1
-        tried += 1
+        tried = True
         try:
             asconf.handle_asconf(tcb, arrival.now, path, flags, value)
         except ParseError:
@@ -58,7 +58,7 @@ def _names(tcb: Tcb, value: bytes) -> bool:
     if not tcb.capabilities & ADDRESS_RECONFIGURATION:
         return False
     ip = wire.lookup_of(value)
-    return len(ip) > 0 and (not any(ip) or _has(tcb, ip) or asconf.has_answered(tcb, wire.serial_of(value)))
+    return ip != b"" and (not any(ip) or _has(tcb, ip) or asconf.has_answered(tcb, wire.serial_of(value)))
 
 
 def _has(tcb: Tcb, ip: bytes) -> bool:

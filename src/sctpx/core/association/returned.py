@@ -13,7 +13,7 @@ from ...wire.packet import parse_prefix
 from ..ext import path_mtu
 from ..outputs import Transmit
 from . import handshake, reachability, shutdown
-from .state import CLOSED, COOKIE_WAIT
+from .state import COOKIE_WAIT
 from .tcb import Tcb
 
 # The size of a packet may be the reason.
@@ -30,7 +30,7 @@ def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payloa
     _, _, tag = parse_prefix(payload)
     if error == EMSGSIZE:
         path = tcb.find_path(remote)
-        if tag and tag == tcb.peer_tag and path is not None and path.encaps_port == port:
+        if tag == tcb.peer_tag and path is not None and path.encaps_port == port:
             path_mtu.handle_icmp(tcb, now, path, mtu)
         return
     if tag == 0:
@@ -38,7 +38,7 @@ def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payloa
         proven = payload[COMMON_HEADER : COMMON_HEADER + 1] == _INIT and payload[16:20] == own
         if proven:
             handshake.handle_icmp(tcb, now, remote, port, error)
-    elif tag == tcb.peer_tag and tcb.state not in (CLOSED, COOKIE_WAIT):
+    elif tag == tcb.peer_tag:
         path = tcb.find_path(remote)
         if path is None or path.encaps_port != port:
             return  # It says nothing about how packets go there now.
@@ -65,6 +65,5 @@ def handle_send_error(tcb: Tcb, now: int, transmit: Transmit, error: int) -> Non
                 path_mtu.handle_send_error(tcb, now, path, first)
             else:
                 path_mtu.handle_no_room(path, len(first))
-        return
-    if tag == 0 and tcb.state == COOKIE_WAIT and error != ENOBUFS:
+    elif tag == 0 and tcb.state == COOKIE_WAIT and error != ENOBUFS:
         handshake.handle_send_error(tcb, now, transmit.remote, transmit.port, error)

@@ -251,6 +251,28 @@ def test_what_comes_before_a_message_that_is_refused_leaves(wrong: Any, error: i
     assert peer.take_tsns() == [1, 2]
 
 
+@pytest.mark.parametrize("unordered", [True, False])
+def test_only_the_first_and_the_last_chunk_of_a_message_have_its_flags(unordered: bool) -> None:
+    """RFC 9260 section 3.3.1: the B, E and I bits."""
+    peer, association = up()
+    association.send(peer.now, bytes(FULL + 1), unordered=unordered, immediate=True)
+    association.send_many(iter([(bytes(FULL + 1), 0, 0, unordered)]), as_given, 10)
+    peer.settle()
+    flags = [data.flags for packet in peer.take() for data in packet.data]
+    also = DATA_UNORDERED if unordered else 0
+    assert flags == [DATA_BEGIN | also, DATA_END | DATA_IMMEDIATE | also, DATA_BEGIN | also, DATA_END | also]
+
+
+def test_nothing_is_taken_from_the_source_of_messages_that_cannot_be_sent() -> None:
+    peer, association = up()
+    peer.shutdown()
+    source = iter([b"text"])
+    with pytest.raises(OSError, match="shutting down") as refused:
+        association.send_many(source, as_given, 10)
+    assert refused.value.errno == EPIPE
+    assert next(source) == b"text"
+
+
 @pytest.mark.parametrize("plain", [True, False])
 def test_messages_are_refused_from_when_their_source_ends_the_association(plain: bool) -> None:
     """An iterator of the user may do anything."""

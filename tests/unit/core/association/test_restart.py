@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from sctpx.core import extension
 from sctpx.core.association import restart
 from sctpx.core.association.association import Association
 from sctpx.core.association.restart import ACCEPTED, REJECTED
-from sctpx.core.association.state import COOKIE_WAIT, ESTABLISHED, SHUTDOWN_ACK_SENT
+from sctpx.core.association.state import COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_ACK_SENT
+from sctpx.core.capabilities import ECN
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import Readable, Restarted
+from sctpx.core.ext.ecn import Ecn
 from sctpx.core.state_cookie import Cookie
 from sctpx.testing import pack_address
 from sctpx.wire import causes, control
@@ -19,6 +22,8 @@ from sctpx.wire.codes import (
     CAUSE_MISSING_PARAMETER,
     CAUSE_RESTART_WITH_NEW_ADDRESSES,
     CHUNK_ABORT,
+    CHUNK_COOKIE_ACK,
+    CHUNK_HEARTBEAT,
 )
 from sctpx.wire.packet import chunks
 from sctpx.wire.serial import TSN_MASK
@@ -191,6 +196,16 @@ def test_in_shutdown_ack_sent_the_shutdown_ack_goes_to_where_the_setup_chunk_cam
         assert association.state == SHUTDOWN_ACK_SENT
 
 
+def test_in_shutdown_ack_sent_the_rest_of_a_packet_with_a_cookie_echo_does_not_count() -> None:
+    """Section 5.2.4 A: no association is set up."""
+    with Scripted() as lab:
+        association = lab.up_outgoing()
+        cookie = cookie_for(association, lab.a.now, local_tag=5, peer_tag=6)
+        lab.ask(control.shutdown(lab.a_tsn - 1))
+        assert association.state == SHUTDOWN_ACK_SENT
+        assert echo(lab, association, cookie) == REJECTED
+
+
 # --- what an INIT is answered with ---
 
 
@@ -207,9 +222,10 @@ def test_an_init_without_the_authentication_that_is_demanded_is_refused_and_chan
         assert association.state == ESTABLISHED
 
 
-def test_new_addresses_in_an_init_are_told_as_far_as_a_packet_has_room() -> None:
+@pytest.mark.parametrize("mtu", [1280, 1284, 1288])
+def test_new_addresses_in_an_init_are_told_as_far_as_a_packet_has_room(mtu: int) -> None:
     """Section 5.2.2; an address parameter of IPv6 has 20 bytes."""
-    config = AssociationConfig(mtu=1280, loss_recovery="rfc9260")
+    config = AssociationConfig(mtu=mtu, loss_recovery="rfc9260")
     with Scripted(ipv6=True, config=config) as lab:
         lab.up_incoming()
         added = [pack_address(f"2001:db8:7::{number:x}") for number in range(1, 64)]
@@ -217,7 +233,7 @@ def test_new_addresses_in_an_init_are_told_as_far_as_a_packet_has_room() -> None
         [(code, told)] = causes_of(lab, "ABORT")
         assert code == CAUSE_RESTART_WITH_NEW_ADDRESSES
         packet = lab.heard[-1]
-        room = 1280 - 40 - 8  # IPv6 and UDP.
+        room = mtu - 40 - 8  # IPv6 and UDP.
         assert room - 20 < len(packet.data) <= room
         assert len(told) == len(chunks(packet.data)[0][2]) - 4
 
@@ -251,6 +267,65 @@ def test_while_setting_up_an_init_is_answered_as_the_association_is_configured(w
 
 
 # --- what becomes of the association ---
+
+
+@pytest.mark.parametrize(("source", "preferred"), [(0, None), (1, 0)])
+def test_in_a_collision_the_association_is_the_one_of_the_cookie_and_ours_is_sent_no_more(
+    source: int, preferred: int | None
+) -> None:
+    """Action B. The user's first address is preferred if another one is heard first (CX10)."""
+    with Scripted(paths=2) as lab:
+        addresses = [pack_address(ip) for ip in lab.p.addresses]
+        association = lab.connect()
+        lab.ask(lab.init_ack(addresses=addresses), source=lab.p.addresses[1])
+        tcb = association.tcb
+        assert association.state == COOKIE_ECHOED
+        for path in association.paths:
+            path.unanswered_inits = 1
+            tcb.send_control(path, control.cookie_echo(b"of a tag that is given up"))
+        heard = addresses[source]
+        cookie = cookie_for(association, lab.a.now, peer_tag=6, source=heard, addresses=addresses)
+        assert restart.handle_cookie_echo(association, lab.a.now, cookie, OURS, heard, UDP_PORT) == ACCEPTED
+        assert association.state == ESTABLISHED
+        assert {chunk[0] for _, chunk, _ in tcb.control} <= {CHUNK_COOKIE_ACK, CHUNK_HEARTBEAT}
+        assert [path.unanswered_inits for path in association.paths] == [int(ip != heard) for ip in addresses]
+        wish = None if tcb.preferred_primary is None else addresses.index(tcb.preferred_primary.remote)
+        assert (association.primary, wish) == (tcb.find_path(heard), preferred)
+        assert [report.error for report in association.report] == [0, 0]
+
+
+def test_after_a_restart_the_extensions_are_those_that_were_agreed_on_anew() -> None:
+    with Scripted() as lab:
+        association = lab.up_incoming()
+        for agreed, there in ((ECN, True), (0, False)):
+            tag = association.tcb.local_tag + 1
+            cookie = cookie_for(association, lab.a.now, local_tag=tag, peer_tag=tag, capabilities=agreed)
+            assert echo(lab, association, cookie) == ACCEPTED
+            assert (extension.find(association.tcb.extensions, Ecn) is not None) is there
+
+
+def test_an_end_that_waits_for_data_has_its_guard_from_when_the_data_is_gone() -> None:
+    """Section 9.2: T5-shutdown-guard is started with the SHUTDOWN."""
+    with Scripted() as lab:
+        association = lab.up_incoming()
+        association.send(lab.a.now, b"never acknowledged")
+        association.shutdown(lab.a.now)
+        lab.network.run_for(1)
+        assert echo(lab, association, cookie_for(association, lab.a.now, local_tag=5, peer_tag=6)) == ACCEPTED
+        closing = association.tcb.closing
+        assert closing is not None
+        assert closing.t5_started == lab.a.now
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_after_a_restart_the_source_of_what_was_received_last_is_still_known(reads: bool) -> None:
+    with Scripted(paths=2) as lab:
+        association = lab.up_incoming(addresses=[pack_address(ip) for ip in lab.p.addresses])
+        lab.ask(lab.data(), source=lab.p.addresses[1])
+        if reads:
+            association.read()
+        assert echo(lab, association, cookie_for(association, lab.a.now, local_tag=5, peer_tag=6)) == ACCEPTED
+        assert association.source == pack_address(lab.p.addresses[1])
 
 
 def test_before_data_came_the_tsn_of_the_init_of_each_collision_counts() -> None:

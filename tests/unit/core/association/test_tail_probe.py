@@ -8,6 +8,7 @@ from sctpx.core.association.tail_probe import LEAST, SACK_DELAY, due, patience
 from sctpx.core.config import AssociationConfig
 from sctpx.core.path.path import Path
 from sctpx.core.timers import MILLISECOND, NEVER, SECOND
+from tests.conformance.peer import FULL, Peer
 
 NOW = 10**18
 
@@ -80,3 +81,22 @@ def test_a_path_that_timed_out_is_left_to_t3_rtx() -> None:
     path = busy_path()
     path.error_count = 1
     assert due(path) == NEVER
+
+
+@pytest.mark.parametrize(("size", "suspect"), [(FULL, True), (300, False)])
+def test_data_that_another_path_had_to_carry_may_have_been_too_large_for_its_own(size: int, suspect: bool) -> None:
+    """RFC 8899 section 4.3: a black hole. What is no larger than MIN_PLPMTU passes everywhere."""
+    peer = Peer(paths=2, loss_recovery="rack", heartbeat_interval=30.0, rtt=0.02, link_mtu=1500)
+    path = peer.path()
+    path.sized = True
+    path.set_mtu(1472, 1472)
+    peer.association.tcb.limit_packets()
+    peer.send(100)
+    peer.sack(1, after=0.02)
+    peer.send(size)
+    peer.take()
+    probes = [packet for packet in peer.wait(0.9) if packet.tsns]
+    assert [(packet.path, packet.tsns) for packet in probes] == [(2, [2])]
+    assert path.timed_out_tsn < 0
+    peer.sack(2, path=2, after=0.02)
+    assert (path.timed_out_tsn >= 0) is suspect

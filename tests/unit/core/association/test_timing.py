@@ -12,8 +12,10 @@ from sctpx.core.association.state import CLOSED
 from sctpx.core.association.tcb import Tcb
 from sctpx.core.association.timing import handle_timeout, next_deadline
 from sctpx.core.events import Abandoned
+from sctpx.core.extension import Extension
 from sctpx.core.timers import MILLISECOND, NEVER
 from sctpx.core.tx.reliability import RETRANSMISSIONS, TIMED
+from tests.conformance.asconf import change, changing, ours
 from tests.conformance.peer import Peer
 
 
@@ -122,3 +124,37 @@ def test_an_extension_acts_when_its_time_has_come() -> None:
     assert peer.events_of(Abandoned) == []
     peer.advance_to(when)
     assert len(peer.events_of(Abandoned)) == 1
+
+
+def test_only_those_extensions_act_whose_time_has_come() -> None:
+    peer = quiet_peer()
+    tcb = peer.association.tcb
+    due, later = Extension(), Extension()
+    tcb.extensions = [later, due]
+    later.deadline, due.deadline = peer.now + 1, peer.now
+    handle_timeout(tcb, peer.now)
+    assert (later.deadline, due.deadline) == (peer.now + 1, NEVER)
+
+
+def test_when_an_extension_has_ended_the_association_no_other_one_acts() -> None:
+    """RFC 5061 section 5.1, B5: an ASCONF that is not answered counts against the association."""
+    peer = changing(association_max_retrans=1)
+    change(peer, ours(2))
+    tcb = peer.association.tcb
+    other = Extension()
+    tcb.extensions.append(other)
+    while tcb.state != CLOSED:
+        other.deadline = tcb.extensions[0].deadline
+        peer.advance_to(other.deadline)
+    assert other.deadline <= peer.now
+
+
+def test_when_the_timeout_of_one_path_has_ended_the_association_none_of_another_counts() -> None:
+    """RFC 9260 section 8.1."""
+    peer = Peer(paths=2, association_max_retrans=1)
+    for path in peer.association.paths:
+        peer.send(1000, remote=path.remote)
+    stats = peer.association.stats
+    peer.association.tcb.error_count = 1
+    peer.advance(1)
+    assert (peer.association.ended, stats.t3_timeouts) == (True, 1)

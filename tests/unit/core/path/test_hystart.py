@@ -134,6 +134,28 @@ def test_data_that_left_the_flight_without_a_sack_measures_nothing() -> None:
     assert hystart.current_round_min_rtt == 40 * MILLISECOND
 
 
+def test_a_round_ends_with_what_is_left_of_it_if_data_left_the_flight_without_a_sack() -> None:
+    """For example when messages are given up (RFC 3758)."""
+    hystart = HyStart()
+    hystart.on_sent(0, 10 * PACKET)
+    hystart.on_acknowledged(30 * MILLISECOND, PACKET)  # A round begins, of ten packets.
+    hystart.on_sent(30 * MILLISECOND, 2 * PACKET)  # Three of them are left.
+    hystart.on_acknowledged(40 * MILLISECOND, 2 * PACKET)
+    hystart.on_sent(40 * MILLISECOND, PACKET)
+    assert hystart.last_round_min_rtt == NEVER
+    hystart.on_acknowledged(90 * MILLISECOND, PACKET)
+    hystart.on_sent(90 * MILLISECOND, PACKET)
+    hystart.on_acknowledged(190 * MILLISECOND, PACKET)
+    assert (hystart.last_round_min_rtt, hystart.current_round_min_rtt) == (50 * MILLISECOND, 100 * MILLISECOND)
+
+
+def test_few_sendings_leave_marks() -> None:
+    hystart = HyStart()
+    for number in range(1, MOST_MARKS + 10):
+        hystart.on_sent(number, number * PACKET)
+        assert len(hystart.marks) == min(number, MOST_MARKS)
+
+
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(["send", "sack", "drop"]), st.integers(1, 40), st.integers(0, 10**9)), max_size=300

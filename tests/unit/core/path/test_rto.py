@@ -159,3 +159,38 @@ def test_the_highest_rto_is_remembered() -> None:
         rto.measure(path, SECOND, config.rules)
     assert path.rto < 2 * SECOND
     assert path.rto_highest == 6 * SECOND
+
+
+def test_the_shortest_round_trips_are_kept_to_the_nanosecond() -> None:
+    config = AssociationConfig(rto_min=0.001)
+    path = make_path(config)
+    rto.measure(path, 2, config.rules)
+    assert (path.srtt, path.rttvar, path.least_rtt) == (2, 1, 2)
+    path = make_path(config)
+    rto.measure(path, 1, config.rules)
+    assert (path.srtt, path.least_rtt) == (1, 1)
+    path = make_path(config)
+    for number in range(1, 3 * rto.REMEMBERED):
+        rto.measure(path, 1 if number % rto.REMEMBERED == 0 else 2, config.rules)
+        assert path.measurements == number
+        assert path.least_rtt == (2 if number < rto.REMEMBERED else 1)
+    path = make_path(config)
+    for rtt in (100, 1, 100):
+        rto.measure(path, rtt, config.rules)
+    assert path.least_rtt == 1
+
+
+def test_the_congestion_controller_learns_of_each_measurement() -> None:
+    """RFC 9438 section 4.2: the window of CUBIC is what the curve says one round trip ahead."""
+    grown = []
+    for rtt in (MILLISECOND, 2 * SECOND):
+        path = make_path(AssociationConfig(congestion="cubic"))
+        rto.measure(path, rtt, CONFIG.rules)
+        controller = path.controller
+        controller.cwnd = 20 * path.pmdcs
+        controller.on_loss()
+        for now in range(SECOND, 9 * SECOND, SECOND):
+            controller.on_sent(now, controller.cwnd)
+            controller.on_acknowledged(now, [controller.cwnd])
+        grown.append(controller.cwnd)
+    assert grown[0] < grown[1]
