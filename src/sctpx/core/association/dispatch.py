@@ -189,7 +189,7 @@ def _padding(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
 def _shutdown(tcb: Tcb, now: int, path: Path, flags: int, value: bytes) -> bool:
     """The first SHUTDOWN: the peer has sent all that it had (section 9.2)."""
     cumulative = extend_tsn(control.parse_shutdown(value), tcb.outstanding.cumulative_tsn_ack_point)
-    shutdown.receive(tcb, now)
+    tcb.transition(SHUTDOWN_RECEIVED)
     transfer.acknowledge_by_shutdown(tcb, now, cumulative)
     if tcb.state != CLOSED:
         tcb.events.append(PeerShutdown(tcb.association))

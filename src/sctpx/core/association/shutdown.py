@@ -93,16 +93,8 @@ def shutdown(tcb: Tcb, now: int) -> None:
     tcb.shutdown_requested = True
     if tcb.state == ESTABLISHED:
         tcb.transition(SHUTDOWN_PENDING)
-        _start_drain_guard(tcb, now)
         progress(tcb, now)
     # "Once an endpoint has reached the SHUTDOWN-RECEIVED state, it MUST ignore ULP shutdown requests"
-
-
-def receive(tcb: Tcb, now: int) -> None:
-    """SHUTDOWN came in ESTABLISHED or SHUTDOWN-PENDING: the peer has sent all that it had."""
-    tcb.transition(SHUTDOWN_RECEIVED)
-    if tcb.closing is None:
-        _start_drain_guard(tcb, now)
 
 
 def progress(tcb: Tcb, now: int) -> None:
