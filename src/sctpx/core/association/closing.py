@@ -39,7 +39,7 @@ class Closing:
         self.drain_deadline = NEVER
         """When the peer has taken nothing more for too long."""
         self.drained_to = 0
-        """The cumulative TSN ack point at ``drain_started``."""
+        """The cumulative TSN ack point at ``drain_started``; 0 before that."""
         self.drain_overdue = False
         """The deadline has passed while the peer did not answer."""
 

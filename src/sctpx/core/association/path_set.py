@@ -26,7 +26,6 @@ def add(tcb: Tcb, now: int, remote: bytes, local: bytes, port: int) -> Path:
     """A new address of the peer, which is UNCONFIRMED (F14): HEARTBEATs begin to verify it."""
     # What came to an address that is being added or deleted is answered from another one (F1, F4).
     path = tcb.add_path(remote, local if local in (tcb.local_addresses or [local]) else b"", port)
-    path.last_used = now
     tcb.events.append(PathChange(tcb.association, remote, CHANGE_ADDED, path.state))
     reachability.schedule(tcb, now, path)
     return path
@@ -91,7 +90,7 @@ def use_sources(tcb: Tcb, now: int, locals_: list[bytes], lost: bool = False) ->
             _begin_anew(tcb, now, path, lost)
         else:
             path.reset_congestion(tcb.rules)
-    if tcb.sack_local and tcb.sack_local not in locals_:
+    if tcb.sack_local not in locals_:
         tcb.sack_local = b""
     readdress(tcb)
 

@@ -9,7 +9,8 @@ import pytest
 
 from sctpx.core.events import KEY_FREE, KeyChange
 from sctpx.wire.auth import AuthParameters
-from sctpx.wire.codes import CHUNK_DATA, CHUNK_RE_CONFIG
+from sctpx.wire.codes import CHUNK_DATA, CHUNK_RE_CONFIG, PARAM_ADD_IP, PARAM_DELETE_IP
+from tests.conformance.asconf import asked, changing, ours
 from tests.conformance.peer import Peer
 from tests.conformance.reconfig import reconfiguring
 from tests.sim.scripted import Scripted
@@ -74,3 +75,39 @@ def test_before_the_association_is_up_there_is_nothing_to_reset() -> None:
         with pytest.raises(OSError, match="not up yet") as caught:
             association.add_streams(lab.a.now, 1)
         assert caught.value.errno == ENOTCONN
+
+
+LOOPBACK = bytes((127, 0, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("host", "changes"),
+    [
+        ([ours(1), ours(2)], []),
+        ([ours(1), ours(2), ours(3), LOOPBACK], [(PARAM_ADD_IP, ours(3))]),
+        ([ours(1)], [(PARAM_DELETE_IP, ours(2))]),
+        ([ours(1), LOOPBACK], [(PARAM_DELETE_IP, ours(2))]),
+        ([ours(3)], [(PARAM_ADD_IP, ours(3)), (PARAM_DELETE_IP, ours(1)), (PARAM_DELETE_IP, ours(2))]),
+        ([LOOPBACK], []),
+        ([], []),
+    ],
+)
+def test_the_peer_is_told_how_the_addresses_of_the_host_have_changed(
+    host: list[bytes], changes: list[tuple[int, bytes]]
+) -> None:
+    """RFC 5061 section 5.3. What means nothing to the peer is not told; without an address nothing is asked."""
+    peer = changing(paths=2)
+    peer.association.endpoint.scope = lambda own, remotes: [ip for ip in own if ip != LOOPBACK]
+    peer.association.follow_addresses(peer.now, host)
+    peer.settle()
+    assert (asked(peer.take()) if changes else peer.take()) == changes
+
+
+def test_an_association_that_is_over_follows_no_addresses() -> None:
+    peer = changing()
+    peer.association.abort(peer.now)
+    peer.settle()
+    peer.take()
+    peer.association.follow_addresses(peer.now, [ours(2)])
+    peer.settle()
+    assert peer.take() == []

@@ -7,6 +7,7 @@ import pytest
 from sctpx import COMPILED
 from sctpx.core.association import path_set
 from sctpx.core.association.state import ESTABLISHED
+from sctpx.core.association.tail_probe import TailProbe
 from sctpx.core.config import AssociationConfig
 from sctpx.core.events import CHANGE_ADDED, CHANGE_PRIMARY, CHANGE_REMOVED, CHANGE_STATE, PathChange
 from sctpx.core.ext import path_mtu
@@ -153,6 +154,63 @@ def test_a_shutdown_under_way_goes_on_elsewhere() -> None:
     closing = peer.association.tcb.closing
     assert closing is not None
     assert closing.t2_path is peer.path(1)
+
+
+def test_a_shutdown_under_way_stays_with_another_path() -> None:
+    peer = Peer(paths=3)
+    peer.set_primary(2)
+    peer.shutdown()
+    used = peer.path(2)
+    remove(peer, 3)
+    closing = peer.association.tcb.closing
+    assert closing is not None
+    assert closing.t2_path is used
+
+
+def test_an_end_that_waits_for_data_has_no_path_yet() -> None:
+    peer = Peer(paths=2)
+    peer.send(1000)
+    peer.shutdown()
+    remove(peer, 1)
+    closing = peer.association.tcb.closing
+    assert closing is not None
+    assert closing.t2_path is None
+
+
+@pytest.mark.parametrize(("about", "to", "gone", "stays"), [(1, 2, 1, False), (1, 2, 2, False), (1, 2, 3, True)])
+def test_a_tail_loss_probe_is_forgotten_with_either_of_its_paths(about: int, to: int, gone: int, stays: bool) -> None:
+    """RFC 8985 section 7.3."""
+    peer = Peer(paths=3)
+    tcb = peer.association.tcb
+    asked = tcb.tail_probe = TailProbe(peer.path(about), peer.path(to), 5)
+    remove(peer, gone)
+    assert tcb.tail_probe is (asked if stays else None)
+
+
+def test_packets_are_as_large_as_the_paths_that_are_left_take() -> None:
+    """RFC 9260 section 7.3."""
+    peer = Peer(paths=2)
+    peer.association.configure_path(peer.now, THEIRS[2], mtu=800)
+    assert peer.association.tcb.packet_limit == 800
+    remove(peer, 2)
+    assert peer.association.tcb.packet_limit == 1472
+
+
+@pytest.mark.parametrize("in_flight", [True, False])
+def test_a_path_that_no_address_of_ours_reaches_has_failed_and_its_data_is_lost(in_flight: bool) -> None:
+    peer = Peer(paths=2, heartbeat_interval=30.0)
+    tcb = peer.association.tcb
+    peer.send(1000)
+    peer.sack(1, after=0.1)
+    if in_flight:
+        peer.send(1000)
+    path_set.use_sources(tcb, peer.now, [bytes.fromhex("20010db8") + bytes(11) + b"\1"])
+    peer.settle()
+    for path in tcb.paths:
+        assert (path.cut_off, path.local, path.state, path.error_count) == (True, b"", PATH_INACTIVE, 6)
+        assert (path.srtt, path.flight_size, path.t3_deadline) == (0, 0, NEVER)
+    assert tcb.outstanding.marked_chunks == int(in_flight)
+    assert [event.what for event in peer.events_of(PathChange)] == [CHANGE_STATE, CHANGE_STATE]
 
 
 def test_what_is_in_flight_there_is_lost_and_its_window_is_free_again() -> None:

@@ -12,21 +12,22 @@ def make(interleaves: bool, scheduler: str = "rr") -> Peer:
     return Peer(interleaving=interleaves, extensions=[CHUNK_I_DATA] if interleaves else [], scheduler=scheduler)
 
 
+@pytest.mark.parametrize("ppid", [0, 51])
 @pytest.mark.parametrize("context", [None, "mine"])
 @pytest.mark.parametrize("size", [4000, 40_000], ids=["all of it sent", "a part of it sent"])
 @pytest.mark.parametrize("interleaves", [False, True])
 def test_a_message_whose_beginning_has_arrived_has_its_ppid_all_the_same(
-    interleaves: bool, size: int, context: object
+    interleaves: bool, size: int, context: object, ppid: int
 ) -> None:
     """RFC 8260 section 2.1: of the I-DATA chunks of a message, the first one alone has the PPID."""
     peer = make(interleaves)
-    peer.send(size, stream=3, ppid=51, context=context)
+    peer.send(size, stream=3, ppid=ppid, context=context)
     sent = peer.take()
     peer.sack(1)
     first = len((sent[0].i_data or sent[0].data)[0].data)
     [(data, *rest)] = peer.association.undelivered()
     assert len(data) == size - first
-    assert rest == [3, 51, True, False, context, False]
+    assert rest == [3, ppid, True, False, context, False]
 
 
 @pytest.mark.parametrize("part_sent", [False, True])
@@ -51,6 +52,16 @@ def test_the_fragments_of_messages_that_alternate_are_told_apart(
     assert [(len(data), set(data)) for data, *_ in found] == [(size, {1}), (size, {2})]
     assert [(stream, unordered) for _, stream, _, _, unordered, _, _ in found] == [one, other]
     assert [(ppid, context) for _, _, ppid, _, _, context, _ in found] == [(1, 1), (2, 2)]
+
+
+@pytest.mark.parametrize("interleaves", [False, True])
+@pytest.mark.parametrize("size", [4000, 40_000], ids=["all of it sent", "a part of it sent"])
+def test_a_message_of_which_nothing_has_arrived_is_whole(size: int, interleaves: bool) -> None:
+    peer = make(interleaves)
+    peer.send(size, stream=3, ppid=51)
+    [(data, *rest)] = peer.association.undelivered()
+    assert len(data) == size
+    assert rest == [3, 51, True, False, None, True]
 
 
 @pytest.mark.parametrize("interleaves", [False, True])
