@@ -63,14 +63,17 @@ than {LONGEST:g} seconds. So a survivor may be one that a longer run would kill;
   an INIT, at the lengths of RE-CONFIG parameters, or at an ASCONF in words. Tests do now.
 * In the core, of which a sample was tried, and some modules whole: a SACK was made, and counted, for data before an
   ABORT in the same packet, though the association was over. Verbs that only ask for control chunks let out as much
-  data as Max.Burst allows. And what did nothing is gone: second checks of what is known already, attributes that nobody
-  reads, wake-ups after which there is nothing to send.
+  data as Max.Burst allows. What waited behind a message that was given up to make room stayed until the next packet
+  came. And what did nothing is gone: second checks of what is known already, attributes that nobody reads, wake-ups
+  after which there is nothing to send, a guard that was started twice.
 * In the core nothing looked at RTO without its back-off, at the least round trip of late, at the path for data that
   timed out where several paths are equally bad, at how much a peer may take back, at what stands behind a message that
   is given up, at when addresses may be changed without authentication, at the RANDOM of an INIT that has crossed ours,
   at data that waited for a reset and broke the rules, at the time of a stale cookie, at the bounds of the lists by
-  which lost and earliest TSNs are found, at what a scheduler does when a message that was begun is taken back, or at
-  how long a tail loss probe is put off. Tests do now. Many of the survivors that are left are first values of
+  which lost and earliest TSNs are found, at what a scheduler does when a message that was begun is taken back, at how
+  long a tail loss probe is put off, at where many messages that are handed over at once have to stop, at what is set
+  for one path beside what the association has, at packets that are returned from elsewhere, or at how an ASCONF from a
+  stranger is counted. Tests do now. Many of the survivors that are left are first values of
   attributes that are written before they are read, and limits that are one more or one less; others want a test.
 * Most survivors were in lines that nearly every test executes: a mutant meets three seconds of those tests only, and
   not the one that would notice. A quick test in the module's own file, which comes first, kills dozens of them.

@@ -277,7 +277,7 @@ def test_what_is_kept_is_forgotten_when_no_cookie_is_good_any_more() -> None:
     directory.retire(association)
     found = []
     for lives in range(4):
-        directory.now = NOW + lives * LIFE
+        directory.now = NOW + lives * (LIFE + 1)
         found.append(directory.is_over(association.tcb.peer_prefix, cookie_of(association), True))
     assert found == [True, True, False, False]
 

@@ -7,12 +7,13 @@ import pytest
 from sctpx.core.association import probe, transfer
 from sctpx.core.association.probe import Probe
 from sctpx.core.association.state import CLOSED, ESTABLISHED
-from sctpx.core.association.transfer import MAX_LONG_SACKS, MAX_SACKS
+from sctpx.core.association.transfer import LATE, MAX_LONG_SACKS, MAX_SACKS
 from sctpx.core.events import SenderDry, Writable
 from sctpx.core.path.newreno import NewReno
 from sctpx.core.path.states import PATH_ACTIVE, PATH_POTENTIALLY_FAILED
 from sctpx.core.timers import NEVER
 from sctpx.wire.codes import DATA_BEGIN, DATA_IMMEDIATE
+from sctpx.wire.serial import extend_tsn
 from tests.conformance.peer import FULL, PMDCS, Peer
 
 
@@ -374,3 +375,86 @@ def test_the_congestion_controller_learns_that_all_is_acknowledged() -> None:
     peer.send(100)
     peer.sack(last + 1)
     assert controller.partial_bytes_acked == 0
+
+
+@pytest.mark.parametrize(("ahead", "short"), [(-1, False), (0, False), (1, True), (2, True), (4, True), (5, False)])
+@pytest.mark.parametrize("tsn", [1, 0xFFFFFFFE])
+def test_the_short_way_is_for_acknowledgements_of_what_is_in_flight_without_gaps(
+    tsn: int, ahead: int, short: bool
+) -> None:
+    peer = Peer(tsn=tsn)
+    peer.send(10, 10, 10, 10)
+    tcb = peer.association.tcb
+    said = ((tsn + ahead - 1) & 0xFFFFFFFF).to_bytes(4, "big")
+    assert transfer.acknowledges_in_sequence(tcb, said) is short
+    peer.sack(0, (3, 3))
+    assert not transfer.acknowledges_in_sequence(tcb, said)
+
+
+@pytest.mark.parametrize(
+    ("former", "behind", "late"),
+    [(-1, 0, False), (0, 0, True), (1000, 0, True), (1000, LATE, True), (1000, LATE + 1, False), (1000, -1, False)],
+)
+def test_what_acknowledges_tsns_from_before_a_reset_is_late_and_no_lie(former: int, behind: int, late: bool) -> None:
+    """RFC 6525 section 5.2.7."""
+    peer = Peer(tsn=0xA0000000)
+    tcb = peer.association.tcb
+    tcb.former_tsn = former
+    before = tcb.stats.packets_discarded
+    said = extend_tsn((former - behind) & 0xFFFFFFFF, tcb.outstanding.next_tsn)
+    said += (1 << 32) * (said < tcb.outstanding.next_tsn)
+    transfer.acknowledge(tcb, peer.now, said, 1 << 16, [])
+    assert (peer.association.state == ESTABLISHED) is late
+    assert tcb.stats.packets_discarded - before == late
+
+
+def test_what_the_peer_takes_back_is_counted() -> None:
+    """Section 6.2.1: a TSN that was in a block, and is in none any more."""
+    peer = Peer()
+    peer.send(FULL, FULL, FULL)
+    peer.sack(0, (2, 3))
+    peer.sack(0, (3, 3))
+    assert peer.association.stats.tsns_taken_back == 1
+    assert peer.path().flight_size == 2 * PMDCS
+
+
+def test_an_acknowledgement_leaves_from_the_address_that_the_data_came_to() -> None:
+    """It works, whatever became of the others."""
+    peer = Peer(paths=2)
+    remote, other = bytes((10, 0, 1, 2)), bytes((10, 0, 2, 1))
+    peer.deliver_between(remote, other, peer.data(1), peer.data(1))
+    [packet] = peer.take()
+    assert (packet.destination, packet.source) == (remote, other)
+
+
+def test_a_new_source_is_noted_with_the_first_message_from_there() -> None:
+    peer = Peer(paths=2)
+    for tsn, path in ((1, 1), (2, 2), (3, 2), (4, 1)):
+        peer.deliver(peer.data(tsn), path=path)
+    assert transfer.all_sources(peer.association.tcb) == [bytes((10, 0, path, 2)) for path in (1, 2, 2, 1)]
+    assert len(peer.association.tcb.sources) == 3
+
+
+def test_probing_rests_when_the_window_is_open_and_nothing_is_in_flight() -> None:
+    """Section 6.1 A."""
+    for in_flight, a_rwnd, rests in ((False, 1, True), (False, 0, False), (True, 1 << 16, False)):
+        peer = Peer()
+        peer.send(*[FULL] * 2)
+        used = peer.association.tcb.probe = Probe()
+        used.deadline, used.interval = peer.now + 10**12, 7
+        peer.sack(1 if in_flight else 2, a_rwnd=a_rwnd)
+        assert (used.interval == 0) is rests
+        assert (used.deadline == NEVER) is rests
+
+
+def test_a_reader_who_comes_after_the_peer_has_said_that_it_is_done_opens_no_window() -> None:
+    """Section 9.2: in SHUTDOWN-RECEIVED no data comes any more."""
+    peer = Peer(receive_buffer=8192)
+    peer.send(10)
+    for tsn in range(1, 6):
+        peer.deliver(peer.data(tsn, 1400))
+    peer.deliver(peer.shutdown_chunk(0))
+    peer.advance(0.3)
+    peer.take()
+    peer.read()
+    assert peer.take() == []
