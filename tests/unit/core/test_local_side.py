@@ -16,7 +16,8 @@ PEER = bytes((10, 0, 0, 9))
 
 def make(*local: bytes, announce: tuple[bytes, ...] = (), wildcards: tuple[bytes, ...] = ()) -> LocalSide:
     side = LocalSide(5000, list(local), list(announce), AssociationConfig(), Limits())
-    side.wildcards = list(wildcards)
+    if wildcards:
+        side.wildcards = list(wildcards)
     return side
 
 

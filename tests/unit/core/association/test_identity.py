@@ -5,9 +5,11 @@ from __future__ import annotations
 from sctpx.core.association.identity import NOBODY
 from sctpx.core.deadlines import Deadlines
 from sctpx.core.endpoint import PeerAddress
+from sctpx.core.events import SenderDry
 from sctpx.core.stack import Stack
 from sctpx.core.timers import NEVER
 from sctpx.testing import seeded_bytes
+from tests.conformance.peer import Peer
 
 OWN = bytes((10, 0, 1, 1))
 
@@ -28,3 +30,14 @@ def test_a_new_association_has_no_deadline_in_the_heap_and_takes_none_away() -> 
 def test_nobody_has_messages_or_a_place_anywhere() -> None:
     assert (NOBODY.readable, NOBODY.ready, NOBODY.admitted_as, NOBODY.indexed) == (0, False, b"", [])
     assert (NOBODY.owner, NOBODY.ignores_dry, NOBODY.scheduled) == (None, False, NEVER)
+
+
+def test_that_all_was_acknowledged_is_told_unless_nobody_wants_to_hear_it() -> None:
+    """RFC 6458 section 6.1.9."""
+    for ignores in (False, True):
+        peer = Peer()
+        if ignores:
+            peer.association.ignores_dry = True
+        peer.send(10)
+        peer.sack(1)
+        assert len(peer.events_of(SenderDry)) == int(not ignores)

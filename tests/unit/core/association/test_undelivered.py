@@ -55,7 +55,7 @@ def test_the_fragments_of_messages_that_alternate_are_told_apart(
 
 
 @pytest.mark.parametrize("interleaves", [False, True])
-@pytest.mark.parametrize("size", [4000, 40_000], ids=["all of it sent", "a part of it sent"])
+@pytest.mark.parametrize("size", [100, 4000, 40_000], ids=["one chunk", "all of it sent", "a part of it sent"])
 def test_a_message_of_which_nothing_has_arrived_is_whole(size: int, interleaves: bool) -> None:
     peer = make(interleaves)
     peer.send(size, stream=3, ppid=51)
