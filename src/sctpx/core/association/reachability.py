@@ -97,6 +97,8 @@ def ask_others(tcb: Tcb, now: int, silent: Path) -> None:
     minute. HB.Max.Burst is not asked: each gets one HEARTBEAT when the silence is noticed, and one for each timeout of
     T3-rtx. Other paths are asked within an RTO anyway.
     """
+    if not heartbeats_run(tcb):
+        return
     for path in tcb.paths:
         waits = path.heartbeat_timeout != NEVER or path.state == PATH_INACTIVE
         if waits and path is not silent and path.usable and path.heartbeat_enabled:
@@ -187,7 +189,7 @@ def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
         return
     under_way = path.flight_size > 0 or path.heartbeat_timeout != NEVER
     if path.state == PATH_INACTIVE and not under_way:
-        return  # What was refused asked besides the rhythm, and counts for nothing.
+        return  # It is refused already, and what was sent there besides its HEARTBEATs counts for nothing.
     path.errors_pause = now + path.rto
     asks = not under_way and heartbeats_run(tcb) and path.heartbeat_enabled
     carries_data = path.flight_size > 0 or (path.confirmed and path is tcb.data_destination())

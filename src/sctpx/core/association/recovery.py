@@ -229,8 +229,7 @@ def _probe(tcb: Tcb, now: int, path: Path) -> None:
     if window_probe or path.probed_at == path.measurements:
         return  # "the sender has obtained an RTT measurement since the last loss probe"
     path.probed_at = path.measurements
-    if asks:
-        reachability.ask_others(tcb, now, path)
+    reachability.ask_others(tcb, now, path)
     if tcb.outstanding.marked_chunks:
         tcb.fast_retransmit_now = True  # Something waits for room in the window: it is the best probe.
     else:
