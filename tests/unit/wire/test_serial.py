@@ -12,6 +12,7 @@ from sctpx.wire.serial import TSN_MASK, extend_tsn
 @pytest.mark.parametrize(
     ("tsn", "reference", "extended"),
     [
+        (0x7FFFFFFF + 7, 7, 0x7FFFFFFF + 7),
         (7, 7, 7),
         (8, 7, 8),
         (6, 7, 6),
