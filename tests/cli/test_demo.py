@@ -63,7 +63,7 @@ def test_the_story_holds_to_its_end(link: str) -> None:
     assert told["chunks_retransmitted"] > 0
 
 
-@pytest.mark.parametrize("link", [pytest.param("loopback", marks=needs_loopback), "simulated"])
+@pytest.mark.parametrize("link", [pytest.param("loopback", marks=[needs_loopback, pytest.mark.slow]), "simulated"])
 def test_without_a_terminal_it_is_told_in_plain_lines(link: str) -> None:
     done = run("demo", "--size", "2M", *(["--simulated"] if link == "simulated" else []))
     text = done.stdout.decode()

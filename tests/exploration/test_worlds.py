@@ -15,9 +15,11 @@ WRITE = "python -m tests.exploration --write"
 
 LARGE = (
     "both connect and send",
+    "two messages",
     "unordered messages",
     "a message that may be given up",
     "again",
+    "streams are added",
     "a window that closes",
 )
 """Worlds that take a second each although they are shallow. All their states are states of the deep worlds as well."""
