@@ -141,7 +141,8 @@ class Endpoint(LocalSide):
         self._peers: dict[bytes, int] = {}  # How many of these each peer has.
         self.backlog = 0
         """Incoming associations that may wait for ``accept``; 0 while not listening."""
-        self.unaccepted: set[int] = set()
+        self.unaccepted: dict[int, Association] = {}
+        """Incoming associations that wait to be accepted, by id."""
 
     def listen(self, backlog: int = 128) -> None:
         """Accept associations from peers. OSError EINVAL if ``backlog`` is below 1."""
@@ -161,7 +162,7 @@ class Endpoint(LocalSide):
 
     def accept(self, association: Association) -> None:
         """The user took an incoming association: it does not count against the backlog any more."""
-        self.unaccepted.discard(association.id)
+        self.unaccepted.pop(association.id, None)
 
     @property
     def full(self) -> bool:
@@ -179,14 +180,14 @@ class Endpoint(LocalSide):
 
     def admit(self, association: Association, remote: bytes) -> None:
         """A peer has set up an association from that address. It waits to be accepted."""
-        self.unaccepted.add(association.id)
+        self.unaccepted[association.id] = association
         self.incoming += 1
         association.admitted_as = peer = _peer(remote)
         self._peers[peer] = self._peers.get(peer, 0) + 1
 
     def forget(self, association: Association) -> None:
         """An association is over."""
-        self.unaccepted.discard(association.id)
+        self.unaccepted.pop(association.id, None)
         peer = association.admitted_as
         if peer:
             association.admitted_as = b""

@@ -72,9 +72,9 @@ class LocalAddresses:
         self._wildcards = tuple(wildcards)
         self._announce = announce
         self._endpoint: Endpoint | None = None
-        self._gone: list[bytes] = []
+        self._gone: tuple[bytes, ...] = ()
         self._beside = tuple(beside)
-        self._refused: set[bytes] = set()
+        self._refused: tuple[bytes, ...] = ()
         self.ips = list(ips)
         """The addresses, packed."""
 
@@ -130,7 +130,7 @@ class LocalAddresses:
         """The wildcards stand for these addresses now. Whether anything has changed."""
         kept = [ip for ip in self.ips if ip in found or ip in self._beside]
         fresh = [ip for ip in dict.fromkeys(found) if ip not in self.ips and self._can_have(ip)]
-        self._refused.intersection_update(found)
+        self._refused = tuple(ip for ip in self._refused if ip in found)
         if not fresh and len(kept) == len(self.ips):
             return False
         self._change([*kept, *fresh])
@@ -159,7 +159,7 @@ class LocalAddresses:
         """
         fresh = [ip for ip in dict.fromkeys(added) if ip not in self.ips and ip not in self._gone]
         self._open(fresh)
-        self._gone += fresh  # They are carried as long as an association uses them.
+        self._gone = (*self._gone, *fresh)  # They are carried as long as an association uses them.
         try:
             for association in associations:
                 association.change_addresses(self._carrier.now(), added, removed)
@@ -171,7 +171,7 @@ class LocalAddresses:
             self._open([ip])
         except OSError as error:
             if ip not in self._refused:
-                self._refused.add(ip)
+                self._refused = (*self._refused, ip)
                 _log.warning("a wildcard does not cover the new address %s: %s", ip_text(ip), error.strerror)
             return False
         return True
@@ -203,10 +203,10 @@ class LocalAddresses:
         for ip in [ip for ip in self._gone if not self._endpoint.uses(ip)]:
             self._carrier.close_port(self._endpoint.port, [ip])
             if self._remove_unused(ip):
-                self._gone.remove(ip)
+                self._gone = tuple(other for other in self._gone if other != ip)
 
     def _change(self, ips: list[bytes]) -> None:
-        self._gone = [ip for ip in dict.fromkeys([*self._gone, *self.ips]) if ip not in ips]
+        self._gone = tuple(ip for ip in dict.fromkeys([*self._gone, *self.ips]) if ip not in ips)
         self.ips = ips
         if self._wildcards:
             self._carrier.watch_addresses()

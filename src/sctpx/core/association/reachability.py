@@ -90,6 +90,21 @@ def send_heartbeat(tcb: Tcb, now: int, path: Path, local: bytes = b"") -> None:
     tcb.send_control(path, control.heartbeat(info), local)
 
 
+def ask_others(tcb: Tcb, now: int, silent: Path) -> None:
+    """Nothing is heard of ``silent``, and data has nowhere else to go: ask the failed paths whether they work again.
+
+    What is under way there may have left before the path healed, and an inactive path may be asked next in half a
+    minute. HB.Max.Burst is not asked: each gets one HEARTBEAT when the silence is noticed, and one for each timeout of
+    T3-rtx. Other paths are asked within an RTO anyway.
+    """
+    if not heartbeats_run(tcb):
+        return
+    for path in tcb.paths:
+        waits = path.heartbeat_timeout != NEVER or path.state == PATH_INACTIVE
+        if waits and path is not silent and path.usable and path.heartbeat_enabled:
+            tcb.send_control(path, control.heartbeat(heartbeat.ask_besides(path, now, tcb.random_bytes)))
+
+
 def ask(tcb: Tcb, now: int, path: Path) -> int:
     """Ask by a HEARTBEAT whether the peer lives at ``path``: what is known so far, ``ASKED``, ``LIVES`` or ``SILENT``.
 
@@ -172,9 +187,11 @@ def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
     """
     if now < path.errors_pause or path.timeout_foreseen:
         return
-    path.errors_pause = now + path.rto
     under_way = path.flight_size > 0 or path.heartbeat_timeout != NEVER
-    asks = not under_way and heartbeats_run(tcb) and path.heartbeat_enabled and path.state != PATH_INACTIVE
+    if path.state == PATH_INACTIVE and not under_way:
+        return  # It is refused already, and what was sent there besides its HEARTBEATs counts for nothing.
+    path.errors_pause = now + path.rto
+    asks = not under_way and heartbeats_run(tcb) and path.heartbeat_enabled
     carries_data = path.flight_size > 0 or (path.confirmed and path is tcb.data_destination())
     _on_loss(tcb, path, carries_data and (under_way or asks), error)
     if tcb.state == CLOSED:
@@ -264,9 +281,12 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
         if tcb.state != COOKIE_ECHOED:  # Before it is up, there is nobody to tell.
             tcb.events.append(PathChange(tcb.association, path.remote, CHANGE_CONFIRMED, PATH_ACTIVE))
     failed = path.error_count > 0
+    doubtful = path.doubtful
     on_answer(tcb, now, path)
     if failed:
         _repeat_lost(tcb, now, path)
+    if failed or doubtful:
+        _probe_silent(tcb, now, path)
     schedule(tcb, now, path)
 
 
@@ -295,6 +315,16 @@ def _repeat_lost(tcb: Tcb, now: int, path: Path) -> None:
             lost = other.error_count > 0 and now - other.last_data_sent >= rto.without_backoff(other, tcb.rules)
         if lost:
             repeat_flight(tcb, other)
+
+
+def _probe_silent(tcb: Tcb, now: int, path: Path) -> None:
+    """``path`` works again: a path that was silent, and could only be probed on itself, is probed over this one now."""
+    for other in tcb.paths:
+        if other is not path and other.flight_size and other.probed_at == other.measurements:
+            sent = tcb.tail_probe
+            if sent is not None and sent.path is other and sent.answered == NEVER:
+                tcb.tail_probe = None
+            other.loss_deadline = now
 
 
 def repeat_flight(tcb: Tcb, path: Path) -> None:

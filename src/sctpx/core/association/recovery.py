@@ -91,6 +91,8 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
             path_mtu.on_t3(tcb, now, path)
         path.controller.on_timeout()
         path.congestion_answered = tcb.outstanding.next_tsn - 1
+        if tcb.data_destination(avoid=path).state != PATH_ACTIVE:
+            reachability.ask_others(tcb, now, path)
     rto.back_off(path, tcb.rules)
     # Rule C of section 6.2.1: what is marked counts back into rwnd.
     before = tcb.outstanding.flight_payload
@@ -227,6 +229,7 @@ def _probe(tcb: Tcb, now: int, path: Path) -> None:
     if window_probe or path.probed_at == path.measurements:
         return  # "the sender has obtained an RTT measurement since the last loss probe"
     path.probed_at = path.measurements
+    reachability.ask_others(tcb, now, path)
     if tcb.outstanding.marked_chunks:
         tcb.fast_retransmit_now = True  # Something waits for room in the window: it is the best probe.
     else:

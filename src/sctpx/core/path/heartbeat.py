@@ -76,6 +76,20 @@ def repeat(path: Path) -> bytes:
     return path.heartbeat_nonce + path.remote
 
 
+def ask_besides(path: Path, now: int, random_bytes: RandomBytes) -> bytes:
+    """A HEARTBEAT leaves besides those of the rhythm, or the one under way once more: its Heartbeat Info.
+
+    An answer counts as any other does. A loss of it counts for nothing, and no timer moves.
+    """
+    if path.heartbeat_timeout != NEVER:
+        return repeat(path)
+    deadline = path.heartbeat_deadline
+    info = begin(path, now, random_bytes)
+    path.heartbeat_timeout = NEVER
+    path.heartbeat_deadline = deadline
+    return info
+
+
 def find(paths: list[Path], info: bytes) -> Path | None:
     """The path whose HEARTBEAT this Heartbeat Info answers, if the nonce is the one sent to it."""
     nonce = info[:NONCE_LENGTH]

@@ -124,3 +124,23 @@ def test_a_heartbeat_that_left_twice_is_known_until_the_next_one() -> None:
     heartbeat.begin(path, NOW + SECOND, RANDOM)
     assert not path.heartbeat_repeated
     assert path.heartbeats_sent == 3
+
+
+def test_a_question_besides_the_rhythm_moves_no_timer_and_is_answered_like_any() -> None:
+    path = make_path()
+    path.state = PATH_INACTIVE
+    heartbeat.schedule(path, NOW, RANDOM)
+    due = path.heartbeat_deadline
+    info = heartbeat.ask_besides(path, NOW + SECOND, RANDOM)
+    assert (path.heartbeat_deadline, path.heartbeat_timeout) == (due, NEVER)
+    assert heartbeat.find([path], info) is path
+    assert (path.heartbeat_sent, path.heartbeat_repeated) == (NOW + SECOND, False)
+
+
+def test_a_question_besides_a_heartbeat_under_way_is_that_heartbeat_once_more() -> None:
+    path = make_path()
+    info = heartbeat.begin(path, NOW, RANDOM)
+    timeout = path.heartbeat_timeout
+    assert heartbeat.ask_besides(path, NOW + SECOND, RANDOM) == info
+    assert path.heartbeat_timeout == timeout
+    assert path.heartbeat_repeated  # Either may be answered: the answer measures nothing.
