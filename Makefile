@@ -71,7 +71,7 @@ format: $(VENV)/.dev
 # pysctp, and the libraries of the examples, are downloaded with pip. What was tried with which result is written to
 # docs/interop.md.
 interop: $(VENV)/.examples
-	SCTPX_REQUIRE_INTEROP=1 $(BIN)/python -m pytest tests/interop --write-matrix docs/interop.md
+	SCTPX_REQUIRE_INTEROP=1 $(BIN)/python -m pytest tests/interop -m "not examples" --write-matrix docs/interop.md
 
 # The programs of examples/, with the libraries that they use. Packets are captured where root and tshark are there.
 examples: $(VENV)/.examples

@@ -15,7 +15,8 @@ Bytecode is kept, also where the environment says otherwise (PYTHONDONTWRITEBYTE
 and each program that a test starts would compile sctpx anew, which is twice the time of importing it.
 
 Collecting the tests makes a million objects that stay until the end. The garbage collector is told to leave them alone:
-some tests collect garbage to find what was not closed, and would look at all of these each time.
+some tests collect garbage to find what was not closed, and would look at all of these each time. The same goes for what
+the tests of a file leave behind, such as their reports.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +65,17 @@ def pytest_collection() -> Iterator[None]:
         return (yield)
     finally:
         gc.enable()
-        gc.collect()
-        gc.freeze()
+        _keep_what_lives()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Let one test at a time have the default UDP port."""
-    if item.get_closest_marker("udp_9899") is None:
-        return (yield)
-    with _default_udp_port():
-        return (yield)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Let one test at a time have the default UDP port. After the last test of a file, set apart what lives on."""
+    with _default_udp_port() if item.get_closest_marker("udp_9899") else nullcontext():
+        result = yield
+    if nextitem is not None and nextitem.path != item.path:
+        _keep_what_lives()
+    return result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -87,6 +88,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if runs:
         total = sum(map(int, map(str, runs)))
         terminalreporter.write_line(f"random runs: {len(runs)} seeds, {total} messages")
+
+
+def _keep_what_lives() -> None:
+    """Have the garbage collector look no more at the objects that live now."""
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

@@ -27,6 +27,11 @@ def some(always: Sequence[Any], slow: Sequence[Any]) -> list[Any]:
     return [*always, *[pytest.param(value, marks=pytest.mark.slow) for value in slow]]
 
 
+def rows(always: Sequence[tuple[Any, ...]], slow: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """The same for several parameters at once: a row has a value for each of them."""
+    return [*always, *[pytest.param(*row, marks=pytest.mark.slow) for row in slow]]
+
+
 def examples(whole: int, **others: Any) -> settings:
     """Settings of a property that takes another number of examples than ``WHOLE``; fewer in proportion each time."""
     profile = settings.default

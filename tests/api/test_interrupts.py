@@ -108,7 +108,7 @@ def test_a_handler_that_raises_while_messages_are_exchanged(every: int, new_loop
 
 
 @pytest.mark.parametrize("new_loop", LOOPS)
-@pytest.mark.parametrize("every", steps(101, 7))
+@pytest.mark.parametrize("every", steps(199, 7))
 def test_a_handler_that_raises_while_a_protocol_is_handed_messages(every: int, new_loop: Callable[[], Any]) -> None:
     loop = new_loop()
     context = protocols()
@@ -145,7 +145,7 @@ def test_a_handler_that_raises_while_a_protocol_is_handed_messages(every: int, n
             loop.close()
 
 
-@pytest.mark.parametrize("every", steps(2003, 499))
+@pytest.mark.parametrize("every", steps(4001, 499))
 def test_a_handler_that_raises_while_an_association_is_set_up_and_ended(every: int) -> None:
     loop = asyncio.new_event_loop()
 

@@ -29,6 +29,7 @@ async def test_the_config_of_an_endpoint_marks_every_packet_from_the_init_on(hos
                 assert received == data
                 await b.send(b"answer")
                 assert (await a.recv()).data == b"answer"
+            await b.wait_closed()  # Without the relay the server would wait for the end in vain, for ten seconds.
             labels = (LABEL, LABEL + 1) if ":" in host else (0, 0)
             assert len(relay.from_client[host]) > 5
             assert set(relay.from_client[host]) == {(EF << 2, labels[0])}

@@ -223,12 +223,12 @@ if __name__ == "__main__":
     ("program", "method", "how"),
     [
         pytest.param(PROCESS, "fork", "socket", id="Process-fork"),
-        pytest.param(PROCESS, "forkserver", "socket", id="Process-forkserver"),
+        pytest.param(PROCESS, "forkserver", "socket", id="Process-forkserver", marks=pytest.mark.slow),
         pytest.param(PROCESS, "spawn", "socket", id="Process-spawn"),
         pytest.param(PROCESS, "fork", "asyncio", id="Process-asyncio"),
-        pytest.param(PROCESS, "fork", "thread", id="Process-thread"),
+        pytest.param(PROCESS, "fork", "thread", id="Process-thread", marks=pytest.mark.slow),
         pytest.param(POOL, "fork", "socket", id="Pool"),
-        pytest.param(POOL_AS_CONTEXT, "fork", "socket", id="Pool-context"),
+        pytest.param(POOL_AS_CONTEXT, "fork", "socket", id="Pool-context", marks=pytest.mark.slow),
         pytest.param(EXECUTOR, "fork", "socket", id="ProcessPoolExecutor"),
     ],
 )

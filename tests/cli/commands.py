@@ -16,7 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from click.testing import CliRunner
+
 import sctpx
+from sctpx.cli.main import main
 from tests.guards.house import ROOT
 
 SOURCES = Path(sctpx.__file__).parents[1]
@@ -45,6 +48,12 @@ def run(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[byte
     return subprocess.run(
         (*SCTPX, *arguments), input=given, capture_output=True, env=environment(), timeout=LIMIT, check=False
     )
+
+
+def invoke(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """The same within this process, where nothing has to be imported: for commands that end before they begin."""
+    result = CliRunner().invoke(main, arguments)
+    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout_bytes, result.stderr_bytes)
 
 
 def parsed(output: bytes) -> dict[str, Any]:

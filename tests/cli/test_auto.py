@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from sctpx.link import kernel_sctp
-from tests.cli.commands import Running, parsed, run
+from tests.cli.commands import Running, invoke, parsed, run
 from tests.namespaces import own_host
+from tests.sweeps import some
 
 PORT = "5000"
 
@@ -41,7 +42,7 @@ def test_both_ways_are_used_and_told() -> None:
         assert listener.finish()[0] == 0
 
 
-@pytest.mark.parametrize("named", [("--link", "udp"), ("--udp-port", "9899")])
+@pytest.mark.parametrize("named", some([("--link", "udp")], [("--udp-port", "9899")]))
 def test_a_listener_over_udp_is_reached_over_udp(named: tuple[str, str]) -> None:
     with Running("listen", "-v", "--echo", "--once", *named, "127.0.0.1", PORT) as listener:
         assert listener.stderr.readline() == b"sctpx: listening on 127.0.0.1 port 5000 udp-port 9899\n"
@@ -63,7 +64,7 @@ def test_the_environment_names_a_way() -> None:
 
 @pytest.mark.parametrize("command", [("connect", "127.0.0.1", PORT), ("listen", "127.0.0.1", PORT), ("perf", "server")])
 def test_a_kernel_without_sctp_is_an_error_in_one_line(command: tuple[str, ...]) -> None:
-    done = run(*command, "--link", "kernel")
+    done = invoke(*command, "--link", "kernel")
     assert done.returncode == 1
     [line] = done.stderr.decode().splitlines()
     assert line.startswith("Error: ")
@@ -82,6 +83,6 @@ def test_a_measurement_goes_natively() -> None:
 
 def test_no_offload_is_not_for_the_kernel() -> None:
     for command in (("perf", "server"), ("perf", "client", "127.0.0.1")):
-        done = run(*command, "--no-offload", "--link", "kernel")
+        done = invoke(*command, "--no-offload", "--link", "kernel")
         assert done.returncode == 2
         assert b"--no-offload" in done.stderr

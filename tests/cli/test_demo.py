@@ -13,7 +13,7 @@ from sctpx.cli.demo import loopback, simulated
 from sctpx.cli.demo.content import Content, Received
 from sctpx.cli.demo.screen import Screen
 from sctpx.cli.demo.story import Outcome, Teller, Total
-from tests.cli.commands import parsed, run
+from tests.cli.commands import invoke, parsed, run
 
 needs_loopback = pytest.mark.skipif(not loopback.is_possible(), reason="this system has one loopback address only")
 
@@ -63,7 +63,7 @@ def test_the_story_holds_to_its_end(link: str) -> None:
     assert told["chunks_retransmitted"] > 0
 
 
-@pytest.mark.parametrize("link", [pytest.param("loopback", marks=needs_loopback), "simulated"])
+@pytest.mark.parametrize("link", [pytest.param("loopback", marks=[needs_loopback, pytest.mark.slow]), "simulated"])
 def test_without_a_terminal_it_is_told_in_plain_lines(link: str) -> None:
     done = run("demo", "--size", "2M", *(["--simulated"] if link == "simulated" else []))
     text = done.stdout.decode()
@@ -175,6 +175,6 @@ def test_the_content_can_be_cut_short_on_the_way() -> None:
 
 
 def test_too_little_to_send_is_a_matter_of_usage() -> None:
-    done = run("demo", "--size", "1k")
+    done = invoke("demo", "--size", "1k")
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"--size" in done.stderr

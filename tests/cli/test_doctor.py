@@ -13,7 +13,7 @@ import pytest
 import sctpx
 from sctpx.cli.doctor.kernel import kernel_facts
 from sctpx.link.choice import choose, host_facts
-from tests.cli.commands import LIMIT, SCTPX, Running, environment, parsed, run
+from tests.cli.commands import LIMIT, SCTPX, Running, environment, invoke, parsed, run
 from tests.namespaces import own_host
 
 
@@ -69,14 +69,14 @@ def test_a_name_that_does_not_resolve_ends_it_with_1_and_leaves_the_others() -> 
 
 
 def test_a_port_without_a_host_to_ask_is_a_mistake() -> None:
-    done = run("doctor", "--port", "5000")
+    done = invoke("doctor", "--port", "5000")
     assert done.returncode == 2
     assert b"--port is for asking a HOST" in done.stderr
     assert done.stdout == b""
 
 
 def test_chunks_to_be_authenticated_where_nobody_is_asked_are_a_mistake() -> None:
-    done = run("doctor", "--auth-chunks", "DATA", "127.0.0.1")
+    done = invoke("doctor", "--auth-chunks", "DATA", "127.0.0.1")
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"for asking a HOST, which takes --port" in done.stderr
 

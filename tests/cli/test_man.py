@@ -17,7 +17,7 @@ from sctpx.cli.main import main
 from sctpx.cli.man import WIDTH, Page, drawn, pages
 from sctpx.sockapi.options import OPTIONS
 from sctpx.sockapi.structs import NOTIFICATIONS
-from tests.cli.commands import LIMIT, SCTPX, environment, run
+from tests.cli.commands import LIMIT, SCTPX, environment, invoke, run
 from tests.guards.house import ROOT
 
 pytestmark = pytest.mark.texts
@@ -71,7 +71,7 @@ def test_a_page_is_found_by_its_names_with_the_section_or_without(name: str, tit
     [("connectx", "sctp_connectx"), ("sctp_conectx", "sctp_connectx"), ("recv", "sctp_recvmsg, sctp_recvv")],
 )
 def test_a_page_there_is_not_is_an_error_with_suggestions(name: str, meant: str) -> None:
-    done = run("man", name)
+    done = invoke("man", name)
     assert done.returncode == 1
     assert done.stdout == b""
     assert done.stderr.decode() == f"Error: no manual page {name}; did you mean {meant}?\n"

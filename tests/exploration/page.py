@@ -46,9 +46,9 @@ sent on it has arrived. Where no program aborts and no host starts anew, every a
 was lost.
 
 `make explore` counts, in some minutes, and writes this page; `python -m tests.exploration` counts the shallow worlds,
-in seconds. A fault is shown as the shortest way that leads there, packet by packet. The shallow worlds are explored
-in each run of the tests, the deep ones by `make test-slow`; they hold that these numbers are not more than a tenth
-off.
+in seconds. A fault is shown as the shortest way that leads there, packet by packet. Most shallow worlds are explored
+in each run of the tests, the largest and all deep ones by `make test-slow`; they hold that these numbers are not more
+than a tenth off.
 """
 FOUND: Final = """
 ## What it has found

@@ -15,6 +15,7 @@ import ast
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -72,6 +73,15 @@ def _is_foreign(head: str) -> bool:
     return first is not None and first[1] != "9260"
 
 
+def _functions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The functions of a module, and the methods of its classes."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+        elif isinstance(node, ast.ClassDef):
+            yield from _functions(node.body)
+
+
 @cache
 def tests() -> dict[str, dict[str, int]]:
     """By section, how many tests of each file cite it; 0 where the head of the file does."""
@@ -86,10 +96,11 @@ def tests() -> dict[str, dict[str, int]]:
         named = _FILE.match(path.stem)
         whole = cited(head, foreign) | ({named[1].replace("_", ".")} & _KNOWN if named else set())
         counts: Counter[str] = Counter()
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test"):
+        lines = source.splitlines()
+        for node in _functions(tree.body):
+            if node.name.startswith("test"):
                 begin = min([node.lineno, *[decorator.lineno for decorator in node.decorator_list]])
-                text = "\n".join(source.splitlines()[begin - 1 : node.end_lineno])
+                text = "\n".join(lines[begin - 1 : node.end_lineno])
                 said = _NAMED.match(node.name)
                 own = {said[1].replace("_", ".")} & _KNOWN if said and not foreign else set()
                 counts.update(cited(text, foreign) | own)

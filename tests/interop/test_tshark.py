@@ -16,6 +16,7 @@ from sctpx.core.events import CommunicationLost
 from sctpx.testing import LinkSettings, Pair
 from tests.interop.conftest import cannot_be_had, said_by
 from tests.interop.matrix import Matrix
+from tests.sweeps import rows
 
 PEER = "tshark, which reads captures"
 pytestmark = pytest.mark.matrix(peer=PEER)
@@ -53,8 +54,7 @@ def chunk_types(tshark: str, capture: Path) -> set[str]:
     return {CHUNKS[number] for number in numbers if number < len(CHUNKS)}
 
 
-@pytest.mark.parametrize("udp_port", [9899, 0])
-@pytest.mark.parametrize("ipv6", [False, True])
+@pytest.mark.parametrize(("ipv6", "udp_port"), rows([(False, 9899), (True, 0)], [(False, 0), (True, 9899)]))
 def test_an_association_over_two_paths_is_read_without_a_warning(
     tshark: str, tmp_path: Path, ipv6: bool, udp_port: int
 ) -> None:

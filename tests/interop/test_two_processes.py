@@ -10,6 +10,7 @@ import sctpx
 from tests.api.raw.child import Child
 from tests.interop.matrix import Matrix, Way
 from tests.namespaces import own_host
+from tests.sweeps import some
 
 PEER = "sctpx in another process"
 pytestmark = pytest.mark.matrix(peer=PEER, api="asyncio")
@@ -25,7 +26,9 @@ def host(matrix: Matrix) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("way", [Way("raw", family, addresses) for family in (4, 6) for addresses in (1, 2)], ids=str)
+@pytest.mark.parametrize(
+    "way", some([Way("raw", 4, 2), Way("raw", 6, 1)], [Way("raw", 4, 1), Way("raw", 6, 2)]), ids=str
+)
 def test_messages_go_both_ways_and_the_association_is_shut_down(way: Way) -> None:
     hosts = HOSTS[way.family][: way.addresses]
     with Child() as server, Child() as client:

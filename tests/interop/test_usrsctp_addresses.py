@@ -18,6 +18,7 @@ from sctpx import events
 from tests.interop.conftest import StartUsrsctp
 from tests.interop.test_usrsctp import PORT, Meet, Met
 from tests.interop.usrsctp import PATIENCE, Usrsctp, content, digest
+from tests.sweeps import some
 
 OURS = ["127.0.1.1", "127.0.2.1", "127.0.3.1"]
 THEIRS = ["127.0.1.2", "127.0.2.2", "127.0.3.2"]
@@ -49,6 +50,8 @@ async def they_connect(peer: Usrsctp, config: Any = CONFIG, count: int = 2, **op
 
 
 both_ways = pytest.mark.parametrize("meet", [we_connect, they_connect])
+one_way = pytest.mark.parametrize("meet", some([we_connect], [they_connect]))
+"""Where it makes little difference who connects, the other way is slow."""
 
 
 def play(meet: Meet, start_usrsctp: StartUsrsctp, scene: Any, **options: Any) -> None:
@@ -144,7 +147,7 @@ def test_we_move_to_another_address(meet: Meet, start_usrsctp: StartUsrsctp) -> 
     play(meet, start_usrsctp, scene, count=1)
 
 
-@both_ways
+@one_way
 def test_usrsctp_removes_and_adds_an_address(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
     async def scene(met: Met) -> None:
         assert sorted(met.association.peer_addresses) == THEIRS
@@ -160,7 +163,7 @@ def test_usrsctp_removes_and_adds_an_address(meet: Meet, start_usrsctp: StartUsr
     play(meet, start_usrsctp, scene)
 
 
-@both_ways
+@one_way
 def test_usrsctp_asks_us_for_another_primary_address(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
     async def scene(met: Met) -> None:
         [other] = [address for address in THEIRS[:2] if address != met.association.primary][:1]

@@ -10,9 +10,10 @@ import pytest
 
 import sctpx
 from tests.interop.conftest import StartUsrsctp
-from tests.interop.test_usrsctp import OURS, THEIRS, Meet, Met, both_ways
-from tests.interop.test_usrsctp_interleaving import both_ways as both_ways_interleaving
+from tests.interop.test_usrsctp import OURS, THEIRS, Meet, Met, both_ways, one_way
+from tests.interop.test_usrsctp_interleaving import one_way as one_way_interleaving
 from tests.interop.usrsctp import PATIENCE, content, digest
+from tests.sweeps import rows
 
 MESSAGES = 200
 STREAMS = 3
@@ -22,7 +23,7 @@ QUICK = {"rto_initial": 300, "rto_min": 300, "rto_max": 1000, "nodelay": 1}
 here. No message waits for others to share a packet with: then packets would be few, and the lost ones without data.
 """
 CONFIG = sctpx.AssociationConfig(mtu=1500, rto_initial=0.3, rto_min=0.3, rto_max=1.0)
-SIZES = pytest.mark.parametrize(("size", "every"), [(100, 7), (4000, 15), (20_000, 15)])
+SIZES = pytest.mark.parametrize(("size", "every"), rows([(100, 7), (4000, 15)], [(20_000, 15)]))
 """Sizes of messages, and of how many packets one is lost."""
 ROOM = 8 << 20
 """What usrsctp can receive without reading: it reads what came when all is sent."""
@@ -67,7 +68,7 @@ async def our_messages(met: Met, size: int, **how: Any) -> list[dict[str, Any]]:
     return [message for message in received if message["ppid"] != LAST]
 
 
-@both_ways
+@one_way
 @SIZES
 def test_usrsctp_skips_what_we_give_up(size: int, every: int, meet: Meet, start_usrsctp: StartUsrsctp) -> None:
     async def scene() -> None:
@@ -112,7 +113,7 @@ async def their_messages(met: Met, size: int, every: int) -> list[sctpx.Message]
     return received
 
 
-@both_ways
+@one_way
 @SIZES
 def test_we_skip_what_usrsctp_gives_up(size: int, every: int, meet: Meet, start_usrsctp: StartUsrsctp) -> None:
     async def scene() -> None:
@@ -126,7 +127,7 @@ def test_we_skip_what_usrsctp_gives_up(size: int, every: int, meet: Meet, start_
     asyncio.run(scene())
 
 
-@both_ways
+@one_way
 def test_a_large_message_of_ours_that_is_too_old_is_given_up_half_sent(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
     async def scene() -> None:
         async with meet(start_usrsctp(THEIRS, OURS)) as met:
@@ -144,7 +145,7 @@ def test_a_large_message_of_ours_that_is_too_old_is_given_up_half_sent(meet: Mee
     asyncio.run(scene())
 
 
-@both_ways
+@one_way
 def test_a_large_message_of_usrsctp_that_is_too_old_is_given_up_half_sent(
     meet: Meet, start_usrsctp: StartUsrsctp
 ) -> None:
@@ -165,7 +166,7 @@ def test_a_large_message_of_usrsctp_that_is_too_old_is_given_up_half_sent(
 INTERLEAVING = replace(CONFIG, interleaving=True, scheduler="rr")
 
 
-@both_ways_interleaving
+@one_way_interleaving
 def test_usrsctp_skips_interleaved_messages_that_we_give_up(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
     """By I-FORWARD-TSN (RFC 8260 section 2.3.1)."""
 
@@ -187,7 +188,7 @@ def test_usrsctp_skips_interleaved_messages_that_we_give_up(meet: Meet, start_us
     asyncio.run(scene())
 
 
-@both_ways_interleaving
+@one_way_interleaving
 @pytest.mark.parametrize(("size", "scheduler"), [(1000, ROUND_ROBIN), (4000, FIRST_COME)])
 def test_we_skip_interleaved_messages_that_usrsctp_gives_up(
     size: int, scheduler: int, meet: Meet, start_usrsctp: StartUsrsctp

@@ -16,11 +16,14 @@ from tests.interop.conftest import StartUsrsctp
 from tests.interop.test_usrsctp import OURS, THEIRS, Meet, Met
 from tests.interop.test_usrsctp_interleaving import they_connect, we_connect
 from tests.interop.usrsctp import PATIENCE, content
+from tests.sweeps import some
 
 ALLOWED = sctpx.AssociationConfig(allow_stream_reset=True, allow_association_reset=True, allow_added_streams=True)
 INCOMING, OUTGOING, DENIED = 1, 2, 4
 
 both_ways = pytest.mark.parametrize("meet", [we_connect, they_connect])
+one_way = pytest.mark.parametrize("meet", some([we_connect], [they_connect]))
+"""Where it makes little difference who connects, the other way is slow."""
 
 
 async def next_of(association: sctpx.Association, kind: type[events.Event]) -> Any:
@@ -79,7 +82,7 @@ def test_we_reset_our_streams(meet: Meet, streams: tuple[int, ...], start_usrsct
     play(meet, start_usrsctp, scene)
 
 
-@both_ways
+@one_way
 @pytest.mark.parametrize("streams", [(), (1, 2)])
 def test_usrsctp_resets_its_streams(meet: Meet, streams: tuple[int, ...], start_usrsctp: StartUsrsctp) -> None:
     async def scene(met: Met) -> None:
@@ -159,7 +162,7 @@ def test_tsns_are_reset_by_us(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
     play(meet, start_usrsctp, scene)
 
 
-@both_ways
+@one_way
 def test_tsns_are_reset_by_usrsctp(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
     async def scene(met: Met) -> None:
         await asyncio.sleep(0.3)
@@ -222,7 +225,7 @@ def test_usrsctp_adds_streams_and_asks_us_for_more_of_ours(meet: Meet, start_usr
     play(meet, start_usrsctp, scene)
 
 
-@both_ways
+@one_way
 def test_each_denies_what_it_does_not_allow(meet: Meet, start_usrsctp: StartUsrsctp) -> None:
     async def scene(met: Met) -> None:
         met.association.reset_streams([1])

@@ -158,6 +158,7 @@ def test_an_explanation_is_of_survivors_only() -> None:
     assert unfounded(entries, [seen[3]], [seen[3]]) == [], "mutants that were not tried say nothing"
 
 
+@pytest.mark.slow
 def test_each_explanation_names_mutants_that_there_are_and_says_why() -> None:
     entries = explanations(FILE.read_text(encoding="utf-8"))
     known: dict[str, set[str]] = {}

@@ -39,6 +39,7 @@ from sctpx.wire.setup import Setup
 from sctpx.wire.tlv import chunk, item, join
 from tests.conformance.peer import PEER_TAG, PORT, Peer
 from tests.sim.steps import only_interpreted, steps_of
+from tests.sweeps import some
 
 pytestmark = only_interpreted
 
@@ -398,7 +399,7 @@ def attack_once(random: Random, attack: Attack) -> None:
 
 
 @pytest.mark.parametrize("paths", [1, 3])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", some([0, 1, 5, 6], [2, 3, 4, 7]))
 def test_any_packets_in_any_order(seed: int, paths: int) -> None:
     random = seeded_random("bounded work", seed, paths)
     attack = Attack(paths, 3000, loss_recovery="rack" if seed < 4 else "rfc9260")
@@ -426,7 +427,7 @@ def holding(messages: int, **config: Any) -> Peer:
 
 def test_a_forward_tsn_walks_over_nothing_that_stays() -> None:
     peer = holding(1000)
-    for number in range(200):
+    for number in range(70):
         said = peer.forward_tsn(number + 1, (0, number), *[(stream, number) for stream in range(1, 300)])
         assert steps_of(partial(peer.deliver, said)) < PER_PACKET + len(said) * PER_BYTE
     assert not peer.association.readable
@@ -464,7 +465,7 @@ def holding_interleaved(messages: int, streams: int = 1, unordered: bool = False
 def test_an_i_forward_tsn_walks_over_nothing_that_stays(unordered: bool) -> None:
     messages = 1000
     peer = holding_interleaved(messages, unordered=unordered)
-    for number in range(200):
+    for number in range(70):
         others = [(stream % 10, 5, stream % 2 == 0) for stream in range(1, 300)]
         said = peer.i_forward_tsn(messages + number + 1, (0, number, unordered), *others)
         assert steps_of(partial(peer.deliver, said)) < PER_PACKET + len(said) * PER_BYTE, number

@@ -15,6 +15,7 @@ import pytest
 from sctpx.core.config import AssociationConfig
 from sctpx.core.path.states import PATH_ACTIVE
 from sctpx.testing import Host, LinkSettings, Network, Packet, Pair, Side, seeded_random
+from tests.sweeps import seeds
 
 STREAMS = 5
 
@@ -137,7 +138,7 @@ def live_through(seed: int) -> None:
         assert not pair.b.endpoint.associations
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(20, 40))
 def test_an_association_lives_through_whatever_befalls_the_network(seed: int) -> None:
     live_through(seed)
 

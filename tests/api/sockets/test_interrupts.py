@@ -80,7 +80,7 @@ def test_send(every: int) -> None:
             assert received == [b"message"] or not (received or returned), interruption.where
 
 
-@pytest.mark.parametrize("every", steps(23, 5))
+@pytest.mark.parametrize("every", steps(41, 5))
 def test_recv(every: int) -> None:
     with connected() as (a, b):
         b.settimeout(PATIENCE)
@@ -97,7 +97,7 @@ def test_recv(every: int) -> None:
             assert received + receive_until(b, b"next") == [b"one", b"two", b"three"], interruption.where
 
 
-@pytest.mark.parametrize("every", steps(997, 23))
+@pytest.mark.parametrize("every", steps(1999, 23))
 def test_connect(every: int) -> None:
     with listening() as server:
         server.settimeout(PATIENCE)
@@ -148,7 +148,7 @@ def test_close(every: int) -> None:
             assert [b.recv(100), b.recv(100)] == [b"message", b""], interruption.where
 
 
-@pytest.mark.parametrize("every", steps(97, 7))
+@pytest.mark.parametrize("every", steps(193, 7))
 def test_what_cannot_be_held_back_ends_loudly_if_it_does_any_harm(every: int) -> None:
     """A trace function can raise anywhere. Then all is well, or both ends are told that the association is over."""
     interruptions = patient_sweep(every, out_of_the_blue)

@@ -14,6 +14,7 @@ from sctpx.core.rx.streams import MORE, TINY, UNORDERED, Message
 from sctpx.core.rx.tsn_map import TsnMap
 from sctpx.wire.codes import DATA_BEGIN, DATA_END, DATA_IMMEDIATE, DATA_UNORDERED
 from sctpx.wire.serial import TSN_MASK
+from tests.sweeps import some
 
 INITIAL = (1 << 33) - 3
 """The TSN wraps on the wire soon."""
@@ -255,7 +256,7 @@ def test_stream_sequence_numbers_go_round() -> None:
     assert [message[0] for message in receiver.delivered] == [b"%d" % number for number in range(total)]
 
 
-@pytest.mark.parametrize("first", [65534, 65535, 65536])
+@pytest.mark.parametrize("first", some([65535], [65534, 65536]))
 def test_messages_around_the_wrap_of_their_ssn_wait_for_their_turn(first: int) -> None:
     receiver = Receiver(Reassembly(LARGE // 2))
     fragments = cut([Sent(0, False, (b"%d" % number,)) for number in range(first + 3)])
