@@ -30,7 +30,8 @@ def handle_icmp(tcb: Tcb, now: int, remote: bytes, port: int, error: int, payloa
     _, _, tag = parse_prefix(payload)
     if error == EMSGSIZE:
         path = tcb.find_path(remote)
-        if tag == tcb.peer_tag and path is not None and path.encaps_port == port:
+        # Everybody knows the tag of an INIT, which is 0.
+        if tag and tag == tcb.peer_tag and path is not None and path.encaps_port == port:
             path_mtu.handle_icmp(tcb, now, path, mtu)
         return
     if tag == 0:
