@@ -11,7 +11,8 @@ from functools import partial
 import pytest
 
 from sctpx.core.events import CommunicationLost
-from sctpx.core.path.states import PATH_ACTIVE, PATH_INACTIVE
+from sctpx.core.path.states import PATH_ACTIVE
+from sctpx.core.timers import SECOND
 from sctpx.testing import Pair
 from tests.sim.test_rack_failover import longest_gap, ready
 from tests.sweeps import seeds, some
@@ -46,17 +47,112 @@ def test_a_path_that_has_healed_carries_the_data_within_a_few_round_trips(seed: 
         pair.drain()
 
 
-def test_of_three_paths_the_one_that_has_healed_is_found() -> None:
-    with ready(1, 0.02, 3) as pair:
-        for number in (1, 2):
+@pytest.mark.parametrize("healed", some([1, 6], [2, 3, 4, 5, 7]))
+@pytest.mark.parametrize("down", some([3.0, 10.0], [6.0, 20.0]))
+def test_of_many_failed_paths_the_one_that_has_healed_is_found(healed: int, down: float) -> None:
+    """HB.Max.Burst, one HEARTBEAT in an RTO, holds back those that are due on most of them."""
+    with ready(1, 0.02, 8) as pair:
+        for number in range(1, 8):
             pair.cut(number)
-        send_steadily(pair, 15000)
-        longest_gap(pair, 15000)
-        assert [path.state for path in pair.a.association.paths] == [PATH_INACTIVE, PATH_INACTIVE, PATH_ACTIVE]
-        pair.heal(2)
-        pair.cut(3)
+        before = int(down / EVERY)
+        send_steadily(pair, before)
+        longest_gap(pair, before)
+        pair.heal(healed)
+        pair.cut(8)
         send_steadily(pair, 200)
-        assert longest_gap(pair, 15200) <= 5 * 0.02 + 0.05
+        assert longest_gap(pair, before + 200) <= 1 + 5 * 0.02
+
+
+def test_a_path_that_has_healed_is_found_while_the_window_of_the_peer_is_closed() -> None:
+    with ready(1, 0.02) as pair:
+        pair.cut(1)
+        send_steadily(pair, 9000)
+        longest_gap(pair, 9000)
+        pair.b.reading = False
+        for _ in range(2500):
+            pair.a.send(bytes(1400))
+        pair.network.run_for(5)
+        assert pair.a.association.tcb.peer_rwnd < 1400
+        pair.heal(1)
+        pair.cut(2)
+        pair.network.run(lambda: pair.a.association.paths[0].state == PATH_ACTIVE, 2)
+
+
+def test_the_rto_of_the_path_that_was_found_follows_from_its_answer() -> None:
+    """It had been backed off to many seconds, and the path now carries all data (section 6.3.1, C5)."""
+    with ready(1, 0.02) as pair:
+        gap_after_another_path_is_cut(pair, 20.0)
+        assert pair.a.association.paths[0].rto == SECOND
+
+
+def lose_data(pair: Pair, path: int) -> list[int]:
+    """Send for a minute over a path that loses some of it: how many HEARTBEATs have left for each path meanwhile."""
+    before = [path.heartbeats_sent for path in pair.a.association.paths]
+    had = len(pair.b.received)
+    pair.set_path(path, loss=0.05)
+    for number in range(3000):
+        pair.network.at(number * 0.02, partial(pair.a.send, bytes(1000)))
+    pair.run(lambda: len(pair.b.received) == had + 3000, 100)
+    assert pair.a.association.stats.tail_probes_sent > 20
+    return [path.heartbeats_sent - sent for path, sent in zip(pair.a.association.paths, before, strict=True)]
+
+
+def test_losses_on_the_only_path_that_works_have_a_dead_one_asked_hardly_more_often() -> None:
+    """Tail loss probes follow many of them, and are no sign that the path is cut."""
+    with ready(1, 0.02) as pair:
+        pair.cut(1)
+        send_steadily(pair, 9000)
+        longest_gap(pair, 9000)
+        assert lose_data(pair, 2)[0] <= 3
+
+
+def test_while_another_path_works_a_failed_one_is_asked_in_its_turn_only() -> None:
+    with ready(1, 0.02, 3) as pair:
+        pair.cut(1)
+        send_steadily(pair, 9000)
+        longest_gap(pair, 9000)
+        pair.a.association.paths[1].heartbeat_enabled = False  # Probes go there themselves.
+        assert lose_data(pair, 2)[0] <= 2
+
+
+def test_a_path_whose_heartbeats_are_off_is_not_asked() -> None:
+    """RFC 7829 section 3.2 (5)."""
+    with ready(1, 0.02) as pair:
+        pair.cut(1)
+        send_steadily(pair, 9000)
+        longest_gap(pair, 9000)
+        off = pair.a.association.paths[0]
+        off.heartbeat_enabled = False
+        sent = off.heartbeats_sent
+        pair.cut(2)
+        pair.a.send(b"?")
+        pair.network.run_for(0.9)
+        assert off.heartbeats_sent == sent
+
+
+def test_an_address_that_was_never_verified_is_not_asked_out_of_turn() -> None:
+    """Section 5.4: one HEARTBEAT in an RTO at most."""
+    with Pair(1, paths=2) as pair:
+        pair.network.drop("HEARTBEAT ACK", None)
+        pair.connect()
+        unverified = pair.b.association.paths[1]  # A listed the addresses of B, and so need not verify them.
+        pair.cut(1)
+        pair.b.send(b"?")
+        pair.network.run_for(1.1)
+        assert pair.b.association.stats.t3_timeouts == 1
+        assert not unverified.confirmed
+        assert unverified.heartbeats_sent <= 2
+
+
+def test_the_only_path_is_asked_by_the_probe_itself() -> None:
+    with ready(1, 0.02, 1) as pair:
+        pair.a.send(b"!")
+        pair.drain()
+        pair.cut(1)
+        pair.a.send(b"?")
+        pair.network.run_for(0.9)
+        assert pair.a.association.stats.tail_probes_sent == 1
+        assert pair.a.association.paths[0].heartbeats_sent == 0
 
 
 @pytest.mark.parametrize("down", [0.3, 10.0, 40.0])

@@ -382,10 +382,10 @@ class SettingUp:
         return self._is_ready(select.POLLOUT)
 
     def _is_ready(self, mask: int) -> bool:
-        """Whether ``poll`` says so now, or that there is an error."""
+        """Whether the socket is readable (POLLIN) or writable (POLLOUT) now."""
         poll = select.poll()
         poll.register(self.fileno(), mask)
-        return bool(poll.poll(0))
+        return any(found & mask for _, found in poll.poll(0))
 
     def abort(self, reason: bytes) -> None:
         """Abort the association of a socket that was peeled off, for this reason; nothing if it is over already."""

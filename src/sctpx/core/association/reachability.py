@@ -90,19 +90,26 @@ def send_heartbeat(tcb: Tcb, now: int, path: Path, local: bytes = b"") -> None:
     tcb.send_control(path, control.heartbeat(info), local)
 
 
-def ask_others(tcb: Tcb, now: int, silent: Path) -> None:
-    """Nothing is heard of ``silent``, and data has nowhere else to go: ask the failed paths whether they work again.
+def other_that_works(tcb: Tcb, path: Path) -> Path | None:
+    """Where data would go but to ``path``, if nothing speaks against that path."""
+    other = tcb.data_destination(avoid=path)
+    works = other is not path and other.state == PATH_ACTIVE and not other.doubtful and other.usable
+    return other if works else None
 
-    What is under way there may have left before the path healed, and an inactive path may be asked next in half a
-    minute. HB.Max.Burst is not asked: each gets one HEARTBEAT when the silence is noticed, and one for each timeout of
-    T3-rtx. Other paths are asked within an RTO anyway.
+
+def ask_others(tcb: Tcb, now: int, silent: Path, timed_out: bool = False) -> None:
+    """Nothing is heard of ``silent``. If no other path works either, ask the failed ones whether they work again.
+
+    What is under way there may have left before the path healed, and the next HEARTBEAT may be due in half a minute. So
+    each of them gets one out of turn: HB.Max.Burst would hold most of them back. A path gets the next one after an RTO,
+    or when data has ``timed_out``.
     """
-    if not heartbeats_run(tcb):
+    if not heartbeats_run(tcb) or other_that_works(tcb, silent) is not None:
         return
     for path in tcb.paths:
-        waits = path.heartbeat_timeout != NEVER or path.state == PATH_INACTIVE
-        if waits and path is not silent and path.usable and path.heartbeat_enabled:
-            tcb.send_control(path, control.heartbeat(heartbeat.ask_besides(path, now, tcb.random_bytes)))
+        due = timed_out or now - path.questioned_at >= path.rto
+        if due and path is not silent and path.usable and path.heartbeat_enabled:
+            tcb.send_control(path, control.heartbeat(heartbeat.question(path, now, tcb.random_bytes)))
 
 
 def ask(tcb: Tcb, now: int, path: Path) -> int:
@@ -188,10 +195,10 @@ def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
     if now < path.errors_pause or path.timeout_foreseen:
         return
     under_way = path.flight_size > 0 or path.heartbeat_timeout != NEVER
-    if path.state == PATH_INACTIVE and not under_way:
-        return  # It is refused already, and what was sent there besides its HEARTBEATs counts for nothing.
+    if path.flight_size == 0 and now - path.questioned_at < rto.without_backoff(path, tcb.rules):
+        return  # It may be about a HEARTBEAT out of turn, whose loss is no error.
     path.errors_pause = now + path.rto
-    asks = not under_way and heartbeats_run(tcb) and path.heartbeat_enabled
+    asks = not under_way and heartbeats_run(tcb) and path.heartbeat_enabled and path.state != PATH_INACTIVE
     carries_data = path.flight_size > 0 or (path.confirmed and path is tcb.data_destination())
     _on_loss(tcb, path, carries_data and (under_way or asks), error)
     if tcb.state == CLOSED:
@@ -270,8 +277,7 @@ def handle_heartbeat_ack(tcb: Tcb, now: int, value: bytes) -> None:
     if path is None:
         tcb.stats.packets_discarded += 1
         return
-    path.heartbeat_nonce = b""
-    path.heartbeat_timeout = NEVER
+    heartbeat.settle(path, info)
     if not path.heartbeat_repeated:
         rto.measure(path, now - path.heartbeat_sent, tcb.rules)
     if not path.confirmed:
@@ -318,12 +324,9 @@ def _repeat_lost(tcb: Tcb, now: int, path: Path) -> None:
 
 
 def _probe_silent(tcb: Tcb, now: int, path: Path) -> None:
-    """``path`` works again: a path that was silent, and could only be probed on itself, is probed over this one now."""
+    """``path`` works again: one that is silent, and could only be probed on itself, can be probed over ``path`` now."""
     for other in tcb.paths:
-        if other is not path and other.flight_size and other.probed_at == other.measurements:
-            sent = tcb.tail_probe
-            if sent is not None and sent.path is other and sent.answered == NEVER:
-                tcb.tail_probe = None
+        if other is not path and other.flight_size:
             other.loss_deadline = now
 
 

@@ -19,7 +19,6 @@ from ...wire.ranges import end_of
 from ..ext import path_mtu
 from ..path import rto
 from ..path.path import Path
-from ..path.states import PATH_ACTIVE
 from ..timers import NEVER
 from ..tx.reliability import RETRANSMISSIONS
 from ..tx.sack_result import SackResult
@@ -91,8 +90,7 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
             path_mtu.on_t3(tcb, now, path)
         path.controller.on_timeout()
         path.congestion_answered = tcb.outstanding.next_tsn - 1
-        if tcb.data_destination(avoid=path).state != PATH_ACTIVE:
-            reachability.ask_others(tcb, now, path)
+    reachability.ask_others(tcb, now, path, True)
     rto.back_off(path, tcb.rules)
     # Rule C of section 6.2.1: what is marked counts back into rwnd.
     before = tcb.outstanding.flight_payload
@@ -214,14 +212,16 @@ def _probe(tcb: Tcb, now: int, path: Path) -> None:
     window_probe = probe.IDLE if tcb.probe is None else tcb.probe.state
     if window_probe == probe.ANSWERED:
         return  # The peer has no room, and is asked by zero window probes.
-    sent = tcb.tail_probe
-    if sent is not None and sent.answered == NEVER:
-        return  # "there is no other previous loss probe still in flight"
-    if sent is not None:
-        _conclude(tcb, sent)
-    other = tcb.data_destination(avoid=path)
+    other = reachability.other_that_works(tcb, path)
     asks = path.heartbeat_enabled and reachability.heartbeats_run(tcb)
-    if asks and other is not path and other.state == PATH_ACTIVE and not other.doubtful and other.usable:
+    sent = tcb.tail_probe
+    if sent is not None:
+        # What was sent on a silent path itself, when no other one worked, may stay unanswered for ever.
+        superseded = other is not None and asks and sent.path is path and sent.to is path
+        if sent.answered == NEVER and not superseded:
+            return  # "there is no other previous loss probe still in flight"
+        _conclude(tcb, sent)
+    if asks and other is not None:
         if may_repeat(tcb, now, path.earliest_tsn):
             tcb.tail_probe = TailProbe(path, other, path.earliest_tsn)
             reachability.send_heartbeat(tcb, now, path)  # It measures the path as well.

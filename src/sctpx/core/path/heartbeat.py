@@ -76,18 +76,25 @@ def repeat(path: Path) -> bytes:
     return path.heartbeat_nonce + path.remote
 
 
-def ask_besides(path: Path, now: int, random_bytes: RandomBytes) -> bytes:
-    """A HEARTBEAT leaves besides those of the rhythm, or the one under way once more: its Heartbeat Info.
+def question(path: Path, now: int, random_bytes: RandomBytes) -> bytes:
+    """A HEARTBEAT leaves out of turn: its Heartbeat Info.
 
-    An answer counts as any other does. A loss of it counts for nothing, and no timer moves.
+    An answer to it counts as any other does. No timer waits for it, and its loss is no error.
     """
-    if path.heartbeat_timeout != NEVER:
-        return repeat(path)
-    deadline = path.heartbeat_deadline
-    info = begin(path, now, random_bytes)
+    path.question_nonce = random_bytes(NONCE_LENGTH)
+    path.questioned_at = now
+    path.heartbeats_sent += 1
+    path.last_used = now
+    return path.question_nonce + path.remote
+
+
+def settle(path: Path, info: bytes) -> None:
+    """A HEARTBEAT to ``path`` was answered: nothing more is waited for there."""
+    if info[:NONCE_LENGTH] == path.question_nonce:
+        path.heartbeat_sent = path.questioned_at
+        path.heartbeat_repeated = False
+    path.heartbeat_nonce = path.question_nonce = b""
     path.heartbeat_timeout = NEVER
-    path.heartbeat_deadline = deadline
-    return info
 
 
 def find(paths: list[Path], info: bytes) -> Path | None:
@@ -96,5 +103,5 @@ def find(paths: list[Path], info: bytes) -> Path | None:
     remote = info[NONCE_LENGTH:]
     for path in paths:
         if path.remote == remote:
-            return path if nonce and path.heartbeat_nonce == nonce else None
+            return path if nonce and nonce in (path.heartbeat_nonce, path.question_nonce) else None
     return None

@@ -91,6 +91,8 @@ class Path:
         "primary_switchover_max_retrans",
         "probe_timer",
         "probed_at",
+        "question_nonce",
+        "questioned_at",
         "remote",
         "rto",
         "rto_highest",
@@ -237,7 +239,9 @@ class Path:
         """When the next HEARTBEAT is due."""
         self.heartbeat_timeout = NEVER
         """When the HEARTBEAT that is under way counts as lost."""
-        self.heartbeat_nonce = b""
+        self.heartbeat_nonce = self.question_nonce = b""
+        self.questioned_at = -NEVER
+        """When a HEARTBEAT was last sent out of turn, ns."""
         self.heartbeat_sent = 0
         self.heartbeat_repeated = False
         """The HEARTBEAT that is under way left more than once."""
@@ -306,7 +310,7 @@ class Path:
         self.error_count = 0
         self.doubtful = self.timeout_foreseen = False
         self.heartbeat_timeout = NEVER
-        self.heartbeat_nonce = b""
+        self.heartbeat_nonce = self.question_nonce = b""
 
     @property
     def base(self) -> int:

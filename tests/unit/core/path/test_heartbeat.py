@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sctpx.core.config import AssociationConfig
 from sctpx.core.path import heartbeat
 from sctpx.core.path.path import Path
@@ -126,21 +128,27 @@ def test_a_heartbeat_that_left_twice_is_known_until_the_next_one() -> None:
     assert path.heartbeats_sent == 3
 
 
-def test_a_question_besides_the_rhythm_moves_no_timer_and_is_answered_like_any() -> None:
+@pytest.mark.parametrize("under_way", [False, True])
+def test_a_question_out_of_turn_moves_no_timer_and_its_answer_measures(under_way: bool) -> None:
     path = make_path()
     path.state = PATH_INACTIVE
     heartbeat.schedule(path, NOW, RANDOM)
-    due = path.heartbeat_deadline
-    info = heartbeat.ask_besides(path, NOW + SECOND, RANDOM)
-    assert (path.heartbeat_deadline, path.heartbeat_timeout) == (due, NEVER)
+    if under_way:
+        heartbeat.begin(path, NOW, RANDOM)
+        heartbeat.repeat(path)
+    timers = (path.heartbeat_deadline, path.heartbeat_timeout)
+    info = heartbeat.question(path, NOW + SECOND, RANDOM)
+    assert (path.heartbeat_deadline, path.heartbeat_timeout) == timers
     assert heartbeat.find([path], info) is path
-    assert (path.heartbeat_sent, path.heartbeat_repeated) == (NOW + SECOND, False)
+    heartbeat.settle(path, info)
+    assert (path.heartbeat_sent, path.heartbeat_repeated, path.heartbeat_timeout) == (NOW + SECOND, False, NEVER)
+    assert heartbeat.find([path], info) is None
 
 
-def test_a_question_besides_a_heartbeat_under_way_is_that_heartbeat_once_more() -> None:
+def test_behind_a_question_the_heartbeat_under_way_is_answered_as_well() -> None:
     path = make_path()
     info = heartbeat.begin(path, NOW, RANDOM)
-    timeout = path.heartbeat_timeout
-    assert heartbeat.ask_besides(path, NOW + SECOND, RANDOM) == info
-    assert path.heartbeat_timeout == timeout
-    assert path.heartbeat_repeated  # Either may be answered: the answer measures nothing.
+    heartbeat.question(path, NOW + SECOND, RANDOM)
+    assert heartbeat.find([path], info) is path
+    heartbeat.settle(path, info)
+    assert path.heartbeat_sent == NOW
