@@ -75,7 +75,7 @@ def test_a_path_that_has_healed_is_found_while_the_window_of_the_peer_is_closed(
         assert pair.a.association.tcb.peer_rwnd < 1400
         pair.heal(1)
         pair.cut(2)
-        pair.network.run(lambda: pair.a.association.paths[0].state == PATH_ACTIVE, 2)
+        pair.network.run(lambda: pair.a.association.paths[0].state == PATH_ACTIVE, 4)
 
 
 def test_the_rto_of_the_path_that_was_found_follows_from_its_answer() -> None:
@@ -85,13 +85,13 @@ def test_the_rto_of_the_path_that_was_found_follows_from_its_answer() -> None:
         assert pair.a.association.paths[0].rto == SECOND
 
 
-def lose_data(pair: Pair, path: int) -> list[int]:
+def lose_data(pair: Pair, number: int) -> list[int]:
     """Send for a minute over a path that loses some of it: how many HEARTBEATs have left for each path meanwhile."""
     before = [path.heartbeats_sent for path in pair.a.association.paths]
     had = len(pair.b.received)
-    pair.set_path(path, loss=0.05)
-    for number in range(3000):
-        pair.network.at(number * 0.02, partial(pair.a.send, bytes(1000)))
+    pair.set_path(number, loss=0.05)
+    for count in range(3000):
+        pair.network.at(count * 0.02, partial(pair.a.send, bytes(1000)))
     pair.run(lambda: len(pair.b.received) == had + 3000, 100)
     assert pair.a.association.stats.tail_probes_sent > 20
     return [path.heartbeats_sent - sent for path, sent in zip(pair.a.association.paths, before, strict=True)]
@@ -103,7 +103,7 @@ def test_losses_on_the_only_path_that_works_have_a_dead_one_asked_hardly_more_of
         pair.cut(1)
         send_steadily(pair, 9000)
         longest_gap(pair, 9000)
-        assert lose_data(pair, 2)[0] <= 3
+        assert lose_data(pair, 2)[0] <= 8
 
 
 def test_while_another_path_works_a_failed_one_is_asked_in_its_turn_only() -> None:
@@ -128,6 +128,60 @@ def test_a_path_whose_heartbeats_are_off_is_not_asked() -> None:
         pair.a.send(b"?")
         pair.network.run_for(0.9)
         assert off.heartbeats_sent == sent
+
+
+def test_an_ordinary_loss_shortly_before_does_not_have_the_healed_path_found_late() -> None:
+    """The question that followed the loss was not answered: the next one has a pause of its own, and not the RTO."""
+    with ready(1, 0.02) as pair:
+        pair.cut(1)
+        send_steadily(pair, 4000)
+        longest_gap(pair, 4000)
+        pair.drain()
+        pair.network.drop("DATA", 1, to="10.0.2.2")
+        pair.a.send(b"lost once")
+        pair.drain()
+        assert pair.a.association.stats.tail_probes_sent
+        had = len(pair.b.received)
+        send_steadily(pair, 300)
+        longest_gap(pair, had + 300)
+        pair.heal(1)
+        pair.cut(2)
+        before = len(pair.b.received)
+        send_steadily(pair, 200)
+        assert longest_gap(pair, before + 200) <= 5 * 0.02 + 0.05
+
+
+@pytest.mark.parametrize("recovery", ["rack", "rfc9260"])
+def test_a_single_message_that_timed_out_goes_over_the_path_that_answers(recovery: str) -> None:
+    """The timeout has it go to its own path once more, which has fewer errors, and asks the other one."""
+    with ready(1, 0.02, loss_recovery=recovery) as pair:
+        pair.cut(1)
+        send_steadily(pair, 4000)
+        longest_gap(pair, 4000)
+        pair.drain()
+        pair.heal(1)
+        pair.cut(2)
+        if recovery == "rack":
+            pair.network.drop("HEARTBEAT", 1, to="10.0.1.2")
+        pair.a.send(b"?")
+        assert longest_gap(pair, 4001) <= 1 + 0.24 + 5 * 0.02  # T3-rtx begins anew with the tail loss probe.
+
+
+def test_a_probe_that_is_superseded_is_no_loss() -> None:
+    """Only its SACK was lost: the congestion window stays as it is."""
+    with ready(1, 0.02) as pair:
+        pair.cut(1)
+        send_steadily(pair, 4000)
+        longest_gap(pair, 4000)
+        pair.drain()
+        pair.heal(1)
+        pair.set_path(1, delay=0.002)
+        works = pair.a.association.paths[1]
+        cwnd = works.cwnd
+        pair.network.drop("SACK", 1, to="10.0.2.1")
+        pair.a.send(b"?")
+        pair.drain()
+        assert works.cwnd >= cwnd
 
 
 def test_an_address_that_was_never_verified_is_not_asked_out_of_turn() -> None:

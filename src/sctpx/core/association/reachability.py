@@ -16,7 +16,7 @@ from ..path import failover, heartbeat, rto
 from ..path.path import Path
 from ..path.states import PATH_ACTIVE, PATH_INACTIVE
 from ..timers import NEVER, SECOND
-from . import shutdown
+from . import shutdown, tail_probe
 from .state import CLOSED, COOKIE_ECHOED, ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED
 from .tcb import Tcb
 
@@ -98,16 +98,17 @@ def other_that_works(tcb: Tcb, path: Path) -> Path | None:
 
 
 def ask_others(tcb: Tcb, now: int, silent: Path, timed_out: bool = False) -> None:
-    """Nothing is heard of ``silent``. If no other path works either, ask the failed ones whether they work again.
+    """Nothing is heard of ``silent``. If no other path works either, ask all of them whether they work again.
 
-    What is under way there may have left before the path healed, and the next HEARTBEAT may be due in half a minute. So
-    each of them gets one out of turn: HB.Max.Burst would hold most of them back. A path gets the next one after an RTO,
-    or when data has ``timed_out``.
+    The HEARTBEAT that is under way there may have left before the path healed, and the next may be due in half a
+    minute. So each path gets one out of turn: HB.Max.Burst would hold most of them back. There are longer and longer
+    pauses between those without an answer, since a tail loss probe may follow an ordinary loss; data that has
+    ``timed_out`` does not wait for them.
     """
     if not heartbeats_run(tcb) or other_that_works(tcb, silent) is not None:
         return
     for path in tcb.paths:
-        due = timed_out or now - path.questioned_at >= path.rto
+        due = timed_out or now - path.questioned_at >= path.question_pause
         if due and path is not silent and path.usable and path.heartbeat_enabled:
             tcb.send_control(path, control.heartbeat(heartbeat.question(path, now, tcb.random_bytes)))
 
@@ -196,7 +197,7 @@ def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
         return
     under_way = path.flight_size > 0 or path.heartbeat_timeout != NEVER
     if path.flight_size == 0 and now - path.questioned_at < rto.without_backoff(path, tcb.rules):
-        return  # It may be about a HEARTBEAT out of turn, whose loss is no error.
+        return  # The error may be about a HEARTBEAT out of turn, whose loss is no error.
     path.errors_pause = now + path.rto
     asks = not under_way and heartbeats_run(tcb) and path.heartbeat_enabled and path.state != PATH_INACTIVE
     carries_data = path.flight_size > 0 or (path.confirmed and path is tcb.data_destination())
@@ -308,26 +309,30 @@ def on_answer(tcb: Tcb, now: int, path: Path) -> None:
 def _repeat_lost(tcb: Tcb, now: int, path: Path) -> None:
     """``path`` works again: data that its failure left waiting for T3-rtx goes again at once, as far as cwnd allows.
 
-    That is data sent to ``path`` before the HEARTBEAT that is answered now. It is also data that another failed path
-    has had for one RTO, without what timeouts added to that: it would wait for a T3-rtx of up to RTO.Max. T3-rtx starts
-    anew with the RTO that was measured by the HEARTBEAT (section 6.3.3). No timeout and no error is counted.
+    That is data sent to ``path`` before the HEARTBEAT that is answered now. It is also data on another path that has
+    failed, if it was sent there before that HEARTBEAT, or with it after a timeout, or one RTO ago without what timeouts
+    added to that: it would wait for a T3-rtx of up to RTO.Max. T3-rtx starts anew with the RTO that was measured by the
+    HEARTBEAT (section 6.3.3). No timeout and no error is counted.
     """
+    sent = path.heartbeat_sent
     for other in tcb.paths:
         if other.flight_size == 0:
             continue
         if other is path:
-            lost = path.last_data_sent <= path.heartbeat_sent
+            lost = path.last_data_sent <= sent
         else:
-            lost = other.error_count > 0 and now - other.last_data_sent >= rto.without_backoff(other, tcb.rules)
+            limit = max(sent + tail_probe.LEAST, now - rto.without_backoff(other, tcb.rules))
+            lost = other.error_count > 0 and other.last_data_sent <= limit
         if lost:
             repeat_flight(tcb, other)
 
 
 def _probe_silent(tcb: Tcb, now: int, path: Path) -> None:
     """``path`` works again: one that is silent, and could only be probed on itself, can be probed over ``path`` now."""
-    for other in tcb.paths:
-        if other is not path and other.flight_size:
-            other.loss_deadline = now
+    if tcb.outstanding.by_time:
+        for other in tcb.paths:
+            if other is not path and other.flight_size:
+                other.loss_deadline = now
 
 
 def repeat_flight(tcb: Tcb, path: Path) -> None:

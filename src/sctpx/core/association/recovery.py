@@ -90,7 +90,7 @@ def handle_t3(tcb: Tcb, now: int, path: Path) -> None:
             path_mtu.on_t3(tcb, now, path)
         path.controller.on_timeout()
         path.congestion_answered = tcb.outstanding.next_tsn - 1
-    reachability.ask_others(tcb, now, path, True)
+        reachability.ask_others(tcb, now, path, True)
     rto.back_off(path, tcb.rules)
     # Rule C of section 6.2.1: what is marked counts back into rwnd.
     before = tcb.outstanding.flight_payload
@@ -217,10 +217,14 @@ def _probe(tcb: Tcb, now: int, path: Path) -> None:
     sent = tcb.tail_probe
     if sent is not None:
         # What was sent on a silent path itself, when no other one worked, may stay unanswered for ever.
-        superseded = other is not None and asks and sent.path is path and sent.to is path
+        on_itself = sent.path is path and sent.to is path
+        superseded = sent.answered == NEVER and on_itself and asks and other is not None
         if sent.answered == NEVER and not superseded:
             return  # "there is no other previous loss probe still in flight"
-        _conclude(tcb, sent)
+        if superseded:
+            tcb.tail_probe = None
+        else:
+            _conclude(tcb, sent)
     if asks and other is not None:
         if may_repeat(tcb, now, path.earliest_tsn):
             tcb.tail_probe = TailProbe(path, other, path.earliest_tsn)

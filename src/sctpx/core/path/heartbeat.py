@@ -15,12 +15,15 @@ from __future__ import annotations
 from typing import Final
 
 from ..entropy import RandomBytes, random_below
-from ..timers import MILLISECOND, NEVER
+from ..timers import MILLISECOND, NEVER, SECOND
 from .path import Path
 from .states import PATH_INACTIVE, PATH_POTENTIALLY_FAILED
 
 NONCE_LENGTH: Final = 8
 MOMENT: Final = 50 * MILLISECOND
+SHORTEST_PAUSE: Final = SECOND // 2
+LONGEST_PAUSE: Final = 60 * SECOND
+"""Between HEARTBEATs out of turn to a path that does not answer."""
 
 
 def schedule(path: Path, now: int, random_bytes: RandomBytes) -> None:
@@ -79,22 +82,26 @@ def repeat(path: Path) -> bytes:
 def question(path: Path, now: int, random_bytes: RandomBytes) -> bytes:
     """A HEARTBEAT leaves out of turn: its Heartbeat Info.
 
-    An answer to it counts as any other does. No timer waits for it, and its loss is no error.
+    An answer to it counts as any other does. No timer waits for it, and its loss is no error. Each one without an
+    answer doubles the pause before the next.
     """
     path.question_nonce = random_bytes(NONCE_LENGTH)
     path.questioned_at = now
+    path.question_pause = min(max(2 * path.question_pause, SHORTEST_PAUSE), LONGEST_PAUSE)
     path.heartbeats_sent += 1
     path.last_used = now
     return path.question_nonce + path.remote
 
 
 def settle(path: Path, info: bytes) -> None:
-    """A HEARTBEAT to ``path`` was answered: nothing more is waited for there."""
+    """A HEARTBEAT to ``path`` was answered, perhaps the one out of turn: no timer waits any more."""
     if info[:NONCE_LENGTH] == path.question_nonce:
+        path.question_nonce = b""
         path.heartbeat_sent = path.questioned_at
         path.heartbeat_repeated = False
-    path.heartbeat_nonce = path.question_nonce = b""
+    path.heartbeat_nonce = b""
     path.heartbeat_timeout = NEVER
+    path.question_pause = 0
 
 
 def find(paths: list[Path], info: bytes) -> Path | None:

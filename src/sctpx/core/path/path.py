@@ -92,6 +92,7 @@ class Path:
         "probe_timer",
         "probed_at",
         "question_nonce",
+        "question_pause",
         "questioned_at",
         "remote",
         "rto",
@@ -239,9 +240,13 @@ class Path:
         """When the next HEARTBEAT is due."""
         self.heartbeat_timeout = NEVER
         """When the HEARTBEAT that is under way counts as lost."""
-        self.heartbeat_nonce = self.question_nonce = b""
+        self.heartbeat_nonce = b""
+        self.question_nonce = b""
+        """That of the HEARTBEAT that was last sent out of turn; b"" once it is answered."""
         self.questioned_at = -NEVER
-        """When a HEARTBEAT was last sent out of turn, ns."""
+        """When that was, ns."""
+        self.question_pause = 0
+        """How long after that there is no other one, ns, but for a timeout of data."""
         self.heartbeat_sent = 0
         self.heartbeat_repeated = False
         """The HEARTBEAT that is under way left more than once."""
@@ -311,6 +316,8 @@ class Path:
         self.doubtful = self.timeout_foreseen = False
         self.heartbeat_timeout = NEVER
         self.heartbeat_nonce = self.question_nonce = b""
+        self.questioned_at = -NEVER
+        self.question_pause = 0
 
     @property
     def base(self) -> int:
