@@ -382,10 +382,10 @@ class SettingUp:
         return self._is_ready(select.POLLOUT)
 
     def _is_ready(self, mask: int) -> bool:
-        """Whether the socket is readable (POLLIN) or writable (POLLOUT) now."""
+        """Whether the socket is readable (POLLIN) or writable (POLLOUT) now, or has an error to tell, as a refusal."""
         poll = select.poll()
         poll.register(self.fileno(), mask)
-        return any(found & mask for _, found in poll.poll(0))
+        return bool(poll.poll(0))
 
     def abort(self, reason: bytes) -> None:
         """Abort the association of a socket that was peeled off, for this reason; nothing if it is over already."""

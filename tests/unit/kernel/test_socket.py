@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any, cast
@@ -60,11 +61,11 @@ class Emptied:
     family = socket.AF_INET
     type = socket.SOCK_SEQPACKET
 
-    def __init__(self, readable: socket.socket) -> None:
+    def __init__(self, readable: Any) -> None:
         self._readable = readable
 
     def fileno(self) -> int:
-        return self._readable.fileno()
+        return int(self._readable.fileno())
 
     def getsockopt(self, *_: int) -> int:
         """It does not listen."""
@@ -91,3 +92,16 @@ def test_a_call_without_associations_that_would_wait_for_ever_is_refused(pair: A
     with pytest.raises(OSError, match="no associations") as raised:
         sock.check_waiting(UNTIL_READABLE, 0)
     assert raised.value.errno == errno.ENOTCONN
+
+
+def test_a_socket_that_has_an_error_to_tell_and_no_room_does_not_wait_for_room() -> None:
+    """So it is when the peer refuses a connect. A full pipe that nobody reads stands for the kernel's socket."""
+    reader, writer = os.pipe()
+    with open(writer, "wb", buffering=0) as full:
+        with open(reader, "rb"):
+            os.set_blocking(writer, False)
+            while full.write(bytes(1 << 16)):
+                pass
+            sock = KernelSocket(cast("socket.socket", Emptied(full)))
+            assert not sock.has_room()
+        assert sock.has_room()

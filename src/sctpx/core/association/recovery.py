@@ -215,16 +215,13 @@ def _probe(tcb: Tcb, now: int, path: Path) -> None:
     other = reachability.other_that_works(tcb, path)
     asks = path.heartbeat_enabled and reachability.heartbeats_run(tcb)
     sent = tcb.tail_probe
-    if sent is not None:
-        # What was sent on a silent path itself, when no other one worked, may stay unanswered for ever.
-        on_itself = sent.path is path and sent.to is path
-        superseded = sent.answered == NEVER and on_itself and asks and other is not None
-        if sent.answered == NEVER and not superseded:
+    if sent is not None and sent.answered == NEVER:
+        # On a silent path itself a probe may stay unanswered for ever: one over a path that works takes its place.
+        if other is None or not asks or sent.path is not path or sent.to is not path:
             return  # "there is no other previous loss probe still in flight"
-        if superseded:
-            tcb.tail_probe = None
-        else:
-            _conclude(tcb, sent)
+        tcb.tail_probe = None
+    elif sent is not None:
+        _conclude(tcb, sent)
     if asks and other is not None:
         if may_repeat(tcb, now, path.earliest_tsn):
             tcb.tail_probe = TailProbe(path, other, path.earliest_tsn)
