@@ -10,6 +10,7 @@ from sctpx.core.config import AssociationConfig
 from sctpx.core.events import StreamsReset
 from sctpx.core.tx.reliability import RETRANSMISSIONS
 from sctpx.testing import LinkSettings, Packet, Pair
+from tests.sim.test_transfer_loss import thin_sacks
 from tests.sweeps import seeds
 
 RTT = 0.04
@@ -160,13 +161,7 @@ def test_reordering_costs_less_than_by_miss_indications(seed: int) -> None:
 @pytest.mark.parametrize("share", [2, 4])
 def test_lost_sacks_draw_few_probes_and_no_timeout(share: int) -> None:
     with warm() as pair:
-        count = [0]
-
-        def thin(packet: Packet) -> bool:
-            count[0] += packet.chunks == ["SACK"]
-            return packet.chunks != ["SACK"] or count[0] % share == 0
-
-        pair.network.filters.append(thin)
+        thin_sacks(pair, share)
         time_of(pair, *[1400] * 200)
         assert pair.a.association.stats.t3_timeouts == 0
         assert pair.a.association.stats.chunks_retransmitted <= 2

@@ -39,6 +39,17 @@ def nth_data(*numbers: int) -> tuple[list[int], object]:
     return count, accept
 
 
+def thin_sacks(pair: Pair, share: int) -> None:
+    """From now on one SACK out of ``share`` gets through."""
+    count = [0]
+
+    def thin(packet: Packet) -> bool:
+        count[0] += packet.chunks == ["SACK"]
+        return packet.chunks != ["SACK"] or count[0] % share == 0
+
+    pair.network.filters.append(thin)
+
+
 def transfer(pair: Pair) -> float:
     """Send the messages; seconds until all are there."""
     begin = pair.network.elapsed
@@ -114,13 +125,7 @@ def test_the_loss_of_a_whole_window_costs_one_timeout_and_a_slow_start() -> None
 def test_lost_sacks_cost_nothing_much(share: int) -> None:
     """A SACK says all that those before it said."""
     with warm() as pair:
-        count = [0]
-
-        def thin(packet: Packet) -> bool:
-            count[0] += packet.chunks == ["SACK"]
-            return packet.chunks != ["SACK"] or count[0] % share == 0
-
-        pair.network.filters.append(thin)
+        thin_sacks(pair, share)
         seconds = transfer(pair)
         assert pair.a.association.stats.chunks_retransmitted == 0
         assert seconds < 2.5 * lossless() + 0.25

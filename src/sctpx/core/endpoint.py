@@ -142,7 +142,7 @@ class Endpoint(LocalSide):
         self.backlog = 0
         """Incoming associations that may wait for ``accept``; 0 while not listening."""
         self.unaccepted: dict[int, Association] = {}
-        """Incoming associations that wait to be accepted, by id. (An empty set is larger.)"""
+        """Incoming associations that wait to be accepted, by id. A dict, as an empty set takes more memory."""
 
     def listen(self, backlog: int = 128) -> None:
         """Accept associations from peers. OSError EINVAL if ``backlog`` is below 1."""

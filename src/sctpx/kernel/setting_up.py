@@ -382,7 +382,7 @@ class SettingUp:
         return self._is_ready(select.POLLOUT)
 
     def _is_ready(self, mask: int) -> bool:
-        """Whether the socket is readable (POLLIN) or writable (POLLOUT) now, or has an error to tell, as a refusal."""
+        """Whether the socket is readable (POLLIN) or writable (POLLOUT) now, or has an error, as a refused connect."""
         poll = select.poll()
         poll.register(self.fileno(), mask)
         return bool(poll.poll(0))

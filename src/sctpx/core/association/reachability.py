@@ -191,14 +191,15 @@ def on_error(tcb: Tcb, now: int, path: Path, error: int) -> None:
     half as many packets. An inactive path is asked less often, and the association would end later than it does when
     the network is silent.
 
-    Where no timeout can follow, the error counts against the path only: ICMP alone ends no association.
+    Where no timeout can follow, the error counts against the path only: ICMP alone ends no association. Shortly after a
+    HEARTBEAT out of turn the error may be about that HEARTBEAT, whose loss counts for nothing.
     """
     if now < path.errors_pause or path.timeout_foreseen:
         return
-    under_way = path.flight_size > 0 or path.heartbeat_timeout != NEVER
     if path.flight_size == 0 and now - path.questioned_at < rto.without_backoff(path, tcb.rules):
-        return  # The error may be about a HEARTBEAT out of turn, whose loss is no error.
+        return
     path.errors_pause = now + path.rto
+    under_way = path.flight_size > 0 or path.heartbeat_timeout != NEVER
     asks = not under_way and heartbeats_run(tcb) and path.heartbeat_enabled and path.state != PATH_INACTIVE
     carries_data = path.flight_size > 0 or (path.confirmed and path is tcb.data_destination())
     _on_loss(tcb, path, carries_data and (under_way or asks), error)

@@ -11,6 +11,9 @@ A probe is new data if there is some, or what was sent last once more. Where the
 goes there, and is the lowest TSN in flight: what it asks is whether the path or only a packet is lost, and if the path
 is, that TSN is what the peer waits for. A HEARTBEAT asks on the path itself. If the probe is acknowledged before the
 HEARTBEAT is, the path is doubtful (``path.failover``), but no error is counted: errors are for timeouts (RFC 7829).
+
+Where no other path is known to work, the probe can only go to the path itself. HEARTBEATs ask all other paths then
+(``reachability.ask_others``); when one of them is answered, a probe over that path takes the place of the first.
 """
 
 from __future__ import annotations

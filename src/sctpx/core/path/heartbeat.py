@@ -23,7 +23,7 @@ NONCE_LENGTH: Final = 8
 MOMENT: Final = 50 * MILLISECOND
 SHORTEST_PAUSE: Final = SECOND // 2
 LONGEST_PAUSE: Final = 60 * SECOND
-"""Between HEARTBEATs out of turn to a path that does not answer."""
+"""The shortest and the longest pause between HEARTBEATs out of turn to a path that does not answer, ns."""
 
 
 def schedule(path: Path, now: int, random_bytes: RandomBytes) -> None:

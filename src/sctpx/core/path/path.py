@@ -242,11 +242,11 @@ class Path:
         """When the HEARTBEAT that is under way counts as lost."""
         self.heartbeat_nonce = b""
         self.question_nonce = b""
-        """That of the HEARTBEAT that was last sent out of turn; b"" once it is answered."""
+        """The nonce of the HEARTBEAT that was last sent out of turn; b"" once that HEARTBEAT was answered."""
         self.questioned_at = -NEVER
-        """When that was, ns."""
+        """When the last HEARTBEAT out of turn was sent, ns."""
         self.question_pause = 0
-        """How long after that there is no other one, ns, but for a timeout of data."""
+        """How long after ``questioned_at`` a tail loss probe has no other HEARTBEAT sent out of turn, ns."""
         self.heartbeat_sent = 0
         self.heartbeat_repeated = False
         """The HEARTBEAT that is under way left more than once."""

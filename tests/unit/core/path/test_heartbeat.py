@@ -152,3 +152,23 @@ def test_behind_a_question_the_heartbeat_under_way_is_answered_as_well() -> None
     assert heartbeat.find([path], info) is path
     heartbeat.settle(path, info)
     assert path.heartbeat_sent == NOW
+
+
+def test_pauses_between_questions_double_until_one_is_answered() -> None:
+    path = make_path()
+    pauses = []
+    for _ in range(9):
+        info = heartbeat.question(path, NOW, RANDOM)
+        pauses.append(path.question_pause / SECOND)
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
+    heartbeat.settle(path, info)
+    heartbeat.question(path, NOW, RANDOM)
+    assert path.question_pause == heartbeat.SHORTEST_PAUSE
+
+
+def test_a_question_that_was_asked_on_another_way_is_not_answered_on_this_one() -> None:
+    path = make_path()
+    info = heartbeat.question(path, NOW, RANDOM)
+    path.begin_anew(AssociationConfig().rules)
+    assert heartbeat.find([path], info) is None
+    assert path.question_pause == 0
